@@ -1,0 +1,343 @@
+"""DatasetSpec: what a log's columns mean. The one place where a feature or a task is named.
+
+Transforms, models, evaluation, serving and reports read it; none of them writes a name of its own.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import yaml
+
+from tfmtl import config
+from tfmtl.config import FieldError, require
+
+SPEC_VERSION = 1
+ENTIRE = "entire"
+PREVIOUS = "previous"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoricalFeature:
+    """One token a row, looked up in a vocabulary made from the training rows.
+
+    Ids `0 .. num_oov - 1` are those of unseen and rare tokens, by hash; the vocabulary follows, most frequent first.
+
+    Attributes:
+        name: the column.
+        min_frequency: a token seen in fewer training rows than this is rare.
+        max_tokens: how many tokens are kept, the most frequent ones; all by default.
+        num_oov: how many ids unseen and rare tokens share.
+        default: the token that stands for a missing value; null gives a missing value the unseen tokens' id.
+        required: a row without a value is an error, when it is read and when it is served.
+    """
+
+    name: str
+    kind: Literal["categorical"] = "categorical"
+    min_frequency: int = 1
+    max_tokens: int | None = None
+    num_oov: int = 1
+    default: str | None = "<missing>"
+    required: bool = False
+
+    def __post_init__(self):
+        _check_vocabulary(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class NumericalFeature:
+    """A number, discretized by log-round: `id = sign(x) * round(log1p(|x|) * scale)`, held in a bounded range.
+
+    Id 0 is that of a missing value (NaN too); the buckets `min_bucket .. max_bucket` have ids from 1 on.
+
+    Attributes:
+        name: the column.
+        scale: buckets per factor of e; larger is finer.
+        min_bucket: values below it share it. 0 suits counts; a negative one keeps negative numbers apart.
+        max_bucket: values above it share it.
+        default: the number that stands for a missing value; by default missing is a bucket of its own.
+        required: a row without a value is an error, when it is read and when it is served.
+    """
+
+    name: str
+    kind: Literal["numerical"] = "numerical"
+    scale: float = 4.0
+    min_bucket: int = 0
+    max_bucket: int = 64
+    default: float | None = None
+    required: bool = False
+
+    def __post_init__(self):
+        require(self.scale > 0, "scale", "above 0", self.scale)
+        require(self.max_bucket > self.min_bucket, "max_bucket", f"above min_bucket, {self.min_bucket}", self.max_bucket)
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiValuedFeature:
+    """A bag of tokens a row, with a weight each if `weights` names their column.
+
+    Attributes:
+        name: the column; in a CSV its tokens are joined by `separator`.
+        weights: the column of the weights, one for each token; every token weighs 1 without it.
+        max_length: how many tokens of a row are kept, the first ones.
+        separator: what stands between two tokens, and between two weights, in a CSV.
+        min_frequency, max_tokens, num_oov: as for `CategoricalFeature`.
+    """
+
+    name: str
+    kind: Literal["multi_valued"] = "multi_valued"
+    weights: str | None = None
+    max_length: int = 16
+    separator: str = "|"
+    min_frequency: int = 1
+    max_tokens: int | None = None
+    num_oov: int = 1
+
+    def __post_init__(self):
+        _check_vocabulary(self)
+        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
+        require(bool(self.separator), "separator", "at least one character", self.separator)
+
+
+@dataclasses.dataclass(frozen=True)
+class SequenceFeature:
+    """Tokens in the order of time, oldest first. The *last* `max_length` of them are kept.
+
+    Attributes: as for `MultiValuedFeature`, without weights.
+    """
+
+    name: str
+    kind: Literal["sequence"] = "sequence"
+    max_length: int = 16
+    separator: str = "|"
+    min_frequency: int = 1
+    max_tokens: int | None = None
+    num_oov: int = 1
+
+    def __post_init__(self):
+        _check_vocabulary(self)
+        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
+        require(bool(self.separator), "separator", "at least one character", self.separator)
+
+
+Feature = CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature
+
+
+def _check_vocabulary(feature: Any) -> None:
+    require(feature.min_frequency >= 1, "min_frequency", "at least 1", feature.min_frequency)
+    require(feature.num_oov >= 1, "num_oov", "at least 1", feature.num_oov)
+    require(feature.max_tokens is None or feature.max_tokens >= 1, "max_tokens", "at least 1", feature.max_tokens)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is predicted: the probability of an event (`binary`) or the mean of a number of events (`count`).
+
+    Attributes:
+        name: of the task; keys losses, weights, metrics and thresholds.
+        label: its column; 0 or 1, or a count.
+        kind: `binary` or `count`.
+        follows: the task without which this event cannot happen (a conversion follows its click).
+        output: what a prediction on the entire space is called: P(label = 1 | x). `name` by default.
+        conditional_output: what P(label = 1 | label of `follows` = 1, x) is called.
+    """
+
+    name: str
+    label: str
+    kind: Literal["binary", "count"] = "binary"
+    follows: str | None = None
+    output: str = ""
+    conditional_output: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "output", self.output or self.name)
+        if self.follows is None:
+            require(not self.conditional_output, "conditional_output", "left out where the task follows none", self.conditional_output)
+        else:
+            require(self.kind == "binary", "kind", "binary where the task follows another", self.kind)
+            object.__setattr__(self, "conditional_output", self.conditional_output or f"{self.name}_given_{self.follows}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One served prediction: of which task, on which space, under which name."""
+
+    name: str
+    task: str
+    space: Literal["entire", "previous"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomSplit:
+    """Rows fall to train, eval or test by a hash of their key: the same row always to the same split.
+
+    Attributes:
+        key: the columns that are hashed; the whole line if empty. Rows with one key stay together.
+        eval: share of the rows that go to `eval`.
+        test: share of the rows that go to `test`.
+        salt: another salt, another split.
+    """
+
+    kind: Literal["random"] = "random"
+    key: tuple[str, ...] = ()
+    eval: float = 0.1
+    test: float = 0.1
+    salt: str = ""
+
+    def __post_init__(self):
+        for name in ("eval", "test"):
+            require(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
+        require(self.eval + self.test < 1, "test", "such that train keeps a share", self.test)
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeSplit:
+    """Rows before `eval_from` train, those from `test_from` on test; compared as numbers if they are, else as text.
+
+    Attributes:
+        column: the time of a row: a number, or a text that sorts by time (2026-11-20).
+        eval_from: first time that goes to `eval`.
+        test_from: first time that goes to `test`.
+    """
+
+    column: str
+    eval_from: int | float | str
+    test_from: int | float | str
+    kind: Literal["time"] = "time"
+
+    def __post_init__(self):
+        numbers = [isinstance(bound, int | float) for bound in (self.eval_from, self.test_from)]
+        require(numbers[0] == numbers[1], "test_from", "of the type of eval_from", self.test_from)
+        require(self.eval_from < self.test_from, "test_from", f"after eval_from, {self.eval_from!r}", self.test_from)  # type: ignore[operator]
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """Features, tasks, scenario, group key and split of one data set.
+
+    Attributes:
+        name: of the data set.
+        features: what a model sees.
+        tasks: what it predicts; a task stands after the one that it follows.
+        scenario: the categorical feature whose values are evaluated apart.
+        group_key: the column by which GAUC groups rows, usually the user's.
+        split: how rows are divided into train, eval and test.
+        version: of this format.
+    """
+
+    name: str
+    features: tuple[Feature, ...]
+    tasks: tuple[Task, ...]
+    scenario: str | None = None
+    group_key: str | None = None
+    split: RandomSplit | TimeSplit = RandomSplit()
+    version: int = SPEC_VERSION
+
+    def __post_init__(self):
+        require(self.version == SPEC_VERSION, "version", f"{SPEC_VERSION}, the one that is known here", self.version)
+        require(bool(self.features), "features", "at least one feature", self.features)
+        require(bool(self.tasks), "tasks", "at least one task", self.tasks)
+        self._check_names()
+        self._check_chain()
+        if self.scenario is not None:
+            names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
+            require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
+        if self.group_key is not None:
+            require(self.group_key not in self.labels, "group_key", "no label", self.group_key)
+
+    def _check_names(self) -> None:
+        taken: dict[str, str] = {}
+
+        def take(name: str, path: config.Path, owner: str) -> None:
+            require(bool(_NAME.fullmatch(name)), path, "letters, digits and _, a letter first", name)
+            if name in taken:
+                raise FieldError(path, f"should differ from the {taken[name]} of that name. Received: {name!r}")
+            taken[name] = owner
+
+        for i, feature in enumerate(self.features):
+            take(feature.name, ("features", i, "name"), "feature")
+            if isinstance(feature, MultiValuedFeature) and feature.weights:
+                take(feature.weights, ("features", i, "weights"), "weights column")
+        for i, task in enumerate(self.tasks):
+            take(task.label, ("tasks", i, "label"), "label")
+        for attribute in ("name", "output", "conditional_output"):
+            seen: set[str] = set()
+            for i, task in enumerate(self.tasks):
+                name = getattr(task, attribute)
+                require(not name or _NAME.fullmatch(name) is not None, ("tasks", i, attribute), "letters, digits and _, a letter first", name)
+                require(name not in seen, ("tasks", i, attribute), "used once", name)
+                seen |= {name} if name else set()
+        names = [output.name for output in self.outputs]
+        for i, task in enumerate(self.tasks):
+            for attribute in ("output", "conditional_output"):
+                name = getattr(task, attribute)
+                require(names.count(name) <= 1, ("tasks", i, attribute), "used once", name)
+
+    def _check_chain(self) -> None:
+        earlier: dict[str, Task] = {}
+        for i, task in enumerate(self.tasks):
+            if task.follows is not None:
+                expected = f"a task listed before it ({', '.join(earlier) or 'there is none'})"
+                require(task.follows in earlier, ("tasks", i, "follows"), expected, task.follows)
+                require(earlier[task.follows].kind == "binary", ("tasks", i, "follows"), "a binary task", task.follows)
+            earlier[task.name] = task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label columns, in the order of the tasks."""
+        return tuple(task.label for task in self.tasks)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """All served predictions: each task on the entire space, and given its previous task where it follows one."""
+        outputs = []
+        for task in self.tasks:
+            if task.follows is not None:
+                outputs.append(Output(task.conditional_output, task.name, PREVIOUS))
+            outputs.append(Output(task.output, task.name, ENTIRE))
+        return tuple(outputs)
+
+    def task(self, name: str) -> Task:
+        """The task of that name. Raises `KeyError` if there is none."""
+        return {task.name: task for task in self.tasks}[name]
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name. Raises `KeyError` if there is none."""
+        return {feature.name: feature for feature in self.features}[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, such as `from_dict` reads; `version` is always in it."""
+        return {"version": self.version, **config.to_plain(self)}
+
+    def to_yaml(self) -> str:
+        """YAML text, such as `from_yaml` reads."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+    def to_json(self) -> str:
+        """JSON text with sorted keys: the same spec always gives the same text."""
+        return json.dumps(self.to_dict(), sort_keys=True)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "DatasetSpec":
+        """The spec of plain data. Raises `ConfigError` naming the field that is wrong."""
+        return config.build(cls, config.Document(data))
+
+    @classmethod
+    def from_yaml(cls, text: str, source: str = "") -> "DatasetSpec":
+        """The spec of a YAML (or JSON) text. Raises `ConfigError` naming line and field that are wrong."""
+        return config.build(cls, config.parse_yaml(text, source))
+
+    @classmethod
+    def load(cls, path: str | pathlib.Path) -> "DatasetSpec":
+        """The spec in a YAML or JSON file. Raises `ConfigError` naming line and field that are wrong."""
+        return config.build(cls, config.read_yaml(path))
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits of the content: two specs that mean the same have the same."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
