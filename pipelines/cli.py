@@ -1,0 +1,156 @@
+"""The command line."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("GLOG_minloglevel", "2")
+
+try:
+    import click
+except ImportError:  # The light library has no command line.
+    sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
+
+NOT_BLESSED = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tfmtl")
+def main() -> None:
+    """Multi-task conversion models, from raw log to served prediction.
+
+    \b
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage or settings,
+    3 the model did not reach its thresholds and was not pushed.
+    """
+
+
+@main.command(short_help="Write an ad log whose true probabilities are known.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
+@click.option("--rows", type=click.IntRange(min=1), help="How many impressions; as in the settings by default.")
+@click.option("--seed", type=int, help="Another seed, another log.")
+def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> None:
+    """Write an ad log for the spec of SETTINGS, and the true probability of every label apart from it.
+
+    \b
+    Example:
+      tfmtl simulate examples/demo.yaml --out runs/demo/data --rows 200000
+    """
+    from pipelines.commands import simulate_log
+
+    with _clear_errors():
+        simulate_log(settings, out, rows=rows, seed=seed)
+
+
+@main.command(short_help="Run the pipeline: raw log to pushed model.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")
+@click.option("--out", type=click.Path(file_okay=False), help="Where to keep the run; runs/NAME by default.")
+@click.option("--reference", is_flag=True, help="Fit one-hot logistic regression on the same rows, for comparison.")
+@click.option("--no-cache", is_flag=True, help="Run every component again.")
+def run(settings: str, data: str | None, out: str | None, reference: bool, no_cache: bool) -> None:
+    """Run the pipeline of SETTINGS on this machine: check, transform, train, evaluate, push.
+
+    \b
+    Example:
+      tfmtl run examples/movielens.yaml --data ml-1m
+    """
+    from pipelines.commands import run_settings
+
+    with _clear_errors():
+        blessed = run_settings(settings, data=data, out=out, reference=reference, cache=not no_cache)
+    sys.exit(0 if blessed else NOT_BLESSED)
+
+
+@main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--image", required=True, help="Container image that holds tfmtl (see the Dockerfile).")
+@click.option("--root", required=True, help="Where artifacts go: a bucket or a volume that all containers see.")
+@click.option("--data", help="The raw log as the containers see it; as in the settings by default.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
+def compile_(settings: str, image: str, root: str, data: str | None, out: str) -> None:
+    """Compile the pipeline of SETTINGS to a specification that Kubeflow Pipelines 2 runs.
+
+    \b
+    Example:
+      tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
+        --data gs://bucket/log --out pipeline.yaml
+    """
+    from pipelines.commands import compile_settings
+
+    with _clear_errors():
+        compile_settings(settings, image=image, root=root, data=data, out=out)
+
+
+@main.command(short_help="List the models.")
+def models() -> None:
+    """List the models with their papers and options.
+
+    \b
+    Example:
+      tfmtl models
+    """
+    from pipelines.commands import list_models
+
+    list_models()
+
+
+@main.command(short_help="Serve pushed models over gRPC.")
+@click.argument("model_dirs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8500, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--poll-seconds", default=2.0, show_default=True, help="How often to look for a new version.")
+def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float) -> None:
+    """Serve models with TensorFlow Serving's gRPC protocol; the newest version of each MODEL_DIR.
+
+    \b
+    Example:
+      tfmtl serve runs/demo/serving/demo --port 8500
+    """
+    from pipelines.commands import serve_models
+
+    with _clear_errors():
+        serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
+
+
+@main.command(short_help="Score rows of a CSV on a server.")
+@click.argument("rows", type=click.Path(exists=True, dir_okay=False))
+@click.option("--model", required=True, help="Name of the served model.")
+@click.option("--host", default="127.0.0.1:8500", show_default=True, help="Address of the server.")
+@click.option("--out", type=click.Path(dir_okay=False), help="CSV to write the scores to; a table otherwise.")
+@click.option("--limit", type=click.IntRange(min=1), help="Score this many rows only.")
+@click.option("--deadline", default=30.0, show_default=True, help="Seconds for the whole call.")
+def predict(rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float) -> None:
+    """Score the impressions in ROWS, a CSV with a header, on a running server.
+
+    \b
+    Example:
+      tfmtl predict runs/demo/data/impressions.csv --model demo --limit 5
+    """
+    from pipelines.commands import predict_rows
+
+    with _clear_errors():
+        predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline)
+
+
+class _clear_errors:
+    """Turns an error about the user's input into one line and exit code 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from serving.client import PredictionError
+        from tfmtl.config import ConfigError
+
+        if isinstance(error, ConfigError | FileNotFoundError):
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
+        if isinstance(error, PredictionError):
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""ExampleGen of a raw log: reads, checks by the spec, splits, and keeps what it rejects."""
+
+import json
+import os
+from typing import Any
+
+import apache_beam as beam
+from google.protobuf import any_pb2, struct_pb2
+from tfx.components import FileBasedExampleGen
+from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from pipelines.code_hash import code_hash
+from tfmtl.spec import DatasetSpec
+from transforms import beam_ingest
+from transforms.batch import SPLITS, IngestReport, Reject
+from transforms.beam_ingest import IngestPaths
+from transforms.ingest import expand
+
+REPORT = "ingest_report.json"
+REJECTS = "rejects"
+
+
+class LogExampleGenExecutor(BaseExampleGenExecutor):
+    """Writes tf.Examples by split, `ingest_report.json` and `rejects-*.jsonl` (one line a rejected row)."""
+
+    def GetInputSourceToExamplePTransform(self) -> Any:
+        return IngestPaths
+
+    def GenerateExamplesByBeam(self, pipeline, exec_properties):
+        options = _options(exec_properties)
+        reader = options["reader"]
+        paths = [(reader, path) for path in expand(reader, self._log(reader, exec_properties))]
+        read = pipeline | "Paths" >> beam.Create(paths) | IngestPaths(DatasetSpec.from_dict(options["spec"]))
+        _ = (
+            read[beam_ingest.REJECTS]
+            | "RejectLines" >> beam.Map(Reject.to_json)
+            | "WriteRejects" >> beam.io.WriteToText(os.path.join(self._root, REJECTS), file_name_suffix=".jsonl")
+        )
+        _ = (
+            read[beam_ingest.REPORT]
+            | "ReportLine" >> beam.Map(lambda report: json.dumps(report.to_dict()))
+            | "WriteReport" >> beam.io.WriteToText(os.path.join(self._root, REPORT), shard_name_template="")
+        )
+        return {split: read[split] for split in SPLITS}
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        self._root = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
+        super().Do(input_dict, output_dict, exec_properties)
+
+    @staticmethod
+    def _log(reader: str, exec_properties: dict[str, Any]) -> str:
+        """What the reader takes: MovieLens's is a folder of different files, a CSV's a pattern of files alike."""
+        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        inputs = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs)
+        return base if reader == "movielens" else os.path.join(base, inputs.splits[0].pattern)
+
+
+class LogExampleGen(FileBasedExampleGen):
+    """Reads a raw log by the spec, with the readers of `transforms.ingest`.
+
+    Args:
+        input_base: the folder of the log.
+        pattern: which of its files are read.
+        reader: a name of `transforms.ingest.READERS`.
+        spec: features, tasks and split of the log.
+    """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogExampleGenExecutor)
+
+    def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec):
+        options = {"spec": spec.to_dict(), "reader": reader, "code": code_hash("transforms", "tfmtl")}
+        packed = any_pb2.Any()
+        packed.Pack(struct_pb2.Value(string_value=json.dumps(options, sort_keys=True)))
+        splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS]
+        super().__init__(
+            input_base=input_base,
+            input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="log", pattern=pattern)]),
+            output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+            custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
+        )
+
+
+def _options(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    custom = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom)
+    value = struct_pb2.Value()
+    custom.custom_config.Unpack(value)
+    return json.loads(value.string_value)
+
+
+def ingest_report(examples_uri: str) -> IngestReport:
+    """The report that `LogExampleGen` wrote beside its examples."""
+    with fileio.open(os.path.join(examples_uri, REPORT)) as file:
+        return IngestReport.from_dict(json.load(file))

@@ -1,0 +1,122 @@
+"""Runs the pipeline on this machine, saying what it does."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from absl import logging as absl_logging
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.portable import launcher
+
+from pipelines.baseline import BlessedPredecessorStrategy
+from pipelines.lineage import Run, latest_run
+from pipelines.pipeline import create_pipeline
+from pipelines.settings import Settings
+
+Progress = Callable[[str, str], None]
+"""Called with a component's name and "start" or "end"."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPaths:
+    """Where a run keeps what it makes.
+
+    Attributes:
+        root: of it all.
+    """
+
+    root: pathlib.Path
+
+    @property
+    def artifacts(self) -> pathlib.Path:
+        return self.root / "pipeline"
+
+    @property
+    def metadata(self) -> pathlib.Path:
+        return self.root / "metadata.sqlite"
+
+    def serving(self, model_name: str) -> pathlib.Path:
+        """The base directory of a served model: one folder a version."""
+        return self.root / "serving" / model_name
+
+
+def run_pipeline(settings: Settings, paths: RunPaths, progress: Progress | None = None, cache: bool = True) -> Run:
+    """Runs the pipeline with TFX's `LocalDagRunner`.
+
+    Args:
+        settings: of the experiment; `settings.data.path` is the log's folder, or one file of it.
+        paths: where to keep everything.
+        progress: is told when a component starts and ends.
+        cache: uses outputs of an earlier run with the same inputs, parameters and code.
+
+    Returns:
+        What was run, and the artifacts it made.
+
+    Raises:
+        FileNotFoundError: if the log is not there.
+    """
+    settings = locate_log(settings)
+    paths.root.mkdir(parents=True, exist_ok=True)
+    pipeline = create_pipeline(
+        settings,
+        str(paths.artifacts),
+        str(paths.serving(settings.name)),
+        baseline=BlessedPredecessorStrategy,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(paths.metadata)),
+        enable_cache=cache,
+    )
+    with _told(progress), _log_level(settings.log_level):
+        LocalDagRunner().run(pipeline)
+    return latest_run(paths.metadata)
+
+
+def locate_log(settings: Settings) -> Settings:
+    """Settings whose log is an absolute folder and a pattern; a path to one file is taken apart.
+
+    Raises:
+        FileNotFoundError: naming the path, if nothing is there or no file matches.
+    """
+    data = settings.data
+    path = pathlib.Path(data.path).expanduser()
+    if not data.path or not path.exists():
+        raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
+    if path.is_file():
+        path, data = path.parent, dataclasses.replace(data, pattern=path.name)
+    if not list(path.glob(data.pattern)):
+        raise FileNotFoundError(f"data.pattern should match a file in {path}. Received: {data.pattern!r}")
+    return dataclasses.replace(settings, data=dataclasses.replace(data, path=str(path.resolve())))
+
+
+@contextmanager
+def _log_level(level: str) -> Iterator[None]:
+    before = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(level)
+    try:
+        yield
+    finally:
+        absl_logging.set_verbosity(before)
+
+
+@contextmanager
+def _told(progress: Progress | None) -> Iterator[None]:
+    """Tells `progress` when the launcher of a component begins and ends."""
+    if progress is None:
+        yield
+        return
+    launch = launcher.Launcher.launch
+
+    def told(self):
+        name = self._pipeline_node.node_info.id
+        progress(name, "start")
+        try:
+            return launch(self)
+        finally:
+            progress(name, "end")
+
+    launcher.Launcher.launch = told
+    try:
+        yield
+    finally:
+        launcher.Launcher.launch = launch

@@ -1,0 +1,103 @@
+"""The pipeline, defined once; it knows no runner."""
+
+from tfx import v1 as tfx
+from tfx.components import Evaluator, ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
+
+from pipelines.baseline import CURRENT, BlessedPredecessorStrategy
+from pipelines.code_hash import code_hash
+from pipelines.evaluation import eval_config
+from pipelines.example_gen import LogExampleGen
+from pipelines.pusher import OncePusher
+from pipelines.settings import Settings
+from tfmtl.config import to_plain
+
+
+def create_pipeline(
+    settings: Settings,
+    root: str,
+    serving_dir: str,
+    *,
+    baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
+    metadata_connection_config: object = None,
+    enable_cache: bool = True,
+) -> Pipeline:
+    """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform -> Trainer -> Evaluator -> Pusher.
+
+    Args:
+        settings: of the experiment.
+        root: where artifacts are written.
+        serving_dir: the model's base directory, to which versions are pushed.
+        baseline: finds the model against which the new one is compared.
+        metadata_connection_config: of the ML Metadata store, where the runner needs one.
+        enable_cache: uses the outputs of an earlier execution with the same inputs, parameters and code.
+    """
+    spec = settings.spec
+    examples = LogExampleGen(settings.data.path, settings.data.pattern, settings.data.reader, spec)
+    statistics = StatisticsGen(examples.outputs["examples"])
+    schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
+    validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="pipelines.transform_module.preprocessing_fn",
+        custom_config={"spec": spec.to_dict(), "code": code_hash("transforms", "tfmtl")},
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval", "test"]),
+        materialize=False,
+        disable_statistics=True,
+    )
+    trainer = Trainer(
+        run_fn="pipelines.trainer.run_fn",
+        examples=examples.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "name": settings.name,
+            "spec": spec.to_dict(),
+            "model": to_plain(settings.model),
+            "training": to_plain(settings.training),
+            "code": code_hash("tfmtl", "transforms", "pipelines", "serving"),
+        },
+    )
+    resolver = _baseline_resolver(trainer, baseline)
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=resolver.outputs["model"],
+        schema=schema.outputs["schema"],
+        eval_config=eval_config(spec, settings.thresholds),
+        example_splits=["test"],
+    )
+    pusher = Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
+        ),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(OncePusher),
+    )
+    return Pipeline(
+        pipeline_name=settings.name,
+        pipeline_root=root,
+        components=[examples, statistics, schema, validator, transform, trainer, resolver, evaluator, pusher],
+        enable_cache=enable_cache,
+        metadata_connection_config=metadata_connection_config,
+        beam_pipeline_args=list(settings.beam_pipeline_args),
+    )
+
+
+def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Resolver:
+    channels = {
+        "model": Channel(type=standard_artifacts.Model),
+        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+    }
+    if strategy is BlessedPredecessorStrategy:
+        channels[CURRENT] = trainer.outputs["model"]
+    return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id("latest_blessed_model")

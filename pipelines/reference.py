@@ -1,0 +1,86 @@
+"""A reference that needs no deep model: one-hot logistic regression on the same rows."""
+
+import glob
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+
+from serving.raw_features import parsing_spec
+from tfmtl.metrics import roc_auc
+from tfmtl.spec import ENTIRE, DatasetSpec, NumericalFeature
+
+_ROWS = 65536
+
+
+def logistic_regression_auc(spec: DatasetSpec, examples_uri: str) -> dict[str, float]:
+    """Test AUC by output of scikit-learn's logistic regression (C = 1) on one-hot raw features.
+
+    Tokens of categorical and multi-valued features are columns of 0 and 1, numericals enter as `log1p(|x|)` with their
+    sign. A column exists for what the training split holds. Each binary output has a regression of its own, on the
+    rows of its space.
+
+    Args:
+        spec: of the data set.
+        examples_uri: where ExampleGen wrote, with the splits `train` and `test`.
+    """
+    columns: dict[tuple[str, bytes], int] = {}
+    train, train_labels = _matrix(spec, f"{examples_uri}/Split-train/*", columns, grow=True)
+    test, test_labels = _matrix(spec, f"{examples_uri}/Split-test/*", columns, grow=False)
+    train.resize(train.shape[0], len(columns))
+    test.resize(test.shape[0], len(columns))
+    aucs = {}
+    for output in spec.outputs:
+        task = spec.task(output.task)
+        if task.kind != "binary":
+            continue
+        rows, kept = slice(None), slice(None)
+        if output.space != ENTIRE and task.follows:
+            previous = spec.task(task.follows).label
+            rows, kept = train_labels[previous] == 1, test_labels[previous] == 1
+        model = LogisticRegression(C=1.0, solver="liblinear").fit(train[rows], train_labels[task.label][rows])
+        aucs[output.name] = roc_auc(test_labels[task.label][kept], model.decision_function(test[kept]))
+    return aucs
+
+
+def _matrix(
+    spec: DatasetSpec, pattern: str, columns: dict, grow: bool
+) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
+    """Rows of a split as a sparse matrix, and its labels; `grow` adds a column for a token not seen before."""
+    features = parsing_spec(spec) | {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
+    rows, cols, values, start = [], [], [], 0
+    labels: dict[str, list[np.ndarray]] = {label: [] for label in spec.labels}
+    records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_ROWS)
+    for batch in records.map(lambda examples: tf.io.parse_example(examples, features)).as_numpy_iterator():
+        for label in spec.labels:
+            labels[label].append(batch[label])
+        for feature in spec.features:
+            entry = batch[feature.name]
+            if isinstance(entry, np.ndarray):
+                index, entries = np.arange(len(entry)), entry
+            else:
+                index, entries = entry.indices[:, 0], entry.values
+            if isinstance(feature, NumericalFeature):
+                column = np.full(len(entries), columns.setdefault((feature.name, b""), len(columns)))
+                value = np.sign(entries) * np.log1p(np.abs(entries))
+            else:
+                column = _columns(feature.name, entries, columns, grow)
+                value = np.ones(len(entries))
+            rows.append(start + index[column >= 0])
+            cols.append(column[column >= 0])
+            values.append(value[column >= 0])
+        start += len(batch[spec.labels[0]])
+    shape = (start, len(columns))
+    matrix = sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=shape)
+    return matrix, {label: np.concatenate(parts) for label, parts in labels.items()}
+
+
+def _columns(name: str, tokens: Iterable[bytes], columns: dict, grow: bool) -> np.ndarray:
+    unique, inverse = np.unique(np.asarray(tokens, dtype=object), return_inverse=True)
+    if grow:
+        found = [columns.setdefault((name, token), len(columns)) for token in unique]
+    else:
+        found = [columns.get((name, token), -1) for token in unique]
+    return np.asarray(found, dtype=np.int64)[inverse] if len(found) else np.zeros(0, np.int64)

@@ -1,0 +1,106 @@
+"""Raw features as a server receives them: in serialized tf.Examples, or as one tensor each."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfmtl.spec import CategoricalFeature, DatasetSpec, MultiValuedFeature, NumericalFeature
+
+EXAMPLES = "examples"
+
+
+@dataclasses.dataclass(frozen=True)
+class RawInput:
+    """One raw tensor: `(batch,)` for a single value, `(batch, length)` for a bag; "" and NaN stand for missing."""
+
+    name: str
+    dtype: tf.DType
+    is_bag: bool
+    required: bool
+
+
+def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
+    """The raw tensors of a spec: its features, and the weights of its multi-valued ones."""
+    inputs = []
+    for feature in spec.features:
+        if isinstance(feature, CategoricalFeature):
+            inputs.append(RawInput(feature.name, tf.string, False, feature.required))
+        elif isinstance(feature, NumericalFeature):
+            inputs.append(RawInput(feature.name, tf.float32, False, feature.required))
+        else:
+            inputs.append(RawInput(feature.name, tf.string, True, False))
+            if isinstance(feature, MultiValuedFeature) and feature.weights:
+                inputs.append(RawInput(feature.weights, tf.float32, True, False))
+    return tuple(inputs)
+
+
+def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
+    """The feature spec for `tf.io.parse_example`: a feature may be absent unless the spec requires it."""
+    return {
+        i.name: tf.io.FixedLenFeature([], i.dtype) if i.required else tf.io.VarLenFeature(i.dtype)
+        for i in raw_inputs(spec)
+    }
+
+
+def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTensor]:
+    """Raw features of serialized tf.Examples `(batch,)`, as the transform takes them.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if an example does not parse, or lacks a required feature.
+    """
+    parsed = tf.io.parse_example(examples, parsing_spec(spec))
+    return {name: _sparse(tf.expand_dims(t, 1)) if isinstance(t, tf.Tensor) else t for name, t in parsed.items()}
+
+
+def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
+    """Raw features of one tensor each, as the transform takes them.
+
+    A missing value is "" or NaN. In a bag, a place whose token is "" is padding, and so is its weight.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if a required feature is missing, or a bag and its weights differ in shape.
+    """
+    features: dict[str, tf.SparseTensor] = {}
+    for feature in spec.features:
+        tensor = tensors[feature.name]
+        if isinstance(feature, CategoricalFeature | NumericalFeature):
+            present = _present(tensor)
+            if feature.required:
+                message = f"`{feature.name}` should have a value in every row, the spec requires it"
+                with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
+                    present = tf.identity(present)
+            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present, 1))
+        else:
+            present = _present(tensor)
+            features[feature.name] = _sparse(tensor, present)
+            if isinstance(feature, MultiValuedFeature) and feature.weights:
+                weights = tensors[feature.weights]
+                message = f"`{feature.weights}` should have the shape of `{feature.name}`"
+                same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
+                with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
+                    features[feature.weights] = _sparse(tf.identity(weights), present)
+    return features
+
+
+def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+    """The inverse of `from_tensors`: one dense tensor each, "" and NaN where missing, 0 for a padded weight."""
+    tensors = {}
+    for i in raw_inputs(spec):
+        default: Any = "" if i.dtype == tf.string else (0.0 if i.is_bag else float("nan"))
+        dense = tf.sparse.to_dense(features[i.name], default_value=default)
+        tensors[i.name] = dense if i.is_bag else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
+    return tensors
+
+
+def _present(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.not_equal(tensor, "") if tensor.dtype == tf.string else tf.logical_not(tf.math.is_nan(tensor))
+
+
+def _sparse(tensor: tf.Tensor, present: Any = None) -> tf.SparseTensor:
+    """The present places of a matrix, packed to the left of their row."""
+    present = tf.ones_like(tensor, tf.bool) if present is None else present
+    return tf.RaggedTensor.from_row_lengths(
+        tf.boolean_mask(tensor, present), tf.reduce_sum(tf.cast(present, tf.int64), 1)
+    ).to_sparse()

@@ -1,0 +1,52 @@
+"""Warm-up requests: what a server replays on a new version before it answers with it."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from serving import raw_features
+from tfmtl.fields import transformed_inputs
+from tfmtl.spec import DatasetSpec
+
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+BATCH_SIZES = (1, 32, 256)
+
+
+def write_warmup(
+    spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str
+) -> None:
+    """Writes one request for each signature and typical batch size, of the given rows repeated as needed.
+
+    Args:
+        spec: of the data set.
+        transform: maps raw features to transformed ones.
+        directory: of the SavedModel.
+        examples: serialized tf.Examples of raw features, at least one.
+        model_name: the `model_spec.name` of the requests.
+    """
+    path = f"{directory}/{WARMUP}"
+    tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
+    with tf.io.TFRecordWriter(path) as writer:
+        for size in BATCH_SIZES:
+            batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
+            features = raw_features.parse_examples(spec, batch)
+            transformed = transform(dict(features))
+            inputs_of = {
+                "serving_default": {raw_features.EXAMPLES: batch},
+                "raw": raw_features.to_tensors(spec, features),
+                "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
+            }
+            for signature, inputs in inputs_of.items():
+                writer.write(_log(model_name, signature, inputs).SerializeToString())
+
+
+def _log(model_name: str, signature: str, inputs: dict[str, tf.Tensor]) -> prediction_log_pb2.PredictionLog:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model_name
+    request.model_spec.signature_name = signature
+    for name, tensor in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(tensor.numpy()))
+    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))

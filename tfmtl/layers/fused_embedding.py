@@ -1,0 +1,111 @@
+"""One embedding table for all fields of a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+WEIGHTS_SUFFIX = "__weights"
+"""The weights of the bag `f` are the input `f__weights`; a padded place has weight 0."""
+
+
+@keras.saving.register_keras_serializable(package="tfmtl")
+class FusedEmbedding(keras.layers.Layer):
+    """Looks up all fields in one table, each at an offset of its own, with a single gather.
+
+    For a field f whose ids start at row `o_f`: `h_f = E[o_f + id]`; for a bag of ids with weights w (a multi-valued
+    field), their weighted mean `h_f = sum_j w_j E[o_f + id_j] / sum_j w_j`, which is 0 for an empty bag. One table
+    means one gather, one sparse gradient and one optimizer update however many fields there are; the gradient is a
+    `tf.IndexedSlices` of the looked-up rows, so that a step costs the same whatever the vocabulary.
+
+    Args:
+        rows: how many ids each field has; the order is that of the output's fields.
+        dim: width d of an embedding.
+        bags: the fields that hold several ids; their weights are the input `<field>__weights`.
+        embeddings_initializer: of the table.
+
+    Call arguments:
+        inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
+            entries are left alone.
+
+    Returns:
+        `(batch, fields, dim)`.
+
+    Raises:
+        ValueError: if a field, or the weights of a bag, are absent from the inputs.
+        tf.errors.InvalidArgumentError: if an id is outside the table (on CPU).
+
+    Example:
+        >>> layer = FusedEmbedding({"user": 100, "item": 50}, dim=8)
+        >>> layer({"user": tf.constant([3, 4]), "item": tf.constant([0, 49])}).shape
+        TensorShape([2, 2, 8])
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[str, int],
+        dim: int,
+        bags: Sequence[str] = (),
+        embeddings_initializer: Any = "uniform",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if not rows or any(count < 1 for count in rows.values()):
+            raise ValueError(f"`rows` should give every field at least one row. Received: {dict(rows)}")
+        if dim < 1:
+            raise ValueError(f"`dim` should be at least 1. Received: {dim}")
+        unknown = [bag for bag in bags if bag not in rows]
+        if unknown:
+            raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
+        self.rows = dict(rows)
+        self.dim = dim
+        self.bags = tuple(bags)
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        starts = [0]
+        for count in self.rows.values():
+            starts.append(starts[-1] + count)
+        self.offsets = dict(zip(self.rows, starts[:-1], strict=True))
+        self.total_rows = starts[-1]
+        self._singles = [field for field in self.rows if field not in self.bags]
+
+    def build(self, input_shape=None):
+        self.table = self.add_weight(
+            shape=(self.total_rows, self.dim), initializer=self.embeddings_initializer, name="table"
+        )
+
+    def call(self, inputs):
+        needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
+        absent = [name for name in needed if name not in inputs]
+        if absent:
+            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
+        ids = [ops.cast(inputs[field], "int64")[:, None] + self.offsets[field] for field in self._singles]
+        ids += [ops.cast(inputs[field], "int64") + self.offsets[field] for field in self.bags]
+        # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
+        rows = ops.cast(tf.gather(self.table.value, ops.concatenate(ids, axis=1)), self.compute_dtype)
+        embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
+        start = len(self._singles)
+        for field in self.bags:
+            length = inputs[field].shape[1]
+            embedded[field] = self._mean(rows[:, start : start + length], inputs[field + WEIGHTS_SUFFIX])
+            start += length
+        return ops.stack([embedded[field] for field in self.rows], axis=1)
+
+    def _mean(self, rows, weights):
+        weights = ops.cast(weights, self.compute_dtype)
+        total = ops.sum(weights, axis=1, keepdims=True)
+        safe = ops.where(total == 0, ops.ones_like(total), total)
+        return ops.einsum("bl,bld->bd", weights / safe, rows)
+
+    def compute_output_shape(self, input_shape):
+        return (next(iter(input_shape.values()))[0], len(self.rows), self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "rows": self.rows,
+            "dim": self.dim,
+            "bags": list(self.bags),
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+        }

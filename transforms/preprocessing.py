@@ -1,0 +1,140 @@
+"""The `preprocessing_fn` of a spec: raw features in, ids, weights and labels out; one graph for training and serving."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
+from tfmtl.spec import (
+    CategoricalFeature,
+    DatasetSpec,
+    MultiValuedFeature,
+    NumericalFeature,
+    SequenceFeature,
+)
+
+Tensors = dict[str, Any]
+
+
+def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Tensors]:
+    """The function that Transform analyses and that training and serving apply.
+
+    Its inputs are `tf.SparseTensor`s (or dense ones) by raw feature name; its outputs are those of
+    `tfmtl.fields.transformed_inputs(spec)`, and the labels that are among the inputs, float32 `(batch,)` by label
+    column. A feature that is not among the inputs, because no row of the log has it, is missing in every row.
+
+    Vocabularies are made from the rows that Transform analyses, the training split's; the file of a feature's
+    vocabulary has the feature's name.
+    """
+
+    def preprocessing_fn(inputs: Mapping[str, Any]) -> Tensors:
+        batch_size = _batch_size(next(iter(inputs.values())))
+        outputs: Tensors = {}
+        for feature in spec.features:
+            if isinstance(feature, CategoricalFeature):
+                tokens = _dense(inputs.get(feature.name), batch_size, feature.default or "", tf.string)
+                if feature.default is not None:
+                    tokens = tf.where(tf.equal(tokens, ""), feature.default, tokens)
+                outputs[feature.name] = _lookup(tokens, feature)
+            elif isinstance(feature, NumericalFeature):
+                values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
+                outputs[feature.name] = log_round(values, feature)
+            else:
+                ids, weights = _bag(inputs, feature, batch_size)
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = ids, weights
+        for label in spec.labels:
+            if label in inputs:
+                outputs[label] = tf.cast(_dense(inputs[label], batch_size, 0, tf.int64), tf.float32)
+        return outputs
+
+    return preprocessing_fn
+
+
+def log_round(values: tf.Tensor, feature: NumericalFeature) -> tf.Tensor:
+    """`clip(sign(x) * round(log1p(|x|) * scale), min_bucket, max_bucket) - min_bucket + 1`; 0 where x is missing.
+
+    Halves round to the even number, as everywhere in TensorFlow and NumPy; infinities fall in the outer buckets.
+
+    Args:
+        values: float32 `(batch,)`, NaN where missing.
+        feature: gives scale, bounds and default.
+
+    Returns:
+        int64 `(batch,)` in `[0, max_bucket - min_bucket + 1]`.
+
+    References:
+        - APEM, section 4.1: numerical features are discretized by a log-round operation
+    """
+    missing = tf.math.is_nan(values)
+    values = tf.where(missing, feature.default if feature.default is not None else 0.0, values)
+    rounded = tf.sign(values) * tf.round(tf.math.log1p(tf.abs(values)) * feature.scale)
+    bounded = tf.clip_by_value(rounded, float(feature.min_bucket), float(feature.max_bucket))
+    ids = tf.cast(bounded, tf.int64) - feature.min_bucket + 1
+    return ids if feature.default is not None else tf.where(missing, tf.zeros_like(ids), ids)
+
+
+def _lookup(tokens: Any, feature: Any) -> Any:
+    """Ids of tokens (dense or sparse): `0 .. num_oov - 1` for unseen ones, the vocabulary's line + num_oov for others."""
+    vocabulary = tft.vocabulary(
+        tokens,
+        top_k=feature.max_tokens,
+        frequency_threshold=feature.min_frequency,
+        vocab_filename=feature.name,
+        name=f"{feature.name}_vocabulary",
+    )
+
+    def lookup(keys: Any, filename: Any) -> tuple[Any, Any]:
+        initializer = tf.lookup.TextFileInitializer(
+            filename,
+            key_dtype=tf.string,
+            key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+            value_dtype=tf.int64,
+            value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        table = tf.lookup.StaticHashTable(initializer, default_value=-1)
+        lines = table.lookup(keys)
+        unseen = tf.strings.to_hash_bucket_fast(keys, feature.num_oov)
+        return tf.where(lines < 0, unseen, lines + feature.num_oov), table.size()
+
+    if isinstance(tokens, tf.SparseTensor):
+        values = tft.apply_vocabulary(tokens.values, vocabulary, lookup_fn=lookup)
+        return tf.SparseTensor(tokens.indices, values, tokens.dense_shape)
+    return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
+
+
+def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature | SequenceFeature, batch_size: Any) -> tuple[Any, Any]:
+    """Ids and weights `(batch, max_length)` of a bag; a padded place has id 0 and weight 0."""
+    length = feature.max_length
+    tokens = inputs.get(feature.name)
+    if tokens is None:
+        tokens = tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], tf.string), tf.stack([batch_size, 0]))
+    ids = _rows_of(_lookup(tokens, feature), feature)
+    weights_of = inputs.get(feature.weights) if isinstance(feature, MultiValuedFeature) and feature.weights else None
+    ones = tf.RaggedTensor.from_nested_row_splits(tf.ones_like(ids.values, tf.float32), ids.nested_row_splits)
+    weights = ones if weights_of is None else _rows_of(weights_of, feature)
+    shape = (None, length)
+    return ids.to_tensor(0, shape=shape), weights.to_tensor(0.0, shape=shape) * ones.to_tensor(0.0, shape=shape)
+
+
+def _rows_of(sparse: tf.SparseTensor, feature: MultiValuedFeature | SequenceFeature) -> tf.RaggedTensor:
+    """The kept part of each row: a sequence's last places, a multi-valued feature's first."""
+    ragged = tf.RaggedTensor.from_sparse(sparse)
+    return ragged[:, -feature.max_length :] if isinstance(feature, SequenceFeature) else ragged[:, : feature.max_length]
+
+
+def _batch_size(tensor: Any) -> Any:
+    return tensor.dense_shape[0] if isinstance(tensor, tf.SparseTensor) else tf.shape(tensor, out_type=tf.int64)[0]
+
+
+def _dense(tensor: Any, batch_size: Any, default: Any, dtype: tf.DType) -> tf.Tensor:
+    """The one value of each row, `(batch,)`; `default` where there is none."""
+    if tensor is None:
+        return tf.fill(tf.reshape(batch_size, [1]), tf.constant(default, dtype))
+    if isinstance(tensor, tf.SparseTensor):
+        # An empty row leaves a dense shape of width 0 where no row of the batch has a value.
+        shape = tf.stack([tensor.dense_shape[0], tf.constant(1, tf.int64)])
+        first = tf.sparse.slice(tensor, [0, 0], shape)
+        tensor = tf.sparse.to_dense(tf.SparseTensor(first.indices, first.values, shape), default_value=tf.cast(default, first.dtype) if dtype != tf.string else default)
+    return tf.cast(tf.reshape(tensor, [-1]), dtype) if dtype != tf.string else tf.reshape(tensor, [-1])
