@@ -4,13 +4,15 @@ import pathlib
 
 from setuptools import find_packages, setup
 
-SERVING = ["grpcio>=1.60", "tensorflow-serving-api>=2.16,<3"]
+PACKAGES = ["tfmtl", "transforms", "pipelines", "serving"]
+SERVING = ["grpcio>=1.60", "grpcio-health-checking>=1.60", "tensorflow-serving-api>=2.16,<3"]
 PIPELINE = [
     *SERVING,
     "tfx>=1.16,<2",
     "kfp>=2.6,<3",
     "dill>=0.3.9",
     "click>=8.1",
+    "matplotlib>=3.8",
     "pandas>=1.5",
     "pyarrow>=10",
     "rich>=13.7",
@@ -32,9 +34,9 @@ setup(
     long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.11,<3.14",
-    packages=find_packages(include=[f"{top}{tail}" for top in ("tfmtl", "transforms", "pipelines", "serving") for tail in ("", ".*")]),
+    packages=find_packages(include=[*PACKAGES, *(f"{package}.*" for package in PACKAGES)]),
     package_data={"tfmtl": ["py.typed"], "serving": ["deploy/*"]},
     install_requires=["tensorflow>=2.16.2,<2.22", "keras>=3.10,<4", "PyYAML>=6"],
     extras_require={"pipeline": PIPELINE, "serving": SERVING, "dev": DEV},
-    entry_points={"console_scripts": ["tfmtl=pipelines.cli:main"]},
+    entry_points={"console_scripts": ["tfmtl=pipelines.cli:program"]},
 )

@@ -1,18 +1,11 @@
 """The command line."""
 
-import os
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("GLOG_minloglevel", "2")
 
 try:
     import click
 except ImportError:  # The light library has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
-
-NOT_BLESSED = 3
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
@@ -56,7 +49,7 @@ def run(settings: str, data: str | None, out: str | None, reference: bool, no_ca
     Example:
       tfmtl run examples/movielens.yaml --data ml-1m
     """
-    from pipelines.commands import run_settings
+    from pipelines.commands import NOT_BLESSED, run_settings
 
     with _clear_errors():
         blessed = run_settings(settings, data=data, out=out, reference=reference, cache=not no_cache)
@@ -152,5 +145,12 @@ class _clear_errors:
             sys.exit(1)
 
 
+def program() -> None:
+    """The console script `tfmtl`."""
+    from pipelines.terminal import run_program
+
+    run_program(main)
+
+
 if __name__ == "__main__":
-    main()
+    program()

@@ -6,10 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
-from pipelines.example_gen import ingest_report
+from pipelines.example_gen import REJECTS, ingest_report
 from pipelines.kubeflow import compile_pipeline
 from pipelines.lineage import Run
 from pipelines.local import RunPaths, run_pipeline
@@ -17,15 +16,17 @@ from pipelines.progress import ComponentProgress
 from pipelines.reference import logistic_regression_auc
 from pipelines.results import measured, results_table
 from pipelines.settings import Settings, load_settings
+from pipelines.terminal import console
 from serving.client import TfmtlClient
 from serving.rows import Feature, features_of
 from serving.server import EmbeddedServer
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS
-from transforms.report import report_table
+from transforms.rejects import format_report
 from transforms.simulator import simulate
 
-console = Console()
+NOT_BLESSED = 3
+"""Exit code of a run whose model did not reach its thresholds."""
 
 
 def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: int | None = None) -> None:
@@ -65,7 +66,11 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     cached = [step.name for step in result.steps.values() if step.cached and step.name != "latest_blessed_model"]
     if cached:
         console.print(f"from the cache: {', '.join(cached)}", highlight=False)
-    console.print(report_table(ingest_report(result.artifact("LogExampleGen", "examples"))))
+    examples = result.uri("LogExampleGen", "examples")
+    report = ingest_report(examples)
+    console.print(format_report(report), highlight=False)
+    if sum(report.total.rejected.values()):
+        console.print(f"rejected rows, each with its line and reason: {examples}/{REJECTS}*", highlight=False)
     return result
 
 
@@ -125,7 +130,7 @@ def predict_rows(rows: str, model: str, host: str, out: str | None, limit: int |
         scored.to_csv(out, index=False)
         console.print(f"{len(scored):,} rows scored -> {out}", highlight=False)
     else:
-        console.print(scores_table(scored, list(scores), f"{len(scored):,} rows scored by {model!r}"))
+        console.print(scores_table(scored, f"{len(scored):,} rows scored by {model!r}", list(scores)))
 
 
 def typed_columns(frame: pd.DataFrame, inputs: Mapping[str, Feature], separator: str = "|") -> dict[str, list]:
@@ -145,7 +150,7 @@ def typed_columns(frame: pd.DataFrame, inputs: Mapping[str, Feature], separator:
     return columns
 
 
-def scores_table(frame: pd.DataFrame, scores: Sequence[str], title: str) -> Table:
+def scores_table(frame: pd.DataFrame, title: str, scores: Sequence[str]) -> Table:
     """Rows and their scores as a table."""
     table = Table(title=title, title_justify="left")
     for column in frame.columns:

@@ -1,23 +1,24 @@
 """The demonstration: simulated log -> pipeline -> server -> scored impressions, beside the oracle."""
 
 import json
-import os
 import pathlib
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pandas as pd
+from rich.table import Table
 
-from pipelines.commands import console, report_push, run_and_report, scores_table, simulate_log, typed_columns
+from pipelines.commands import NOT_BLESSED, report_push, run_and_report, scores_table, simulate_log, typed_columns
 from pipelines.local import RunPaths
 from pipelines.oracle import oracle_auc, test_rows
 from pipelines.results import measured, results_table
-from pipelines.settings import load_settings
+from pipelines.settings import Settings, load_settings
+from pipelines.terminal import console, run_program
 from serving.client import TfmtlClient
 from serving.rows import features_of
 from serving.server import EmbeddedServer
 from tfmtl.config import to_plain
+from tfmtl.spec import DatasetSpec
+from transforms.simulator import IMPRESSIONS
 
 SETTINGS = pathlib.Path("examples/demo.yaml")
 OUT = pathlib.Path("runs/demo")
@@ -25,18 +26,23 @@ SHOWN = 8
 
 
 def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> bool:
-    """Runs the demonstration; returns whether the model was blessed."""
+    """Runs the demonstration; returns whether the model was blessed.
+
+    Args:
+        settings_path: settings with a `simulator`.
+        out: where to keep everything.
+    """
     data = out / "data"
     make_log(settings_path, data)
     settings = load_settings(settings_path, data=str(data))
     paths = RunPaths(out)
     result = run_and_report(settings, paths)
-    lines = test_rows(settings.spec, data)
-    oracle = oracle_auc(settings.spec, data, lines)
+    test = test_rows(settings.spec, data)
+    oracle = oracle_auc(settings.spec, data, test)
     rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
     report_push(settings, paths, result)
     if result.blessed:
-        console.print(scored_impressions(settings, paths, data, lines[:SHOWN]))
+        console.print(scored_impressions(settings, paths, data, test[:SHOWN]))
     console.print(results_table(settings.spec, rows, "AUC by task and space, test split", oracle, "oracle"))
     return result.blessed
 
@@ -53,12 +59,10 @@ def make_log(settings_path: pathlib.Path, data: pathlib.Path) -> None:
     stamp.write_text(made_by, encoding="utf-8")
 
 
-def scored_impressions(settings, paths: RunPaths, data: pathlib.Path, lines: np.ndarray):
+def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, test: np.ndarray) -> Table:
     """Serves the pushed model, and scores some impressions of the test split through the client."""
-    wanted = set(lines.tolist())
-    frame = pd.read_csv(
-        data / "impressions.csv", dtype=str, keep_default_na=False, skiprows=lambda i: i > 0 and i + 1 not in wanted
-    )
+    log = pd.read_csv(data / IMPRESSIONS, dtype=str, keep_default_na=False, nrows=int(test.max()) + 1)
+    frame = log.iloc[test]
     with (
         EmbeddedServer({settings.name: paths.serving(settings.name)}) as server,
         TfmtlClient(server.address, settings.name) as client,
@@ -67,14 +71,14 @@ def scored_impressions(settings, paths: RunPaths, data: pathlib.Path, lines: np.
         columns = typed_columns(frame, features_of(client.metadata().signatures["raw"]))
         scores = client.predict(columns)
         title = f"Impressions of the test split, scored over gRPC at {server.address}"
-    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]].assign(**scores)
-    return scores_table(shown, list(scores), title)
+    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]].assign(**{output.name: scores[output.name] for output in settings.spec.outputs})
+    return scores_table(shown, title, [output.name for output in settings.spec.outputs])
 
 
-def _shown_columns(spec) -> list[str]:
+def _shown_columns(spec: DatasetSpec) -> list[str]:
     keys = [spec.group_key, spec.scenario]
     return [key for key in dict.fromkeys([*keys, spec.features[1].name]) if key]
 
 
 if __name__ == "__main__":
-    raise SystemExit(0 if main() else 3)
+    run_program(lambda: 0 if main() else NOT_BLESSED)

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from absl import logging as absl_logging
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher
@@ -14,6 +13,7 @@ from pipelines.baseline import BlessedPredecessorStrategy
 from pipelines.lineage import Run, latest_run
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings
+from pipelines.terminal import log_level
 
 Progress = Callable[[str, str], None]
 """Called with a component's name and "start" or "end"."""
@@ -67,7 +67,7 @@ def run_pipeline(settings: Settings, paths: RunPaths, progress: Progress | None 
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(paths.metadata)),
         enable_cache=cache,
     )
-    with _told(progress), _log_level(settings.log_level):
+    with _told(progress), log_level(settings.log_level):
         LocalDagRunner().run(pipeline)
     return latest_run(paths.metadata)
 
@@ -87,16 +87,6 @@ def locate_log(settings: Settings) -> Settings:
     if not list(path.glob(data.pattern)):
         raise FileNotFoundError(f"data.pattern should match a file in {path}. Received: {data.pattern!r}")
     return dataclasses.replace(settings, data=dataclasses.replace(data, path=str(path.resolve())))
-
-
-@contextmanager
-def _log_level(level: str) -> Iterator[None]:
-    before = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(level)
-    try:
-        yield
-    finally:
-        absl_logging.set_verbosity(before)
 
 
 @contextmanager

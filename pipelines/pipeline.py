@@ -1,8 +1,7 @@
 """The pipeline, defined once; it knows no runner."""
 
 from tfx import v1 as tfx
-from tfx.components import Evaluator, ExampleValidator, Pusher, SchemaGen, StatisticsGen, Trainer, Transform
-from tfx.dsl.components.base import executor_spec
+from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.pipeline import Pipeline
@@ -75,14 +74,13 @@ def create_pipeline(
         eval_config=eval_config(spec, settings.thresholds),
         example_splits=["test"],
     )
-    pusher = Pusher(
+    pusher = OncePusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
         ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(OncePusher),
-    )
+    ).with_id("Pusher")
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,

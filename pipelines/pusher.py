@@ -3,15 +3,18 @@
 import os
 
 from absl import logging
-from serving.export import describe
+from tfx.components import Pusher
 from tfx.components.pusher import executor
+from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from serving.export import describe
 
-class OncePusher(executor.Executor):
+
+class OncePusherExecutor(executor.Executor):
     """TFX's Pusher, except that a model which the destination's newest version already is is not pushed again.
 
     Two models are the same if their exports have one fingerprint (`serving.export.fingerprint`).
@@ -27,6 +30,12 @@ class OncePusher(executor.Executor):
             self._MarkNotPushed(artifact_utils.get_single_instance(output_dict["pushed_model"]))
             return
         super().Do(input_dict, output_dict, exec_properties)
+
+
+class OncePusher(Pusher):
+    """Pusher with `OncePusherExecutor`."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(OncePusherExecutor)
 
 
 def newest_version(base_directory: str) -> str | None:

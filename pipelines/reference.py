@@ -53,15 +53,15 @@ def _matrix(
     rows, cols, values, start = [], [], [], 0
     labels: dict[str, list[np.ndarray]] = {label: [] for label in spec.labels}
     records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_ROWS)
-    for batch in records.map(lambda examples: tf.io.parse_example(examples, features)).as_numpy_iterator():
+    for batch in records.map(lambda examples: tf.io.parse_example(examples, features)):
         for label in spec.labels:
-            labels[label].append(batch[label])
+            labels[label].append(batch[label].numpy())
         for feature in spec.features:
             entry = batch[feature.name]
-            if isinstance(entry, np.ndarray):
-                index, entries = np.arange(len(entry)), entry
+            if isinstance(entry, tf.SparseTensor):
+                index, entries = entry.indices.numpy()[:, 0], entry.values.numpy()
             else:
-                index, entries = entry.indices[:, 0], entry.values
+                index, entries = np.arange(len(entry)), entry.numpy()
             if isinstance(feature, NumericalFeature):
                 column = np.full(len(entries), columns.setdefault((feature.name, b""), len(columns)))
                 value = np.sign(entries) * np.log1p(np.abs(entries))
@@ -71,7 +71,7 @@ def _matrix(
             rows.append(start + index[column >= 0])
             cols.append(column[column >= 0])
             values.append(value[column >= 0])
-        start += len(batch[spec.labels[0]])
+        start += len(labels[spec.labels[0]][-1])
     shape = (start, len(columns))
     matrix = sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=shape)
     return matrix, {label: np.concatenate(parts) for label, parts in labels.items()}

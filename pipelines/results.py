@@ -61,9 +61,9 @@ def results_table(
         other_name: of that column.
     """
     table = Table(title=title, title_justify="left")
-    for column, justify in [("task", "left"), ("output", "left"), ("space", "left"), ("slice", "left")]:
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for column in ["AUC", *([f"{other_name} AUC", f"lift / {other_name}'s"] if other else []), "calibration"]:
+    for column in ["task", "output", "space", "slice"]:
+        table.add_column(column)
+    for column in ["AUC", *([f"{other_name} AUC", "share of its lift"] if other else []), "calibration"]:
         table.add_column(column, justify="right")
     for row in rows:
         cells = [row.output.task, row.output.name, space_name(spec, row.output), row.slice or "all", _cell(row.auc)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from tfmtl import config
 from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.spec import DatasetSpec, NumericalFeature
+from tfmtl.training import EpochLines
 
 HISTORY = "history.json"
 KERAS_MODEL = "model.keras"
@@ -32,7 +34,7 @@ def run_fn(fn_args: Any) -> None:
     transformed = tft.TFTransformOutput(fn_args.transform_output)
     transform = transformed.transform_features_layer()
     inputs = InputPath(spec, transform, training.batch_size, training.shuffle_rows, training.seed)
-    files = {split: tf.io.gfile.glob(fn_args_files) for split, fn_args_files in _files(fn_args).items()}
+    files = {"train": tf.io.gfile.glob(fn_args.train_files), "eval": tf.io.gfile.glob(fn_args.eval_files)}
 
     model = model_class(model_settings.name).from_spec(
         spec, vocabulary_sizes(spec, transformed), **model_settings.options
@@ -58,13 +60,17 @@ def fit(
         patience=training.patience,
         restore_best_weights=True,
     )
-    history = model.fit(
-        inputs.training(files["train"]),
-        validation_data=inputs.evaluation(files["eval"]),
-        epochs=training.max_epochs,
-        callbacks=[stopping, keras.callbacks.TerminateOnNaN()],
-        verbose=2,
-    )
+    with warnings.catch_warnings():
+        # Said at the end of every epoch whose number of batches is not known beforehand.
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        history = model.fit(
+            inputs.training(files["train"]),
+            validation_data=inputs.evaluation(files["eval"]),
+            epochs=training.max_epochs,
+            callbacks=[stopping, keras.callbacks.TerminateOnNaN(), EpochLines()],
+            shuffle=False,
+            verbose=0,
+        )
     return {key: [float(value) for value in values] for key, values in history.history.items()}
 
 
@@ -75,10 +81,6 @@ def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> d
         for feature in spec.features
         if not isinstance(feature, NumericalFeature)
     }
-
-
-def _files(fn_args: Any) -> dict[str, list[str]]:
-    return {"train": fn_args.train_files, "eval": fn_args.eval_files}
 
 
 def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:

@@ -49,8 +49,9 @@ def read_yaml(path: str | pathlib.Path) -> Document:
     """Reads a YAML file. Raises `ConfigError` if it is absent or is not YAML."""
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: should be a readable YAML file. Received: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        problem = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"{path}: should be a readable YAML file. Received: {problem}") from error
     return parse_yaml(text, str(path))
 
 
@@ -76,6 +77,8 @@ def _record_lines(node: yaml.Node, path: Path, lines: dict[Path, int], source: s
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # Not hashable, which the loader refuses.
             if key.value in seen:
                 raise ConfigError(f"{source}:{key.start_mark.line + 1}: should name a field once. Received: {key.value}")
             seen.add(key.value)
@@ -139,6 +142,8 @@ def _build(kind: Any, value: Any, path: Path, document: Document) -> Any:
     if origin is collections.abc.Mapping:
         if not isinstance(value, dict):
             raise document.error(path, f"should be a mapping. Received: {value!r}")
+        for key in value:
+            _build(arguments[0], key, (*path, str(key)), document)
         return {key: _build(arguments[1], entry, (*path, key), document) for key, entry in value.items()}
     return _build_scalar(kind, value, path, document)
 
@@ -183,7 +188,7 @@ def _build_union(kinds: tuple, value: Any, path: Path, document: Document) -> An
     if not isinstance(value, dict):
         raise document.error(path, f"should be a mapping with a `kind`. Received: {value!r}")
     tag = value.get("kind")
-    if tag not in tagged:
+    if tag not in list(tagged):  # A tag from YAML need not be hashable.
         raise document.error((*path, "kind"), f"should be one of {', '.join(map(str, tagged))}. Received: {tag!r}")
     return _build(tagged[tag], value, path, document)
 
@@ -205,7 +210,7 @@ def _build_dataclass(kind: type, value: Any, path: Path, document: Document) -> 
         if name not in fields:
             close = difflib.get_close_matches(str(name), fields, n=1)
             hint = f" Did you mean `{close[0]}`?" if close else f" Known fields: {', '.join(fields)}."
-            raise document.error((*path, name), f"should be a field of {kind.__name__}.{hint}")
+            raise document.error((*path, str(name)), f"should be a field of {kind.__name__}.{hint}")
     missing = [name for name, field in fields.items() if name not in value and _default(field) is dataclasses.MISSING]
     if missing:
         raise document.error((*path, missing[0]), f"should be given: {kind.__name__} requires it")

@@ -19,6 +19,8 @@ from tfmtl.config import FieldError, require
 SPEC_VERSION = 1
 ENTIRE = "entire"
 PREVIOUS = "previous"
+WEIGHTS_SUFFIX = "__weights"
+"""The weights of the bag `f` are the transformed `f__weights`; a padded place has weight 0."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -255,6 +257,8 @@ class DatasetSpec:
 
         def take(name: str, path: config.Path, owner: str) -> None:
             require(bool(_NAME.fullmatch(name)), path, "letters, digits and _, a letter first", name)
+            free = owner == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
+            require(free, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
             if name in taken:
                 raise FieldError(path, f"should differ from the {taken[name]} of that name. Received: {name!r}")
             taken[name] = owner

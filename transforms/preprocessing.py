@@ -80,7 +80,7 @@ def _lookup(tokens: Any, feature: Any) -> Any:
     vocabulary = tft.vocabulary(
         tokens,
         top_k=feature.max_tokens,
-        frequency_threshold=feature.min_frequency,
+        frequency_threshold=feature.min_frequency if feature.min_frequency > 1 else None,
         vocab_filename=feature.name,
         name=f"{feature.name}_vocabulary",
     )

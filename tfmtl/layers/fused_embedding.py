@@ -7,8 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-WEIGHTS_SUFFIX = "__weights"
-"""The weights of the bag `f` are the input `f__weights`; a padded place has weight 0."""
+from tfmtl.spec import WEIGHTS_SUFFIX
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -72,7 +71,10 @@ class FusedEmbedding(keras.layers.Layer):
 
     def build(self, input_shape=None):
         self.table = self.add_weight(
-            shape=(self.total_rows, self.dim), initializer=self.embeddings_initializer, name="table"
+            shape=(self.total_rows, self.dim),
+            initializer=self.embeddings_initializer,
+            autocast=False,  # Rows are cast after the gather; casting the table would cost a pass over all of it.
+            name="table",
         )
 
     def call(self, inputs):

@@ -11,6 +11,8 @@ MAX_LOG_RATE = 20.0
 def binary_cross_entropy(labels: Any, logits: Any) -> Any:
     """`-y log s(z) - (1 - y) log(1 - s(z)) = max(z, 0) - y z + log(1 + exp(-|z|))`, finite for every finite z.
 
+    The gradient is `s(z) - y` everywhere, also at z = 0, where the terms of the sum have none of their own.
+
     Args:
         labels: y in [0, 1], `(batch,)`.
         logits: z, `(batch,)`.
@@ -20,7 +22,7 @@ def binary_cross_entropy(labels: Any, logits: Any) -> Any:
     """
     logits = ops.cast(logits, "float32")
     labels = ops.cast(labels, "float32")
-    return ops.relu(logits) - labels * logits + ops.log1p(ops.exp(-ops.abs(logits)))
+    return ops.binary_crossentropy(labels, logits, from_logits=True)
 
 
 def poisson(labels: Any, logits: Any) -> Any:

@@ -65,6 +65,8 @@ class LogitAUC(keras.metrics.Metric):
         super().__init__(name=name, **kwargs)
         if bins < 2:
             raise ValueError(f"`bins` should be at least 2. Received: {bins}")
+        if not limit > 0:
+            raise ValueError(f"`limit` should be above 0. Received: {limit}")
         self.bins = bins
         self.limit = limit
         self.positives = self.add_variable((bins,), "zeros", dtype="float32", name="positives")

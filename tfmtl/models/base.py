@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras import ops
 
 from tfmtl import config, introspection
-from tfmtl.config import FieldError
 from tfmtl.fields import bags, embedding_rows, transformed_inputs
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.logit_losses import BY_KIND
@@ -47,7 +46,8 @@ class MultiTaskModel(keras.Model):
         super().__init__(**kwargs)
         for task in options.task_weights:
             if task not in [known.name for known in spec.tasks]:
-                raise FieldError(("task_weights", task), f"should be a task of the spec. Received: {task!r}")
+                message = f"should be a task of the spec. Received: {task!r}"
+                raise config.Document(None).error(("task_weights", task), message)
         self.spec = spec
         self.vocabulary_sizes = dict(vocabulary_sizes)
         self.options = options

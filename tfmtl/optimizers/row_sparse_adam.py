@@ -23,14 +23,22 @@ class RowSparseAdam(keras.optimizers.Adam):
     When every row is in every batch this is Adam; dense variables are handled as `keras.optimizers.Adam` does. A step
     costs time and memory by the rows touched, not by the vocabulary.
 
-    Args: those of `keras.optimizers.Adam`; `weight_decay`, `amsgrad`, `use_ema` and global clipping, which would touch
-    every row of a table, are refused.
+    Args: those of `keras.optimizers.Adam`; `weight_decay`, `amsgrad`, `use_ema`, clipping and gradient accumulation,
+    which would touch every row of a table, are refused.
 
     References:
         - [Kingma and Ba, 2015, Adam](https://arxiv.org/abs/1412.6980)
     """
 
-    _TOUCH_EVERY_ROW = ("weight_decay", "amsgrad", "use_ema", "clipnorm", "global_clipnorm", "clipvalue")
+    _TOUCH_EVERY_ROW = (
+        "weight_decay",
+        "amsgrad",
+        "use_ema",
+        "clipnorm",
+        "global_clipnorm",
+        "clipvalue",
+        "gradient_accumulation_steps",
+    )
 
     def __init__(self, learning_rate: Any = 0.001, *, name: str = "row_sparse_adam", **kwargs: Any):
         refused = [option for option in self._TOUCH_EVERY_ROW if kwargs.get(option)]

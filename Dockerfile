@@ -1,0 +1,27 @@
+# The image in which the pipeline's components run on Kubeflow: TFX 1.21 on Debian 13, with tfmtl and its examples.
+#   docker build --tag tfmtl . && docker run --rm tfmtl models
+
+FROM debian:trixie-slim
+
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+
+# Kubeflow starts a component as `python -m tfx...`, which has to be the Python of the venv.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TF_CPP_MIN_LOG_LEVEL=3
+
+WORKDIR /opt/tfmtl
+
+# A layer of its own for what seldom changes. One stage is enough, since no cache and no compiler gets into it.
+COPY requirements/tfx-1.21.txt requirements/
+RUN python3 -m venv /opt/venv \
+    && pip install --no-cache-dir "$(grep '^uv==' requirements/tfx-1.21.txt)" \
+    && uv pip sync --python /opt/venv --no-cache --compile-bytecode requirements/tfx-1.21.txt
+
+COPY . .
+RUN uv pip install --python /opt/venv --no-cache --no-deps --no-build-isolation --compile-bytecode .
+
+ENTRYPOINT ["tfmtl"]
+CMD ["--help"]

@@ -1,0 +1,68 @@
+# `make help` lists what there is. Every target builds .venv first if it has to; nothing is installed outside .venv.
+
+.ONESHELL:
+.SHELLFLAGS := -euc
+.PHONY: help demo test venv lock light clean
+
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+
+# TensorFlow and gRPC print pages about drivers and plugins that nobody here needs to act on.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export GRPC_VERBOSITY ?= ERROR
+# A module is compiled when it is first imported, which most of those in .venv never are; the result has to be kept.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo: export PYTHONWARNINGS ?= ignore
+demo: venv ## run the whole pipeline on simulated logs, then serve and ask the model
+	@.venv/bin/python -m pipelines.demo
+
+test: venv ## check style, types and imports, then run all tests
+	@set -x
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/python -m pytest
+
+# .venv/built-from.txt is written last, so a venv without it is not complete. It holds the lock the venv was built from:
+# the venv is built anew when the lock, the Python or the folder is another.
+venv: ## build .venv from the lock that fits this machine's Python and glibc
+	@for any in $(PYTHONS) ''; do "$$any" -c '' > /dev/null 2>&1 && break; done
+	if [ -z "$$any" ]; then echo "Python should be on the PATH. Received: no $(PYTHONS)." >&2; exit 1; fi
+	chosen=$$("$$any" requirements/choose.py $(PYTHONS))
+	python=$$(echo "$$chosen" | sed -n 1p)
+	lock=$$(echo "$$chosen" | sed -n 2p)
+	stamp=$$(echo "# $$python in $(CURDIR)"; cat "$$lock")
+	if [ "$$stamp" = "$$(cat .venv/built-from.txt 2> /dev/null)" ]; then exit 0; fi
+	echo "Building .venv with $$python from $$lock: about 1 GB to download, 3 GB on disk."
+	rm -rf .venv
+	"$$python" -m venv .venv
+	.venv/bin/pip install -qq --disable-pip-version-check "$$(grep '^uv==' "$$lock")"
+	export VIRTUAL_ENV="$(CURDIR)/.venv"
+	{ .venv/bin/uv pip sync "$$lock" 2>&1 || touch .venv/failed; } | sed '/^ [-+~] /d'
+	[ ! -e .venv/failed ]
+	.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	printf '%s\n' "$$stamp" > .venv/built-from.txt
+
+# Pins stay as they are unless a requirement rules them out; `make lock UPGRADE=--upgrade` takes the newest of everything.
+COMPILE = .venv/bin/uv pip compile --quiet --no-annotate --custom-compile-command 'make lock' --python-version 3.11 \
+	setup.py --extra pipeline --extra dev --overrides requirements/overrides.in $(UPGRADE)
+
+lock: venv ## derive the locks in requirements/ from setup.py and requirements/*.in
+	@$(COMPILE) --python-platform x86_64-manylinux_2_28 requirements/tfx-1.16.in -o requirements/tfx-1.16.txt > /dev/null
+	$(COMPILE) --universal requirements/tfx-1.21.in -o requirements/tfx-1.21.txt > /dev/null
+	git diff --stat -- requirements
+
+light: venv ## install the library without extras in a throw-away venv and import all of it
+	@rm -rf build
+	.venv/bin/uv venv --quiet --python .venv/bin/python build/light
+	.venv/bin/uv pip install --quiet --python build/light/bin/python --constraints .venv/built-from.txt .
+	build/light/bin/python -P tests/import_light.py tfmtl
+
+clean: ## remove .venv, caches and build folders; keep runs/
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

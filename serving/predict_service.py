@@ -1,0 +1,132 @@
+"""The two services of TensorFlow Serving, as gRPC handlers: `PredictionService` and `ModelService`.
+
+Every answer, code and text is that of the C++ server. Methods that are not here (Classify, Regress, MultiInference,
+HandleReloadConfigRequest) answer UNIMPLEMENTED.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+
+from serving import tensors
+from serving.errors import StatusError, invalid_argument, not_found
+from serving.servable import DEFAULT_SIGNATURE, Servable
+from serving.versions import ModelVersions, VersionStatus
+
+SIGNATURE_DEF = "signature_def"
+
+Models = Mapping[str, ModelVersions]
+
+
+def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+    """Runs a signature. Raises `StatusError`."""
+    _require_model_spec(request)
+    with _lease(models, request.model_spec) as (version, servable):
+        signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        outputs = servable.predict(signature_name, request.inputs, request.output_filter)
+    response = predict_pb2.PredictResponse()
+    response.model_spec.name = request.model_spec.name
+    response.model_spec.version.value = version
+    response.model_spec.signature_name = signature_name
+    for alias, array in outputs.items():
+        tensors.write(response.outputs[alias], array)
+    return response
+
+
+def get_model_metadata(
+    models: Models, request: get_model_metadata_pb2.GetModelMetadataRequest
+) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    """The signatures of a version. Raises `StatusError`."""
+    _require_model_spec(request)
+    if not request.metadata_field:
+        raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
+    for field in request.metadata_field:
+        if field != SIGNATURE_DEF:
+            raise invalid_argument(f"Metadata field {field} is not supported")
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    with _lease(models, request.model_spec) as (version, servable):
+        for name, signature in servable.signatures.items():
+            signatures.signature_def[name].CopyFrom(signature)
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    response.model_spec.name = request.model_spec.name
+    response.model_spec.version.value = version
+    response.metadata[SIGNATURE_DEF].Pack(signatures)
+    return response
+
+
+def get_model_status(
+    models: Models, request: get_model_status_pb2.GetModelStatusRequest
+) -> get_model_status_pb2.GetModelStatusResponse:
+    """The states of one version or of all, newest first. Raises `StatusError`."""
+    _require_model_spec(request)
+    spec = request.model_spec
+    statuses = models[spec.name].statuses() if spec.name in models else []
+    if spec.HasField("version"):
+        statuses = [status for status in statuses if status.version == spec.version.value]
+        if not statuses:
+            raise not_found(f"Could not find version {spec.version.value} of model {spec.name}")
+    if not statuses:
+        raise not_found(f"Could not find any versions of model {spec.name}")
+    response = get_model_status_pb2.GetModelStatusResponse()
+    for status in statuses:
+        _write_status(response.model_version_status.add(), status)
+    return response
+
+
+def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
+    """What `grpc.Server.add_generic_rpc_handlers` takes, for both services."""
+
+    def unary(answer: Callable[[Models, Any], Any], request_type: Any, response_type: Any) -> grpc.RpcMethodHandler:
+        def behavior(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return answer(models, request)
+            except StatusError as error:
+                context.abort(error.code, error.wire_details)
+
+        return grpc.unary_unary_rpc_method_handler(behavior, request_type.FromString, response_type.SerializeToString)
+
+    metadata, status = get_model_metadata_pb2, get_model_status_pb2
+    prediction_methods = {
+        "Predict": unary(predict, predict_pb2.PredictRequest, predict_pb2.PredictResponse),
+        "GetModelMetadata": unary(
+            get_model_metadata, metadata.GetModelMetadataRequest, metadata.GetModelMetadataResponse
+        ),
+    }
+    model_methods = {
+        "GetModelStatus": unary(get_model_status, status.GetModelStatusRequest, status.GetModelStatusResponse)
+    }
+    return (
+        grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", prediction_methods),
+        grpc.method_handlers_generic_handler("tensorflow.serving.ModelService", model_methods),
+    )
+
+
+def _require_model_spec(request: Any) -> None:
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+
+
+@contextlib.contextmanager
+def _lease(models: Models, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Servable]]:
+    if not spec.name:
+        raise invalid_argument("ModelSpec has no name specified.")
+    choice = spec.WhichOneof("version_choice")
+    if choice == "version_label":
+        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+    version = spec.version.value if choice == "version" else None
+    # A name that is not configured answers as a model without versions does.
+    model = models.get(spec.name) or ModelVersions(spec.name, "")
+    with model.lease(version) as leased:
+        yield leased
+
+
+def _write_status(proto: get_model_status_pb2.ModelVersionStatus, status: VersionStatus) -> None:
+    proto.version = status.version
+    proto.state = status.state
+    proto.status.SetInParent()
+    if status.error is not None:
+        proto.status.error_code = status.error.code.value[0]
+        proto.status.error_message = status.error.details

@@ -1,0 +1,132 @@
+"""A gRPC server in this process that speaks the protocol of TensorFlow Serving: for laptops, tests and notebooks.
+
+    with EmbeddedServer({"ads": "runs/ads/serving"}) as server:
+        client = TfmtlClient(server.address, "ads")
+
+A client cannot tell it from the real one (`serving/deploy`), which is faster and meant for production.
+"""
+
+import os
+import pathlib
+import threading
+from collections.abc import Mapping
+from concurrent import futures
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from serving import predict_service
+from serving.tensors import MAX_BYTES
+from serving.versions import ModelVersions
+
+_HEALTH = health_pb2.HealthCheckResponse
+
+
+class EmbeddedServer:
+    """Serves the newest version of each model, and follows the folders while it runs.
+
+    `grpc.health.v1` answers SERVING for the service "" while every model has a version that answers. A model whose
+    versions cannot be loaded does not stop the server: `GetModelStatus` tells why, and the log.
+
+    Args:
+        models: base path of each model, by the name under which it is served.
+        host: address to listen on.
+        port: to listen on; 0 takes a free one.
+        poll_seconds: time between two looks at the folders.
+        max_workers: how many requests run at once; the others wait.
+
+    Raises:
+        ValueError: if an argument is out of range.
+
+    Example:
+        server = EmbeddedServer({"ads": "runs/ads/serving"}, port=8500)
+        server.start()
+        server.wait()
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, str | pathlib.Path],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        poll_seconds: float = 1.0,
+        max_workers: int | None = None,
+    ):
+        if not models or not all(models):
+            raise ValueError(f"models should hold at least one base path by model name. Received: {dict(models)}")
+        if poll_seconds <= 0:
+            raise ValueError(f"poll_seconds should be above 0. Received: {poll_seconds}")
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers should be at least 1. Received: {max_workers}")
+        self._models = {name: ModelVersions(name, base_path) for name, base_path in models.items()}
+        self._host, self._port, self._poll_seconds = host, port, poll_seconds
+        self._max_workers = max_workers or 4 * (os.cpu_count() or 1)
+        self._health = health.HealthServicer()
+        self._stopping = threading.Event()
+        self._server: grpc.Server | None = None
+        self._poller: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port`, once started."""
+        if self._server is None:
+            raise RuntimeError("server should be started before it has an address.")
+        return f"{self._host}:{self._port}"
+
+    def start(self) -> "EmbeddedServer":
+        """Loads the models, then answers. Returns itself.
+
+        Raises:
+            RuntimeError: if it was started before, or the port is taken.
+        """
+        if self._server is not None:
+            raise RuntimeError("server should be started once.")
+        options = [
+            ("grpc.max_receive_message_length", MAX_BYTES),
+            ("grpc.max_send_message_length", MAX_BYTES),
+            ("grpc.so_reuseport", 0),
+        ]
+        pool = futures.ThreadPoolExecutor(self._max_workers, thread_name_prefix="predict")
+        server = grpc.server(pool, options=options)
+        server.add_generic_rpc_handlers(predict_service.handlers(self._models))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        self._port = server.add_insecure_port(f"{self._host}:{self._port}")
+        self._server = server
+        self._poll()
+        server.start()
+        self._poller = threading.Thread(target=self._keep_polling, name="poll-versions", daemon=True)
+        self._poller.start()
+        return self
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Refuses new requests, finishes those that run within `grace` seconds, and unloads the models."""
+        if self._server is None or self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+        if self._poller is not None:
+            self._poller.join()
+        for model in self._models.values():
+            model.close()
+
+    def wait(self) -> None:
+        """Waits until the server is stopped, by another thread or by Ctrl-C."""
+        if self._server is not None:
+            self._server.wait_for_termination()
+
+    def __enter__(self) -> "EmbeddedServer":
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def _keep_polling(self) -> None:
+        while not self._stopping.wait(self._poll_seconds):
+            self._poll()
+
+    def _poll(self) -> None:
+        for model in self._models.values():
+            model.poll()
+        ready = all(model.available for model in self._models.values())
+        self._health.set("", _HEALTH.SERVING if ready else _HEALTH.NOT_SERVING)

@@ -1,0 +1,174 @@
+"""The versions of one model: numeric folders that are polled; the newest is served, a swap fails no request."""
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import threading
+from collections.abc import Iterator
+
+import grpc
+from tensorflow_serving.apis import get_model_status_pb2
+
+from serving.errors import StatusError, not_found
+from serving.servable import Servable
+
+_log = logging.getLogger(__name__)
+
+_State = get_model_status_pb2.ModelVersionStatus
+_INT64_MAX = 2**63 - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """What became of a version.
+
+    Attributes:
+        version: its number.
+        state: a `ModelVersionStatus.State`: START, LOADING, AVAILABLE, UNLOADING or END.
+        error: why it could not be loaded, where its state is END because of that.
+    """
+
+    version: int
+    state: int
+    error: StatusError | None = None
+
+
+@dataclasses.dataclass
+class _Loaded:
+    version: int
+    servable: Servable
+    in_flight: int = 0
+    retired: bool = False
+
+
+class ModelVersions:
+    """Serves the newest version of a model.
+
+    A new version is loaded and warmed up while the old one answers; requests that run on the old one are finished on
+    it before it is unloaded. A version that cannot be loaded leaves the old one in place, and is tried again once its
+    files have changed. Without any version folder nothing is served; while the base path itself is out of reach,
+    nothing changes.
+
+    Args:
+        name: of the model.
+        base_path: folder of the version folders; `00000123` is version 123.
+    """
+
+    def __init__(self, name: str, base_path: str | pathlib.Path):
+        self.name = name
+        self._base_path = pathlib.Path(base_path)
+        self._current: _Loaded | None = None
+        self._statuses: dict[int, VersionStatus] = {}
+        self._failed: tuple | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def available(self) -> bool:
+        """Whether a version answers."""
+        return self._current is not None
+
+    def statuses(self) -> list[VersionStatus]:
+        """The versions seen so far, newest first."""
+        with self._lock:
+            return [self._statuses[version] for version in sorted(self._statuses, reverse=True)]
+
+    @contextlib.contextmanager
+    def lease(self, version: int | None = None) -> Iterator[tuple[int, Servable]]:
+        """Holds a version, the newest by default, so that it is not unloaded meanwhile. Yields its number and itself.
+
+        Raises:
+            StatusError: NOT_FOUND, if it is not served.
+        """
+        with self._lock:
+            loaded = self._current
+            if loaded is None or version not in (None, loaded.version):
+                asked = f"Latest({self.name})" if version is None else f"Specific({self.name}, {version})"
+                raise not_found(f"Servable not found for request: {asked}")
+            loaded.in_flight += 1
+        try:
+            yield loaded.version, loaded.servable
+        finally:
+            with self._lock:
+                loaded.in_flight -= 1
+                last = loaded.retired and not loaded.in_flight
+            if last:
+                self._unload(loaded)
+
+    def poll(self) -> None:
+        """Looks at the folder once and serves its newest version. Called by one thread at a time; never raises."""
+        try:
+            folders = _version_folders(self._base_path)
+            newest = max(folders, default=None)
+            if newest is None:
+                _log.warning("model %s: no version folder in %s", self.name, self._base_path)
+                self._switch(None)
+                return
+            if self._current is not None and self._current.version == newest:
+                return
+            attempt = (newest, _fingerprint(folders[newest]))
+        except OSError as error:
+            _log.error("model %s: cannot read %s: %s", self.name, self._base_path, error)
+            return
+        if attempt != self._failed:
+            self._failed = None if self._load(newest, folders[newest]) else attempt
+
+    def close(self) -> None:
+        """Serves nothing any more; what is in flight is finished."""
+        self._switch(None)
+
+    def _load(self, version: int, path: pathlib.Path) -> bool:
+        self._set(version, _State.START)
+        servable = None
+        try:
+            self._set(version, _State.LOADING)
+            servable = Servable(path)
+            replayed = servable.warm_up()
+        except Exception as error:  # Whatever is wrong with one version must not end the polling.
+            _log.exception("model %s: version %d cannot be loaded from %s", self.name, version, path)
+            if servable is not None:
+                servable.close()
+            if not isinstance(error, StatusError):
+                error = StatusError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
+            self._set(version, _State.END, error)
+            return False
+        _log.info("model %s: version %d is served, after %d warm-up requests", self.name, version, replayed)
+        self._switch(_Loaded(version, servable))
+        return True
+
+    def _switch(self, new: _Loaded | None) -> None:
+        with self._lock:
+            old, self._current = self._current, new
+            if new is not None:
+                self._statuses[new.version] = VersionStatus(new.version, _State.AVAILABLE)
+            if old is None:
+                return
+            self._statuses[old.version] = VersionStatus(old.version, _State.UNLOADING)
+            old.retired = True
+            idle = not old.in_flight
+        if idle:
+            self._unload(old)
+
+    def _unload(self, loaded: _Loaded) -> None:
+        loaded.servable.close()
+        self._set(loaded.version, _State.END)
+
+    def _set(self, version: int, state: int, error: StatusError | None = None) -> None:
+        with self._lock:
+            self._statuses[version] = VersionStatus(version, state, error)
+
+
+def _version_folders(base_path: pathlib.Path) -> dict[int, pathlib.Path]:
+    """The version folders by number; of `7` and `007`, the last by name, as TensorFlow Serving takes them."""
+    folders = {}
+    for path in sorted(base_path.iterdir()):
+        name = path.name
+        if name.isascii() and name.isdigit() and int(name) <= _INT64_MAX and path.is_dir():
+            folders[int(name)] = path
+    return folders
+
+
+def _fingerprint(folder: pathlib.Path) -> tuple:
+    """Changes with any file below `folder`: a version may be seen while it is still being copied."""
+    stats = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
+    return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)

@@ -1,0 +1,76 @@
+"""Import every module of a package as if only the library's own requirements were installed.
+
+Run as `python -P tests/import_light.py tfmtl`. Whatever another installed distribution provides (TFX, Beam, pandas ...)
+raises ModuleNotFoundError, so that a full environment tells what a bare `pip install tfmtl` would. Prints the names of
+the modules imported.
+"""
+
+import importlib
+import importlib.metadata
+import pkgutil
+import re
+import sys
+from collections.abc import Iterable
+
+from packaging.requirements import Requirement
+
+REQUIREMENTS = ("tensorflow", "keras", "PyYAML")  # what setup.py requires without extras
+UNUSED = {"grpc"}  # comes with TensorFlow, yet the library has no use for it
+
+
+def canonical(name: str) -> str:
+    """Return the normal form of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """Return the installed distributions that the named ones need, directly or not, themselves included."""
+    found: set[str] = set()
+    open_names = [canonical(name) for name in names]
+    while open_names:
+        name = open_names.pop()
+        if name in found:
+            continue
+        try:
+            requires = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.add(name)
+        for need in map(Requirement, requires):
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                open_names.append(canonical(need.name))
+    return found
+
+
+class Absent:
+    """Import hook for which the given top-level modules do not exist."""
+
+    def __init__(self, names: set[str]):
+        self.names = names
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Refuse an absent module, leave others to the finders that follow."""
+        if fullname.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+def main(package_name: str) -> None:
+    """Hide the other distributions, then import the package."""
+    allowed = {*closure(REQUIREMENTS), canonical(package_name)}
+    providers = importlib.metadata.packages_distributions()
+    absent = {top for top, names in providers.items() if not allowed & {canonical(name) for name in names}}
+    sys.meta_path.insert(0, Absent((absent | UNUSED) - {package_name}))
+    package = importlib.import_module(package_name)
+    modules = pkgutil.walk_packages(package.__path__, f"{package_name}.", onerror=raise_again)
+    for module in modules:
+        importlib.import_module(module.name)
+        print(module.name)
+
+
+def raise_again(_: str) -> None:
+    """Fail where walk_packages would skip a package that cannot be imported."""
+    raise
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

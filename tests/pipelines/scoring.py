@@ -1,0 +1,25 @@
+"""Routes by which a row gets its score, for tests that compare them."""
+
+import glob
+
+import numpy as np
+import tensorflow as tf
+
+
+def test_examples(end_to_end, split: str = "test") -> list[bytes]:
+    """The serialized tf.Examples of a split."""
+    files = sorted(glob.glob(f"{end_to_end.run.uri('LogExampleGen', 'examples')}/Split-{split}/*"))
+    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
+
+
+test_examples.__test__ = False  # type: ignore[attr-defined]
+
+
+def graph_session_scores(directory: str, signature: str, inputs: dict) -> dict[str, np.ndarray]:
+    """Runs a signature as TF Serving's C++ does: a graph loaded into a session, tables initialised by the loader."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(directory))
+        definition = graph.signature_def[signature]
+        assert set(definition.inputs) == set(inputs)
+        feeds = {definition.inputs[name].name: value for name, value in inputs.items()}
+        return session.run({name: tensor.name for name, tensor in definition.outputs.items()}, feeds)

@@ -1,0 +1,104 @@
+"""The whole pipeline on a small log: the report, lineage, cache, blessing and push."""
+
+import dataclasses
+import glob
+import json
+
+import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from pipelines.evaluation import NUM_THRESHOLDS
+from pipelines.example_gen import REJECTS, ingest_report
+from pipelines.local import run_pipeline
+from pipelines.pusher import newest_version
+from pipelines.results import measured, overall_auc
+from serving.export import describe
+from tests.pipelines.conftest import ROWS
+from tests.pipelines.scoring import graph_session_scores, test_examples
+
+pytestmark = pytest.mark.slow
+COMPONENTS = [
+    "LogExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "latest_blessed_model",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def test_every_component_ran_and_the_model_was_pushed(end_to_end):
+    assert list(end_to_end.run.steps) == COMPONENTS
+    assert not any(step.cached for name, step in end_to_end.run.steps.items() if name != "latest_blessed_model")
+    assert end_to_end.run.blessed
+    base = end_to_end.paths.serving("demo")
+    assert [path.name for path in base.iterdir()] == [end_to_end.run.pushed_version]
+    assert newest_version(str(base)) == str(base / end_to_end.run.pushed_version)
+
+
+def test_bad_rows_are_counted_and_kept_with_line_and_reason(end_to_end):
+    uri = end_to_end.run.uri("LogExampleGen", "examples")
+    total = ingest_report(uri).total
+    assert total.read == ROWS + len(end_to_end.bad_lines)
+    assert sum(total.accepted.values()) == ROWS
+    kept = [json.loads(line) for path in glob.glob(f"{uri}/{REJECTS}*") for line in open(path, encoding="utf-8")]
+    assert {row["line"]: row["reason"] for row in kept} == end_to_end.bad_lines
+    written = {s: len(test_examples(end_to_end, split=s)) for s in ("train", "eval", "test")}
+    assert written == dict(total.accepted)
+
+
+def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
+    """TFMA interpolates the ROC curve between thresholds, hence 1e-3."""
+    spec = end_to_end.settings.spec
+    examples = test_examples(end_to_end)
+    scores = graph_session_scores(end_to_end.run.uri("Pusher", "pushed_model"), "serving_default", {"examples": examples})
+    labels = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in spec.labels})
+    click, conversion = labels["click"].numpy(), labels["conversion"].numpy()
+    clicked = click == 1
+    rows = measured(spec, end_to_end.run.uri("Evaluator", "evaluation"))
+    aucs = overall_auc(rows)
+    assert NUM_THRESHOLDS >= 1000
+    assert aucs["ctr"] == pytest.approx(roc_auc_score(click, scores["ctr"]), abs=1e-3)
+    assert aucs["ctcvr"] == pytest.approx(roc_auc_score(conversion, scores["ctcvr"]), abs=1e-3)
+    assert aucs["cvr"] == pytest.approx(roc_auc_score(conversion[clicked], scores["cvr"][clicked]), abs=1e-3)
+    overall = {row.output.name: row.calibration for row in rows if not row.slice}
+    assert overall["ctr"] == pytest.approx(scores["ctr"].mean() / click.mean(), rel=1e-4)
+    assert overall["cvr"] == pytest.approx(scores["cvr"][clicked].mean() / conversion[clicked].mean(), rel=1e-4)
+    assert {row.slice for row in rows} == {"", "search", "feed", "banner"}
+
+
+def test_second_run_is_cached_and_pushes_nothing(end_to_end):
+    again = run_pipeline(end_to_end.settings, end_to_end.paths)
+    executed = [name for name, step in again.steps.items() if not step.cached and name != "latest_blessed_model"]
+    assert executed == []
+    assert again.pushed_version is None
+    assert again.blessed
+    assert len(list(end_to_end.paths.serving("demo").iterdir())) == 1
+
+
+def test_without_the_cache_an_equal_model_is_not_pushed_again(end_to_end, tmp_path):
+    """The same seed gives the same weights; the pusher sees that the newest version is this model already."""
+    before = sorted(path.name for path in end_to_end.paths.serving("demo").iterdir())
+    again = run_pipeline(end_to_end.settings, end_to_end.paths, cache=False)
+    assert again.blessed
+    assert again.pushed_version is None
+    assert sorted(path.name for path in end_to_end.paths.serving("demo").iterdir()) == before
+
+
+def test_another_model_is_compared_with_the_blessed_one_and_pushed(end_to_end):
+    base = end_to_end.paths.serving("demo")
+    first = describe(newest_version(str(base)))["fingerprint"]
+    settings = end_to_end.settings
+    other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, seed=99))
+    run = run_pipeline(other, end_to_end.paths)
+    cached = {name for name, step in run.steps.items() if step.cached}
+    assert {"LogExampleGen", "StatisticsGen", "SchemaGen", "Transform"} <= cached
+    assert not {"Trainer", "Evaluator", "Pusher"} & cached
+    baseline = run.steps["latest_blessed_model"].outputs["model"]
+    assert [model.id for model in baseline] != [run.artifact("Trainer", "model").id]
+    assert run.pushed_version == max(path.name for path in base.iterdir())
+    assert describe(newest_version(str(base)))["fingerprint"] != first

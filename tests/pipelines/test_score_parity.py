@@ -1,0 +1,152 @@
+"""One row, one score, by every route: Keras, graph session, TFMA's extracts, gRPC."""
+
+import glob
+import pathlib
+import shutil
+
+import apache_beam as beam
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+import tensorflow_transform as tft
+from tfx_bsl.public import tfxio
+
+from pipelines.evaluation import eval_config
+from serving import raw_features
+from serving.client import TfmtlClient
+from serving.server import EmbeddedServer
+from tests.pipelines.scoring import graph_session_scores, test_examples
+from tfmtl.fields import transformed_inputs
+
+pytestmark = pytest.mark.slow
+OUTPUTS = ("ctr", "cvr", "ctcvr")
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def examples(end_to_end):
+    return test_examples(end_to_end)[:64]
+
+
+@pytest.fixture(scope="module")
+def transformed(end_to_end, examples):
+    """Transformed features of the examples, by the transform that Transform wrote."""
+    output = tft.TFTransformOutput(end_to_end.run.uri("Transform", "transform_graph"))
+    features = output.transform_features_layer()(raw_features.parse_examples(end_to_end.settings.spec, examples))
+    return {i.name: features[i.name] for i in transformed_inputs(end_to_end.settings.spec)}
+
+
+@pytest.fixture(scope="module")
+def keras_scores(end_to_end, transformed):
+    """Scores of the `.keras` model."""
+    path = glob.glob(f"{end_to_end.run.uri('Trainer', 'model_run')}/**/model.keras", recursive=True)[0]
+    scores = keras.models.load_model(path).score(transformed)
+    return {name: scores[name].numpy() for name in OUTPUTS}
+
+
+@pytest.fixture(scope="module")
+def moved(end_to_end, transformed, keras_scores, tmp_path_factory):
+    """The pushed model in another folder, after the transform's folder and the old one are gone."""
+    version = end_to_end.run.pushed_version
+    pushed = end_to_end.paths.serving("demo") / version
+    base = tmp_path_factory.mktemp("moved") / "demo"
+    shutil.copytree(pushed, base / version)
+    hidden = [pathlib.Path(end_to_end.run.uri("Transform", "transform_graph")), pushed]
+    for path in hidden:
+        path.rename(path.with_name(path.name + "-gone"))
+    yield base / version
+    for path in hidden:
+        path.with_name(path.name + "-gone").rename(path)
+
+
+@pytest.fixture(scope="module")
+def client(moved):
+    with EmbeddedServer({"demo": moved.parent}) as server, TfmtlClient(server.address, "demo") as client:
+        yield client
+
+
+def raw_tensors(end_to_end, examples):
+    spec = end_to_end.settings.spec
+    tensors = raw_features.to_tensors(spec, raw_features.parse_examples(spec, examples))
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def assert_same(scores, expected):
+    assert set(scores) == set(OUTPUTS)
+    for name in OUTPUTS:
+        assert scores[name].shape == expected[name].shape
+        np.testing.assert_allclose(scores[name], expected[name], atol=TOLERANCE, err_msg=name)
+
+
+def test_scores_are_probabilities_that_differ(keras_scores):
+    for name in OUTPUTS:
+        assert np.all((keras_scores[name] > 0) & (keras_scores[name] < 1))
+        assert np.ptp(keras_scores[name]) > 1e-3
+
+
+def test_graph_session_of_every_signature(end_to_end, moved, examples, transformed, keras_scores):
+    inputs = {
+        "serving_default": {"examples": examples},
+        "raw": raw_tensors(end_to_end, examples),
+        "transformed": {name: tensor.numpy() for name, tensor in transformed.items()},
+    }
+    for signature, values in inputs.items():
+        assert_same(graph_session_scores(moved, signature, values), keras_scores)
+
+
+def test_grpc_by_examples_and_by_rows(end_to_end, client, examples, keras_scores):
+    assert_same(client.predict_examples(examples), keras_scores)
+    columns = raw_tensors(end_to_end, examples)
+    rows = [{name: _plain(values[i]) for name, values in columns.items()} for i in range(len(examples))]
+    assert_same(client.predict(rows), keras_scores)
+
+
+def test_tfma_extracts(end_to_end, moved, examples, keras_scores, tmp_path):
+    spec = end_to_end.settings.spec
+    config = eval_config(spec, {})
+    model = tfma.default_eval_shared_model(eval_saved_model_path=str(moved), eval_config=config)
+    seen: dict[bytes, dict[str, float]] = {}
+
+    def keep(extracts):
+        for i, example in enumerate(np.ravel(extracts[tfma.INPUT_KEY])):
+            seen[bytes(example)] = {n: float(np.ravel(extracts[tfma.PREDICTIONS_KEY][n])[i]) for n in OUTPUTS}
+
+    path = str(tmp_path / "examples")
+    with tf.io.TFRecordWriter(path) as writer:
+        for example in examples:
+            writer.write(example)
+    reader = tfxio.TFExampleRecord(path, raw_record_column_name=tfma.ARROW_INPUT_COLUMN)
+    with beam.Pipeline(runner="DirectRunner", options=beam.options.pipeline_options.PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline:
+        extracts = pipeline | reader.BeamSource() | tfma.BatchedInputsToExtracts()
+        for extractor in tfma.default_extractors(eval_shared_model=model, eval_config=config):
+            if extractor.stage_name in ("ExtractFeatures", "ExtractPredictions", "ExtractBatchPredictions"):
+                extracts = extracts | extractor.stage_name >> extractor.ptransform
+        _ = extracts | beam.Map(keep)
+    scores = {name: np.array([seen[example][name] for example in examples]) for name in OUTPUTS}
+    assert_same(scores, keras_scores)
+
+
+def test_unseen_ids_and_missing_features_get_a_score(client, keras_scores):
+    full = {"scenario": "search", "user_id": "nobody has this id", "price": 3.0, "interests": ["0", "new"], "interest_weights": [1.0, 2.0]}
+    scores = client.predict([{"scenario": "search"}, full])
+    for name in OUTPUTS:
+        assert scores[name].shape == (2,)
+        assert np.all((scores[name] > 0) & (scores[name] < 1))
+    assert scores["ctr"][0] != scores["ctr"][1]
+
+
+def test_a_required_feature_that_is_missing_is_an_error(client):
+    from serving.client import PredictionError
+
+    with pytest.raises(PredictionError, match="scenario"):
+        client.predict([{"user_id": "1"}])
+    with pytest.raises(PredictionError, match="scenario"):
+        client.predict_examples([tf.train.Example().SerializeToString()])
+
+
+def _plain(value):
+    if value.ndim if isinstance(value, np.ndarray) else False:
+        return [item for item in value.tolist() if item not in (b"", 0.0)]
+    return value

@@ -1,0 +1,187 @@
+"""Small SavedModels, made once: one for the protocol, one like an ads model with NumPy for what it answers."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from serving.server import EmbeddedServer
+
+CITIES = ["c0", "c1", "c2"]
+
+
+class LineModel(tf.Module):
+    """y = slope * x + 1, and some signatures that a client can get wrong."""
+
+    def __init__(self, slope: float):
+        super().__init__()
+        self.slope = tf.Variable(slope)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def line(self, x):
+        return {"y": self.slope * x + 1.0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    def product(self, x):
+        return {"y": tf.linalg.matvec(x, tf.ones([2])), "z": tf.reduce_prod(x, 1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def parse(self, examples):
+        parsed = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})
+        return {"y": parsed["x"]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+    def echo(self, text):
+        joined = tf.strings.reduce_join(text)
+        return {"text": text, "same": text, "length": tf.strings.length(text), "joined": joined, "size": tf.size(text)}
+
+
+class AdsModel(tf.Module):
+    """Age, city, and weighted tags -> ctr, cvr, ctcvr; all formulas stand again, in NumPy, in `expected_scores`."""
+
+    def __init__(self, bias: float, vocabulary: str):
+        super().__init__()
+        self.bias = tf.Variable(bias)
+        self.vocabulary = tf.saved_model.Asset(vocabulary)
+        initializer = tf.lookup.TextFileInitializer(
+            self.vocabulary.asset_path, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER,
+        )  # fmt: skip
+        self.table = tf.lookup.StaticHashTable(initializer, -1)
+
+    def score(self, age, city, tags, weights):
+        present = tf.cast(tf.not_equal(tags, ""), tf.float32)
+        logit = 0.1 * tf.where(tf.math.is_nan(age), 0.0, age) + 0.5 * tf.cast(self.table.lookup(city), tf.float32)
+        ctr = tf.sigmoid(logit + tf.reduce_sum(present * weights, 1) + self.bias)
+        cvr = tf.sigmoid(0.25 * tf.reduce_sum(present, 1) - 0.5)
+        return {"ctr": ctr, "cvr": cvr, "ctcvr": ctr * cvr}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.float32, "age"),
+            tf.TensorSpec([None], tf.string, "city"),
+            tf.TensorSpec([None, None], tf.string, "tags"),
+            tf.TensorSpec([None, None], tf.float32, "weights"),
+        ]
+    )
+    def raw(self, age, city, tags, weights):
+        return self.score(age, city, tags, weights)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def serving_default(self, examples):
+        parsed = tf.io.parse_example(
+            examples,
+            {
+                "age": tf.io.FixedLenFeature([], tf.float32, float("nan")),
+                "city": tf.io.FixedLenFeature([], tf.string, ""),
+                "tags": tf.io.FixedLenSequenceFeature([], tf.string, True, ""),
+                "weights": tf.io.FixedLenSequenceFeature([], tf.float32, True, 0.0),
+            },
+        )
+        return self.score(**parsed)
+
+
+@pytest.fixture(scope="session")
+def line_exports(tmp_path_factory) -> dict[int, Path]:
+    """SavedModels of `LineModel` by slope. Copy them into version folders, under numbers of your own."""
+    root = tmp_path_factory.mktemp("line")
+    for slope in (2, 3):
+        model = LineModel(float(slope))
+        signatures = {
+            "serving_default": model.line, "product": model.product, "parse": model.parse, "echo": model.echo
+        }  # fmt: skip
+        tf.saved_model.save(model, str(root / str(slope)), signatures=signatures)
+    return {slope: root / str(slope) for slope in (2, 3)}
+
+
+@pytest.fixture(scope="session")
+def ads_export(tmp_path_factory) -> Path:
+    """A SavedModel of `AdsModel` with bias 0.25."""
+    root = tmp_path_factory.mktemp("ads")
+    vocabulary = root / "cities.txt"
+    vocabulary.write_text("\n".join(CITIES) + "\n")
+    model = AdsModel(0.25, str(vocabulary))
+    signatures = {"serving_default": model.serving_default, "raw": model.raw}
+    tf.saved_model.save(model, str(root / "export"), signatures=signatures)
+    vocabulary.unlink()
+    return root / "export"
+
+
+@pytest.fixture(scope="session")
+def expected_scores() -> Callable[[list[dict]], dict[str, np.ndarray]]:
+    """The answers of `AdsModel` for rows, by plain NumPy."""
+
+    def sigmoid(x):
+        return 1.0 / (1.0 + np.exp(-x))
+
+    def score(rows: list[dict]) -> dict[str, np.ndarray]:
+        ctr, cvr = [], []
+        for row in rows:
+            age, tags = row.get("age"), row.get("tags") or []
+            age = 0.0 if age is None or np.isnan(age) else age
+            city = CITIES.index(row["city"]) if row.get("city") in CITIES else -1
+            weights = sum(weight for _, weight in zip(tags, row.get("weights") or [], strict=False))
+            ctr.append(sigmoid(0.1 * age + 0.5 * city + weights + 0.25))
+            cvr.append(sigmoid(0.25 * len(tags) - 0.5))
+        return {"ctr": np.array(ctr), "cvr": np.array(cvr), "ctcvr": np.array(ctr) * np.array(cvr)}
+
+    return score
+
+
+@pytest.fixture(scope="session")
+def publish() -> Callable[[Path, Path], None]:
+    """Copies an export to a version folder that appears at once, as a pusher renames it into place."""
+
+    def copy(export: Path, version_folder: Path) -> None:
+        staged = version_folder.parent / f"staged-{version_folder.name}"
+        shutil.copytree(export, staged)
+        staged.rename(version_folder)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, line_exports, ads_export, publish):
+    """Serves version 7 of `LineModel` as `m` and version 123 of `AdsModel`, in the folder 00000123, as `ads`."""
+    root = tmp_path_factory.mktemp("served")
+    for name in ("m", "ads"):
+        (root / name).mkdir()
+    publish(line_exports[2], root / "m" / "7")
+    publish(ads_export, root / "ads" / "00000123")
+    with EmbeddedServer({"m": root / "m", "ads": root / "ads"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def channel(server):
+    """A channel to `server` that carries any size."""
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server.address, options=options) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def predict(channel):
+    """Sends a Predict; inputs are arrays, encoded by TensorFlow itself."""
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+    def send(name="m", signature="", filter=(), inputs=None, **spec) -> predict_pb2.PredictResponse:
+        request = predict_pb2.PredictRequest(output_filter=filter)
+        request.model_spec.SetInParent()
+        request.model_spec.name, request.model_spec.signature_name = name, signature
+        if "version" in spec:
+            request.model_spec.version.value = spec["version"]
+        if "label" in spec:
+            request.model_spec.version_label = spec["label"]
+        for alias, value in (inputs or {}).items():
+            proto = value if isinstance(value, TensorProto) else tf.make_tensor_proto(value)
+            request.inputs[alias].CopyFrom(proto)
+        return stub.Predict(request, timeout=20)
+
+    return send

@@ -1,0 +1,216 @@
+"""What the client sends, when it sends it again, and what it refuses to send: against a server that fails as told."""
+
+import time
+from concurrent import futures
+
+import grpc
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
+
+from serving.client import PredictionError, TfmtlClient
+
+
+class Fake:
+    """A server whose `raw` signature answers `score` = age, after failing with each of `failures` in turn."""
+
+    def __init__(self):
+        self.requests: list[predict_pb2.PredictRequest] = []
+        self.metadata_calls = 0
+        self.failures: list[grpc.StatusCode] = []
+        self.version = 1
+        self.seconds = 0.0
+        self._server = grpc.server(futures.ThreadPoolExecutor(4))
+        metadata = get_model_metadata_pb2
+        methods = {
+            "Predict": (self.predict, predict_pb2.PredictRequest, predict_pb2.PredictResponse),
+            "GetModelMetadata": (
+                self.metadata,
+                metadata.GetModelMetadataRequest,
+                metadata.GetModelMetadataResponse,
+            ),
+        }
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(method, request.FromString, response.SerializeToString)
+            for name, (method, request, response) in methods.items()
+        }
+        generic = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", handlers)
+        self._server.add_generic_rpc_handlers((generic,))
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def predict(self, request, context):
+        self.requests.append(request)
+        time.sleep(self.seconds)
+        if self.failures:
+            context.abort(self.failures.pop(0), "not now")
+        response = predict_pb2.PredictResponse()
+        response.model_spec.version.value = self.version
+        response.outputs["score"].CopyFrom(tf.make_tensor_proto(tf.make_ndarray(request.inputs["age"])))
+        return response
+
+    def metadata(self, request, context):
+        self.metadata_calls += 1
+        signature = meta_graph_pb2.SignatureDef()
+        for name, dtype, rank in [("age", 1, 1), ("city", 7, 1), ("tags", 7, 2), ("weights", 1, 2), ("visits", 9, 1)]:
+            if name == "visits" and self.version < 2:
+                continue
+            signature.inputs[name].dtype = dtype
+            for _ in range(rank):
+                signature.inputs[name].tensor_shape.dim.add().size = -1
+        signature.outputs["score"].dtype = 1
+        signatures = get_model_metadata_pb2.SignatureDefMap(signature_def={"raw": signature})
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.version.value = self.version
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+    def stop(self):
+        self._server.stop(0).wait()
+
+
+@pytest.fixture
+def fake():
+    running = Fake()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def asker(fake):
+    with TfmtlClient(fake.address, "ads", deadline=10.0, retries=2, max_batch=4) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [{}, {"citty": "c1"}],
+            r"row 1: a feature should be one of the model's, the closest is 'city'. Received: 'citty'",
+        ),
+        ({"agee": [1.0]}, r"columns: a feature should be one of the model's, the closest is 'age'. Received: 'agee'"),
+        (pd.DataFrame({"wieghts": [1.0]}), r"the closest is 'weights'. Received: 'wieghts'"),
+        ([{}, {"age": "31"}], r"row 1, feature 'age' should be a number. Received: '31'"),
+        ([{"age": True}], r"row 0, feature 'age' should be a number. Received: True"),
+        ([{"age": 10**400}], r"row 0, feature 'age' should be a number that a float holds"),
+        ([{"age": [1.0]}], r"row 0, feature 'age' should be a number. Received: \[1.0\]"),
+        ([{"city": 7}], r"row 0, feature 'city' should be a string. Received: 7"),
+        ([{}, {}, {"tags": "a"}], r"row 2, feature 'tags' should be a list of strings. Received: 'a'"),
+        ([{"tags": ["a", 3]}], r"row 0, feature 'tags' should be a string. Received: 3"),
+        ([{"weights": ["a"]}], r"row 0, feature 'weights' should be a number. Received: 'a'"),
+        ({"age": [1.0], "city": []}, r"columns should have the same length. Received: {'age': 1, 'city': 0}"),
+        ({"age": 1.0}, r"column 'age' should be a list, a value for each row. Received: 1.0"),
+        ({"city": "abc"}, r"column 'city' should be a list, a value for each row. Received: 'abc'"),
+        (pd.DataFrame([[1.0, 2.0]], columns=["age", "age"]), r"columns should have different names"),
+        ([["age", 1.0]], r"row 0 should be a dict. Received: \['age', 1.0\]"),
+        ("rows", r"rows should be a list of dicts, a dict of columns or a DataFrame. Received: 'rows'"),
+        (3, r"rows should be a list of dicts, a dict of columns or a DataFrame. Received: 3"),
+    ],
+)
+def test_wrong_rows_are_refused_before_sending(fake, rows, message):
+    with TfmtlClient(fake.address, "ads") as client, pytest.raises(ValueError, match=message):
+        client.predict(rows)
+    assert fake.requests == []
+
+
+def test_batches_are_split_and_answers_keep_the_order(fake, asker):
+    ages = [float(age) for age in range(10)]
+    assert asker.predict({"age": ages})["score"].tolist() == ages
+    assert [tf.make_ndarray(request.inputs["city"]).shape for request in fake.requests] == [(4,), (4,), (2,)]
+    assert fake.metadata_calls == 1
+    asker.predict([{"age": 1.0}])
+    assert fake.metadata_calls == 1
+
+
+def test_what_is_sent(fake, asker):
+    asker.predict([{"age": 2, "tags": ["a", "b", "c"], "weights": [0.5]}, {"city": "x"}], outputs=["score"])
+    (request,) = fake.requests
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("ads", "raw")
+    assert list(request.output_filter) == ["score"]
+    sent = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
+    np.testing.assert_array_equal(sent["age"], np.array([2.0, np.nan], np.float32))
+    assert sent["city"].tolist() == [b"", b"x"]
+    assert sent["tags"].tolist() == [[b"a", b"b", b"c"], [b"", b"", b""]]
+    assert sent["weights"].tolist() == [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert {name: array.dtype.name for name, array in sent.items()} == {
+        "age": "float32", "city": "object", "tags": "object", "weights": "float32"
+    }  # fmt: skip
+    asker.predict([{}])
+    assert tf.make_ndarray(fake.requests[1].inputs["tags"]).tolist() == [[b""]]
+
+
+def test_whole_numbers_have_no_missing_value(fake, asker):
+    fake.version = 2
+    assert asker.predict([{"age": 1.0, "visits": 2**40}])["score"].tolist() == [1.0]
+    assert tf.make_ndarray(fake.requests[0].inputs["visits"]).tolist() == [2**40]
+    for value in (None, 1.5, 2**63, True):
+        with pytest.raises(
+            ValueError, match="row 0, feature 'visits' should be a whole number from -9223372036854775808"
+        ):
+            asker.predict([{"visits": value}])
+
+
+def test_unavailable_is_tried_again(fake, asker):
+    fake.failures = [grpc.StatusCode.UNAVAILABLE] * 2
+    begin = time.monotonic()
+    assert asker.predict([{"age": 1.0}])["score"].tolist() == [1.0]
+    assert len(fake.requests) == 3
+    assert time.monotonic() - begin >= 0.025 + 0.05  # Half of 50 ms and of 100 ms, at least.
+
+
+def test_retries_end(fake, asker):
+    fake.failures = [grpc.StatusCode.UNAVAILABLE] * 3
+    with pytest.raises(PredictionError) as caught:
+        asker.predict([{"age": 1.0}])
+    assert (caught.value.code, caught.value.details) == (grpc.StatusCode.UNAVAILABLE, "not now")
+    assert str(caught.value) == "UNAVAILABLE: not now"
+    assert len(fake.requests) == 3
+
+
+def test_retries_end_with_the_deadline(fake, monkeypatch):
+    monkeypatch.setattr("serving.connection.random.uniform", lambda low, high: high)
+    fake.failures = [grpc.StatusCode.UNAVAILABLE] * 100
+    begin = time.monotonic()
+    with TfmtlClient(fake.address, "ads", retries=100) as client, pytest.raises(PredictionError) as caught:
+        client.predict([{}], deadline=0.5)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert time.monotonic() - begin < 3.0
+    assert len(fake.requests) == 4  # At 0, 0.05, 0.15 and 0.35 s; 0.75 s would be too late.
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED", "NOT_FOUND"])
+def test_other_errors_are_not_tried_again(fake, asker, code):
+    fake.failures = [grpc.StatusCode[code]]
+    with pytest.raises(PredictionError) as caught:
+        asker.predict([{}])
+    assert (caught.value.code, caught.value.details) == (grpc.StatusCode[code], "not now")
+    assert len(fake.requests) == 1
+
+
+def test_the_deadline_holds_for_the_whole_call(fake, asker):
+    fake.seconds = 0.3
+    begin = time.monotonic()
+    with pytest.raises(PredictionError) as caught:
+        asker.predict({"age": [0.0] * 40}, deadline=0.8)
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert 0.7 < time.monotonic() - begin < 2.5
+    assert 1 <= len(fake.requests) <= 4
+
+
+def test_a_new_version_is_asked_for_its_features(fake, asker):
+    asker.predict([{}])
+    fake.version = 2
+    asker.predict([{}])
+    with pytest.raises(ValueError, match="feature 'visits'"):
+        asker.predict([{}])
+    assert fake.metadata_calls == 2
+    fake.version = 1
+    fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]
+    with pytest.raises(PredictionError):
+        asker.predict([{"visits": 1}])
+    asker.predict([{}])
+    assert fake.metadata_calls == 3

@@ -1,0 +1,126 @@
+"""The files for TensorFlow Serving are parsed as it, Compose and Kubernetes parse them."""
+
+import inspect
+import pathlib
+
+import pytest
+import yaml
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from tensorflow_serving.config import model_server_config_pb2
+
+import serving
+from serving.client import TfmtlClient
+
+DEPLOY = pathlib.Path(serving.__file__).parent / "deploy"
+
+
+@pytest.fixture(scope="module")
+def models():
+    text = (DEPLOY / "models.config").read_text(encoding="utf-8")
+    return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+
+
+@pytest.fixture(scope="module")
+def batching():
+    """`tensorflow.serving.BatchingParameters` (session_bundle_config.proto), which no Python package holds."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="batching.proto", package="test", syntax="proto3", dependency=["google/protobuf/wrappers.proto"]
+    )
+    kind = file.message_type.add(name="BatchingParameters")
+    for number, name, wrapper in [
+        (1, "max_batch_size", "Int64Value"),
+        (2, "batch_timeout_micros", "Int64Value"),
+        (3, "max_enqueued_batches", "Int64Value"),
+        (4, "num_batch_threads", "Int64Value"),
+        (5, "thread_pool_name", "StringValue"),
+    ]:
+        type_name = f".google.protobuf.{wrapper}"
+        kind.field.add(
+            name=name, number=number, type=field.TYPE_MESSAGE, type_name=type_name, label=field.LABEL_OPTIONAL
+        )
+    kind.field.add(name="allowed_batch_sizes", number=6, type=field.TYPE_INT64, label=field.LABEL_REPEATED)
+    kind.field.add(name="pad_variable_length_inputs", number=7, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    message = message_factory.GetMessageClass(pool.FindMessageTypeByName("test.BatchingParameters"))
+    return text_format.Parse((DEPLOY / "batching.config").read_text(encoding="utf-8"), message())
+
+
+def arguments(container: dict) -> dict[str, str]:
+    """The flags of a container, by name."""
+    flags = container.get("args") or container["command"]
+    return dict(flag.removeprefix("--").split("=", 1) for flag in flags)
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((DEPLOY / "docker-compose.yaml").read_text(encoding="utf-8"))["services"]["serving"]
+
+
+@pytest.fixture(scope="module")
+def kubernetes():
+    documents = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8"))
+    return {document["kind"]: document for document in documents}
+
+
+def test_models_are_served_in_their_newest_version(models):
+    (config,) = models.model_config_list.config
+    assert (config.name, config.base_path, config.model_platform) == ("tfmtl", "/models/tfmtl", "tensorflow")
+    assert config.model_version_policy.latest.num_versions == 1
+
+
+def test_batching_takes_the_requests_of_the_client_and_leaves_bags_alone(batching):
+    client_batch = inspect.signature(TfmtlClient).parameters["max_batch"].default
+    assert batching.max_batch_size.value >= client_batch
+    assert not batching.pad_variable_length_inputs
+    assert 0 < batching.batch_timeout_micros.value <= 5000
+    assert batching.max_enqueued_batches.value > 0
+    assert batching.num_batch_threads.value > 0
+    assert not batching.allowed_batch_sizes or batching.allowed_batch_sizes[-1] == batching.max_batch_size.value
+
+
+def test_compose_mounts_what_its_flags_name(compose):
+    targets = {volume.rsplit(":", 2)[1] for volume in compose["volumes"]}
+    assert arguments(compose)["model_config_file"] in targets
+    assert "/models" in targets
+    for volume in compose["volumes"]:
+        source = volume.split(":")[0]
+        assert not source.startswith("./") or (DEPLOY / source).is_file()
+    assert all(port.startswith("127.0.0.1:") for port in compose["ports"])
+
+
+def test_kubernetes_probes_grpc_and_mounts_what_its_flags_name(kubernetes, models):
+    pod = kubernetes["Deployment"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    flags = arguments(container)
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["grpc"]["port"] == ports["grpc"]
+    assert flags["enable_grpc_healthcheck_service"] == "true"
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert set(mounts.values()) == {volume["name"] for volume in pod["spec"]["volumes"]}
+    for path in (flags["model_config_file"], models.model_config_list.config[0].base_path):
+        assert str(pathlib.PurePosixPath(path).parent) in mounts
+
+
+def test_kubernetes_service_selects_the_pods(kubernetes):
+    labels = kubernetes["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    service = kubernetes["Service"]["spec"]
+    assert service["selector"].items() <= labels.items()
+    assert kubernetes["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert service["clusterIP"] == "None"
+    container = kubernetes["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    assert {port["targetPort"] for port in service["ports"]} == {port["name"] for port in container["ports"]}
+
+
+def test_every_image_is_of_one_version(compose, kubernetes):
+    image = kubernetes["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    version = image.removeprefix("tensorflow/serving:")
+    assert compose["image"] == f"tensorflow/serving:${{TF_SERVING_VERSION:-{version}}}"
+    for path in DEPLOY.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert text.count("tensorflow/serving:") == text.count(image) + (
+            path.suffix == ".yaml" and "compose" in path.name
+        )

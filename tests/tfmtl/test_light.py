@@ -1,0 +1,40 @@
+"""The library needs nothing but TensorFlow, Keras and PyYAML, whatever else is installed beside it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def import_light(package: str, folder: Path) -> subprocess.CompletedProcess:
+    """Import the package found in a folder with the other distributions hidden."""
+    return subprocess.run(
+        [sys.executable, "-P", str(ROOT / "tests" / "import_light.py"), package],
+        env={**os.environ, "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_library_imports_without_extras():
+    run = import_light("tfmtl", ROOT)
+
+    assert run.returncode == 0, run.stderr
+    assert {"tfmtl.spec", "tfmtl.config"} <= set(run.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["tfx", "apache_beam", "tensorflow_transform", "grpc", "pandas", "pyarrow"])
+def test_an_extra_is_noticed(module, tmp_path):
+    (tmp_path / "heavy").mkdir()
+    (tmp_path / "heavy" / "__init__.py").touch()
+    (tmp_path / "heavy" / "inner.py").write_text(f"import {module}\n", encoding="utf-8")
+
+    run = import_light("heavy", tmp_path)
+
+    assert run.returncode != 0
+    assert f"No module named '{module}'" in run.stderr

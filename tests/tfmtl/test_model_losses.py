@@ -1,0 +1,135 @@
+"""The loss of a model: by task, by space, by weight, and its gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import cases
+from tfmtl.models import MMoE, SharedBottom
+
+ROWS = 40
+FEATURES = cases.features(ROWS)
+LABELS = cases.labels(cases.chain(), ROWS)
+SAMPLE_WEIGHT = np.random.default_rng(1).uniform(0, 3, ROWS).astype("float32")
+
+
+def model_of(space="entire", **options):
+    small = {"embedding_dim": 4, "bottom_units": [6], "tower_units": [4]}
+    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, space=space, **small, **options)
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
+    model.compile("sgd")
+    return model
+
+
+def losses_of_rows(model):
+    """Each task's loss of each row, in float64."""
+    logits = {name: np.asarray(logit, "float64") for name, logit in model(FEATURES).items()}
+    losses = {name: np.logaddexp(0, logits[name]) - LABELS[name] * logits[name] for name in ("click", "buy", "back")}
+    return {**losses, "views": np.exp(logits["views"]) - LABELS["views"] * logits["views"]}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_entire_space_is_the_mean_over_all_rows(weighted):
+    model = model_of()
+    weights = SAMPLE_WEIGHT if weighted else None
+    losses = model.task_losses(LABELS, model(FEATURES), weights)
+    assert model.spaces == dict.fromkeys(LABELS, "entire")
+    for name, of_rows in losses_of_rows(model).items():
+        np.testing.assert_allclose(losses[name], np.average(of_rows, weights=weights), rtol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_previous_space_is_the_mean_over_the_rows_with_the_previous_event(weighted):
+    model = model_of("previous")
+    weights = SAMPLE_WEIGHT if weighted else np.ones(ROWS)
+    losses = model.task_losses(LABELS, model(FEATURES), weights if weighted else None)
+    assert model.spaces == {"click": "entire", "buy": "previous", "back": "previous", "views": "entire"}
+    for name, of_rows in losses_of_rows(model).items():
+        previous = {"buy": "click", "back": "buy"}.get(name)
+        kept = LABELS[previous] == 1 if previous else np.ones(ROWS, bool)
+        assert 0 < kept.sum()
+        np.testing.assert_allclose(losses[name], np.average(of_rows[kept], weights=weights[kept]), rtol=1e-5)
+
+
+def gradients(model, features, labels):
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(features, labels, model(features))
+    return loss, tape.gradient(loss, model.trainable_variables)
+
+
+@pytest.mark.parametrize("space", ["entire", "previous"])
+def test_a_batch_without_an_event(space):
+    model = model_of(space)
+    labels = {name: np.zeros(ROWS, "float32") for name in LABELS}
+    losses = model.task_losses(labels, model(FEATURES))
+    assert (float(losses["buy"]) == 0) == (space == "previous")
+    assert (float(losses["back"]) == 0) == (space == "previous")
+    assert float(losses["click"]) > 0
+    loss, slopes = gradients(model, FEATURES, labels)
+    assert np.isfinite(loss)
+    assert all(np.all(np.isfinite(tf.convert_to_tensor(slope))) for slope in slopes)
+    tower = [id(weight) for weight in model.towers["buy"].trainable_variables]
+    of_tower = [s for s, weight in zip(slopes, model.trainable_variables, strict=True) if id(weight) in tower]
+    assert len(of_tower) == 4
+    assert any(np.any(slope) for slope in of_tower) == (space == "entire")
+
+
+@pytest.mark.parametrize("space", ["entire", "previous"])
+def test_a_batch_of_one(space):
+    model = model_of(space)
+    for row in range(5):
+        one = {name: values[row : row + 1] for name, values in FEATURES.items()}
+        of_one = {name: values[row : row + 1] for name, values in LABELS.items()}
+        loss, slopes = gradients(model, one, of_one)
+        assert np.isfinite(loss)
+        assert all(np.all(np.isfinite(tf.convert_to_tensor(slope))) for slope in slopes)
+        metrics = model.train_on_batch(one, of_one, return_dict=True)
+        assert np.isfinite(metrics["loss"])
+
+
+def test_weights_of_zero_give_a_loss_of_zero():
+    model = model_of()
+    losses = model.task_losses(LABELS, model(FEATURES), np.zeros(ROWS, "float32"))
+    assert all(float(loss) == 0 for loss in losses.values())
+
+
+def test_task_weights():
+    model = model_of(task_weights={"buy": 0.5, "views": 0})
+    expected = {name: of_rows.mean() for name, of_rows in losses_of_rows(model).items()}
+    loss = model.compute_loss(FEATURES, LABELS, model(FEATURES))
+    np.testing.assert_allclose(loss, expected["click"] + 0.5 * expected["buy"] + expected["back"], rtol=1e-5)
+
+
+def test_embedding_l2_adds_its_share():
+    model, plain = model_of(embedding_l2=0.03), model_of()
+    plain.set_weights(model.get_weights())
+    embedded = np.asarray(plain.embedding(FEATURES), "float64")
+    share = 0.03 * (embedded**2).sum(axis=(1, 2)).mean()
+    with_l2 = float(model.compute_loss(FEATURES, LABELS, model(FEATURES)))
+    without = float(plain.compute_loss(FEATURES, LABELS, plain(FEATURES)))
+    assert share > 0.01
+    np.testing.assert_allclose(with_l2 - without, share, rtol=1e-4)
+
+
+def test_embedding_l2_leaves_rows_alone_that_are_not_looked_up():
+    model = model_of(embedding_l2=0.03)
+    _, slopes = gradients(model, model.zero_batch(3), {name: np.zeros(3, "float32") for name in LABELS})
+    assert isinstance(slopes[0], tf.IndexedSlices)
+    firsts = np.cumsum([0, *cases.ROWS.values()])[:-1]
+    assert set(np.asarray(slopes[0].indices)) == set(firsts)
+
+
+@pytest.mark.parametrize("kind", [MMoE, SharedBottom])
+def test_the_table_gets_a_sparse_gradient_and_every_weight_one(kind):
+    model = kind.from_spec(cases.chain(), cases.SIZES)
+    _, slopes = gradients(model, FEATURES, LABELS)
+    for slope, weight in zip(slopes, model.trainable_variables, strict=True):
+        assert slope is not None, weight.path
+        assert isinstance(slope, tf.IndexedSlices) == (weight is model.embedding.table)
+
+
+def test_losses_are_not_taken():
+    model = model_of()
+    with pytest.raises(ValueError, match=r"`loss` should be left out: the tasks' kinds give it\. Received: mse"):
+        model.compile("sgd", loss="mse")

@@ -1,0 +1,107 @@
+"""Saving a model with its optimizer, loading it, and going on as if nothing had happened."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import cases
+from tfmtl.models import MMoE, SharedBottom
+from tfmtl.optimizers import RowSparseAdam
+
+SPEC = cases.chain()
+MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]}
+SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [8], "tower_units": []}
+BOTH = pytest.mark.parametrize(("kind", "options"), [(MMoE, MMOE), (SharedBottom, SHARED_BOTTOM)])
+OPTIMIZERS = {
+    "row_sparse_adam": lambda: RowSparseAdam(0.01),
+    "schedule": lambda: RowSparseAdam(keras.optimizers.schedules.ExponentialDecay(0.02, 3, 0.7)),
+    "adam": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
+}
+
+
+def batches(seed=0, rows=300):
+    data = (cases.features(rows, seed), cases.labels(SPEC, rows, seed))
+    return tf.data.Dataset.from_tensor_slices(data).batch(64)
+
+
+def fitted(kind, options, optimizer="row_sparse_adam", **more):
+    model = kind.from_spec(SPEC, cases.SIZES, **options, **more)
+    model.compile(OPTIMIZERS[optimizer]())
+    model.fit(batches(), epochs=1, verbose=0)
+    return model
+
+
+def reloaded(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    return keras.saving.load_model(tmp_path / "model.keras")
+
+
+def assert_same(ones, others):
+    for one, other in zip(ones, others, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+@BOTH
+@pytest.mark.parametrize("space", ["entire", "previous"])
+def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
+    more = {"space": space, "embedding_l2": 1e-3, "task_weights": {"buy": 2.0}, "dropout": 0.1}
+    model = fitted(kind, options, **more)
+    model.name = "of_the_shop"
+    loaded = reloaded(model, tmp_path)
+    assert type(loaded) is kind
+    assert loaded.name == "of_the_shop"
+    assert (loaded.spec, loaded.options, loaded.vocabulary_sizes) == (model.spec, model.options, cases.SIZES)
+    assert_same(model.get_weights(), loaded.get_weights())
+    features = cases.features(50, seed=1)
+    before, after = model.predict(features, verbose=0), loaded.predict(features, verbose=0)
+    assert list(before) == list(after)
+    assert_same(before.values(), after.values())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
+    model = fitted(MMoE, MMOE, optimizer)
+    loaded = reloaded(model, tmp_path)
+    assert loaded.optimizer is not model.optimizer
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
+    assert int(loaded.optimizer.iterations) == 5
+    state = [np.asarray(variable) for variable in model.optimizer.variables]
+    assert len(state) == 2 + 2 * len(model.trainable_variables)
+    assert_same(state, loaded.optimizer.variables)
+    for one in (model, loaded):
+        one.fit(batches(seed=1), epochs=2, verbose=0)
+    assert int(loaded.optimizer.iterations) == 15
+    assert_same(model.get_weights(), loaded.get_weights())
+    assert_same(model.optimizer.variables, loaded.optimizer.variables)
+
+
+def test_evaluation_after_loading(tmp_path):
+    model = fitted(SharedBottom, SHARED_BOTTOM)
+    loaded = reloaded(model, tmp_path)
+    before, after = (one.evaluate(batches(seed=2), return_dict=True, verbose=0) for one in (model, loaded))
+    assert before.keys() == after.keys()
+    np.testing.assert_allclose(list(before.values()), list(after.values()), rtol=1e-6)
+
+
+@BOTH
+def test_config_round_trip_without_weights(kind, options):
+    model = kind.from_spec(SPEC, cases.SIZES, **options)
+    copy = kind.from_config(model.get_config())
+    assert copy.get_config() == model.get_config()
+    assert [weight.shape for weight in copy.weights] == [weight.shape for weight in model.weights]
+
+
+@BOTH
+def test_weights_alone(kind, options, tmp_path):
+    model, other = (kind.from_spec(SPEC, cases.SIZES, **options) for _ in range(2))
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert_same(model.get_weights(), other.get_weights())
+
+
+def test_a_model_that_was_not_compiled(tmp_path):
+    model = SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM)
+    loaded = reloaded(model, tmp_path)
+    assert not loaded.compiled
+    assert_same(model.get_weights(), loaded.get_weights())

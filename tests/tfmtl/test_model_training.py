@@ -1,0 +1,172 @@
+"""Training and evaluating a model."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from tests.tfmtl import cases
+from tests.tfmtl.graphs import tensors_of_shape
+from tfmtl.models import MMoE, SharedBottom
+from tfmtl.optimizers import RowSparseAdam
+from tfmtl.training import EpochLines
+
+MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]}
+SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [8], "tower_units": [4]}
+
+
+def log(rows, seed=0):
+    """Features, and labels of click -> buy -> back and of views that depend on user, price, tags and history."""
+    rng = np.random.default_rng(seed)
+    features = cases.features(rows, seed)
+
+    def effect(name, sizes):
+        values = np.random.default_rng(len(name)).normal(0, 1.2, sizes)[features[name]]
+        weights = features.get(name + "__weights")
+        return values if weights is None else (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+
+    score = {name: effect(name, size) for name, size in cases.ROWS.items()}
+
+    def event(logit):
+        return (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype("float32")
+
+    click = event(score["user"] + score["tags"])
+    buy = click * event(score["price"] + score["history"])
+    back = buy * event(score["user"] - score["price"])
+    return features, {"click": click, "buy": buy, "back": back, "views": rng.poisson(np.exp(score["user"])).astype("float32")}
+
+
+def batches(rows, seed=0, size=100):
+    return tf.data.Dataset.from_tensor_slices(log(rows, seed)).batch(size)
+
+
+@pytest.fixture(scope="module", params=["entire", "previous"])
+def trained(request):
+    """An MMoE of that space after some epochs, and the logs of those."""
+    keras.utils.set_random_seed(1)
+    model = MMoE.from_spec(cases.chain(), cases.SIZES, space=request.param, **MMOE)
+    model.compile(RowSparseAdam(0.02))
+    return model, model.fit(batches(3000), epochs=6, verbose=0).history
+
+
+def test_training_learns(trained):
+    model, history = trained
+    for name in ("loss", "click_loss", "buy_loss", "back_loss", "views_loss"):
+        assert history[name][-1] < 0.98 * history[name][0], name
+    metrics = model.evaluate(batches(3000, seed=1), return_dict=True, verbose=0)
+    for name in ("ctr", "cvr", "ctcvr", "back_given_buy", "back"):
+        assert metrics[f"{name}_auc"] > 0.6, name
+
+
+def test_auc_of_each_output_is_sklearns_on_its_space(trained):
+    model, _ = trained
+    features, labels = log(3000, seed=1)
+    metrics = model.evaluate(batches(3000, seed=1), return_dict=True, verbose=0)
+    scores = model.predict(features, batch_size=500, verbose=0)
+    spaces = {
+        "ctr": ("click", None),
+        "cvr": ("buy", "click"),
+        "ctcvr": ("buy", None),
+        "back_given_buy": ("back", "buy"),
+        "back": ("back", None),
+    }
+    for name, (task, previous) in spaces.items():
+        rows = labels[previous] == 1 if previous else slice(None)
+        expected = roc_auc_score(labels[task][rows], scores[name][rows])
+        np.testing.assert_allclose(metrics[f"{name}_auc"], expected, atol=1e-3, err_msg=name)
+
+
+def test_evaluation_gives_the_mean_losses(trained):
+    model, _ = trained
+    features, labels = log(300, seed=2)
+    metrics = model.evaluate(features, labels, batch_size=100, return_dict=True, verbose=0)
+    parts = []
+    for start in range(0, 300, 100):
+        part = slice(start, start + 100)
+        logits = np.asarray(model({name: values[part] for name, values in features.items()})["buy"], "float64")
+        kept = labels["click"][part] == 1 if model.spaces["buy"] == "previous" else np.ones(100, bool)
+        parts.append(np.mean((np.logaddexp(0, logits) - labels["buy"][part] * logits)[kept]))
+    np.testing.assert_allclose(metrics["buy_loss"], np.mean(parts), rtol=1e-5)
+    total = sum(metrics[f"{task}_loss"] for task in ("click", "buy", "back", "views"))
+    np.testing.assert_allclose(metrics["loss"], total, rtol=1e-5)
+    names = {"loss", "click_loss", "buy_loss", "back_loss", "views_loss"}
+    assert set(metrics) == names | {f"{name}_auc" for name in ("ctr", "cvr", "ctcvr", "back_given_buy", "back")}
+
+
+def test_predict_is_score_and_takes_labels_along(trained):
+    model, _ = trained
+    features, _ = log(250, seed=3)
+    predicted, scored = model.predict(batches(250, seed=3), verbose=0), model.score(features)
+    assert list(predicted) == ["ctr", "cvr", "ctcvr", "back_given_buy", "back", "views"]
+    for name, values in predicted.items():
+        assert values.shape == (250,)
+        np.testing.assert_allclose(values, scored[name], rtol=1e-4, atol=1e-6)
+
+
+def test_sample_weights_of_zero_take_rows_out():
+    features, labels = log(400)
+    kept = np.arange(400) < 250
+    part = ({name: values[kept] for name, values in features.items()}, {k: v[kept] for k, v in labels.items()})
+    whole = (features, labels, kept.astype("float32"))
+    results = []
+    for data in (whole, part):
+        keras.utils.set_random_seed(4)
+        model = SharedBottom.from_spec(cases.chain(), cases.SIZES, space="previous", **SHARED_BOTTOM)
+        model.compile(keras.optimizers.SGD(0.1))
+        dataset = tf.data.Dataset.from_tensors(data)
+        model.fit(dataset, epochs=3, verbose=0)
+        results.append((model.get_weights(), model.evaluate(dataset, verbose=0)))
+    for one, other in zip(results[0][0], results[1][0], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4)
+
+
+def test_one_seed_one_result():
+    def weights():
+        keras.utils.set_random_seed(5)
+        model = MMoE.from_spec(cases.chain(), cases.SIZES, dropout=0.3, **MMOE)
+        model.compile(RowSparseAdam(0.01))
+        model.fit(batches(300), epochs=2, verbose=0)
+        return model.get_weights()
+
+    for one, other in zip(weights(), weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_dropout_is_off_when_evaluated():
+    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, dropout=0.5, **SHARED_BOTTOM)
+    features, _ = log(50)
+    first, again = model.score(features), model.predict(features, verbose=0)
+    assert np.any(np.asarray(model(features, training=True)["click"]) != np.asarray(model(features)["click"]))
+    for name, values in first.items():
+        np.testing.assert_allclose(values, again[name], rtol=1e-5)
+
+
+def test_a_training_step_makes_no_pass_over_the_table():
+    sizes = {"user": 50_000, "tags": 9, "history": 14}
+    model = MMoE.from_spec(cases.pair(), sizes, embedding_l2=1e-4, **MMOE)
+    model.compile(RowSparseAdam(0.01))
+    table = tuple(model.embedding.table.shape)
+    assert table == (50_001 + 10 + 10 + 15, 4)
+    features, labels = log(8)
+    data = (features, {name: labels[name] for name in ("click", "buy")})
+    signature = tf.nest.map_structure(lambda values: tf.TensorSpec((None, *values.shape[1:]), values.dtype), data)
+    assert tensors_of_shape(tf.function(model.train_step).get_concrete_function(signature), table) == []
+    model.compile(keras.optimizers.Adam(0.01))
+    assert tensors_of_shape(tf.function(model.train_step).get_concrete_function(signature), table) != []
+
+
+def test_epoch_lines():
+    lines = []
+    model = SharedBottom.from_spec(cases.pair(), cases.SIZES, **SHARED_BOTTOM)
+    model.compile("sgd")
+    data = batches(200)
+    history = model.fit(data, validation_data=data, epochs=2, verbose=0, callbacks=[EpochLines(lines.append)]).history
+    assert len(lines) == 2
+    for epoch, line in enumerate(lines):
+        values = {name: f"{history[name][epoch]:.4f}" for name in history}
+        assert line.startswith(f"    epoch {epoch + 1}/2  ")
+        assert f" s  loss {values['loss']}  val_loss {values['val_loss']}  validation AUC " in line
+        for name in ("ctr", "cvr", "ctcvr"):
+            assert f" {name} {values[f'val_{name}_auc']}" in line

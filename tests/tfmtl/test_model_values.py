@@ -1,0 +1,157 @@
+"""MMoE and SharedBottom: the forward pass written out in NumPy, what they show, and how they begin."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.tfmtl import cases
+from tfmtl.config import ConfigError
+from tfmtl.models import MODELS, MMoE, SharedBottom, model_class
+
+FEATURES = cases.features(7)
+MMOE = {"embedding_dim": 4, "num_experts": 3, "expert_units": [6, 5], "tower_units": [4]}
+SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [6, 5], "tower_units": [4]}
+BOTH = pytest.mark.parametrize(("kind", "options"), [(MMoE, MMOE), (SharedBottom, SHARED_BOTTOM)])
+
+
+def embedded(model, features):
+    """The fields' embeddings side by side, from the table's rows."""
+    table = model.embedding.get_weights()[0]
+    first, fields = 0, []
+    for name, rows in cases.ROWS.items():
+        found = table[first + features[name]]
+        if found.ndim == 3:
+            weights = features[name + "__weights"][:, :, None]
+            found = (weights * found).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        fields.append(found)
+        first += rows
+    assert first == len(table)
+    return np.concatenate(fields, axis=1)
+
+
+def relu_layers(x, weights):
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        x = np.maximum(x @ kernel + bias, 0)
+    return x
+
+
+def tower(model, name, x):
+    *hidden, kernel, bias = model.towers[name].get_weights()
+    return (relu_layers(x, hidden) @ kernel + bias)[:, 0]
+
+
+def randomize(model):
+    """Weights so large that every part of the model counts, biases too."""
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(0, 0.7, weight.shape) for weight in model.weights])
+
+
+def test_shared_bottom_equation():
+    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, **SHARED_BOTTOM)
+    randomize(model)
+    shared = relu_layers(embedded(model, FEATURES), model.bottom.get_weights())
+    logits = model(FEATURES)
+    assert list(logits) == ["click", "buy", "back", "views"]
+    for name, logit in logits.items():
+        np.testing.assert_allclose(logit, tower(model, name, shared), rtol=1e-4, atol=1e-5)
+
+
+def test_mmoe_equation():
+    model = MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE)
+    randomize(model)
+    x = embedded(model, FEATURES)
+    k1, k2, b1, b2 = model.experts.get_weights()
+    experts = [relu_layers(x, [k1[e], b1[e], k2[e], b2[e]]) for e in range(3)]
+    logits = model(FEATURES)
+    assert list(logits) == ["click", "buy", "back", "views"]
+    for name, logit in logits.items():
+        gate = np.exp(x @ model.gates[name].get_weights()[0])
+        gate /= gate.sum(axis=1, keepdims=True)
+        mixed = sum(gate[:, [e]] * experts[e] for e in range(3))
+        np.testing.assert_allclose(logit, tower(model, name, mixed), rtol=1e-4, atol=1e-5)
+
+
+@BOTH
+def test_rows_do_not_see_each_other(kind, options):
+    model = kind.from_spec(cases.pair(), cases.SIZES, **options)
+    together = model.score(FEATURES)
+    for row in range(7):
+        alone = model.score({name: values[row : row + 1] for name, values in FEATURES.items()})
+        for name, values in alone.items():
+            assert values.shape == (1,)
+            np.testing.assert_allclose(values[0], together[name][row], rtol=1e-5)
+
+
+def test_inspect_mmoe():
+    model = MMoE.from_spec(cases.pair(), cases.SIZES, **{**MMOE, "tower_units": [4, 2]})
+    taps = model.inspect(FEATURES)
+    towers = {f"tower/{task}/{i}" for task in ("click", "buy") for i in (0, 1)}
+    assert set(taps) == {"gate/click", "gate/buy"} | towers
+    for task in ("click", "buy"):
+        assert taps[f"gate/{task}"].shape == (7, 3)
+        np.testing.assert_allclose(np.sum(taps[f"gate/{task}"], axis=1), 1, atol=1e-6)
+        assert taps[f"tower/{task}/0"].shape == (7, 4)
+        assert taps[f"tower/{task}/1"].shape == (7, 2)
+
+
+def test_inspect_shared_bottom():
+    model = SharedBottom.from_spec(cases.pair(), cases.SIZES, **SHARED_BOTTOM)
+    assert set(model.inspect(FEATURES)) == {"tower/click/0", "tower/buy/0"}
+
+
+@BOTH
+def test_seeds(kind, options):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return kind.from_spec(cases.pair(), cases.SIZES, **options).get_weights()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    for one, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, same)
+    for one, another in zip(first, other, strict=True):
+        assert one.ndim == 1 or not one.any() or np.any(one != another)
+    assert sum(np.any(one != another) for one, another in zip(first, other, strict=True)) >= 6
+
+
+@BOTH
+def test_unseen_and_missing_ids_are_valid(kind, options):
+    model = kind.from_spec(cases.pair(), cases.SIZES, **options)
+    last = {name: np.full_like(values, cases.ROWS.get(name, 2) - 1) for name, values in FEATURES.items()}
+    for batch in (model.zero_batch(5), last):
+        assert all(np.all(np.isfinite(values)) for values in model.score(batch).values())
+
+
+@BOTH
+def test_wrong_options(kind, options):
+    def message(**changed):
+        with pytest.raises(ConfigError) as caught:
+            kind.from_spec(cases.pair(), cases.SIZES, **{**options, **changed})
+        return str(caught.value)
+
+    name = kind.options_class.__name__
+    assert message(embeding_dim=3) == f"embeding_dim: should be a field of {name}. Did you mean `embedding_dim`?"
+    assert message(embedding_dim=0) == "embedding_dim: should be at least 1. Received: 0"
+    assert message(embedding_l2=-1.0) == "embedding_l2: should be at least 0. Received: -1.0"
+    assert message(space="clicks") == "space: should be one of entire, previous. Received: 'clicks'"
+    assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
+    assert message(tower_units=[4, 0]) == "tower_units: should be positive. Received: (4, 0)"
+    assert message(task_weights={"click": -1}) == "task_weights.click: should be at least 0. Received: -1.0"
+    assert message(task_weights={"klick": 1}) == "task_weights.klick: should be a task of the spec. Received: 'klick'"
+
+
+def test_wrong_options_of_one_model():
+    with pytest.raises(ConfigError, match=r"^num_experts: should be at least 1\. Received: 0"):
+        MMoE.from_spec(cases.pair(), cases.SIZES, num_experts=0)
+    with pytest.raises(ConfigError, match=r"^expert_units: should be positive and at least one\. Received:"):
+        MMoE.from_spec(cases.pair(), cases.SIZES, expert_units=[])
+    with pytest.raises(ConfigError, match=r"^bottom_units: should be positive\. Received:"):
+        SharedBottom.from_spec(cases.pair(), cases.SIZES, bottom_units=[0])
+    with pytest.raises(ValueError, match="`vocabulary_sizes` should hold `history`"):
+        SharedBottom.from_spec(cases.pair(), {"user": 1, "tags": 2})
+
+
+def test_registry():
+    assert (model_class("mmoe"), model_class("shared_bottom")) == (MMoE, SharedBottom)
+    assert all(kind.paper and kind.equations for kind in MODELS.values())
+    with pytest.raises(ValueError, match=r"model should be one of mmoe, shared_bottom. Received: 'ple'"):
+        model_class("ple")

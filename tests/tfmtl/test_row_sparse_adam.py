@@ -1,0 +1,160 @@
+"""RowSparseAdam, against Adam written out in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl.graphs import tensors_of_shape
+from tfmtl.layers import FusedEmbedding
+from tfmtl.optimizers import RowSparseAdam
+
+B1, B2, EPSILON = 0.9, 0.999, 1e-7
+ROWS, WIDTH = 6, 3
+START = np.random.default_rng(0).normal(size=(ROWS, WIDTH))
+
+
+class NumpyAdam:
+    """Adam of Kingma and Ba in float64; a row that is not in `rows` is not touched."""
+
+    def __init__(self, table):
+        self.table, self.m, self.v, self.step = table.copy(), 0 * table, 0 * table, 0
+
+    def update(self, gradient, rows, learning_rate):
+        self.step += 1
+        for row in set(rows):
+            self.m[row] = B1 * self.m[row] + (1 - B1) * gradient[row]
+            self.v[row] = B2 * self.v[row] + (1 - B2) * gradient[row] ** 2
+            scale = np.sqrt(1 - B2**self.step) / (1 - B1**self.step)
+            self.table[row] -= learning_rate * scale * self.m[row] / (np.sqrt(self.v[row]) + EPSILON)
+
+
+def batches(steps, every_row, seed=1):
+    """Row ids with repetitions and the gradient of each place."""
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        rows = rng.integers(0, ROWS, 4)
+        rows = rng.permutation(np.concatenate([rows, np.arange(ROWS)])) if every_row else rows
+        yield rows, rng.normal(size=(len(rows), WIDTH))
+
+
+def summed(rows, values):
+    dense = np.zeros((ROWS, WIDTH))
+    np.add.at(dense, rows, values)
+    return dense
+
+
+def apply(optimizer, variable, rows, values):
+    slices = tf.IndexedSlices(tf.constant(values, variable.dtype), tf.constant(rows), tf.constant([ROWS, WIDTH]))
+    optimizer.apply_gradients([(slices, variable)])
+
+
+def test_every_row_in_every_batch_is_adam():
+    lazy, dense = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
+    optimizer, adam = RowSparseAdam(0.01), keras.optimizers.Adam(0.01)
+    reference = NumpyAdam(START)
+    for rows, values in batches(20, every_row=True):
+        apply(optimizer, lazy, rows, values)
+        adam.apply_gradients([(tf.constant(summed(rows, values), "float32"), dense)])
+        reference.update(summed(rows, values), rows, 0.01)
+    np.testing.assert_allclose(lazy, reference.table, atol=1e-6)
+    np.testing.assert_allclose(lazy, dense, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+def test_rows_that_no_example_looks_up_keep_value_and_moments(schedule):
+    variable = keras.Variable(START, dtype="float32")
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, decay_steps=2, decay_rate=0.5) if schedule else 0.05
+    optimizer, reference = RowSparseAdam(rate), NumpyAdam(START)
+    for step, (rows, values) in enumerate(batches(12, every_row=False)):
+        before = np.asarray(variable)
+        apply(optimizer, variable, rows, values)
+        reference.update(summed(rows, values), rows, 0.05 * 0.5 ** (step / 2) if schedule else 0.05)
+        others = np.setdiff1d(np.arange(ROWS), rows)
+        np.testing.assert_array_equal(np.asarray(variable)[others], before[others])
+        np.testing.assert_allclose(variable, reference.table, atol=1e-6)
+        moments = [np.asarray(one) for one in optimizer.variables if tuple(one.shape) == (ROWS, WIDTH)]
+        np.testing.assert_allclose(moments, [reference.m, reference.v], atol=1e-6)
+    assert optimizer.iterations == 12
+
+
+def test_rows_never_seen():
+    variable = keras.Variable(START, dtype="float32")
+    optimizer = RowSparseAdam(0.1)
+    for _, values in batches(5, every_row=False):
+        apply(optimizer, variable, [2, 2, 4, 2], values)
+    untouched = [0, 1, 3, 5]
+    np.testing.assert_array_equal(np.asarray(variable)[untouched], START.astype("float32")[untouched])
+    for one in optimizer.variables:
+        if tuple(one.shape) == (ROWS, WIDTH):
+            np.testing.assert_array_equal(np.asarray(one)[untouched], 0)
+            assert np.all(np.asarray(one)[[2, 4]] != 0)
+
+
+def test_a_batch_that_looks_up_nothing():
+    variable = keras.Variable(START, dtype="float32")
+    apply(RowSparseAdam(0.1), variable, np.zeros(0, "int64"), np.zeros((0, WIDTH)))
+    np.testing.assert_array_equal(variable, START.astype("float32"))
+
+
+def test_dense_variables_are_adams():
+    mine, adams = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
+    optimizer, adam = RowSparseAdam(0.01), keras.optimizers.Adam(0.01)
+    for rows, values in batches(5, every_row=False):
+        gradient = tf.constant(summed(rows, values), "float32")
+        optimizer.apply_gradients([(gradient, mine)])
+        adam.apply_gradients([(gradient, adams)])
+    np.testing.assert_array_equal(mine, adams)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"weight_decay": 0.1},
+        {"amsgrad": True},
+        {"use_ema": True},
+        {"clipnorm": 1.0},
+        {"global_clipnorm": 1.0},
+        {"clipvalue": 1.0},
+        {"gradient_accumulation_steps": 2},
+    ],
+)
+def test_options_that_would_touch_every_row(option):
+    (name,) = option
+    with pytest.raises(ValueError, match=rf"should be such as leave untouched rows alone\. Received: {name}"):
+        RowSparseAdam(**option)
+
+
+def test_config_round_trip():
+    optimizer = RowSparseAdam(0.02, beta_1=0.8, beta_2=0.99, epsilon=1e-5, name="mine")
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert isinstance(copy, RowSparseAdam)
+    assert copy.get_config() == optimizer.get_config()
+    assert (copy.beta_1, copy.beta_2, copy.epsilon, copy.name) == (0.8, 0.99, 1e-5, "mine")
+
+
+def train_function(optimizer, table_rows, width):
+    """One traced step on a table of that size, and its layer."""
+    layer = FusedEmbedding({"user": table_rows}, width, embeddings_initializer="zeros")
+    layer.build()
+    optimizer.build(layer.trainable_variables)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)])
+    def step(users):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer({"user": users}) + 1)
+        gradients = tape.gradient(loss, layer.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, layer.trainable_variables, strict=True))
+
+    return step, layer
+
+
+def test_no_step_over_a_large_table():
+    optimizer, shape = RowSparseAdam(0.1), (2_000_000, 8)
+    step, layer = train_function(optimizer, *shape)
+    assert tensors_of_shape(step.get_concrete_function(), shape) == []
+    step(tf.constant([3, 5, 3], tf.int64))
+    touched = np.flatnonzero(np.asarray(layer.table).any(axis=1))
+    assert touched.tolist() == [3, 5]
+    dense_step, _ = train_function(keras.optimizers.Adam(0.1), 1000, 8)
+    assert len(tensors_of_shape(dense_step.get_concrete_function(), (1000, 8))) > 3, "Adam makes dense moments"

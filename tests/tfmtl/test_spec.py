@@ -1,0 +1,183 @@
+"""DatasetSpec: round trips, defaults, outputs, chains and the hash."""
+
+import dataclasses
+import hashlib
+import json
+
+import pytest
+import yaml
+
+from tfmtl import DatasetSpec
+from tfmtl.spec import (
+    CategoricalFeature,
+    MultiValuedFeature,
+    NumericalFeature,
+    RandomSplit,
+    SequenceFeature,
+    Task,
+    TimeSplit,
+)
+
+FULL = """
+name: shop
+features:
+  - {name: user, kind: categorical, min_frequency: 2, max_tokens: 100, num_oov: 3, default: nobody, required: true}
+  - {name: price, kind: numerical, scale: 2, min_bucket: -4, max_bucket: 32, default: 0.5, required: true}
+  - {name: tags, kind: multi_valued, weights: tag_weights, max_length: 3, separator: ",", min_frequency: 4,
+     max_tokens: 9, num_oov: 2}
+  - {name: history, kind: sequence, max_length: 5, separator: ";", min_frequency: 3, max_tokens: 7, num_oov: 4}
+  - {name: place, kind: categorical, default: null}
+tasks:
+  - {name: click, label: clicked, output: ctr}
+  - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
+  - {name: views, label: view_count, kind: count}
+scenario: place
+group_key: user
+split: {kind: time, column: day, eval_from: "2026-11-19", test_from: "2026-11-20"}
+"""
+SMALL = "{name: s, features: [{name: u, kind: categorical}], tasks: [{name: t, label: y}]}"
+
+
+def test_every_field_is_read():
+    assert DatasetSpec.from_yaml(FULL) == DatasetSpec(
+        name="shop",
+        features=(
+            CategoricalFeature("user", min_frequency=2, max_tokens=100, num_oov=3, default="nobody", required=True),
+            NumericalFeature("price", scale=2.0, min_bucket=-4, max_bucket=32, default=0.5, required=True),
+            MultiValuedFeature(
+                "tags", weights="tag_weights", max_length=3, separator=",", min_frequency=4, max_tokens=9, num_oov=2
+            ),
+            SequenceFeature("history", max_length=5, separator=";", min_frequency=3, max_tokens=7, num_oov=4),
+            CategoricalFeature("place", default=None),
+        ),
+        tasks=(
+            Task("click", "clicked", output="ctr"),
+            Task("buy", "bought", follows="click", output="ctcvr", conditional_output="cvr"),
+            Task("views", "view_count", kind="count"),
+        ),
+        scenario="place",
+        group_key="user",
+        split=TimeSplit("day", "2026-11-19", "2026-11-20"),
+    )
+
+
+def test_defaults():
+    spec = DatasetSpec.from_yaml(SMALL)
+    assert (spec.scenario, spec.group_key, spec.version) == (None, None, 1)
+    assert spec.split == RandomSplit(key=(), eval=0.1, test=0.1, salt="")
+    feature, task = spec.feature("u"), spec.task("t")
+    assert (feature.min_frequency, feature.max_tokens, feature.num_oov) == (1, None, 1)
+    assert (feature.default, feature.required) == ("<missing>", False)
+    assert (task.kind, task.follows, task.output, task.conditional_output) == ("binary", None, "t", "")
+
+
+@pytest.mark.parametrize("text", [FULL, SMALL])
+def test_round_trips(text, tmp_path):
+    spec = DatasetSpec.from_yaml(text)
+    copies = [
+        DatasetSpec.from_yaml(spec.to_yaml()),
+        DatasetSpec.from_yaml(spec.to_json()),
+        DatasetSpec.from_dict(spec.to_dict()),
+        DatasetSpec.from_dict(json.loads(spec.to_json())),
+    ]
+    (tmp_path / "spec.json").write_text(spec.to_json())
+    copies.append(DatasetSpec.load(tmp_path / "spec.json"))
+    for copy in copies:
+        assert copy == spec
+        assert copy.hash == spec.hash
+        assert copy.to_yaml() == spec.to_yaml()
+    assert yaml.safe_load(spec.to_yaml())["version"] == 1
+
+
+def test_a_time_that_looks_like_a_number_stays_what_it_is():
+    split = TimeSplit("day", 20261119, 20261120)
+    spec = dataclasses.replace(DatasetSpec.from_yaml(SMALL), split=split)
+    assert DatasetSpec.from_yaml(spec.to_yaml()).split == split
+
+
+def test_hash_is_that_of_the_sorted_content():
+    content = (
+        '{"features": [{"kind": "categorical", "name": "u"}], "name": "s", '
+        '"tasks": [{"kind": "binary", "label": "y", "name": "t", "output": "t"}], "version": 1}'
+    )
+    assert DatasetSpec.from_yaml(SMALL).hash == hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def test_hash_does_not_see_the_order_of_keys_nor_written_defaults():
+    def backwards(value):
+        if isinstance(value, dict):
+            return {key: backwards(value[key]) for key in reversed(value)}
+        return [backwards(entry) for entry in value] if isinstance(value, list) else value
+
+    spec = DatasetSpec.from_yaml(FULL)
+    text = yaml.safe_dump(backwards(yaml.safe_load(FULL)), sort_keys=False)
+    assert text.startswith("split:")
+    assert DatasetSpec.from_yaml(text).hash == spec.hash
+    written = FULL.replace("kind: count}", "kind: count, output: views, follows: null}") + "version: 1\n"
+    assert DatasetSpec.from_yaml(written).hash == spec.hash
+
+
+CHANGES = yaml.safe_load("""
+features:
+  - {name: x, min_frequency: 7, max_tokens: 7, num_oov: 7, default: x, required: false}
+  - {name: x, scale: 7, min_bucket: 7, max_bucket: 7, default: 7, required: false}
+  - {name: x, weights: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 7, num_oov: 7}
+  - {name: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 8, num_oov: 7}
+tasks:
+  - {}
+  - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x}
+""")
+"""Another value for each field of a feature of each kind and of a task of FULL."""
+
+
+RANDOM_CHANGES = {"key": ["user"], "eval": 0.2, "test": 0.2, "salt": "x"}
+
+
+def changed(path, value):
+    data = yaml.safe_load(FULL)
+    place = data
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    if path == ("tasks", 1, "follows"):
+        del place["conditional_output"]
+    if path == ("tasks", 1, "kind"):
+        del place["conditional_output"], place["follows"]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("group", "index", "name"),
+    [
+        (group, index, name)
+        for group, entries in CHANGES.items()
+        for index, entry in enumerate(entries)
+        for name in entry
+    ],
+)
+def test_hash_changes_with_any_field_of_a_feature_or_task(group, index, name):
+    spec = DatasetSpec.from_dict(changed((group, index, name), CHANGES[group][index][name]))
+    assert spec.hash != DatasetSpec.from_yaml(FULL).hash
+
+
+def test_no_field_is_forgotten_above():
+    spec = DatasetSpec.from_yaml(FULL)
+    for index, feature in enumerate(spec.features[:4]):
+        names = {field.name for field in dataclasses.fields(feature)} - {"kind"}
+        assert names == set(CHANGES["features"][index])
+    assert {field.name for field in dataclasses.fields(Task)} == set(CHANGES["tasks"][1])
+
+
+def test_hash_changes_with_any_field_of_the_spec():
+    hashes = [DatasetSpec.from_yaml(FULL).hash]
+    random = {"kind": "random"}
+    splits = [random] + [{**random, name: value} for name, value in RANDOM_CHANGES.items()]
+    time = {"kind": "time", "column": "day", "eval_from": 1, "test_from": 3}
+    splits += [time, {**time, "column": "hour"}, {**time, "eval_from": 2}, {**time, "test_from": 4}]
+    changes = [("name", "x"), ("scenario", "user"), ("scenario", None), ("group_key", "place"), ("group_key", None)]
+    for key, value in changes + [("split", split) for split in splits]:
+        hashes.append(DatasetSpec.from_dict(changed((key,), value)).hash)
+    data = yaml.safe_load(FULL)
+    hashes.append(DatasetSpec.from_dict({**data, "features": data["features"][::-1]}).hash)
+    hashes.append(DatasetSpec.from_dict({**data, "tasks": data["tasks"][::2]}).hash)
+    assert len(set(hashes)) == len(hashes)

@@ -1,0 +1,68 @@
+"""The arithmetic of the report, and how rejects and reports are written down."""
+
+import io
+import json
+
+import pytest
+
+from transforms.batch import IngestReport, Reject, SourceReport
+from transforms.rejects import format_report, write_rejects, write_report
+
+FIRST = SourceReport(5, {"train": 3, "test": 1}, {"cut_line": 1})
+SECOND = SourceReport(4, {"train": 1}, {"cut_line": 1, "bad_time": 2})
+TOGETHER = SourceReport(9, {"test": 1, "train": 4}, {"bad_time": 2, "cut_line": 2})
+
+
+@pytest.mark.parametrize("read", [4, 6])
+def test_read_is_accepted_and_rejected(read):
+    with pytest.raises(ValueError, match=f"read should be 5, accepted and rejected rows together. Received: {read}"):
+        SourceReport(read, FIRST.accepted, FIRST.rejected)
+
+
+def test_merge():
+    left, right = IngestReport({"a": FIRST, "b": SECOND}), IngestReport({"a": SECOND, "c": FIRST})
+    merged = left.merge(right)
+    assert merged.sources == {"a": TOGETHER, "b": SECOND, "c": FIRST}
+    assert merged.total == SourceReport(18, {"test": 2, "train": 8}, {"bad_time": 4, "cut_line": 4})
+    assert right.merge(left) == merged
+    assert left.merge(IngestReport()) == left
+
+
+def test_nothing_read():
+    assert IngestReport().to_dict() == {"read": 0, "accepted": {}, "rejected": {}, "sources": {}}
+
+
+def test_report_round_trip():
+    report = IngestReport({"a": FIRST, "b": SECOND})
+    text = io.StringIO()
+    write_report(report, text)
+    data = json.loads(text.getvalue())
+    assert data["read"] == 9
+    assert IngestReport.from_dict(data) == report
+
+
+def test_report_that_does_not_add_up():
+    data = IngestReport({"a": FIRST}).to_dict()
+    with pytest.raises(ValueError, match="report should add up to"):
+        IngestReport.from_dict({**data, "read": 6})
+    data["sources"]["a"]["accepted"]["train"] += 1
+    with pytest.raises(ValueError, match="read should be 6"):
+        IngestReport.from_dict(data)
+
+
+def test_rejects_are_lines_of_json():
+    rejects = [Reject("a.csv", 2, "cut_line", "should have 2 cells. Received: 1", "é\n"), Reject("b.csv", 3, "x", "y", "")]
+    text = io.StringIO()
+    assert write_rejects(iter(rejects), text) == 2
+    assert [Reject(**json.loads(line)) for line in text.getvalue().splitlines()] == rejects
+
+
+def test_report_for_a_person():
+    lines = format_report(IngestReport({"a.csv": FIRST, "b.csv": SECOND})).splitlines()
+    cells = [line.split() for line in lines]
+    assert ["read", "9", "100.00%"] in cells
+    assert ["train", "4", "44.44%"] in cells
+    assert ["rejected", "4", "44.44%"] in cells
+    assert "  cut_line" in "\n".join(lines)
+    assert "the line does not have as many cells as there are columns" in "\n".join(lines)
+    assert ["b.csv", "4", "44.44%", "3", "rejected"] in cells

@@ -1,0 +1,166 @@
+"""What readers hand on (`RawBatch`), rows that are turned away (`Reject`), and the count of both (`IngestReport`)."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+# Reasons of readers.
+CUT_LINE = "cut_line"
+BAD_ENCODING = "bad_encoding"
+UNKNOWN_KEY = "unknown_key"
+IMPOSSIBLE_RATING = "impossible_rating"
+# Reasons of the check, in the order in which they are looked for.
+MISSING_LABEL = "missing_label"
+IMPOSSIBLE_LABEL = "impossible_label"
+BROKEN_CHAIN = "broken_chain"
+MISSING_REQUIRED = "missing_required"
+NOT_A_NUMBER = "not_a_number"
+BAD_WEIGHTS = "bad_weights"
+BAD_TIME = "bad_time"
+
+REASONS: dict[str, str] = {
+    CUT_LINE: "the line does not have as many cells as there are columns",
+    BAD_ENCODING: "the line is not UTF-8",
+    UNKNOWN_KEY: "the row names a user or an item that the tables beside it do not hold",
+    IMPOSSIBLE_RATING: "the rating is not on the scale",
+    MISSING_LABEL: "a label is missing",
+    IMPOSSIBLE_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
+    BROKEN_CHAIN: "a label is positive where the label of the task it follows is 0",
+    MISSING_REQUIRED: "a required feature has no value",
+    NOT_A_NUMBER: "a numerical feature is not a finite number",
+    BAD_WEIGHTS: "there is not one weight, a finite number, for each token",
+    BAD_TIME: "the time by which rows are split is missing or is not a number where the bounds are",
+}
+
+SPLITS = ("train", "eval", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """A row that was turned away.
+
+    Attributes:
+        source: the file.
+        line: 1-based number of the row's first line.
+        reason: one of `REASONS`.
+        detail: what should have been there, and what was.
+        text: the line as it was read, or the cells of the row that were read, as CSV.
+    """
+
+    source: str
+    line: int
+    reason: str
+    detail: str
+    text: str
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class RawBatch:
+    """Rows of one file, cut into columns and not looked at any further.
+
+    Attributes:
+        columns: text columns; null is a missing value.
+        lines: 1-based line numbers of the rows, int64, shape `(rows,)`.
+        source: the file.
+        rejects: the rows met on the way that could not be cut into columns.
+    """
+
+    columns: pa.Table
+    lines: np.ndarray
+    source: str
+    rejects: tuple[Reject, ...] = ()
+
+    def __post_init__(self):
+        if self.columns.num_rows != len(self.lines):
+            raise ValueError(f"lines should be {self.columns.num_rows}, one for each row. Received: {len(self.lines)}")
+
+    def column(self, name: str) -> pa.Array:
+        """The column in one piece. Raises `KeyError` if there is none of that name."""
+        column = self.columns.column(name).combine_chunks()
+        if isinstance(column, pa.ChunkedArray):  # What `combine_chunks` returns depends on the version of pyarrow.
+            return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        return column
+
+    def take(self, rows: np.ndarray) -> "RawBatch":
+        """The rows of these indices, without the rejects."""
+        return RawBatch(self.columns.take(pa.array(rows)), self.lines[rows], self.source)
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceReport:
+    """The count of one file's rows: `read` is always the sum of the accepted and the rejected ones.
+
+    Attributes:
+        read: rows, without header and blank lines.
+        accepted: rows by split.
+        rejected: rows by reason.
+    """
+
+    read: int = 0
+    accepted: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    rejected: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        total = sum(self.accepted.values()) + sum(self.rejected.values())
+        if self.read != total:
+            raise ValueError(f"read should be {total}, accepted and rejected rows together. Received: {self.read}")
+
+    def merge(self, other: "SourceReport") -> "SourceReport":
+        """Both counts together."""
+        accepted, rejected = _add(self.accepted, other.accepted), _add(self.rejected, other.rejected)
+        return SourceReport(self.read + other.read, accepted, rejected)
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestReport:
+    """How many rows of each file were read, accepted and rejected.
+
+    Attributes:
+        sources: by file.
+    """
+
+    sources: Mapping[str, SourceReport] = dataclasses.field(default_factory=dict)
+
+    @property
+    def total(self) -> SourceReport:
+        """All files together."""
+        return _total(self.sources.values())
+
+    def merge(self, other: "IngestReport") -> "IngestReport":
+        """Both reports together; a file that is in both is added up."""
+        sources = dict(self.sources)
+        for name, report in other.sources.items():
+            sources[name] = sources[name].merge(report) if name in sources else report
+        return IngestReport(sources)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: `read`, `accepted` and `rejected` of all files together, and of each under `sources`."""
+        sources = {name: dataclasses.asdict(report) for name, report in sorted(self.sources.items())}
+        return {**dataclasses.asdict(self.total), "sources": sources}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "IngestReport":
+        """The report of `to_dict`. Raises `ValueError` if its numbers do not add up."""
+        report = cls({name: SourceReport(**source) for name, source in data["sources"].items()})
+        if any(dict(data)[name] != value for name, value in dataclasses.asdict(report.total).items()):
+            raise ValueError(f"report should add up to {dataclasses.asdict(report.total)}. Received: {dict(data)}")
+        return report
+
+
+def _total(reports: Iterable[SourceReport]) -> SourceReport:
+    total = SourceReport()
+    for report in reports:
+        total = total.merge(report)
+    return total
+
+
+def _add(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    return {name: left.get(name, 0) + right.get(name, 0) for name in sorted({*left, *right})}

@@ -1,0 +1,61 @@
+"""Writing down rejected rows and the count of all rows, for machines and for people."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.batch import REASONS, SPLITS, IngestReport, Reject
+
+
+def as_csv(columns: pa.Table, rows: np.ndarray) -> list[str]:
+    """Each of the `rows` as a line of CSV, null as an empty cell."""
+    taken = columns.take(pa.array(rows, pa.int64()))
+    return [_line(cells) for cells in zip(*(column.to_pylist() for column in taken.columns), strict=True)]
+
+
+def _line(cells: Iterable[str | None]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow("" if cell is None else cell for cell in cells)
+    return text.getvalue()
+
+
+def write_rejects(rejects: Iterable[Reject], stream: TextIO) -> int:
+    """Writes each reject as a line of JSON (source, line, reason, detail, text) and returns how many there were."""
+    count = 0
+    for reject in rejects:
+        stream.write(reject.to_json() + "\n")
+        count += 1
+    return count
+
+
+def write_report(report: IngestReport, stream: TextIO) -> None:
+    """Writes the report as JSON, such as `IngestReport.from_dict` reads."""
+    json.dump(report.to_dict(), stream, indent=2, sort_keys=True)
+    stream.write("\n")
+
+
+def format_report(report: IngestReport) -> str:
+    """The report as plain text for a person: rows by split, then rejected rows by reason, then by file."""
+    total = report.total
+    rows = [("read", total.read, "")]
+    rows += [(f"  {split}", total.accepted.get(split, 0), "") for split in SPLITS]
+    rows += [("rejected", sum(total.rejected.values()), "")]
+    by_count = sorted(total.rejected.items(), key=lambda item: (-item[1], item[0]))
+    rows += [(f"  {reason}", count, REASONS.get(reason, "")) for reason, count in by_count]
+    if len(report.sources) > 1:
+        rows += [("files", len(report.sources), "")]
+        for name, source in sorted(report.sources.items()):
+            rejected = sum(source.rejected.values())
+            rows.append((f"  {name}", source.read, f"{rejected:,} rejected" if rejected else ""))
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"{name:<{width}}  {count:>14,}  {_share(count, total.read):>7}  {note}" for name, count, note in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _share(count: int, read: int) -> str:
+    return f"{count / read:.2%}" if read else ""
