@@ -7,6 +7,7 @@ try:
 except ImportError:  # The light library has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
 def main() -> None:

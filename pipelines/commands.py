@@ -34,8 +34,11 @@ def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: in
     settings = load_settings(settings_path)
     if settings.simulator is None:
         raise ConfigError(f"{settings_path}: simulator: should be given, to simulate a log. Received: none")
-    changes = {name: value for name, value in (("rows", rows), ("seed", seed)) if value is not None}
-    options = dataclasses.replace(settings.simulator, **changes)
+    options = settings.simulator
+    if rows is not None:
+        options = dataclasses.replace(options, rows=rows)
+    if seed is not None:
+        options = dataclasses.replace(options, seed=seed)
     with console.status(f"simulating {options.rows:,} impressions ..."):
         start = time.monotonic()
         simulate(settings.spec, options, pathlib.Path(out))

@@ -71,8 +71,9 @@ def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, 
         columns = typed_columns(frame, features_of(client.metadata().signatures["raw"]))
         scores = client.predict(columns)
         title = f"Impressions of the test split, scored over gRPC at {server.address}"
-    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]].assign(**{output.name: scores[output.name] for output in settings.spec.outputs})
-    return scores_table(shown, title, [output.name for output in settings.spec.outputs])
+    outputs = [output.name for output in settings.spec.outputs]
+    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]]
+    return scores_table(shown.assign(**{name: scores[name] for name in outputs}), title, outputs)
 
 
 def _shown_columns(spec: DatasetSpec) -> list[str]:

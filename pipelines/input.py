@@ -56,7 +56,8 @@ class InputPath:
             if name not in labels
         }
         transformed = self.transform(raw)
-        features = {i.name: tf.ensure_shape(transformed[i.name], (None, *i.shape)) for i in transformed_inputs(self.spec)}
+        inputs = transformed_inputs(self.spec)
+        features = {i.name: tf.ensure_shape(transformed[i.name], (None, *i.shape)) for i in inputs}
         return features, {task.name: tf.cast(parsed[task.label], tf.float32) for task in self.spec.tasks}
 
 

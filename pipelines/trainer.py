@@ -46,7 +46,8 @@ def run_fn(fn_args: Any) -> None:
     model.save(os.path.join(fn_args.model_run_dir, KERAS_MODEL))
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
         json.dump(history, file, indent=1)
-    warmup = list(tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS).as_numpy_iterator())
+    rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
+    warmup = list(rows.as_numpy_iterator())
     export(model, transform, fn_args.serving_model_dir, warmup_examples=warmup, model_name=name)
 
 

@@ -57,7 +57,8 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
 def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     """Raw features of one tensor each, as the transform takes them.
 
-    A missing value is "" or NaN. In a bag, a place whose token is "" is padding, and so is its weight.
+    A missing value is "" or NaN. In a bag, a place whose token is "" is padding, whatever its weight; a token whose
+    weight is NaN weighs 1.
 
     Raises:
         tf.errors.InvalidArgumentError: if a required feature is missing, or a bag and its weights differ in shape.
@@ -80,15 +81,16 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
                 message = f"`{feature.weights}` should have the shape of `{feature.name}`"
                 same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
                 with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-                    features[feature.weights] = _sparse(tf.identity(weights), present)
+                    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
+                features[feature.weights] = _sparse(weights, present)
     return features
 
 
 def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-    """The inverse of `from_tensors`: one dense tensor each, "" and NaN where missing, 0 for a padded weight."""
+    """The inverse of `from_tensors`: one dense tensor each, "" and NaN where missing or padded."""
     tensors = {}
     for i in raw_inputs(spec):
-        default: Any = "" if i.dtype == tf.string else (0.0 if i.is_bag else float("nan"))
+        default: Any = "" if i.dtype == tf.string else float("nan")
         dense = tf.sparse.to_dense(features[i.name], default_value=default)
         tensors[i.name] = dense if i.is_bag else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
     return tensors

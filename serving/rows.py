@@ -1,7 +1,7 @@
 """Rows as people hold them (dicts, columns, DataFrames) -> the named tensors of a signature, checked before sending.
 
 What is missing travels as "" (strings) or NaN (numbers). A bag (tokens, a sequence, weights) is padded on the right
-with "" or 0, all bags of a request to one width, as those of tokens and of their weights should have one shape. A wrong
+with the same, all bags of a request to one width, as those of tokens and of their weights should have one shape. A wrong
 name, type or length is a `ValueError` that names row and feature.
 """
 
@@ -47,8 +47,8 @@ class Feature:
 
     @property
     def padding(self) -> Any:
-        """What fills a bag up to its width."""
-        return b"" if self.dtype.kind == "O" else 0
+        """What fills a bag up to its width: what is missing in a raw one, 0 in a transformed one, whose width is fixed."""
+        return {"O": b"", "f": math.nan if self.width is None else 0.0}.get(self.dtype.kind, 0)
 
     def write(self, proto: tensor_pb2.TensorProto, values: list, width: int) -> None:
         """Fills `proto` with checked values, one a row; bags are padded to `width` unless the signature fixes it."""

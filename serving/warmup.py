@@ -15,9 +15,7 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 32, 256)
 
 
-def write_warmup(
-    spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str
-) -> None:
+def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str) -> None:
     """Writes one request for each signature and typical batch size, of the given rows repeated as needed.
 
     Args:

@@ -80,7 +80,8 @@ def _record_lines(node: yaml.Node, path: Path, lines: dict[Path, int], source: s
             if not isinstance(key, yaml.ScalarNode):
                 continue  # Not hashable, which the loader refuses.
             if key.value in seen:
-                raise ConfigError(f"{source}:{key.start_mark.line + 1}: should name a field once. Received: {key.value}")
+                where = f"{source}:{key.start_mark.line + 1}"
+                raise ConfigError(f"{where}: should name a field once. Received: {key.value}")
             seen.add(key.value)
             lines[(*path, key.value)] = key.start_mark.line + 1
             _record_lines(value, (*path, key.value), lines, source)
@@ -127,7 +128,7 @@ def _build(kind: Any, value: Any, path: Path, document: Document) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return value
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, value, path, document)
     if origin in (typing.Union, types.UnionType):
         return _build_union(arguments, value, path, document)
@@ -174,7 +175,7 @@ def _build_union(kinds: tuple, value: Any, path: Path, document: Document) -> An
     if value is None and type(None) in kinds:
         return None
     kinds = tuple(kind for kind in kinds if kind is not type(None))
-    tagged = {_tag(kind): kind for kind in kinds if dataclasses.is_dataclass(kind)}
+    tagged = {_tag(kind): kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     if not tagged:
         for kind in kinds:
             try:

@@ -9,7 +9,7 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -17,11 +17,12 @@ from tfmtl import config
 from tfmtl.config import FieldError, require
 
 SPEC_VERSION = 1
-ENTIRE = "entire"
-PREVIOUS = "previous"
+ENTIRE: Final = "entire"
+PREVIOUS: Final = "previous"
 WEIGHTS_SUFFIX = "__weights"
 """The weights of the bag `f` are the transformed `f__weights`; a padded place has weight 0."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME_WORDS = "letters, digits and _, a letter first"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ class NumericalFeature:
 
     def __post_init__(self):
         require(self.scale > 0, "scale", "above 0", self.scale)
-        require(self.max_bucket > self.min_bucket, "max_bucket", f"above min_bucket, {self.min_bucket}", self.max_bucket)
+        expected = f"above min_bucket, {self.min_bucket}"
+        require(self.max_bucket > self.min_bucket, "max_bucket", expected, self.max_bucket)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,10 +161,12 @@ class Task:
     def __post_init__(self):
         object.__setattr__(self, "output", self.output or self.name)
         if self.follows is None:
-            require(not self.conditional_output, "conditional_output", "left out where the task follows none", self.conditional_output)
+            expected = "left out where the task follows none"
+            require(not self.conditional_output, "conditional_output", expected, self.conditional_output)
         else:
             require(self.kind == "binary", "kind", "binary where the task follows another", self.kind)
-            object.__setattr__(self, "conditional_output", self.conditional_output or f"{self.name}_given_{self.follows}")
+            name = self.conditional_output or f"{self.name}_given_{self.follows}"
+            object.__setattr__(self, "conditional_output", name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,7 +260,7 @@ class DatasetSpec:
         taken: dict[str, str] = {}
 
         def take(name: str, path: config.Path, owner: str) -> None:
-            require(bool(_NAME.fullmatch(name)), path, "letters, digits and _, a letter first", name)
+            require(bool(_NAME.fullmatch(name)), path, _NAME_WORDS, name)
             free = owner == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
             require(free, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
             if name in taken:
@@ -273,7 +277,7 @@ class DatasetSpec:
             seen: set[str] = set()
             for i, task in enumerate(self.tasks):
                 name = getattr(task, attribute)
-                require(not name or _NAME.fullmatch(name) is not None, ("tasks", i, attribute), "letters, digits and _, a letter first", name)
+                require(not name or bool(_NAME.fullmatch(name)), ("tasks", i, attribute), _NAME_WORDS, name)
                 require(name not in seen, ("tasks", i, attribute), "used once", name)
                 seen |= {name} if name else set()
         names = [output.name for output in self.outputs]

@@ -1,4 +1,4 @@
-"""The `preprocessing_fn` of a spec: raw features in, ids, weights and labels out; one graph for training and serving."""
+"""The `preprocessing_fn` of a spec: raw features in; ids, weights and labels out."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,7 +46,7 @@ def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Te
                 outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = ids, weights
         for label in spec.labels:
             if label in inputs:
-                outputs[label] = tf.cast(_dense(inputs[label], batch_size, 0, tf.int64), tf.float32)
+                outputs[label] = _dense(inputs[label], batch_size, 0.0, tf.float32)
         return outputs
 
     return preprocessing_fn
@@ -76,7 +76,7 @@ def log_round(values: tf.Tensor, feature: NumericalFeature) -> tf.Tensor:
 
 
 def _lookup(tokens: Any, feature: Any) -> Any:
-    """Ids of tokens (dense or sparse): `0 .. num_oov - 1` for unseen ones, the vocabulary's line + num_oov for others."""
+    """Ids of tokens, dense or sparse: `0 .. num_oov - 1` for unseen ones, line of the vocabulary + num_oov for others."""
     vocabulary = tft.vocabulary(
         tokens,
         top_k=feature.max_tokens,
@@ -105,17 +105,23 @@ def _lookup(tokens: Any, feature: Any) -> Any:
 
 
 def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature | SequenceFeature, batch_size: Any) -> tuple[Any, Any]:
-    """Ids and weights `(batch, max_length)` of a bag; a padded place has id 0 and weight 0."""
+    """Ids and weights `(batch, max_length)` of a bag; a padded place has id 0 and weight 0.
+
+    The tokens of a row without weights weigh 1.
+    """
     length = feature.max_length
     tokens = inputs.get(feature.name)
     if tokens is None:
         tokens = tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], tf.string), tf.stack([batch_size, 0]))
     ids = _rows_of(_lookup(tokens, feature), feature)
-    weights_of = inputs.get(feature.weights) if isinstance(feature, MultiValuedFeature) and feature.weights else None
-    ones = tf.RaggedTensor.from_nested_row_splits(tf.ones_like(ids.values, tf.float32), ids.nested_row_splits)
-    weights = ones if weights_of is None else _rows_of(weights_of, feature)
     shape = (None, length)
-    return ids.to_tensor(0, shape=shape), weights.to_tensor(0.0, shape=shape) * ones.to_tensor(0.0, shape=shape)
+    ones = ids.with_values(tf.ones_like(ids.values, tf.float32)).to_tensor(0.0, shape=shape)
+    weights_of = inputs.get(feature.weights) if isinstance(feature, MultiValuedFeature) and feature.weights else None
+    if weights_of is None:
+        return ids.to_tensor(0, shape=shape), ones
+    weights = _rows_of(weights_of, feature)
+    unweighted = tf.equal(weights.row_lengths(), 0)[:, None]
+    return ids.to_tensor(0, shape=shape), tf.where(unweighted, ones, ones * weights.to_tensor(0.0, shape=shape))
 
 
 def _rows_of(sparse: tf.SparseTensor, feature: MultiValuedFeature | SequenceFeature) -> tf.RaggedTensor:
@@ -129,12 +135,13 @@ def _batch_size(tensor: Any) -> Any:
 
 
 def _dense(tensor: Any, batch_size: Any, default: Any, dtype: tf.DType) -> tf.Tensor:
-    """The one value of each row, `(batch,)`; `default` where there is none."""
+    """The one value of each row, `(batch,)`, as `dtype`; `default` where there is none."""
     if tensor is None:
         return tf.fill(tf.reshape(batch_size, [1]), tf.constant(default, dtype))
     if isinstance(tensor, tf.SparseTensor):
-        # An empty row leaves a dense shape of width 0 where no row of the batch has a value.
+        # Of width 1 also where no row of the batch has a value.
         shape = tf.stack([tensor.dense_shape[0], tf.constant(1, tf.int64)])
         first = tf.sparse.slice(tensor, [0, 0], shape)
-        tensor = tf.sparse.to_dense(tf.SparseTensor(first.indices, first.values, shape), default_value=tf.cast(default, first.dtype) if dtype != tf.string else default)
-    return tf.cast(tf.reshape(tensor, [-1]), dtype) if dtype != tf.string else tf.reshape(tensor, [-1])
+        values = first.values if first.dtype == dtype else tf.cast(first.values, dtype)
+        tensor = tf.sparse.to_dense(tf.SparseTensor(first.indices, values, shape), tf.constant(default, dtype))
+    return tf.reshape(tensor, [-1])

@@ -21,8 +21,8 @@ class Effects:
 
     Every entry is standard normal; those of one value on two tasks correlate by `task_correlation`. A missing value has
     an entry of its own. A number acts through `z`, its standardized `log1p`, clipped to `+-LIMIT`: by a slope, `z`, and
-    a bend, `BEND * (z**2 - 1)`. Tastes have mean 0 over an entity's rows, and an attribute's effects in the scenarios
-    have mean 0 over those, so that neither can be had from one column alone.
+    a bend, `BEND * (z**2 - 1)`. Tastes have mean 0 over an entity's rows; an attribute's effects in the scenarios have
+    mean 0 over the scenarios and over its values. So neither can be learned from one column alone.
 
     Args:
         spec: of the data set; columns that are no features have no effect, as no model sees them.
@@ -49,11 +49,13 @@ class Effects:
         self._tables: dict[str, dict[str, np.ndarray]] = {}
         for scope, columns in values.items():
             for name, column in columns.items():
-                if name in self._observed:
-                    tables = self._token_tables(name) if isinstance(column, Tokens) else self._number_tables(name)
-                    self._tables[name] = tables
-                    if not isinstance(column, Tokens):
-                        self._scales[name] = _scale(column, self._shares[scope])
+                if name not in self._observed:
+                    continue
+                if isinstance(column, Tokens):
+                    self._tables[name] = self._token_tables(name, column, self._shares[scope])
+                else:
+                    self._tables[name] = self._number_tables(name)
+                    self._scales[name] = _scale(column, self._shares[scope])
         self._entities = {scope: self._entity(scope) for scope in options.entities}
         self._match = self._by_task("match", options.affinity_rank)
 
@@ -107,7 +109,7 @@ class Effects:
         z = np.clip((np.log1p(np.where(missing, 0, numbers)) - mean) / deviation, -LIMIT, LIMIT)
         return np.stack([np.where(missing, 0, z), np.where(missing, 0, BEND * (z * z - 1)), missing], axis=1)
 
-    def _token_tables(self, name: str) -> dict[str, np.ndarray]:
+    def _token_tables(self, name: str, column: Tokens, shares: np.ndarray) -> dict[str, np.ndarray]:
         size = self._options.features[name].size + 1
         tables = {
             "attributes": self._by_task(name, size),
@@ -117,7 +119,9 @@ class Effects:
             scenarios = [self._by_task(f"{name}/scenario/{i}", size) for i in range(len(self._scenario_shares))]
             stacked = np.stack(scenarios, axis=1)
             mean = np.average(stacked, axis=1, weights=self._scenario_shares)
-            tables["scenario"] = (stacked - mean[:, None]).reshape(size, -1)
+            table = (stacked - mean[:, None]).reshape(size, -1)
+            weights = np.broadcast_to(shares, column.count.shape)
+            tables["scenario"] = table - np.average(column.mix(table), axis=0, weights=weights)
         return tables
 
     def _number_tables(self, name: str) -> dict[str, np.ndarray]:

@@ -6,13 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 
-def test_examples(end_to_end, split: str = "test") -> list[bytes]:
+def rows_of(end_to_end, split: str) -> list[bytes]:
     """The serialized tf.Examples of a split."""
     files = sorted(glob.glob(f"{end_to_end.run.uri('LogExampleGen', 'examples')}/Split-{split}/*"))
     return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
-
-
-test_examples.__test__ = False  # type: ignore[attr-defined]
 
 
 def graph_session_scores(directory: str, signature: str, inputs: dict) -> dict[str, np.ndarray]:

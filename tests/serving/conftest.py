@@ -58,6 +58,7 @@ class AdsModel(tf.Module):
     def score(self, age, city, tags, weights):
         present = tf.cast(tf.not_equal(tags, ""), tf.float32)
         logit = 0.1 * tf.where(tf.math.is_nan(age), 0.0, age) + 0.5 * tf.cast(self.table.lookup(city), tf.float32)
+        weights = tf.where(tf.math.is_nan(weights), 1.0, weights)  # As `serving.raw_features` reads a missing weight.
         ctr = tf.sigmoid(logit + tf.reduce_sum(present * weights, 1) + self.bias)
         cvr = tf.sigmoid(0.25 * tf.reduce_sum(present, 1) - 0.5)
         return {"ctr": ctr, "cvr": cvr, "ctcvr": ctr * cvr}
@@ -126,7 +127,7 @@ def expected_scores() -> Callable[[list[dict]], dict[str, np.ndarray]]:
             age, tags = row.get("age"), row.get("tags") or []
             age = 0.0 if age is None or np.isnan(age) else age
             city = CITIES.index(row["city"]) if row.get("city") in CITIES else -1
-            weights = sum(weight for _, weight in zip(tags, row.get("weights") or [], strict=False))
+            weights = sum(row.get("weights") or [1.0] * len(tags))
             ctr.append(sigmoid(0.1 * age + 0.5 * city + weights + 0.25))
             cvr.append(sigmoid(0.25 * len(tags) - 0.5))
         return {"ctr": np.array(ctr), "cvr": np.array(cvr), "ctcvr": np.array(ctr) * np.array(cvr)}

@@ -135,7 +135,8 @@ def test_what_is_sent(fake, asker):
     np.testing.assert_array_equal(sent["age"], np.array([2.0, np.nan], np.float32))
     assert sent["city"].tolist() == [b"", b"x"]
     assert sent["tags"].tolist() == [[b"a", b"b", b"c"], [b"", b"", b""]]
-    assert sent["weights"].tolist() == [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    nan = np.nan
+    np.testing.assert_array_equal(sent["weights"], [[0.5, nan, nan], [nan, nan, nan]])
     assert {name: array.dtype.name for name, array in sent.items()} == {
         "age": "float32", "city": "object", "tags": "object", "weights": "float32"
     }  # fmt: skip

@@ -48,7 +48,7 @@ def test_previous_space_is_the_mean_over_the_rows_with_the_previous_event(weight
     for name, of_rows in losses_of_rows(model).items():
         previous = {"buy": "click", "back": "buy"}.get(name)
         kept = LABELS[previous] == 1 if previous else np.ones(ROWS, bool)
-        assert 0 < kept.sum()
+        assert kept.sum() > 0
         np.testing.assert_allclose(losses[name], np.average(of_rows[kept], weights=weights[kept]), rtol=1e-5)
 
 
@@ -84,8 +84,6 @@ def test_a_batch_of_one(space):
         loss, slopes = gradients(model, one, of_one)
         assert np.isfinite(loss)
         assert all(np.all(np.isfinite(tf.convert_to_tensor(slope))) for slope in slopes)
-        metrics = model.train_on_batch(one, of_one, return_dict=True)
-        assert np.isfinite(metrics["loss"])
 
 
 def test_weights_of_zero_give_a_loss_of_zero():

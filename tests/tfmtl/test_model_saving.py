@@ -9,13 +9,12 @@ from tests.tfmtl import cases
 from tfmtl.models import MMoE, SharedBottom
 from tfmtl.optimizers import RowSparseAdam
 
-SPEC = cases.chain()
+SPEC = cases.pair()
 MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]}
 SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [8], "tower_units": []}
 BOTH = pytest.mark.parametrize(("kind", "options"), [(MMoE, MMOE), (SharedBottom, SHARED_BOTTOM)])
 OPTIMIZERS = {
-    "row_sparse_adam": lambda: RowSparseAdam(0.01),
-    "schedule": lambda: RowSparseAdam(keras.optimizers.schedules.ExponentialDecay(0.02, 3, 0.7)),
+    "row_sparse_adam": lambda: RowSparseAdam(keras.optimizers.schedules.ExponentialDecay(0.02, 3, 0.7)),
     "adam": lambda: keras.optimizers.Adam(0.01, clipnorm=1.0),
 }
 
@@ -25,10 +24,11 @@ def batches(seed=0, rows=300):
     return tf.data.Dataset.from_tensor_slices(data).batch(64)
 
 
-def fitted(kind, options, optimizer="row_sparse_adam", **more):
-    model = kind.from_spec(SPEC, cases.SIZES, **options, **more)
-    model.compile(OPTIMIZERS[optimizer]())
-    model.fit(batches(), epochs=1, verbose=0)
+def randomized(kind, options, spec=SPEC):
+    """A model whose weights, the biases too, are not those that it begins with."""
+    model = kind.from_spec(spec, cases.SIZES, **options)
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
     return model
 
 
@@ -46,7 +46,8 @@ def assert_same(ones, others):
 @pytest.mark.parametrize("space", ["entire", "previous"])
 def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
     more = {"space": space, "embedding_l2": 1e-3, "task_weights": {"buy": 2.0}, "dropout": 0.1}
-    model = fitted(kind, options, **more)
+    model = randomized(kind, {**options, **more}, cases.chain())
+    model.compile(RowSparseAdam(0.01))
     model.name = "of_the_shop"
     loaded = reloaded(model, tmp_path)
     assert type(loaded) is kind
@@ -54,20 +55,22 @@ def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
     assert (loaded.spec, loaded.options, loaded.vocabulary_sizes) == (model.spec, model.options, cases.SIZES)
     assert_same(model.get_weights(), loaded.get_weights())
     features = cases.features(50, seed=1)
-    before, after = model.predict(features, verbose=0), loaded.predict(features, verbose=0)
+    before, after = model.score(features), loaded.score(features)
     assert list(before) == list(after)
     assert_same(before.values(), after.values())
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
-    model = fitted(MMoE, MMOE, optimizer)
+    model = MMoE.from_spec(SPEC, cases.SIZES, **MMOE)
+    model.compile(OPTIMIZERS[optimizer]())
+    model.fit(batches(), verbose=0)
     loaded = reloaded(model, tmp_path)
     assert loaded.optimizer is not model.optimizer
     assert loaded.optimizer.get_config() == model.optimizer.get_config()
     assert int(loaded.optimizer.iterations) == 5
     state = [np.asarray(variable) for variable in model.optimizer.variables]
-    assert len(state) == 2 + 2 * len(model.trainable_variables)
+    assert len([one for one in state if one.ndim]) >= 2 * len(model.trainable_variables) - 2
     assert_same(state, loaded.optimizer.variables)
     for one in (model, loaded):
         one.fit(batches(seed=1), epochs=2, verbose=0)
@@ -77,7 +80,8 @@ def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
 
 
 def test_evaluation_after_loading(tmp_path):
-    model = fitted(SharedBottom, SHARED_BOTTOM)
+    model = randomized(SharedBottom, SHARED_BOTTOM)
+    model.compile(RowSparseAdam(0.01))
     loaded = reloaded(model, tmp_path)
     before, after = (one.evaluate(batches(seed=2), return_dict=True, verbose=0) for one in (model, loaded))
     assert before.keys() == after.keys()
@@ -89,6 +93,7 @@ def test_config_round_trip_without_weights(kind, options):
     model = kind.from_spec(SPEC, cases.SIZES, **options)
     copy = kind.from_config(model.get_config())
     assert copy.get_config() == model.get_config()
+    assert copy.built
     assert [weight.shape for weight in copy.weights] == [weight.shape for weight in model.weights]
 
 
@@ -101,7 +106,7 @@ def test_weights_alone(kind, options, tmp_path):
 
 
 def test_a_model_that_was_not_compiled(tmp_path):
-    model = SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM)
+    model = randomized(SharedBottom, SHARED_BOTTOM)
     loaded = reloaded(model, tmp_path)
     assert not loaded.compiled
     assert_same(model.get_weights(), loaded.get_weights())

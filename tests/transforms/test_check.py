@@ -109,11 +109,12 @@ def test_numbers(cell, number):
     assert value == (None if number is None else [np.float32(number)])
 
 
-@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "1e400", "abc", "1,5", " 1", "1 ", "0x1", "1_0", "--1", "."])
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "1e400", "abc", "1,5", " 1", "1 ", "0x1", "1_0", "."])
 def test_no_numbers(cell):
     checked = check(batch({}, {"price": cell}), SPEC)
-    expected = f"price should be a finite number. Received: {cell!r}"
-    assert [(reject.line, reject.reason, reject.detail) for reject in checked.rejects] == [(20, "not_a_number", expected)]
+    (reject,) = checked.rejects
+    assert (reject.line, reject.reason) == (20, "not_a_number")
+    assert reject.detail == f"price should be a finite number. Received: {cell!r}"
     assert checked.raw.lines.tolist() == [10]
 
 
@@ -229,5 +230,5 @@ def test_columns_in_chunks():
 
 
 def test_lines_and_rows_must_agree():
-    with pytest.raises(ValueError, match="lines should be 1, one for each row. Received: 2"):
+    with pytest.raises(ValueError, match=r"lines should be 1, one for each row. Received: 2"):
         RawBatch(batch({}).columns, np.array([1, 2]), "log.csv")

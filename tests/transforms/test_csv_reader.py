@@ -151,7 +151,7 @@ def test_bad_header(tmp_path, content, message):
 def test_missing_column_names_expected_and_received(tmp_path):
     path = tmp_path / "headless.csv"
     path.write_text("1,2,3\n4,5,6\n")
-    with pytest.raises(MissingColumnError, match="columns a, b, of which a, b are missing. Received: 1, 2, 3"):
+    with pytest.raises(MissingColumnError, match=r"columns a, b, of which a, b are missing. Received: 1, 2, 3"):
         list(read_csv(str(path), ["a", "b"]))
 
 

@@ -40,7 +40,15 @@ LOG = b"""day,user,city,price,tags,tag_weights,click,buy
 soon,u1,Rome,2,c,1,0,0
 """
 REASONS = (
-    "bad_encoding bad_time bad_weights broken_chain cut_line impossible_label missing_label missing_required not_a_number"
+    "bad_encoding",
+    "bad_time",
+    "bad_weights",
+    "broken_chain",
+    "cut_line",
+    "impossible_label",
+    "missing_label",
+    "missing_required",
+    "not_a_number",
 )
 
 
@@ -68,7 +76,15 @@ def test_examples_say_what_the_rows_say(log):
             {"city": [b"Oslo"], "click": [0], "buy": [0], "user": [b"u2"]},
         ],
         "eval": [
-            {"city": [b"Rome"], "price": [2], "tags": [b"c"], "tag_weights": [1], "click": [0], "buy": [0], "user": [b"u1"]}
+            {
+                "city": [b"Rome"],
+                "price": [2],
+                "tags": [b"c"],
+                "tag_weights": [1],
+                "click": [0],
+                "buy": [0],
+                "user": [b"u1"],
+            }
         ],
         "test": [{"city": [b"Bonn"], "price": [-3], "tags": [b"c"], "tag_weights": [1], "click": [1], "buy": [0]}],
     }
@@ -94,7 +110,7 @@ def test_report_counts_every_row(log):
     counts = {
         "read": 13,
         "accepted": {"train": 2, "eval": 1, "test": 1},
-        "rejected": dict.fromkeys(REASONS.split(), 1),
+        "rejected": dict.fromkeys(REASONS, 1),
     }
     assert batch.report.to_dict() == {**counts, "sources": {log: counts}}
 
@@ -140,7 +156,7 @@ def test_beam_without_rows_reports_nothing_read(tmp_path):
 def test_missing_column_stops_the_file(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(LOG.replace(b"price", b"prize"))
-    with pytest.raises(MissingColumnError, match="of which price are missing. Received: day, user, city, prize"):
+    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: day, user, city, prize"):
         list(ingest([str(path)], SPEC, "csv"))
 
 
@@ -158,9 +174,9 @@ def test_expand(tmp_path):
 
 
 def test_expand_finds_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="should be a file, a folder of .csv files or a pattern"):
+    with pytest.raises(FileNotFoundError, match=r"should be a file, a folder of .csv files or a pattern"):
         expand("csv", str(tmp_path / "day-*.csv"))
     with pytest.raises(FileNotFoundError, match=r"Missing: users.dat, movies.dat, ratings.dat or ratings.csv"):
         expand("movielens", str(tmp_path))
-    with pytest.raises(ValueError, match="reader should be one of csv, movielens. Received: 'xml'"):
+    with pytest.raises(ValueError, match=r"reader should be one of csv, movielens. Received: 'xml'"):
         expand("xml", str(tmp_path))

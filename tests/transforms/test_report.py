@@ -51,7 +51,10 @@ def test_report_that_does_not_add_up():
 
 
 def test_rejects_are_lines_of_json():
-    rejects = [Reject("a.csv", 2, "cut_line", "should have 2 cells. Received: 1", "é\n"), Reject("b.csv", 3, "x", "y", "")]
+    rejects = [
+        Reject("a.csv", 2, "cut_line", "should have 2 cells. Received: 1", "é\n"),
+        Reject("b.csv", 3, "x", "y", ""),
+    ]
     text = io.StringIO()
     assert write_rejects(iter(rejects), text) == 2
     assert [Reject(**json.loads(line)) for line in text.getvalue().splitlines()] == rejects

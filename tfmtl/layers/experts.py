@@ -1,5 +1,6 @@
 """A bank of experts: MLPs of one shape that see the same input."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ class Experts(keras.layers.Layer):
             self.add_weight(
                 shape=(self.num_experts, fan_in, fan_out), initializer=_PerExpertGlorot(), name=f"kernel_{i}"
             )
-            for i, (fan_in, fan_out) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            for i, (fan_in, fan_out) in enumerate(itertools.pairwise(widths))
         ]
         self.biases = [
             self.add_weight(shape=(self.num_experts, 1, width), initializer="zeros", name=f"bias_{i}")

@@ -1,7 +1,5 @@
 """The softmax gate of mixtures of experts."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -37,5 +35,5 @@ class Gate(keras.layers.Layer):
         introspection.record(f"gate/{self.name}", weights)
         return ops.einsum("be,beh->bh", ops.cast(weights, self.compute_dtype), experts)
 
-    def compute_output_shape(self, inputs_shape: Any, experts_shape: Any):
+    def compute_output_shape(self, inputs_shape, experts_shape):
         return (inputs_shape[0], experts_shape[-1])

@@ -35,7 +35,8 @@ class MLP(keras.layers.Layer):
         self.units = tuple(units)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
-        self._layers_of = [keras.layers.Dense(width, activation=self.activation, dtype=self.dtype_policy) for width in units]
+        dense = {"activation": self.activation, "dtype": self.dtype_policy}
+        self._layers_of = [keras.layers.Dense(width, **dense) for width in units]
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy) if dropout else None
 
     def build(self, input_shape):
@@ -43,7 +44,7 @@ class MLP(keras.layers.Layer):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
-    def hiddens(self, inputs, training=None) -> list:
+    def hiddens(self, inputs: Any, training: bool | None = None) -> list[Any]:
         """The output of each layer, the first layer's first."""
         outputs = []
         for layer in self._layers_of:

@@ -11,8 +11,8 @@ from tfmtl import config, introspection
 from tfmtl.fields import bags, embedding_rows, transformed_inputs
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.logit_losses import BY_KIND
-from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 from tfmtl.metrics.auc import LogitAUC
+from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 from tfmtl.models.options import ModelOptions
 from tfmtl.spec import ENTIRE, DatasetSpec
 
@@ -132,6 +132,8 @@ class MultiTaskModel(keras.Model):
         super().compile(optimizer=optimizer, **kwargs)
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
 
     def compile_from_config(self, config):
@@ -159,7 +161,7 @@ class MultiTaskModel(keras.Model):
         features, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.score(features)
 
-    def _update_metrics(self, labels, logits, sample_weight) -> dict[str, Any]:
+    def _update_metrics(self, labels: Any, logits: Any, sample_weight: Any) -> dict[str, Any]:
         scores = evaluation_logits(self.spec, self.spaces, logits)
         for output in self.spec.outputs:
             if output.name in self.aucs:

@@ -48,7 +48,7 @@ def to_outputs(spec: DatasetSpec, spaces: Mapping[str, str], logits: Mapping[str
 
 
 def evaluation_logits(spec: DatasetSpec, spaces: Mapping[str, str], logits: Mapping[str, Any]) -> dict[str, Any]:
-    """A logit for each binary output, for metrics that rank rows: the head's own, or that of the derived probability."""
+    """A logit for each binary output, for metrics that rank: the head's own, or the derived probability's."""
     outputs = to_outputs(spec, spaces, logits)
     scores = {}
     for output in spec.outputs:

@@ -58,6 +58,4 @@ class MMoE(MultiTaskModel):
     def call(self, features, training=None):
         inputs = self.embed_flat(features)
         experts = self.experts(inputs, training=training)
-        return {
-            name: self.towers[name](gate(inputs, experts), training=training) for name, gate in self.gates.items()
-        }
+        return {name: self.towers[name](gate(inputs, experts), training=training) for name, gate in self.gates.items()}

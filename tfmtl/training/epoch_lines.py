@@ -26,7 +26,8 @@ class EpochLines(keras.callbacks.Callback):
         of = f"/{self.params['epochs']}" if self.params.get("epochs") else ""
         parts = [f"epoch {epoch + 1}{of}", f"{time.monotonic() - self._start:.0f} s"]
         parts += [f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss") if name in logs]
-        aucs = [(name[4:-4], value) for name, value in logs.items() if name.startswith("val_") and name.endswith("_auc")]
+        validated = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        aucs = [(name.removesuffix("_auc"), value) for name, value in validated.items() if name.endswith("_auc")]
         if aucs:
             parts.append("validation AUC " + " ".join(f"{name} {value:.4f}" for name, value in aucs))
         self._write("    " + "  ".join(parts))

@@ -1,0 +1,60 @@
+"""The demonstration's spec and simulator options, and a small log drawn with them."""
+
+import dataclasses
+import itertools
+import pathlib
+
+import pandas as pd
+import pytest
+
+from tfmtl.config import build, read_yaml
+from tfmtl.spec import DatasetSpec
+from transforms.simulator import Simulation, simulate
+from transforms.simulator_options import SimulatorOptions
+
+DEMO = pathlib.Path(__file__).parents[2] / "examples" / "demo.yaml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """A simulated log: what it was drawn with, the files, and what is in them."""
+
+    spec: DatasetSpec
+    options: SimulatorOptions
+    files: Simulation
+    rows: pd.DataFrame
+    truth: pd.DataFrame
+
+
+def draw(spec: DatasetSpec, options: SimulatorOptions, folder: pathlib.Path) -> Log:
+    """Simulates a log and reads it back with pandas."""
+    files = simulate(spec, options, folder)
+    return Log(spec, options, files, pd.read_csv(files.impressions), pd.read_csv(files.probabilities))
+
+
+@pytest.fixture(scope="session")
+def demo_spec() -> DatasetSpec:
+    return build(DatasetSpec, read_yaml(DEMO), ("spec",))
+
+
+@pytest.fixture(scope="session")
+def demo_options() -> SimulatorOptions:
+    return build(SimulatorOptions, read_yaml(DEMO), ("simulator",))
+
+
+@pytest.fixture(scope="session")
+def demo_log(demo_spec, demo_options, tmp_path_factory) -> Log:
+    return draw(demo_spec, dataclasses.replace(demo_options, rows=100_000), tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def draw_into():
+    """`draw`."""
+    return draw
+
+
+@pytest.fixture
+def draw_log(tmp_path):
+    """`draw` into a new folder at each call."""
+    folders = (tmp_path / str(i) for i in itertools.count())
+    return lambda spec, options: draw(spec, options, next(folders))
