@@ -79,6 +79,7 @@ def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
     assert_same(model.optimizer.variables, loaded.optimizer.variables)
 
 
+@pytest.mark.filterwarnings("error:Skipping variable loading")
 def test_evaluation_after_loading(tmp_path):
     model = randomized(SharedBottom, SHARED_BOTTOM)
     model.compile(RowSparseAdam(0.01))

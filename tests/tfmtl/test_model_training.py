@@ -164,9 +164,28 @@ def test_a_training_step_makes_no_pass_over_the_table():
 def test_batches_of_one_row():
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="previous", **SHARED_BOTTOM)
     model.compile(RowSparseAdam(0.01))
-    history = model.fit(of_pair(20).unbatch().batch(1), verbose=0).history
-    assert all(np.all(np.isfinite(values)) for values in history.values())
+    features, labels = log(20)
+    dataset = tf.data.Dataset.from_tensor_slices((features, {name: labels[name] for name in ("click", "buy")}))
+    assert 0 < labels["click"].sum() < 20
+    model.fit(dataset.batch(1), verbose=0)
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
     assert int(model.optimizer.iterations) == 20
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = MMoE.from_spec(cases.pair(), cases.SIZES, **MMOE)
+    assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
+    assert model.embedding.compute_dtype == "bfloat16"
+    features, labels = log(50)
+    with tf.GradientTape() as tape:
+        logits = model(features, training=True)
+        loss = model.compute_loss(features, labels, logits)
+    assert {logit.dtype.name for logit in logits.values()} == {"float32"}
+    assert loss.dtype == tf.float32
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert isinstance(gradients[0], tf.IndexedSlices)
+    assert all(np.all(np.isfinite(tf.convert_to_tensor(gradient))) for gradient in gradients)
 
 
 def test_epoch_lines():

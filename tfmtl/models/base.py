@@ -15,6 +15,7 @@ from tfmtl.metrics.auc import LogitAUC
 from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 from tfmtl.models.options import ModelOptions
 from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.training.strategy import Losses, PlainTraining, Strategy
 
 
 class MultiTaskModel(keras.Model):
@@ -56,6 +57,7 @@ class MultiTaskModel(keras.Model):
         )
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_loss_trackers = {task.name: keras.metrics.Mean(name=f"{task.name}_loss") for task in spec.tasks}
+        self.extra_loss_trackers = {name: keras.metrics.Mean(name=name) for name in self.extra_loss_names}
         self.aucs = {o.name: LogitAUC(name=f"{o.name}_auc") for o in spec.outputs if spec.task(o.task).kind == "binary"}
 
     @classmethod
@@ -64,6 +66,11 @@ class MultiTaskModel(keras.Model):
         model = cls(spec, vocabulary_sizes, config.build(cls.options_class, config.Document(options)))
         model(model.zero_batch(), training=False)
         return model
+
+    @property
+    def extra_loss_names(self) -> tuple[str, ...]:
+        """The keys of `extra_losses`; available once `spec` and `options` are set."""
+        return ()
 
     @property
     def spaces(self) -> dict[str, str]:
@@ -99,70 +106,89 @@ class MultiTaskModel(keras.Model):
 
     def task_losses(self, labels: Mapping[str, Any], logits: Mapping[str, Any], sample_weight: Any = None) -> dict:
         """The mean loss of each task over the rows of its head's space (0 where a batch has no such row)."""
-        return {
-            name: tf.math.divide_no_nan(total, rows)
-            for name, (total, rows) in self._summed_losses(labels, logits, sample_weight).items()
-        }
+        return {name: loss for name, (loss, _) in self._tasks_losses(labels, logits, sample_weight).items()}
 
-    def _summed_losses(self, labels: Mapping[str, Any], logits: Mapping[str, Any], sample_weight: Any) -> dict:
-        """Of each task, the weighted sum of its losses and the sum of the weights."""
-        sums = {}
+    def _tasks_losses(self, labels: Mapping[str, Any], logits: Mapping[str, Any], sample_weight: Any) -> dict:
+        """Of each task, the mean loss and the sum of the weights of the rows that it is a mean of."""
+        losses = {}
         for task in self.spec.tasks:
-            losses = BY_KIND[task.kind](labels[task.name], logits[task.name])
+            loss = BY_KIND[task.kind](labels[task.name], logits[task.name])
             weights = task_weights(self.spec, task.name, self.spaces[task.name], labels, sample_weight)
-            weights = tf.ones_like(losses) if weights is None else weights
-            sums[task.name] = (ops.sum(weights * losses), ops.sum(weights))
-        return sums
+            weights = tf.ones_like(loss) if weights is None else weights
+            rows = ops.sum(weights)
+            losses[task.name] = (tf.math.divide_no_nan(ops.sum(weights * loss), rows), rows)
+        return losses
+
+    def weigh_losses(self, losses: Mapping[str, Any]) -> Any:
+        """The tasks' losses as one: `sum_k w_k L_k`. A subclass may weigh them otherwise."""
+        return sum(self.options.task_weights.get(name, 1.0) * loss for name, loss in losses.items())
+
+    def extra_losses(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any = None) -> dict:
+        """Losses besides the tasks', by the names in `extra_loss_names`; `taps` is what the forward pass recorded."""
+        return {}
+
+    def losses_of(self, features: Any, labels: Any, sample_weight: Any = None, training: bool = True) -> Losses:
+        """One forward pass and its losses. Changes nothing: metrics are updated by `track`."""
+        with introspection.collect() as taps:
+            logits = self(features, training=training)
+        return self._losses_of_logits(labels, logits, taps, sample_weight)
+
+    def _losses_of_logits(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any) -> Losses:
+        tasks = self._tasks_losses(labels, logits, sample_weight)
+        extras = self.extra_losses(labels, logits, taps, sample_weight)
+        total = self.weigh_losses({name: loss for name, (loss, _) in tasks.items()})
+        return Losses(total + sum(extras.values()) + sum(self.losses), logits, tasks, extras)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """`sum_k w_k L_k` and what layers added; also updates the loss trackers, which average over rows."""
-        total = sum(self.losses)
-        for name, (summed, rows) in self._summed_losses(y, y_pred, sample_weight).items():
-            loss = tf.math.divide_no_nan(summed, rows)
-            total += self.options.task_weights.get(name, 1.0) * loss
-            self.task_loss_trackers[name].update_state(loss, sample_weight=rows)
-        self.loss_tracker.update_state(total, sample_weight=tf.shape(next(iter(y_pred.values())))[0])
-        return total
+        """The total loss of given logits: the tasks', weighed, and what layers added."""
+        return self._losses_of_logits(y, y_pred, {}, sample_weight).total
 
-    def compile(self, optimizer: Any = "rmsprop", **kwargs: Any) -> None:
-        """As `keras.Model.compile`, without XLA by default. The losses are the model's own: `loss` is not taken."""
+    def compile(self, optimizer: Any = "rmsprop", strategy: Strategy | None = None, **kwargs: Any) -> None:
+        """As `keras.Model.compile`, without XLA by default. The losses are the model's own: `loss` is not taken.
+
+        Args:
+            optimizer: of Keras, or of `tfmtl.optimizers`.
+            strategy: how a batch becomes an update; one gradient step on its loss by default.
+            kwargs: those of `keras.Model.compile`.
+        """
         if kwargs.get("loss") is not None:
             raise ValueError(f"`loss` should be left out: the tasks' kinds give it. Received: {kwargs['loss']}")
         kwargs.setdefault("jit_compile", False)
+        self.strategy = strategy or PlainTraining()
         super().compile(optimizer=optimizer, **kwargs)
+        if self.built:  # Else the first step is traced twice, and an untrained model is saved without these variables.
+            self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self):
         if not self.compiled:
             return None
-        return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
+        parts = {"optimizer": self.optimizer, "strategy": self.strategy}
+        return {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
 
     def compile_from_config(self, config):
-        self.compile(optimizer=keras.saving.deserialize_keras_object(config["optimizer"]))
-        self.optimizer.build(self.trainable_variables)
+        self.compile(**{name: keras.saving.deserialize_keras_object(part) for name, part in config.items()})
 
     def train_step(self, data):
-        """One step on `(features, labels by task name[, sample_weight])`."""
-        features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            logits = self(features, training=True)
-            loss = self.compute_loss(features, labels, logits, sample_weight, training=True)
-            scaled = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        return self._update_metrics(labels, logits, sample_weight)
+        """One step of the strategy on `(features, labels by task name[, sample_weight])`."""
+        return self.strategy.train_step(self, *keras.utils.unpack_x_y_sample_weight(data))
 
     def test_step(self, data):
         features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        logits = self(features, training=False)
-        self.compute_loss(features, labels, logits, sample_weight, training=False)
-        return self._update_metrics(labels, logits, sample_weight)
+        return self.track(self.losses_of(features, labels, sample_weight, training=False), labels, sample_weight)
 
     def predict_step(self, data):
         features, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.score(features)
 
-    def _update_metrics(self, labels: Any, logits: Any, sample_weight: Any) -> dict[str, Any]:
-        scores = evaluation_logits(self.spec, self.spaces, logits)
+    def track(self, losses: Losses, labels: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the metrics with a batch and returns them all. Losses are averaged over rows, not over batches."""
+        rows = tf.shape(next(iter(losses.logits.values())))[0]
+        self.loss_tracker.update_state(losses.total, sample_weight=rows)
+        for name, (loss, weight) in losses.tasks.items():
+            self.task_loss_trackers[name].update_state(loss, sample_weight=weight)
+        for name, loss in losses.extras.items():
+            self.extra_loss_trackers[name].update_state(loss, sample_weight=rows)
+        scores = evaluation_logits(self.spec, self.spaces, losses.logits)
         for output in self.spec.outputs:
             if output.name in self.aucs:
                 weights = task_weights(self.spec, output.task, output.space, labels, sample_weight)
@@ -171,7 +197,8 @@ class MultiTaskModel(keras.Model):
 
     @property
     def metrics(self):
-        return [self.loss_tracker, *self.task_loss_trackers.values(), *self.aucs.values()]
+        losses = [*self.task_loss_trackers.values(), *self.extra_loss_trackers.values()]
+        return [self.loss_tracker, *losses, *self.aucs.values()]
 
     def get_config(self):
         return {

@@ -1,0 +1,60 @@
+"""How a batch becomes an update of a model: the interface, and plain training."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Losses:
+    """What a forward pass gives.
+
+    Attributes:
+        total: the scalar that is minimized.
+        logits: `(batch,)` by task.
+        tasks: by task, its mean loss and the sum of the weights of its rows.
+        extras: other losses, already weighted, by name; they are in the total.
+    """
+
+    total: Any
+    logits: Mapping[str, Any]
+    tasks: Mapping[str, tuple[Any, Any]]
+    extras: Mapping[str, Any]
+
+
+class Strategy:
+    """A way to train any `MultiTaskModel`; given to its `compile`.
+
+    A strategy knows a model by `losses_of(features, labels, sample_weight, training)`, its trainable variables, its
+    optimizer and `track(losses, labels, sample_weight)`. It is registered with Keras and has a `get_config`, so that a
+    saved model goes on training as before.
+    """
+
+    def train_step(self, model: Any, features: Any, labels: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Updates the model with one batch and returns its metrics."""
+        raise NotImplementedError(f"{type(self).__name__} should have a `train_step`")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal strategy."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Strategy":
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="tfmtl")
+class PlainTraining(Strategy):
+    """One step of the optimizer along the gradient of the batch's total loss."""
+
+    def train_step(self, model: Any, features: Any, labels: Any, sample_weight: Any = None) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            losses = model.losses_of(features, labels, sample_weight, training=True)
+            scaled = model.optimizer.scale_loss(losses.total)
+        gradients = tape.gradient(scaled, model.trainable_variables)
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return model.track(losses, labels, sample_weight)
