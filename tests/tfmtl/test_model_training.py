@@ -140,13 +140,19 @@ def test_one_seed_one_result():
         np.testing.assert_array_equal(one, other)
 
 
-def test_dropout_is_off_when_evaluated():
+def test_dropout_is_on_in_training_only():
     model = SharedBottom.from_spec(cases.chain(), cases.SIZES, dropout=0.5, **SHARED_BOTTOM)
-    features, _ = log(50)
+    features, labels = log(50)
     first, again = model.score(features), model.predict(features, verbose=0)
     assert np.any(np.asarray(model(features, training=True)["click"]) != np.asarray(model(features)["click"]))
     for name, values in first.items():
         np.testing.assert_allclose(values, again[name], rtol=1e-5)
+    model.compile(keras.optimizers.SGD(0.0))
+    metrics = model.evaluate(features, labels, return_dict=True, verbose=0, batch_size=50)
+    expected = sum(model.task_losses(labels, model(features, training=False)).values())
+    np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-5)
+    trained = model.train_on_batch(features, labels, return_dict=True)
+    assert abs(trained["loss"] - metrics["loss"]) > 1e-4
 
 
 def test_a_training_step_makes_no_pass_over_the_table():

@@ -86,17 +86,19 @@ def test_inspect_mmoe():
     model = MMoE.from_spec(cases.pair(), cases.SIZES, **{**MMOE, "tower_units": [4, 2]})
     taps = model.inspect(FEATURES)
     towers = {f"tower/{task}/{i}" for task in ("click", "buy") for i in (0, 1)}
-    assert set(taps) == {"gate/click", "gate/buy"} | towers
+    assert set(taps) == {"gate/click", "gate/buy", "tower_input/click", "tower_input/buy"} | towers
     for task in ("click", "buy"):
         assert taps[f"gate/{task}"].shape == (7, 3)
         np.testing.assert_allclose(np.sum(taps[f"gate/{task}"], axis=1), 1, atol=1e-6)
+        assert taps[f"tower_input/{task}"].shape == (7, 5)
         assert taps[f"tower/{task}/0"].shape == (7, 4)
         assert taps[f"tower/{task}/1"].shape == (7, 2)
 
 
 def test_inspect_shared_bottom():
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, **SHARED_BOTTOM)
-    assert set(model.inspect(FEATURES)) == {"tower/click/0", "tower/buy/0"}
+    names = {"tower_input/click", "tower_input/buy", "tower/click/0", "tower/buy/0"}
+    assert set(model.inspect(FEATURES)) == names
 
 
 @BOTH

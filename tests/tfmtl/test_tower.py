@@ -27,7 +27,8 @@ def test_values_and_hiddens():
     with introspection.collect() as taps:
         logits = tower(X)
     np.testing.assert_allclose(logits, (second @ w + b)[:, 0], atol=1e-5)
-    assert list(taps) == ["tower/click/0", "tower/click/1"]
+    assert list(taps) == ["tower_input/click", "tower/click/0", "tower/click/1"]
+    np.testing.assert_array_equal(taps["tower_input/click"], X)
     np.testing.assert_allclose(taps["tower/click/0"], first, atol=1e-5)
     np.testing.assert_allclose(taps["tower/click/1"], second, atol=1e-5)
 
@@ -38,7 +39,18 @@ def test_without_hidden_layers_it_is_linear():
         logits = tower(X)
     w, b = tower.get_weights()
     np.testing.assert_allclose(logits, (X @ w + b)[:, 0], atol=1e-5)
-    assert taps == {}
+    assert list(taps) == ["tower_input/click"]
+
+
+def test_a_hidden_layer_of_other_inputs():
+    tower = Tower([5, 3], name="click")
+    with introspection.collect() as taps:
+        tower(X)
+    with introspection.collect() as none:
+        hiddens = [tower.hidden_at(X[:2], index) for index in (0, 1)]
+    assert none == {}
+    for index, hidden in enumerate(hiddens):
+        np.testing.assert_allclose(hidden, taps[f"tower/click/{index}"][:2], atol=1e-6)
 
 
 def test_a_batch_of_one_keeps_its_axis():
