@@ -41,9 +41,13 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")
 @click.option("--out", type=click.Path(file_okay=False), help="Where to keep the run; runs/NAME by default.")
-@click.option("--reference", is_flag=True, help="Fit one-hot logistic regression on the same rows, for comparison.")
+@click.option(
+    "--reference/--no-reference",
+    default=None,
+    help="Fit one-hot logistic regression on the same rows, for comparison; as in the settings by default.",
+)
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
-def run(settings: str, data: str | None, out: str | None, reference: bool, no_cache: bool) -> None:
+def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool) -> None:
     """Run the pipeline of SETTINGS on this machine: check, transform, train, evaluate, push.
 
     \b

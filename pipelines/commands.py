@@ -13,20 +13,24 @@ from pipelines.kubeflow import compile_pipeline
 from pipelines.lineage import Run
 from pipelines.local import RunPaths, run_pipeline
 from pipelines.progress import ComponentProgress
-from pipelines.reference import logistic_regression_auc
+from pipelines.reference import reference_auc
 from pipelines.results import measured, results_table
 from pipelines.settings import Settings, load_settings
 from pipelines.terminal import console
 from serving.client import TfmtlClient
 from serving.rows import Feature, features_of
 from serving.server import EmbeddedServer
-from tfmtl.config import ConfigError
+from tfmtl.config import ConfigError, FieldError
 from tfmtl.models import MODELS
+from transforms.panel_options import PanelOptions
+from transforms.panel_simulator import simulate_panels
 from transforms.rejects import format_report
 from transforms.simulator import simulate
 
 NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
+_ROWS = {"impressions": "impressions", "panels": "rows"}
+"""What a simulator's rows are called, by its kind."""
 
 
 def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: int | None = None) -> None:
@@ -39,23 +43,28 @@ def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: in
         options = dataclasses.replace(options, rows=rows)
     if seed is not None:
         options = dataclasses.replace(options, seed=seed)
-    with console.status(f"simulating {options.rows:,} impressions ..."):
+    with console.status(f"simulating {options.rows:,} {_ROWS[options.kind]} ..."):
         start = time.monotonic()
-        simulate(settings.spec, options, pathlib.Path(out))
-    console.print(f"{options.rows:,} impressions in {time.monotonic() - start:.1f} s -> {out}", highlight=False)
+        try:
+            if isinstance(options, PanelOptions):
+                simulate_panels(settings.spec, options, pathlib.Path(out))
+            else:
+                simulate(settings.spec, options, pathlib.Path(out))
+        except FieldError as error:
+            raise ConfigError(f"{settings_path}: simulator.{error}") from error
+    took = f"{time.monotonic() - start:.1f} s"
+    console.print(f"{options.rows:,} {_ROWS[options.kind]} in {took} -> {out}", highlight=False)
 
 
-def run_settings(
-    settings_path: str, data: str | None, out: str | None, reference: bool = False, cache: bool = True
-) -> bool:
+def run_settings(settings_path: str, data: str | None, out: str | None, reference: bool | None, cache: bool) -> bool:
     """Runs a pipeline and prints what came of it. Returns whether the model was blessed."""
     settings = load_settings(settings_path, data=data)
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache=cache)
     other = None
-    if reference:
+    if settings.reference if reference is None else reference:
         with console.status("fitting one-hot logistic regression ..."):
-            other = logistic_regression_auc(settings.spec, result.uri("LogExampleGen", "examples"))
+            other = reference_auc(settings.spec, result.uri("LogExampleGen", "examples"), paths.root)
     rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
     console.print(results_table(settings.spec, rows, "Test split", other, "logistic regression"))
     report_push(settings, paths, result)
@@ -137,20 +146,27 @@ def predict_rows(rows: str, model: str, host: str, out: str | None, limit: int |
 
 
 def typed_columns(frame: pd.DataFrame, inputs: Mapping[str, Feature], separator: str = "|") -> dict[str, list]:
-    """The columns of a CSV read as text that are features: numbers, lists of a bag, or text."""
+    """The columns of a CSV read as text that are features: numbers, lists of a bag, or text.
+
+    Of a list whose width the signature fixes, a sequence, the last places are kept.
+    """
     columns: dict[str, list] = {}
     for name, feature in inputs.items():
         if name not in frame:
             continue
         texts = frame[name].tolist()
         if feature.bag:
-            kind = float if feature.kind == "number" else str
-            columns[name] = [[kind(part) for part in text.split(separator)] if text else [] for text in texts]
+            kind, last = _number if feature.kind == "number" else str, feature.width or 0
+            columns[name] = [[kind(part) for part in text.split(separator)][-last:] if text else [] for text in texts]
         elif feature.kind == "number":
-            columns[name] = [float(text) if text else None for text in texts]
+            columns[name] = [_number(text) for text in texts]
         else:
             columns[name] = texts
     return columns
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def scores_table(frame: pd.DataFrame, title: str, scores: Sequence[str]) -> Table:

@@ -1,9 +1,10 @@
-"""What TFMA measures: AUC and calibration of each output on its space, overall and by scenario, with thresholds."""
+"""What TFMA measures of each output on its space: AUC or errors of counts, and calibration; overall and by scenario."""
 
 from collections.abc import Mapping
 
 from tensorflow_model_analysis.proto import config_pb2
 
+from pipelines.count_metrics import CountNMAE, CountSMAPE
 from pipelines.settings import Thresholds
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
@@ -42,6 +43,11 @@ def _metrics_spec(spec: DatasetSpec, output: Output, threshold: Thresholds | Non
         auc = metrics.metrics.add(class_name="AUC", config=f'{{"name": "{AUC}", "num_thresholds": {NUM_THRESHOLDS}}}')
         if threshold is not None:
             _threshold(auc, lower=threshold.min_auc, max_drop=threshold.max_auc_drop)
+    else:
+        nmae = metrics.metrics.add(class_name=CountNMAE.__name__, module=CountNMAE.__module__)
+        metrics.metrics.add(class_name=CountSMAPE.__name__, module=CountSMAPE.__module__)
+        if threshold is not None:
+            _threshold(nmae, upper=threshold.max_nmae, max_rise=threshold.max_nmae_rise)
     calibration = metrics.metrics.add(class_name="Calibration", config=f'{{"name": "{CALIBRATION}"}}')
     if threshold is not None:
         _threshold(calibration, lower=threshold.calibration[0], upper=threshold.calibration[1])
@@ -49,15 +55,23 @@ def _metrics_spec(spec: DatasetSpec, output: Output, threshold: Thresholds | Non
 
 
 def _threshold(
-    metric: config_pb2.MetricConfig, lower: float, upper: float | None = None, max_drop: float | None = None
+    metric: config_pb2.MetricConfig,
+    lower: float | None = None,
+    upper: float | None = None,
+    max_drop: float | None = None,
+    max_rise: float | None = None,
 ) -> None:
     bounds = config_pb2.MetricThreshold()
-    bounds.value_threshold.lower_bound.value = lower
+    if lower is not None:
+        bounds.value_threshold.lower_bound.value = lower
     if upper is not None:
         bounds.value_threshold.upper_bound.value = upper
     if max_drop is not None:
         bounds.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
         bounds.change_threshold.absolute.value = -max_drop
+    if max_rise is not None:
+        bounds.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
+        bounds.change_threshold.absolute.value = max_rise
     metric.per_slice_thresholds.add(slicing_specs=[config_pb2.SlicingSpec()], threshold=bounds)
 
 

@@ -6,6 +6,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings
+from tfmtl.config import ConfigError
 
 
 def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathlib.Path) -> pathlib.Path:
@@ -21,11 +22,11 @@ def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathl
         The path of the file.
 
     Raises:
-        ValueError: if the file's ending is neither.
+        ConfigError: if the file's ending is neither.
     """
     out = pathlib.Path(out).resolve()
     if out.suffix not in (".yaml", ".yml", ".json"):
-        raise ValueError(f"`out` should end in .yaml or .json. Received: {out.name}")
+        raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")
     root = root.rstrip("/")
     pipeline = create_pipeline(settings, root, f"{root}/serving/{settings.name}")
     config = KubeflowV2DagRunnerConfig(default_image=image, use_pipeline_spec_2_1=True)

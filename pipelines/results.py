@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from rich.table import Table
 
+from pipelines.count_metrics import NMAE, SMAPE
 from pipelines.evaluation import AUC, CALIBRATION
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
@@ -23,12 +24,16 @@ class Measured:
         slice: the scenario, or `OVERALL`.
         auc: on the output's space; NaN for a count, or where all labels are equal.
         calibration: mean prediction over mean label.
+        nmae: normalized mean absolute error of a count, else NaN.
+        smape: symmetric mean absolute percentage error of a count, else NaN.
     """
 
     output: Output
     slice: str
     auc: float
     calibration: float
+    nmae: float = math.nan
+    smape: float = math.nan
 
 
 def measured(spec: DatasetSpec, evaluation_uri: str) -> list[Measured]:
@@ -39,7 +44,8 @@ def measured(spec: DatasetSpec, evaluation_uri: str) -> list[Measured]:
         name = ", ".join(_text(value) for _, value in slice_key)
         for output in spec.outputs:
             metrics = by_output.get(output.name, {}).get("", {})
-            rows.append(Measured(output, name, _number(metrics, AUC), _number(metrics, CALIBRATION)))
+            values = [_number(metrics, metric) for metric in (AUC, CALIBRATION, NMAE, SMAPE)]
+            rows.append(Measured(output, name, *values))
     return sorted(rows, key=lambda row: row.slice)
 
 
@@ -63,13 +69,20 @@ def results_table(
     table = Table(title=title, title_justify="left")
     for column in ["task", "output", "space", "slice"]:
         table.add_column(column)
-    for column in ["AUC", *([f"{other_name} AUC", "share of its lift"] if other else []), "calibration"]:
+    kinds = {task.kind for task in spec.tasks}
+    of_binary = ["AUC", *([f"{other_name} AUC", "share of its lift"] if other else [])] if "binary" in kinds else []
+    of_counts = ["NMAE", "SMAPE"] if "count" in kinds else []
+    for column in [*of_binary, *of_counts, "calibration"]:
         table.add_column(column, justify="right")
     for row in rows:
-        cells = [row.output.task, row.output.name, space_name(spec, row.output), row.slice or "all", _cell(row.auc)]
-        if other:
+        cells = [row.output.task, row.output.name, space_name(spec, row.output), row.slice or "all"]
+        if of_binary:
+            cells.append(_cell(row.auc))
+        if of_binary and other:
             beside = other.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
             cells += [_cell(beside), lift_share(row.auc, beside)]
+        if of_counts:
+            cells += [_cell(row.nmae), _cell(row.smape)]
         table.add_row(*cells, _cell(row.calibration, 3))
     return table
 

@@ -9,7 +9,9 @@ from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
+from tfmtl.training import Stage
 from transforms.ingest import READERS
+from transforms.panel_options import PanelOptions
 from transforms.simulator_options import SimulatorOptions
 
 
@@ -51,31 +53,36 @@ class ModelSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """How a model is trained.
+class TrainingSettings(Stage):
+    """How a model is trained: what every stage of training has (`tfmtl.training.Stage`), and what concerns them all.
+
+    A lazy Adam moves an embedding row by about the learning rate whenever a batch touches it, however small its
+    gradient; an `epsilon` that is not small beside the gradients of rare rows (1e-3) keeps these from overfitting.
 
     Attributes:
         batch_size: rows a step.
-        max_epochs: passes over the training split at most.
-        learning_rate: of Adam; embedding rows that a batch does not touch are left alone (`RowSparseAdam`).
-        monitor: the validation metric that early stopping watches, `<output>_auc` or a loss; the loss by default.
-        patience: epochs without improvement before training stops; the best epoch's weights are kept.
+        schedule: `constant`, or `cosine`: the learning rate falls to 0 over `max_epochs` as half a cosine.
+        beta_2: of Adam.
+        clip_value: every element of a gradient is clipped to +- this; not at all by default.
         seed: of initial weights, shuffling and dropout.
         shuffle_rows: size of the shuffle buffer in rows.
+        fine_tuning: a second stage, of attention and towers with everything below them frozen; none by default.
     """
 
     batch_size: int = 1024
-    max_epochs: int = 10
-    learning_rate: float = 1e-3
-    monitor: str = "loss"
-    patience: int = 1
+    schedule: Literal["constant", "cosine"] = "constant"
+    beta_2: float = 0.999
+    clip_value: float | None = None
     seed: int = 17
     shuffle_rows: int = 65536
+    fine_tuning: Stage | None = None
 
     def __post_init__(self):
-        for name in ("batch_size", "max_epochs", "patience", "shuffle_rows"):
+        super().__post_init__()
+        for name in ("batch_size", "shuffle_rows"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
+        require(0 <= self.beta_2 < 1, "beta_2", "in [0, 1)", self.beta_2)
+        require(self.clip_value is None or self.clip_value > 0, "clip_value", "above 0, or null", self.clip_value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,20 +90,25 @@ class Thresholds:
     """What an output must reach on the test split for its model to be blessed.
 
     Attributes:
-        min_auc: lowest AUC that is good enough.
+        min_auc: lowest AUC of a binary task that is good enough.
         calibration: lowest and highest ratio of the mean prediction to the mean label.
         max_auc_drop: how far the AUC may fall below the last blessed model's.
+        max_nmae: highest normalized mean absolute error of a count that is good enough.
+        max_nmae_rise: how far that may rise above the last blessed model's.
     """
 
     min_auc: float = 0.5
     calibration: tuple[float, ...] = (0.5, 2.0)
     max_auc_drop: float = 0.01
+    max_nmae: float = 1.0
+    max_nmae_rise: float = 0.02
 
     def __post_init__(self):
         require(0 <= self.min_auc <= 1, "min_auc", "in [0, 1]", self.min_auc)
         ordered = len(self.calibration) == 2 and 0 < self.calibration[0] < self.calibration[1]
         require(ordered, "calibration", "two numbers, the lower first", list(self.calibration))
-        require(self.max_auc_drop >= 0, "max_auc_drop", "at least 0", self.max_auc_drop)
+        for name in ("max_auc_drop", "max_nmae", "max_nmae_rise"):
+            require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +122,8 @@ class Settings:
         data: the raw log.
         training: how the model is trained.
         thresholds: what each output must reach, by output name; outputs that are not named are reported only.
-        simulator: how `tfmtl simulate` makes a log for this spec.
+        simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, or panels.
+        reference: whether a run also fits one-hot logistic regression on the same rows and prints it beside the model.
         beam_pipeline_args: given to Beam as they are.
         log_level: of the components: how much they say while they run.
     """
@@ -121,7 +134,8 @@ class Settings:
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
-    simulator: SimulatorOptions | None = None
+    simulator: SimulatorOptions | PanelOptions | None = None
+    reference: bool = False
     beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
     log_level: Literal["info", "warning", "error"] = "error"
 
@@ -129,7 +143,8 @@ class Settings:
         outputs = [output.name for output in self.spec.outputs]
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)
-        known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in outputs)]
+        binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
+        known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
         monitor = self.training.monitor
         require(monitor in known, ("training", "monitor"), f"one of {', '.join(known)}", monitor)
 
@@ -137,17 +152,31 @@ class Settings:
 def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Settings:
     """The settings in a YAML file; `data` replaces the log's path.
 
+    A file may name another one as its `base`, by a path from its own folder: it then has the other's sections where it
+    has none of its own.
+
     Raises:
         ConfigError: naming line and field, if anything is unknown, missing or wrong, the model's options included.
     """
-    document = config.read_yaml(path)
+    document = _with_base(config.read_yaml(path))
     settings: Settings = config.build(Settings, document)
     options_class = model_class(settings.model.name).options_class
-    if settings.model.options:
-        options = config.build(options_class, document, ("model", "options"))
-        for task in options.task_weights:
-            if task not in [known.name for known in settings.spec.tasks]:
-                raise document.error(("model", "options", "task_weights", task), "should be a task of the spec")
+    given = "options" in document.data["model"]
+    options = config.build(options_class, document, ("model", "options")) if given else options_class()
+    try:
+        options.check_tasks(settings.spec)
+    except FieldError as error:
+        raise document.error(("model", "options", *error.path), error.message) from error
     if data is not None:
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(data)))
     return settings
+
+
+def _with_base(document: config.Document) -> config.Document:
+    base = document.data.get("base") if isinstance(document.data, dict) else None
+    if base is None:
+        return document
+    if not isinstance(base, str):
+        raise document.error(("base",), f"should be the path of another settings file. Received: {base!r}")
+    below = _with_base(config.read_yaml(pathlib.Path(document.source).parent / base))
+    return config.overlay(document.without("base"), below)

@@ -10,23 +10,22 @@ from typing import NoReturn
 from rich.console import Console
 
 _WIDTH = 110
-_LOUD = ("absl", "tensorflow", "apache_beam", "tfx", "kfp")
 
 console = Console(width=None if sys.stdout.isatty() else _WIDTH)
 
 
 @contextmanager
 def log_level(level: str) -> Iterator[None]:
-    """Lets TFX, Beam and TensorFlow log from `level` on inside the `with` block: `info`, `warning` or `error`."""
-    loggers = [logging.getLogger(name) for name in ("", *_LOUD)]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(level.upper())
+    """Lets nothing below `level` be logged inside the `with` block: `info`, `warning` or `error`.
+
+    TFX, Beam and TensorFlow set the levels of their own loggers as they go; this holds whatever they set.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.getLevelNamesMapping()[level.upper()] - 1)
     try:
         yield
     finally:
-        for logger, old in zip(loggers, before, strict=True):
-            logger.setLevel(old)
+        logging.disable(before)
 
 
 def run_program(program: Callable[[], object]) -> NoReturn:

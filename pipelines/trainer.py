@@ -1,6 +1,8 @@
 """What Trainer imports: `run_fn` trains the model of the settings and exports it."""
 
+import functools
 import json
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -10,14 +12,15 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipelines import settings as settings_module
 from pipelines.input import InputPath
+from pipelines.settings import ModelSettings, TrainingSettings
 from serving.export import export
 from tfmtl import config
+from tfmtl.fields import vocabularies
 from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.optimizers import RowSparseAdam
-from tfmtl.spec import DatasetSpec, NumericalFeature
-from tfmtl.training import EpochLines
+from tfmtl.spec import DatasetSpec
+from tfmtl.training import EpochLines, Stage, TwoStage, fit_stage
 
 HISTORY = "history.json"
 KERAS_MODEL = "model.keras"
@@ -39,7 +42,6 @@ def run_fn(fn_args: Any) -> None:
     model = model_class(model_settings.name).from_spec(
         spec, vocabulary_sizes(spec, transformed), **model_settings.options
     )
-    model.compile(RowSparseAdam(training.learning_rate))
     history = fit(model, inputs, files, training)
 
     tf.io.gfile.makedirs(fn_args.model_run_dir)
@@ -52,43 +54,49 @@ def run_fn(fn_args: Any) -> None:
 
 
 def fit(
-    model: MultiTaskModel, inputs: InputPath, files: Mapping[str, list[str]], training: settings_module.TrainingSettings
-) -> dict[str, list[float]]:
-    """Trains a compiled model; the weights are the best epoch's afterwards. Returns the metrics of each epoch."""
-    stopping = keras.callbacks.EarlyStopping(
-        monitor=f"val_{training.monitor}",
-        mode="max" if training.monitor.endswith("_auc") else "min",
-        patience=training.patience,
-        restore_best_weights=True,
-    )
+    model: MultiTaskModel, inputs: InputPath, files: Mapping[str, list[str]], training: TrainingSettings
+) -> dict[str, Any]:
+    """Trains a model; the weights are the best epoch's afterwards.
+
+    Returns:
+        The metrics of each epoch; where the settings have a second stage, by stage.
+    """
+    stages: dict[str, Any] = {
+        "make_optimizer": functools.partial(make_optimizer, training, files["train"]),
+        "callbacks": [keras.callbacks.TerminateOnNaN(), EpochLines()],
+        "shuffle": False,
+        "verbose": 0,
+    }
+    train, validation = inputs.training(files["train"]), inputs.evaluation(files["eval"])
     with warnings.catch_warnings():
         # Said at the end of every epoch whose number of batches is not known beforehand.
         warnings.filterwarnings("ignore", message="Your input ran out of data")
-        history = model.fit(
-            inputs.training(files["train"]),
-            validation_data=inputs.evaluation(files["eval"]),
-            epochs=training.max_epochs,
-            callbacks=[stopping, keras.callbacks.TerminateOnNaN(), EpochLines()],
-            shuffle=False,
-            verbose=0,
-        )
-    return {key: [float(value) for value in values] for key, values in history.history.items()}
+        if training.fine_tuning is None:
+            return fit_stage(model, training, train, validation, **stages)
+        return TwoStage(training, training.fine_tuning).fit(model, train, validation, **stages)
+
+
+def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -> RowSparseAdam:
+    """Adam for a stage; the schedule is the first stage's."""
+    rate: Any = stage.learning_rate
+    if stage is training and training.schedule == "cosine":
+        blocks = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(65536)
+        rows = int(blocks.reduce(tf.constant(0, tf.int64), lambda count, block: count + tf.size(block, tf.int64)))
+        steps = stage.max_epochs * math.ceil(rows / training.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return RowSparseAdam(rate, epsilon=stage.epsilon, beta_2=training.beta_2, clipvalue=training.clip_value)
 
 
 def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> dict[str, int]:
     """Tokens in the vocabulary of each feature that has one."""
-    return {
-        feature.name: transformed.vocabulary_size_by_name(feature.name)
-        for feature in spec.features
-        if not isinstance(feature, NumericalFeature)
-    }
+    return {name: transformed.vocabulary_size_by_name(name) for name in vocabularies(spec)}
 
 
 def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:
     document = config.Document(dict(custom))
     return (
         config.build(DatasetSpec, document, ("spec",)),
-        config.build(settings_module.ModelSettings, document, ("model",)),
-        config.build(settings_module.TrainingSettings, document, ("training",)),
+        config.build(ModelSettings, document, ("model",)),
+        config.build(TrainingSettings, document, ("training",)),
         custom["name"],
     )

@@ -28,7 +28,7 @@ class ServingModule(tf.Module):
     in Python and then fails in a C++ session (`Could not find variable`).
 
     Args:
-        model: a built model.
+        model: a built model; its `serving_model` is what is saved.
         transform: maps raw features (`tf.SparseTensor`s by name) to transformed ones. It is tracked, so that its
             lookup tables and their vocabulary files are saved too.
     """
@@ -36,8 +36,8 @@ class ServingModule(tf.Module):
     def __init__(self, model: MultiTaskModel, transform: Callable[[dict], dict]):
         super().__init__()
         self._spec = model.spec
-        self._score = model.score
-        self.model_variables = [variable.value for variable in model.weights]
+        self._score = model.serving_model().score
+        self.model_variables = [variable.value for variable in model.serving_model().weights]
         self.transform = transform
 
     def transform_and_score(self, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
@@ -61,10 +61,7 @@ class ServingModule(tf.Module):
         def transformed(**tensors):
             return self._score(tensors)
 
-        raw_specs = {
-            i.name: tf.TensorSpec([None, None] if i.is_bag else [None], i.dtype, i.name)
-            for i in raw_features.raw_inputs(spec)
-        }
+        raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}
         return {
             SERVING_DEFAULT: serving_default.get_concrete_function(tf.TensorSpec([None], tf.string, EXAMPLES)),
@@ -111,6 +108,7 @@ def export(
 
 def fingerprint(model: MultiTaskModel, directory: str) -> str:
     """SHA-256 of what decides a score: configuration, weights, vocabularies. Two exports of one model have the same."""
+    model = model.serving_model()
     digest = hashlib.sha256(json.dumps(model.get_config(), sort_keys=True).encode())
     for variable in model.weights:
         digest.update(variable.path.encode() + variable.numpy().tobytes())

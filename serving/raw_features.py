@@ -6,19 +6,36 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmtl.spec import CategoricalFeature, DatasetSpec, MultiValuedFeature, NumericalFeature
+from tfmtl.spec import (
+    SEQUENCES,
+    CategoricalFeature,
+    DatasetSpec,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+)
 
 EXAMPLES = "examples"
 
 
 @dataclasses.dataclass(frozen=True)
 class RawInput:
-    """One raw tensor: `(batch,)` for a single value, `(batch, length)` for a bag; "" and NaN stand for missing."""
+    """One raw tensor: `(batch,)` for a single value, `(batch, length)` for a bag; "" and NaN stand for missing.
+
+    A sequence has a fixed length, because its places count: the last column is the most recent one of every row, and a
+    short sequence is padded on the left. Another bag is as long as a request needs (`length` is None).
+    """
 
     name: str
     dtype: tf.DType
     is_bag: bool
     required: bool
+    length: int | None = None
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """With the batch."""
+        return (None, self.length) if self.is_bag else (None,)
 
 
 def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
@@ -30,7 +47,9 @@ def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
         elif isinstance(feature, NumericalFeature):
             inputs.append(RawInput(feature.name, tf.float32, False, feature.required))
         else:
-            inputs.append(RawInput(feature.name, tf.string, True, False))
+            dtype = tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string
+            length = feature.max_length if isinstance(feature, SEQUENCES) else None
+            inputs.append(RawInput(feature.name, dtype, True, False, length))
             if isinstance(feature, MultiValuedFeature) and feature.weights:
                 inputs.append(RawInput(feature.weights, tf.float32, True, False))
     return tuple(inputs)
@@ -58,7 +77,8 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
     """Raw features of one tensor each, as the transform takes them.
 
     A missing value is "" or NaN. In a bag, a place whose token is "" is padding, whatever its weight; a token whose
-    weight is NaN weighs 1.
+    weight is NaN weighs 1. In a sequence such a place is absent and the others keep their position: the last column is
+    the most recent one of every row.
 
     Raises:
         tf.errors.InvalidArgumentError: if a required feature is missing, or a bag and its weights differ in shape.
@@ -73,6 +93,8 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
                 with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
                     present = tf.identity(present)
             features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present, 1))
+        elif isinstance(feature, SEQUENCES):
+            features[feature.name] = _sparse(tensor)
         else:
             present = _present(tensor)
             features[feature.name] = _sparse(tensor, present)
@@ -91,9 +113,18 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
     tensors = {}
     for i in raw_inputs(spec):
         default: Any = "" if i.dtype == tf.string else float("nan")
-        dense = tf.sparse.to_dense(features[i.name], default_value=default)
+        sparse = features[i.name] if i.length is None else _align_right(features[i.name], i.length)
+        dense = tf.sparse.to_dense(sparse, default_value=default)
         tensors[i.name] = dense if i.is_bag else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
     return tensors
+
+
+def _align_right(sparse: tf.SparseTensor, length: int) -> tf.SparseTensor:
+    """The last `length` places of each row, packed to the right instead of to the left."""
+    rows = tf.RaggedTensor.from_sparse(sparse)[:, -length:]
+    columns = tf.ragged.range(length - rows.row_lengths(), length).values
+    indices = tf.stack([rows.value_rowids(), columns], axis=1)
+    return tf.SparseTensor(indices, rows.values, tf.stack([rows.nrows(), tf.constant(length, tf.int64)]))
 
 
 def _present(tensor: tf.Tensor) -> tf.Tensor:

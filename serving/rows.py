@@ -1,8 +1,9 @@
 """Rows as people hold them (dicts, columns, DataFrames) -> the named tensors of a signature, checked before sending.
 
-What is missing travels as "" (strings) or NaN (numbers). A bag (tokens, a sequence, weights) is padded on the right
-with the same, all bags of a request to one width, as those of tokens and of their weights should have one shape. A wrong
-name, type or length is a `ValueError` that names row and feature.
+What is missing travels as "" (strings) or NaN (numbers). A bag (tokens, weights) is padded on the right with the same,
+all bags of a request to one width, as those of tokens and of their weights should have one shape. A list whose width the
+signature fixes (a sequence) is padded on the left: its last place is the most recent one. A wrong name, type or length
+is a `ValueError` that names row and feature.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving import tensors
+from tfmtl.spec import WEIGHTS_SUFFIX
 
 _WHOLE_NUMBERS = (int, np.integer)
 _FLOATS = (float, np.floating)
@@ -47,21 +49,25 @@ class Feature:
 
     @property
     def padding(self) -> Any:
-        """What fills a bag up to its width: what is missing in a raw one, 0 in a transformed one, whose width is fixed."""
-        return {"O": b"", "f": math.nan if self.width is None else 0.0}.get(self.dtype.kind, 0)
+        """What fills a bag up to its width: what is missing in a raw one, 0 in ids and weights that are transformed."""
+        return {"O": b"", "f": 0.0 if self.name.endswith(WEIGHTS_SUFFIX) else math.nan}.get(self.dtype.kind, 0)
 
     def write(self, proto: tensor_pb2.TensorProto, values: list, width: int) -> None:
         """Fills `proto` with checked values, one a row; bags are padded to `width` unless the signature fixes it."""
         shape = [len(values)]
         if self.bag:
             shape.append(self.width or width)
-            values = [item for bag in values for item in bag + [self.padding] * (shape[1] - len(bag))]
+            values = [item for bag in values for item in self._pad(bag, shape[1])]
         if self.dtype.kind == "O":
             tensors.write_strings(proto, values, shape)
         else:
             with np.errstate(over="ignore"):  # A number that float32 does not hold is an infinite one.
                 array = np.array(values, self.dtype)
             tensors.write(proto, array.reshape(shape), content=True)
+
+    def _pad(self, bag: list, width: int) -> list:
+        padding = [self.padding] * (width - len(bag))
+        return bag + padding if self.width is None else padding + bag
 
 
 def features_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, Feature]:

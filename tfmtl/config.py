@@ -29,11 +29,17 @@ class Document:
         data: nested dicts, lists and scalars.
         source: what the text is called in errors, usually its path.
         lines: 1-based line of each field, by its path.
+        sources: what the text of a section is called, by the section's name, where it is another.
     """
 
     data: Any
     source: str = ""
     lines: dict[Path, int] = dataclasses.field(default_factory=dict)
+    sources: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def without(self, section: str) -> "Document":
+        """The same document less one of its sections."""
+        return dataclasses.replace(self, data={name: value for name, value in self.data.items() if name != section})
 
     def error(self, path: Path, message: str) -> ConfigError:
         """The error `message` about the field at `path`, with the nearest line that is known."""
@@ -41,7 +47,8 @@ class Document:
         while known and known not in self.lines:
             known = known[:-1]
         line = self.lines.get(known)
-        where = [part for part in (self.source, str(line) if line else "") if part]
+        source = self.sources.get(str(path[0]), self.source) if path else self.source
+        where = [part for part in (source, str(line) if line else "") if part]
         return ConfigError(": ".join([*([":".join(where)] if where else []), _dotted(path), message]))
 
 
@@ -53,6 +60,19 @@ def read_yaml(path: str | pathlib.Path) -> Document:
         problem = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"{path}: should be a readable YAML file. Received: {problem}") from error
     return parse_yaml(text, str(path))
+
+
+def overlay(top: Document, below: Document) -> Document:
+    """A document with the sections of `top`, and those of `below` that `top` has not."""
+    added = [name for name in below.data if name not in top.data]
+    lines = {path: line for path, line in below.lines.items() if path and path[0] in added}
+    sources = {name: below.sources.get(name, below.source) for name in added}
+    return Document(
+        {**{name: below.data[name] for name in added}, **top.data},
+        top.source,
+        {**lines, **top.lines},
+        {**sources, **top.sources},
+    )
 
 
 def parse_yaml(text: str, source: str = "") -> Document:

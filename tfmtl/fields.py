@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
-from tfmtl.spec import DatasetSpec, MultiValuedFeature, NumericalFeature, SequenceFeature
+from tfmtl.spec import BAGS, NUMBERS, DatasetSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
     """The tensors that the transform gives and a model takes: ids for each feature, and weights for each bag."""
     inputs = []
     for feature in spec.features:
-        if isinstance(feature, MultiValuedFeature | SequenceFeature):
+        if isinstance(feature, BAGS):
             inputs.append(TransformedInput(feature.name, "int64", (feature.max_length,)))
             inputs.append(TransformedInput(feature.name + WEIGHTS_SUFFIX, "float32", (feature.max_length,)))
         else:
@@ -30,7 +30,12 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
 
 def bags(spec: DatasetSpec) -> tuple[str, ...]:
     """The features that hold several ids a row."""
-    return tuple(f.name for f in spec.features if isinstance(f, MultiValuedFeature | SequenceFeature))
+    return tuple(f.name for f in spec.features if isinstance(f, BAGS))
+
+
+def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
+    """The features whose ids are those of a vocabulary; the others are numbers."""
+    return tuple(f.name for f in spec.features if not isinstance(f, NUMBERS))
 
 
 def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> dict[str, int]:
@@ -45,7 +50,7 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
     """
     rows = {}
     for feature in spec.features:
-        if isinstance(feature, NumericalFeature):
+        if isinstance(feature, NUMBERS):
             rows[feature.name] = feature.max_bucket - feature.min_bucket + 2
         elif feature.name not in vocabulary_sizes:
             raise ValueError(f"`vocabulary_sizes` should hold `{feature.name}`. Received: {sorted(vocabulary_sizes)}")

@@ -76,9 +76,7 @@ class NumericalFeature:
     required: bool = False
 
     def __post_init__(self):
-        require(self.scale > 0, "scale", "above 0", self.scale)
-        expected = f"above min_bucket, {self.min_bucket}"
-        require(self.max_bucket > self.min_bucket, "max_bucket", expected, self.max_bucket)
+        _check_buckets(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +108,10 @@ class MultiValuedFeature:
 
 @dataclasses.dataclass(frozen=True)
 class SequenceFeature:
-    """Tokens in the order of time, oldest first. The *last* `max_length` of them are kept.
+    """Tokens in the order of time, oldest first. The *last* `max_length` places are kept.
+
+    The most recent place is always the last one: a short sequence is padded on the left. A place without a token keeps
+    its position and is absent, as padding is.
 
     Attributes: as for `MultiValuedFeature`, without weights.
     """
@@ -129,13 +130,54 @@ class SequenceFeature:
         require(bool(self.separator), "separator", "at least one character", self.separator)
 
 
-Feature = CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature
+@dataclasses.dataclass(frozen=True)
+class NumberSequenceFeature:
+    """Numbers in the order of time, oldest first, such as the counts of the last days. The *last* `max_length` are kept.
+
+    As in a `SequenceFeature`, the most recent place is always the last one, and a place without a number (empty or nan)
+    keeps its position and is absent: a day before an advertiser existed, or one that was not recorded. Each number is
+    discretized as that of a `NumericalFeature`; id 0 is that of an absent place.
+
+    Attributes:
+        name: the column; in a CSV its numbers are joined by `separator`.
+        max_length: how many places of a row are kept, the last ones.
+        separator: what stands between two numbers in a CSV.
+        scale, min_bucket, max_bucket: as for `NumericalFeature`.
+    """
+
+    name: str
+    kind: Literal["number_sequence"] = "number_sequence"
+    max_length: int = 16
+    separator: str = "|"
+    scale: float = 4.0
+    min_bucket: int = 0
+    max_bucket: int = 64
+
+    def __post_init__(self):
+        _check_buckets(self)
+        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
+        require(bool(self.separator), "separator", "at least one character", self.separator)
+
+
+Feature = CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature | NumberSequenceFeature
+BAGS = (MultiValuedFeature, SequenceFeature, NumberSequenceFeature)
+"""The features that hold several values a row: ids and weights of a fixed length once they are transformed."""
+SEQUENCES = (SequenceFeature, NumberSequenceFeature)
+"""The bags whose places have an order, the most recent one last."""
+NUMBERS = (NumericalFeature, NumberSequenceFeature)
+"""The features that are discretized; all others have a vocabulary."""
 
 
 def _check_vocabulary(feature: Any) -> None:
     require(feature.min_frequency >= 1, "min_frequency", "at least 1", feature.min_frequency)
     require(feature.num_oov >= 1, "num_oov", "at least 1", feature.num_oov)
     require(feature.max_tokens is None or feature.max_tokens >= 1, "max_tokens", "at least 1", feature.max_tokens)
+
+
+def _check_buckets(feature: Any) -> None:
+    require(feature.scale > 0, "scale", "above 0", feature.scale)
+    expected = f"above min_bucket, {feature.min_bucket}"
+    require(feature.max_bucket > feature.min_bucket, "max_bucket", expected, feature.max_bucket)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,6 +275,8 @@ class DatasetSpec:
         scenario: the categorical feature whose values are evaluated apart.
         group_key: the column by which GAUC groups rows, usually the user's.
         split: how rows are divided into train, eval and test.
+        groups: names of features by the name of their group. Of what a group is, a model says that treats features
+            of different meaning differently (M2M: scenario, profile, behaviour, performance); others do not look.
         version: of this format.
     """
 
@@ -242,6 +286,7 @@ class DatasetSpec:
     scenario: str | None = None
     group_key: str | None = None
     split: RandomSplit | TimeSplit = RandomSplit()
+    groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     version: int = SPEC_VERSION
 
     def __post_init__(self):
@@ -255,6 +300,7 @@ class DatasetSpec:
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
         if self.group_key is not None:
             require(self.group_key not in self.labels, "group_key", "no label", self.group_key)
+        self._check_groups()
 
     def _check_names(self) -> None:
         taken: dict[str, str] = {}
@@ -295,6 +341,16 @@ class DatasetSpec:
                 require(earlier[task.follows].kind == "binary", ("tasks", i, "follows"), "a binary task", task.follows)
             earlier[task.name] = task
 
+    def _check_groups(self) -> None:
+        object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
+        names = [feature.name for feature in self.features]
+        for group, members in self.groups.items():
+            require(bool(_NAME.fullmatch(group)), ("groups", group), _NAME_WORDS, group)
+            require(bool(members), ("groups", group), "at least one feature", members)
+            for i, name in enumerate(members):
+                require(name in names, ("groups", group, i), f"a feature: {', '.join(names)}", name)
+                require(name not in members[:i], ("groups", group, i), "named once in its group", name)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The label columns, in the order of the tasks."""
@@ -317,6 +373,10 @@ class DatasetSpec:
     def feature(self, name: str) -> Feature:
         """The feature of that name. Raises `KeyError` if there is none."""
         return {feature.name: feature for feature in self.features}[name]
+
+    def group(self, name: str) -> tuple[Feature, ...]:
+        """The features of that group. Raises `KeyError` if there is none of that name."""
+        return tuple(self.feature(member) for member in self.groups[name])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, such as `from_dict` reads; `version` is always in it."""

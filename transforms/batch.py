@@ -31,7 +31,7 @@ REASONS: dict[str, str] = {
     IMPOSSIBLE_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
     BROKEN_CHAIN: "a label is positive where the label of the task it follows is 0",
     MISSING_REQUIRED: "a required feature has no value",
-    NOT_A_NUMBER: "a numerical feature is not a finite number",
+    NOT_A_NUMBER: "a numerical feature, or a place of a sequence of numbers, is not a finite number",
     BAD_WEIGHTS: "there is not one weight, a finite number, for each token",
     BAD_TIME: "the time by which rows are split is missing or is not a number where the bounds are",
 }

@@ -6,7 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.spec import CategoricalFeature, DatasetSpec, Feature, MultiValuedFeature, NumericalFeature, TimeSplit
+from tfmtl.spec import (
+    CategoricalFeature,
+    DatasetSpec,
+    Feature,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+    SequenceFeature,
+    TimeSplit,
+)
 from transforms import batch as reasons
 from transforms.batch import RawBatch, Reject
 from transforms.typed import as_lists, as_mask, as_single, parse_binary, parse_counts, parse_numbers, split_tokens
@@ -19,7 +28,8 @@ class CheckedBatch:
 
     Attributes:
         typed: the columns of `typed_columns`, each a list a row, null where the value is missing: tokens are
-            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>`.
+            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>`. An absent place of a sequence is
+            an empty token or a NaN.
         raw: the same rows as they were read.
         rejects: the rows that did not pass, those of the reader included, by line.
     """
@@ -54,7 +64,8 @@ def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
     value, inf is no number, and none is beyond float32), `bad_weights` (not one finite number for each token) and
     `bad_time` (the time that the split compares is missing, or is no number where the bounds are).
 
-    Empty tokens are dropped, with their weights; a list without tokens is a missing value.
+    Empty tokens of a bag are dropped, with their weights. Those of a sequence are absent places, and so are empty and
+    nan among its numbers: what stands around them keeps its position. A list without any value is a missing value.
 
     Args:
         batch: with the columns of `raw_columns(spec)`.
@@ -139,10 +150,30 @@ def _parse(batch: RawBatch, feature: Feature) -> _Parsed:
         return _Parsed({feature.name: as_single(values)}, missing, bad, reasons.NOT_A_NUMBER, "a finite number")
     if isinstance(feature, MultiValuedFeature) and feature.weights:
         return _parse_weighted(cells, batch.column(feature.weights), feature)
+    if isinstance(feature, NumberSequenceFeature):
+        return _parse_numbers(cells, feature)
     tokens, row = split_tokens(cells, feature.separator)
-    tokens, row = _drop(tokens, row, as_mask(pc.not_equal(tokens, "")))
+    there = as_mask(pc.not_equal(tokens, ""))
+    if isinstance(feature, SequenceFeature):
+        there = _row_has(there, row, len(cells))[row]
+    tokens, row = _drop(tokens, row, there)
     lists = as_lists(tokens.cast(pa.binary()), row, len(cells))
     return _Parsed({feature.name: lists}, as_mask(lists.is_null()), none)
+
+
+def _parse_numbers(cells: pa.Array, feature: NumberSequenceFeature) -> _Parsed:
+    texts, row = split_tokens(cells, feature.separator)
+    numbers, bad_place = parse_numbers(texts)
+    bad = _row_has(bad_place, row, len(cells))
+    there = _row_has(~np.isnan(numbers), row, len(cells))[row]
+    lists = as_lists(pa.array(numbers[there].astype(np.float32)), row[there], len(cells))
+    missing = as_mask(lists.is_null()) & ~bad
+    return _Parsed({feature.name: lists}, missing, bad, reasons.NOT_A_NUMBER, "a list of finite numbers")
+
+
+def _row_has(mask: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
+    """Which rows have a place that is in the mask."""
+    return np.bincount(row[mask], minlength=rows) > 0
 
 
 def _parse_weighted(cells: pa.Array, weight_cells: pa.Array, feature: MultiValuedFeature) -> _Parsed:

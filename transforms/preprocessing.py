@@ -8,9 +8,11 @@ import tensorflow_transform as tft
 
 from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
 from tfmtl.spec import (
+    SEQUENCES,
     CategoricalFeature,
     DatasetSpec,
     MultiValuedFeature,
+    NumberSequenceFeature,
     NumericalFeature,
     SequenceFeature,
 )
@@ -42,7 +44,8 @@ def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Te
                 values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
                 outputs[feature.name] = log_round(values, feature)
             else:
-                ids, weights = _bag(inputs, feature, batch_size)
+                read = _sequence if isinstance(feature, SEQUENCES) else _bag
+                ids, weights = read(inputs, feature, batch_size)
                 outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = ids, weights
         for label in spec.labels:
             if label in inputs:
@@ -52,27 +55,28 @@ def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Te
     return preprocessing_fn
 
 
-def log_round(values: tf.Tensor, feature: NumericalFeature) -> tf.Tensor:
+def log_round(values: tf.Tensor, feature: NumericalFeature | NumberSequenceFeature) -> tf.Tensor:
     """`clip(sign(x) * round(log1p(|x|) * scale), min_bucket, max_bucket) - min_bucket + 1`; 0 where x is missing.
 
     Halves round to the even number, as everywhere in TensorFlow and NumPy; infinities fall in the outer buckets.
 
     Args:
-        values: float32 `(batch,)`, NaN where missing.
+        values: float32 of any shape, NaN where missing.
         feature: gives scale, bounds and default.
 
     Returns:
-        int64 `(batch,)` in `[0, max_bucket - min_bucket + 1]`.
+        int64 of that shape, in `[0, max_bucket - min_bucket + 1]`.
 
     References:
         - APEM, section 4.1: numerical features are discretized by a log-round operation
     """
+    default = feature.default if isinstance(feature, NumericalFeature) else None
     missing = tf.math.is_nan(values)
-    values = tf.where(missing, feature.default if feature.default is not None else 0.0, values)
+    values = tf.where(missing, 0.0 if default is None else default, values)
     rounded = tf.sign(values) * tf.round(tf.math.log1p(tf.abs(values)) * feature.scale)
     bounded = tf.clip_by_value(rounded, float(feature.min_bucket), float(feature.max_bucket))
     ids = tf.cast(bounded, tf.int64) - feature.min_bucket + 1
-    return ids if feature.default is not None else tf.where(missing, tf.zeros_like(ids), ids)
+    return ids if default is not None else tf.where(missing, tf.zeros_like(ids), ids)
 
 
 def _lookup(tokens: Any, feature: Any) -> Any:
@@ -104,30 +108,66 @@ def _lookup(tokens: Any, feature: Any) -> Any:
     return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
 
 
-def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature | SequenceFeature, batch_size: Any) -> tuple[Any, Any]:
-    """Ids and weights `(batch, max_length)` of a bag; a padded place has id 0 and weight 0.
+def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature, batch_size: Any) -> tuple[Any, Any]:
+    """Ids and weights `(batch, max_length)` of the first tokens; a padded place has id 0 and weight 0.
 
     The tokens of a row without weights weigh 1.
     """
-    length = feature.max_length
     tokens = inputs.get(feature.name)
-    if tokens is None:
-        tokens = tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], tf.string), tf.stack([batch_size, 0]))
-    ids = _rows_of(_lookup(tokens, feature), feature)
-    shape = (None, length)
+    tokens = _empty(batch_size, tf.string) if tokens is None else tokens
+    ids = tf.RaggedTensor.from_sparse(_lookup(tokens, feature))[:, : feature.max_length]
+    shape = (None, feature.max_length)
     ones = ids.with_values(tf.ones_like(ids.values, tf.float32)).to_tensor(0.0, shape=shape)
-    weights_of = inputs.get(feature.weights) if isinstance(feature, MultiValuedFeature) and feature.weights else None
+    weights_of = inputs.get(feature.weights) if feature.weights else None
     if weights_of is None:
         return ids.to_tensor(0, shape=shape), ones
-    weights = _rows_of(weights_of, feature)
+    weights = tf.RaggedTensor.from_sparse(weights_of)[:, : feature.max_length]
     unweighted = tf.equal(weights.row_lengths(), 0)[:, None]
     return ids.to_tensor(0, shape=shape), tf.where(unweighted, ones, ones * weights.to_tensor(0.0, shape=shape))
 
 
-def _rows_of(sparse: tf.SparseTensor, feature: MultiValuedFeature | SequenceFeature) -> tf.RaggedTensor:
-    """The kept part of each row: a sequence's last places, a multi-valued feature's first."""
-    ragged = tf.RaggedTensor.from_sparse(sparse)
-    return ragged[:, -feature.max_length :] if isinstance(feature, SequenceFeature) else ragged[:, : feature.max_length]
+def _sequence(
+    inputs: Mapping[str, Any], feature: SequenceFeature | NumberSequenceFeature, batch_size: Any
+) -> tuple[Any, Any]:
+    """Ids and weights `(batch, max_length)` of the last places, the most recent one in the last column.
+
+    An absent place ("" or NaN) and a padded one have id 0 and weight 0, all others weight 1.
+    """
+    numbers = isinstance(feature, NumberSequenceFeature)
+    places = inputs.get(feature.name)
+    places = _empty(batch_size, tf.float32 if numbers else tf.string) if places is None else places
+    if numbers:
+        present = tf.logical_not(tf.math.is_nan(places.values))
+        ids = tf.SparseTensor(places.indices, log_round(places.values, feature), places.dense_shape)
+    else:
+        present = tf.not_equal(places.values, "")
+        ids = _lookup(places, feature)
+    kept = tf.where(present, ids.values, tf.zeros_like(ids.values))
+    return align_right(places, kept, feature.max_length), align_right(
+        places, tf.cast(present, tf.float32), feature.max_length
+    )
+
+
+def align_right(places: tf.SparseTensor, values: tf.Tensor, length: int) -> tf.Tensor:
+    """Values at the places of a sparse matrix, packed rows: the last `length` of each row, 0 before them.
+
+    Args:
+        places: whose rows are packed to the left.
+        values: `(places,)`, instead of its own.
+        length: columns of the result.
+
+    Returns:
+        `(batch, length)`; the last value of each row that has one is in the last column.
+    """
+    rows = tf.RaggedTensor.from_sparse(tf.SparseTensor(places.indices, values, places.dense_shape))[:, -length:]
+    columns = tf.ragged.range(length - rows.row_lengths(), length).values
+    indices = tf.stack([rows.value_rowids(), columns], axis=1)
+    return tf.scatter_nd(indices, rows.values, tf.stack([rows.nrows(), tf.constant(length, tf.int64)]))
+
+
+def _empty(batch_size: Any, dtype: tf.DType) -> tf.SparseTensor:
+    """Rows without any value."""
+    return tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], dtype), tf.stack([batch_size, 0]))
 
 
 def _batch_size(tensor: Any) -> Any:

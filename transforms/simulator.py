@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 
 from tfmtl.spec import ENTIRE, DatasetSpec, MultiValuedFeature, SequenceFeature, TimeSplit
 from transforms.check import raw_columns
+from transforms.csv_writer import CsvFile
 from transforms.simulator_draws import Tokens, numbers_column
 from transforms.simulator_effects import Values
 from transforms.simulator_options import SimulatorOptions, check_options
@@ -66,7 +66,7 @@ def simulate(
     folder = pathlib.Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     totals = dict.fromkeys(spec.labels, 0)
-    with _CsvFile(folder / IMPRESSIONS) as impressions, _CsvFile(folder / PROBABILITIES) as probabilities:
+    with CsvFile(folder / IMPRESSIONS) as impressions, CsvFile(folder / PROBABILITIES) as probabilities:
         for start in range(0, options.rows, CHUNK_ROWS):
             rows = world.rows(start, min(start + CHUNK_ROWS, options.rows))
             labels = draw_labels(spec, rows)
@@ -165,25 +165,3 @@ def _times(split: TimeSplit, progress: np.ndarray) -> pa.Array:
 
 def _bounds(split: TimeSplit) -> tuple[int | float | str, int | float | str]:
     return split.eval_from, split.test_from
-
-
-class _CsvFile:
-    """A CSV file that is written table by table; the first one names the columns."""
-
-    def __init__(self, path: pathlib.Path):
-        self._path = path
-        self._writer: pa.csv.CSVWriter | None = None
-
-    def __enter__(self) -> "_CsvFile":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def write(self, table: pa.Table) -> None:
-        """Appends the rows of a table."""
-        if self._writer is None:
-            options = pa.csv.WriteOptions(batch_size=CHUNK_ROWS)
-            self._writer = pa.csv.CSVWriter(str(self._path), table.schema, write_options=options)
-        self._writer.write_table(table)

@@ -3,9 +3,18 @@
 import dataclasses
 import datetime
 from collections.abc import Mapping
+from typing import Literal
 
 from tfmtl.config import require
-from tfmtl.spec import CategoricalFeature, DatasetSpec, MultiValuedFeature, NumericalFeature, SequenceFeature, TimeSplit
+from tfmtl.spec import (
+    CategoricalFeature,
+    DatasetSpec,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+    SequenceFeature,
+    TimeSplit,
+)
 from transforms.check import raw_columns
 
 CONTEXT = "context"
@@ -132,6 +141,7 @@ class SimulatorOptions:
     """The world of the simulated log.
 
     Attributes:
+        kind: of the simulator: a log of impressions.
         rows: how many impressions are written.
         entities: by a name of your choice.
         features: by column: each feature but the entities' keys, and other columns of the spec (group key, split key).
@@ -146,6 +156,7 @@ class SimulatorOptions:
     entities: Mapping[str, EntityOptions]
     features: Mapping[str, FeatureOptions]
     tasks: Mapping[str, TaskOptions]
+    kind: Literal["impressions"] = "impressions"
     seed: int = 0
     shares: EffectShares = EffectShares()
     task_correlation: float = 0.5
@@ -208,6 +219,8 @@ def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
 def _check_feature(spec: DatasetSpec, name: str, options: FeatureOptions) -> None:
     feature = {feature.name: feature for feature in spec.features}.get(name, CategoricalFeature(name))
     path = ("features", name)
+    panels = "left to the simulator of panels, as it is a sequence of numbers"
+    require(not isinstance(feature, NumberSequenceFeature), path, panels, feature.kind)
     if isinstance(feature, NumericalFeature):
         require(options.median is not None, (*path, "median"), "given for a number", options.median)
         require(options.size == 0, (*path, "cardinality"), "left out for a number", options.size)

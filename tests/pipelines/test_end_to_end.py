@@ -99,7 +99,9 @@ def test_a_model_that_is_the_newest_version_already_is_not_pushed_again(end_to_e
     for number in range(2):
         output = standard_artifacts.PushedModel()
         output.uri = str(tmp_path / f"pushed_{number}")
-        OncePusherExecutor().Do({"model": [model], "model_blessing": [blessing]}, {"pushed_model": [output]}, properties)
+        OncePusherExecutor().Do(
+            {"model": [model], "model_blessing": [blessing]}, {"pushed_model": [output]}, properties
+        )
         pushed.append(output.get_int_custom_property("pushed"))
     assert pushed == [1, 0]
     assert len(list((tmp_path / "serving").iterdir())) == 1

@@ -155,5 +155,5 @@ def test_wrong_options_of_one_model():
 def test_registry():
     assert (model_class("mmoe"), model_class("shared_bottom")) == (MMoE, SharedBottom)
     assert all(kind.paper and kind.equations for kind in MODELS.values())
-    with pytest.raises(ValueError, match=r"model should be one of mmoe, shared_bottom. Received: 'ple'"):
-        model_class("ple")
+    with pytest.raises(ValueError, match=r"model should be one of .*mmoe, .*shared_bottom.*\. Received: 'none'"):
+        model_class("none")

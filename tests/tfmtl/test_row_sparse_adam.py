@@ -44,9 +44,12 @@ def summed(rows, values):
     return dense
 
 
+def slices(variable, rows, values):
+    return tf.IndexedSlices(tf.constant(values, variable.dtype), tf.constant(rows), tf.constant([ROWS, WIDTH]))
+
+
 def apply(optimizer, variable, rows, values):
-    slices = tf.IndexedSlices(tf.constant(values, variable.dtype), tf.constant(rows), tf.constant([ROWS, WIDTH]))
-    optimizer.apply_gradients([(slices, variable)])
+    optimizer.apply_gradients([(slices(variable, rows, values), variable)])
 
 
 def test_every_row_in_every_batch_is_adam():
@@ -115,7 +118,6 @@ def test_dense_variables_are_adams():
         {"use_ema": True},
         {"clipnorm": 1.0},
         {"global_clipnorm": 1.0},
-        {"clipvalue": 1.0},
         {"gradient_accumulation_steps": 2},
     ],
 )
@@ -125,12 +127,33 @@ def test_options_that_would_touch_every_row(option):
         RowSparseAdam(**option)
 
 
+def test_clipvalue_clips_the_summed_gradient_of_a_row():
+    lazy, dense = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
+    optimizer, reference, of_dense = RowSparseAdam(0.01, clipvalue=0.8), NumpyAdam(START), NumpyAdam(START)
+    for rows, values in batches(12, every_row=False):
+        optimizer.apply_gradients([(slices(lazy, rows, values), lazy), (tf.constant(10 * START, "float32"), dense)])
+        assert np.abs(values).max() > 0.8
+        assert np.abs(summed(rows, values) - summed(rows, np.clip(values, -0.8, 0.8))).max() > 0.1
+        reference.update(np.clip(summed(rows, values), -0.8, 0.8), rows, 0.01)
+        of_dense.update(np.clip(10 * START, -0.8, 0.8), range(ROWS), 0.01)
+    np.testing.assert_allclose(lazy, reference.table, atol=1e-6)
+    np.testing.assert_allclose(dense, of_dense.table, atol=3e-6)  # 12 roundings in one direction.
+
+
+def test_clipvalue_touches_no_other_row():
+    optimizer, shape = RowSparseAdam(0.1, clipvalue=3.0), (2_000_000, 8)
+    step, layer = train_function(optimizer, *shape)
+    assert tensors_of_shape(step.get_concrete_function(), shape) == []
+    step(tf.constant([3, 5, 3], tf.int64))
+    assert np.flatnonzero(np.asarray(layer.table).any(axis=1)).tolist() == [3, 5]
+
+
 def test_config_round_trip():
-    optimizer = RowSparseAdam(0.02, beta_1=0.8, beta_2=0.99, epsilon=1e-5, name="mine")
+    optimizer = RowSparseAdam(0.02, beta_1=0.8, beta_2=0.99, epsilon=1e-5, clipvalue=3.0, name="mine")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert isinstance(copy, RowSparseAdam)
     assert copy.get_config() == optimizer.get_config()
-    assert (copy.beta_1, copy.beta_2, copy.epsilon, copy.name) == (0.8, 0.99, 1e-5, "mine")
+    assert (copy.beta_1, copy.beta_2, copy.epsilon, copy.clipvalue, copy.name) == (0.8, 0.99, 1e-5, 3.0, "mine")
 
 
 def train_function(optimizer, table_rows, width):

@@ -11,6 +11,7 @@ from tfmtl import DatasetSpec
 from tfmtl.spec import (
     CategoricalFeature,
     MultiValuedFeature,
+    NumberSequenceFeature,
     NumericalFeature,
     RandomSplit,
     SequenceFeature,
@@ -26,6 +27,7 @@ features:
   - {name: tags, kind: multi_valued, weights: tag_weights, max_length: 3, separator: ",", min_frequency: 4,
      max_tokens: 9, num_oov: 2}
   - {name: history, kind: sequence, max_length: 5, separator: ";", min_frequency: 3, max_tokens: 7, num_oov: 4}
+  - {name: daily, kind: number_sequence, max_length: 6, separator: ",", scale: 3, min_bucket: -2, max_bucket: 16}
   - {name: place, kind: categorical, default: null}
 tasks:
   - {name: click, label: clicked, output: ctr}
@@ -33,6 +35,7 @@ tasks:
   - {name: views, label: view_count, kind: count}
 scenario: place
 group_key: user
+groups: {who: [user, place], what: [daily, history]}
 split: {kind: time, column: day, eval_from: "2026-11-19", test_from: "2026-11-20"}
 """
 SMALL = "{name: s, features: [{name: u, kind: categorical}], tasks: [{name: t, label: y}]}"
@@ -48,6 +51,7 @@ def test_every_field_is_read():
                 "tags", weights="tag_weights", max_length=3, separator=",", min_frequency=4, max_tokens=9, num_oov=2
             ),
             SequenceFeature("history", max_length=5, separator=";", min_frequency=3, max_tokens=7, num_oov=4),
+            NumberSequenceFeature("daily", max_length=6, separator=",", scale=3.0, min_bucket=-2, max_bucket=16),
             CategoricalFeature("place", default=None),
         ),
         tasks=(
@@ -58,12 +62,23 @@ def test_every_field_is_read():
         scenario="place",
         group_key="user",
         split=TimeSplit("day", "2026-11-19", "2026-11-20"),
+        groups={"who": ("user", "place"), "what": ("daily", "history")},
     )
+
+
+def test_groups():
+    spec = DatasetSpec.from_yaml(FULL)
+    assert [feature.name for feature in spec.group("what")] == ["daily", "history"]
+    assert spec.group("who") == (spec.feature("user"), spec.feature("place"))
+    with pytest.raises(KeyError, match="where"):
+        spec.group("where")
+    assert spec.to_dict()["groups"] == {"who": ["user", "place"], "what": ["daily", "history"]}
+    assert "groups" not in DatasetSpec.from_yaml(SMALL).to_dict()
 
 
 def test_defaults():
     spec = DatasetSpec.from_yaml(SMALL)
-    assert (spec.scenario, spec.group_key, spec.version) == (None, None, 1)
+    assert (spec.scenario, spec.group_key, spec.groups, spec.version) == (None, None, {}, 1)
     assert spec.split == RandomSplit(key=(), eval=0.1, test=0.1, salt="")
     feature, task = spec.feature("u"), spec.task("t")
     assert (feature.min_frequency, feature.max_tokens, feature.num_oov) == (1, None, 1)
@@ -123,6 +138,7 @@ features:
   - {name: x, scale: 7, min_bucket: 7, max_bucket: 7, default: 7, required: false}
   - {name: x, weights: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 7, num_oov: 7}
   - {name: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 8, num_oov: 7}
+  - {name: x, max_length: 7, separator: x, scale: 7, min_bucket: 7, max_bucket: 7}
 tasks:
   - {}
   - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x}
@@ -138,6 +154,8 @@ def changed(path, value):
     place = data
     for part in path[:-1]:
         place = place[part]
+    if path[-1] == "name" and path[0] == "features":
+        data["groups"] = {group: [value if m == place["name"] else m for m in ms] for group, ms in data["groups"].items()}
     place[path[-1]] = value
     if path == ("tasks", 1, "follows"):
         del place["conditional_output"]
@@ -162,7 +180,7 @@ def test_hash_changes_with_any_field_of_a_feature_or_task(group, index, name):
 
 def test_no_field_is_forgotten_above():
     spec = DatasetSpec.from_yaml(FULL)
-    for index, feature in enumerate(spec.features[:4]):
+    for index, feature in enumerate(spec.features[:5]):
         names = {field.name for field in dataclasses.fields(feature)} - {"kind"}
         assert names == set(CHANGES["features"][index])
     assert {field.name for field in dataclasses.fields(Task)} == set(CHANGES["tasks"][1])
@@ -175,6 +193,7 @@ def test_hash_changes_with_any_field_of_the_spec():
     time = {"kind": "time", "column": "day", "eval_from": 1, "test_from": 3}
     splits += [time, {**time, "column": "hour"}, {**time, "eval_from": 2}, {**time, "test_from": 4}]
     changes = [("name", "x"), ("scenario", "user"), ("scenario", None), ("group_key", "place"), ("group_key", None)]
+    changes += [("groups", groups) for groups in ({}, {"who": ["user"]}, {"who": ["place", "user"]}, {"wo": ["user"]})]
     for key, value in changes + [("split", split) for split in splits]:
         hashes.append(DatasetSpec.from_dict(changed((key,), value)).hash)
     data = yaml.safe_load(FULL)

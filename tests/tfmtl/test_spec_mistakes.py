@@ -61,9 +61,9 @@ min_frequency: 2 >> zzz: 2
 min_frequency: 2 >> kind: categorical
     6: should name a field once. Received: kind
 kind: numerical >> kind: number
-    8: features[1].kind: should be one of categorical, numerical, multi_valued, sequence. Received: 'number'
+    8: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence. Received: 'number'
   - name: price\n    kind: numerical >>   - name: price
-    7: features[1].kind: should be one of categorical, numerical, multi_valued, sequence. Received: None
+    7: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence. Received: None
 max_bucket: 8 >> max_bucket: 0
     9: features[1].max_bucket: should be above min_bucket, 0. Received: 0
 max_bucket: 8 >> scale: 0
@@ -82,6 +82,16 @@ kind: sequence >> kind: sequence\n    max_length: 0
     15: features[3].max_length: should be at least 1. Received: 0
 kind: sequence >> kind: sequence\n    separator: ''
     15: features[3].separator: should be at least one character. Received: ''
+kind: sequence >> kind: number_sequence\n    num_oov: 2
+    15: features[3].num_oov: should be a field of NumberSequenceFeature.
+kind: sequence >> kind: number_sequence\n    max_length: 0
+    15: features[3].max_length: should be at least 1. Received: 0
+kind: sequence >> kind: number_sequence\n    separator: ''
+    15: features[3].separator: should be at least one character. Received: ''
+kind: sequence >> kind: number_sequence\n    scale: -1
+    15: features[3].scale: should be above 0. Received: -1.0
+kind: sequence >> kind: number_sequence\n    min_bucket: 64
+    13: features[3].max_bucket: should be above min_bucket, 64. Received: 64
 name: price >> name: the price
     7: features[1].name: should be letters, digits and _, a letter first. Received: 'the price'
 name: click >> name: 1st
@@ -140,6 +150,16 @@ kind: random\n  test: 0.2 >> kind: time\n  column: day\n  eval_from: 2\n  test_f
     28: split.test_from: should be after eval_from, 2. Received: 1
 group_key: user_id >> group_keys: user_id
     23: group_keys: should be a field of DatasetSpec. Did you mean `group_key`?
+test: 0.2 >> test: 0.2\ngroups:\n  who: [user, nobody]
+    28: groups.who[1]: should be a feature: user, price, tags, history. Received: 'nobody'
+test: 0.2 >> test: 0.2\ngroups:\n  who: [user]\n  what: [tags,\n    tags]
+    30: groups.what[1]: should be named once in its group. Received: 'tags'
+test: 0.2 >> test: 0.2\ngroups:\n  who: []
+    28: groups.who: should be at least one feature. Received: ()
+test: 0.2 >> test: 0.2\ngroups:\n  1st: [user]
+    28: groups.1st: should be letters, digits and _, a letter first. Received: '1st'
+test: 0.2 >> test: 0.2\ngroups: [user]
+    27: groups: should be a mapping. Received: ['user']
 name: click >> name: [click
     17: should be valid YAML. Received:
   kind: random >> \tkind: random

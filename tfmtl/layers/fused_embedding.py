@@ -1,6 +1,8 @@
 """One embedding table for all fields of a model."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +10,8 @@ import tensorflow as tf
 from keras import ops
 
 from tfmtl.spec import WEIGHTS_SUFFIX
+
+_stand_ins = threading.local()
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -78,21 +82,81 @@ class FusedEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        if not self.bags:  # The gather gives the fields in their order: taking them apart would only cost.
+            return ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
+        embedded = self.lookup(inputs)
+        return ops.stack([embedded[field] for field in self.rows], axis=1)
+
+    def lookup(self, inputs: Mapping[str, Any], apart: Sequence[str] = ()) -> dict[str, Any]:
+        """The embeddings by field, with one gather too: `(batch, dim)` each.
+
+        Args:
+            inputs: those of a call.
+            apart: the bags that are not averaged: `(batch, length, dim)`, absent places included.
+        """
+        rows = ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
+        embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
+        start = len(self._singles)
+        for field in self.bags:
+            length = inputs[field].shape[1]
+            places = rows[:, start : start + length]
+            embedded[field] = places if field in apart else self._mean(places, inputs[field + WEIGHTS_SUFFIX])
+            start += length
+        return embedded
+
+    def _places(self, inputs):
+        """The rows of the table that each example looks up, `(batch, places)`; the bags' places stand last."""
         needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
         absent = [name for name in needed if name not in inputs]
         if absent:
             raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
         ids = [ops.cast(inputs[field], "int64")[:, None] + self.offsets[field] for field in self._singles]
         ids += [ops.cast(inputs[field], "int64") + self.offsets[field] for field in self.bags]
-        # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
-        rows = ops.cast(tf.gather(self.table.value, ops.concatenate(ids, axis=1)), self.compute_dtype)
-        embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
-        start = len(self._singles)
-        for field in self.bags:
-            length = inputs[field].shape[1]
-            embedded[field] = self._mean(rows[:, start : start + length], inputs[field + WEIGHTS_SUFFIX])
-            start += length
-        return ops.stack([embedded[field] for field in self.rows], axis=1)
+        return ops.concatenate(ids, axis=1)
+
+    def _gather(self, places):
+        stand_in = getattr(_stand_ins, "by_layer", {}).get(id(self))
+        if stand_in is None:  # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
+            return tf.gather(self.table.value, places)
+        rows, values = stand_in
+        positions = tf.minimum(tf.searchsorted(rows, tf.reshape(places, [-1])), tf.size(rows) - 1)
+        positions = tf.reshape(positions, tf.shape(places))
+        message = f"{self.name} should look up rows that its stand-in holds"
+        with tf.control_dependencies([tf.debugging.assert_equal(tf.gather(rows, positions), places, message)]):
+            return tf.gather(values, positions)
+
+    def looked_up(self, inputs: Mapping[str, Any]) -> Any:
+        """The rows of the table that the inputs look up: each once, in ascending order, `(rows,)` int64."""
+        rows, _ = tf.unique(tf.reshape(self._places(inputs), [-1]))
+        return tf.sort(rows)
+
+    @contextlib.contextmanager
+    def stand_in(self, rows: Any, values: Any) -> Iterator[None]:
+        """Inside the `with` block, and in this thread, the layer looks its rows up in `values` instead of its table.
+
+        A function of the parameters that is not evaluated at the variables, such as a step of gradient descent that
+        is itself differentiated, needs the few rows of a batch as a tensor and never the whole table:
+
+        ```python
+        rows = embedding.looked_up(features)
+        values = tf.gather(embedding.table.value, rows)
+        with embedding.stand_in(rows, values - 0.1 * gradient):
+            embedding(features)
+        ```
+
+        Args:
+            rows: of the table, each once, in ascending order.
+            values: `(rows, dim)`, what the block has in their place.
+
+        Raises:
+            tf.errors.InvalidArgumentError: from a call in the block that looks up another row.
+        """
+        outer = getattr(_stand_ins, "by_layer", {})
+        _stand_ins.by_layer = {**outer, id(self): (rows, values)}
+        try:
+            yield
+        finally:
+            _stand_ins.by_layer = outer
 
     def _mean(self, rows, weights):
         weights = ops.cast(weights, self.compute_dtype)

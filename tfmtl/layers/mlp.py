@@ -44,10 +44,10 @@ class MLP(keras.layers.Layer):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
-    def hiddens(self, inputs: Any, training: bool | None = None) -> list[Any]:
-        """The output of each layer, the first layer's first."""
+    def hiddens(self, inputs: Any, training: bool | None = None, count: int | None = None) -> list[Any]:
+        """The output of each layer, the first layer's first; of the first `count` layers if it is given."""
         outputs = []
-        for layer in self._layers_of:
+        for layer in self._layers_of[:count]:
             inputs = layer(inputs)
             if self._drop is not None:
                 inputs = self._drop(inputs, training=training)

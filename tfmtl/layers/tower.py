@@ -14,7 +14,8 @@ from tfmtl.layers.mlp import MLP
 class Tower(keras.layers.Layer):
     """An MLP and a linear unit: `z = w . MLP(x) + b`, the logit of one task, in float32.
 
-    Its hidden layers are recorded as `tower/<name of the layer>/<index>` (see `tfmtl.introspection`).
+    Its inputs are recorded as `tower_input/<name of the layer>` and its hidden layers as
+    `tower/<name of the layer>/<index>` (see `tfmtl.introspection`).
 
     Args:
         units: width of each hidden layer.
@@ -37,7 +38,12 @@ class Tower(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.head.build(self.hidden.compute_output_shape(input_shape))
 
+    def hidden_at(self, inputs: Any, index: int, training: bool | None = None) -> Any:
+        """The hidden layer of that index on other inputs than the forward pass's; nothing is recorded."""
+        return self.hidden.hiddens(inputs, training=training, count=index + 1)[index]
+
     def call(self, inputs, training=None):
+        introspection.record(f"tower_input/{self.name}", inputs)
         hiddens = self.hidden.hiddens(inputs, training=training)
         for i, hidden in enumerate(hiddens):
             introspection.record(f"tower/{self.name}/{i}", hidden)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmtl.metrics.columns import as_floats, check_lengths
+
 
 def roc_auc(labels: Any, scores: Any, weights: Any = None) -> float:
     """`P(s+ > s-) + P(s+ = s-) / 2` for a positive and a negative row drawn by weight; exact, ties counted half.
@@ -18,14 +20,9 @@ def roc_auc(labels: Any, scores: Any, weights: Any = None) -> float:
     Returns:
         The AUC; NaN where all labels are equal.
     """
-    labels = np.asarray(labels, dtype=np.float64).ravel()
-    scores = np.asarray(scores, dtype=np.float64).ravel()
-    weights = np.ones_like(scores) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
-    if not len(labels) == len(scores) == len(weights):
-        raise ValueError(
-            "labels, scores and weights should be of one length. "
-            f"Received: {len(labels)}, {len(scores)} and {len(weights)}"
-        )
+    labels, scores = as_floats(labels), as_floats(scores)
+    weights = np.ones_like(scores) if weights is None else as_floats(weights)
+    check_lengths(labels=labels, scores=scores, weights=weights)
     _, group = np.unique(scores, return_inverse=True)
     positives = np.bincount(group, weights * labels)
     negatives = np.bincount(group, weights * (1 - labels))

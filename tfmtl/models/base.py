@@ -9,11 +9,13 @@ from keras import ops
 
 from tfmtl import config, introspection
 from tfmtl.fields import bags, embedding_rows, transformed_inputs
-from tfmtl.layers import FusedEmbedding
-from tfmtl.losses.logit_losses import BY_KIND
+from tfmtl.layers import DynamicSelector, FusedEmbedding
+from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.metrics.auc import LogitAUC
+from tfmtl.models.chain_losses import ChainLosses, local_weights
 from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 from tfmtl.models.options import ModelOptions
+from tfmtl.models.task_losses import row_losses, weight_decay
 from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.training.strategy import Losses, PlainTraining, Strategy
 
@@ -42,22 +44,27 @@ class MultiTaskModel(keras.Model):
     options_class: ClassVar[type] = ModelOptions
     paper: ClassVar[str] = ""
     equations: ClassVar[str] = ""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, spec: DatasetSpec, vocabulary_sizes: Mapping[str, int], options: Any, **kwargs: Any):
         super().__init__(**kwargs)
-        for task in options.task_weights:
-            if task not in [known.name for known in spec.tasks]:
-                message = f"should be a task of the spec. Received: {task!r}"
-                raise config.Document(None).error(("task_weights", task), message)
+        try:
+            options.check_tasks(spec)
+        except config.FieldError as error:
+            raise config.Document(None).error(error.path, error.message) from error
         self.spec = spec
         self.vocabulary_sizes = dict(vocabulary_sizes)
         self.options = options
-        self.embedding = FusedEmbedding(
-            embedding_rows(spec, vocabulary_sizes), options.embedding_dim, bags(spec), name="embedding"
-        )
+        self.embedding = self.make_embedding()
+        self.uncertainty = None
+        if options.weighting == "uncertainty":
+            self.uncertainty = UncertaintyWeighting([task.name for task in spec.tasks], name="uncertainty")
+            self.uncertainty.build()
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_loss_trackers = {task.name: keras.metrics.Mean(name=f"{task.name}_loss") for task in spec.tasks}
-        self.extra_loss_trackers = {name: keras.metrics.Mean(name=name) for name in self.extra_loss_names}
+        self.chain_losses = ChainLosses(spec, options)
+        extras = (*self.chain_losses.names, *self.extra_loss_names)
+        self.extra_loss_trackers = {name: keras.metrics.Mean(name=name) for name in extras}
         self.aucs = {o.name: LogitAUC(name=f"{o.name}_auc") for o in spec.outputs if spec.task(o.task).kind == "binary"}
 
     @classmethod
@@ -66,6 +73,39 @@ class MultiTaskModel(keras.Model):
         model = cls(spec, vocabulary_sizes, config.build(cls.options_class, config.Document(options)))
         model(model.zero_batch(), training=False)
         return model
+
+    @classmethod
+    def preset(cls, name: str) -> dict[str, Any]:
+        """The options of an experiment of the paper. Raises `ValueError`, naming those there are, if there is none."""
+        if name not in cls.presets:
+            known = ", ".join(cls.presets) or "none, for it has none"
+            raise ValueError(f"preset of {cls.__name__} should be one of {known}. Received: {name!r}")
+        return dict(cls.presets[name])
+
+    def make_embedding(self) -> keras.layers.Layer:
+        """What turns the features into `(batch, fields, width)`; available once `spec` and `options` are set."""
+        rows = embedding_rows(self.spec, self.vocabulary_sizes)
+        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), name="embedding")
+
+    @property
+    def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
+        """The tables of which a batch touches few rows; each is called with the model's features."""
+        return (self.embedding,) if isinstance(self.embedding, FusedEmbedding) else ()
+
+    @property
+    def decayed_variables(self) -> list[Any]:
+        """What the option `weight_decay` decays, embedding tables and the weights of losses left out of it."""
+        return self.trainable_variables
+
+    def serving_model(self) -> "MultiTaskModel":
+        """The model whose weights and `score` are exported: itself, or the part of it that scores."""
+        return self
+
+    @property
+    def upper_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """What the second of two stages trains (`tfmtl.training.TwoStage`): `towers`, and the weights of losses."""
+        weights = () if self.uncertainty is None else (self.uncertainty,)
+        return (*getattr(self, "towers", {}).values(), *weights)
 
     @property
     def extra_loss_names(self) -> tuple[str, ...]:
@@ -112,16 +152,27 @@ class MultiTaskModel(keras.Model):
         """Of each task, the mean loss and the sum of the weights of the rows that it is a mean of."""
         losses = {}
         for task in self.spec.tasks:
-            loss = BY_KIND[task.kind](labels[task.name], logits[task.name])
+            loss = row_losses(task, self.options, labels[task.name], logits[task.name])
             weights = task_weights(self.spec, task.name, self.spaces[task.name], labels, sample_weight)
+            if self.options.local_space and task.follows:
+                weights = local_weights(
+                    task.name, task.follows, labels, logits, weights, self.options.max_importance
+                )
             weights = tf.ones_like(loss) if weights is None else weights
             rows = ops.sum(weights)
             losses[task.name] = (tf.math.divide_no_nan(ops.sum(weights * loss), rows), rows)
         return losses
 
     def weigh_losses(self, losses: Mapping[str, Any]) -> Any:
-        """The tasks' losses as one: `sum_k w_k L_k`. A subclass may weigh them otherwise."""
-        return sum(self.options.task_weights.get(name, 1.0) * loss for name, loss in losses.items())
+        """The tasks' losses as one: `sum_k w_k L_k`, or these weighed by uncertainty. A subclass may do otherwise."""
+        weighed = {name: self.options.task_weights.get(name, 1.0) * loss for name, loss in losses.items()}
+        return sum(weighed.values()) if self.uncertainty is None else self.uncertainty(weighed)
+
+    def loss_factors(self) -> dict[str, Any]:
+        """What each task's loss is multiplied by now: `task_weights`, times `1 / (2 s_k^2)` under uncertainty."""
+        fixed = {task.name: self.options.task_weights.get(task.name, 1.0) for task in self.spec.tasks}
+        learned = {} if self.uncertainty is None else self.uncertainty.factors()
+        return {name: factor * learned.get(name, 1.0) for name, factor in fixed.items()}
 
     def extra_losses(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any = None) -> dict:
         """Losses besides the tasks', by the names in `extra_loss_names`; `taps` is what the forward pass recorded."""
@@ -135,9 +186,14 @@ class MultiTaskModel(keras.Model):
 
     def _losses_of_logits(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any) -> Losses:
         tasks = self._tasks_losses(labels, logits, sample_weight)
-        extras = self.extra_losses(labels, logits, taps, sample_weight)
+        extras = self.chain_losses(self.spaces, labels, logits, sample_weight)
+        extras |= self.extra_losses(labels, logits, taps, sample_weight)
         total = self.weigh_losses({name: loss for name, (loss, _) in tasks.items()})
-        return Losses(total + sum(extras.values()) + sum(self.losses), logits, tasks, extras)
+        total += sum(extras.values()) + sum(self.losses)
+        if self.options.weight_decay:
+            apart = [*self.sparse_embeddings, *([] if self.uncertainty is None else [self.uncertainty])]
+            total += weight_decay(self.options.weight_decay, self.decayed_variables, apart)
+        return Losses(total, logits, tasks, extras)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The total loss of given logits: the tasks', weighed, and what layers added."""
@@ -169,8 +225,15 @@ class MultiTaskModel(keras.Model):
         self.compile(**{name: keras.saving.deserialize_keras_object(part) for name, part in config.items()})
 
     def train_step(self, data):
-        """One step of the strategy on `(features, labels by task name[, sample_weight])`."""
-        return self.strategy.train_step(self, *keras.utils.unpack_x_y_sample_weight(data))
+        """One step of the strategy on `(features, labels by task name[, sample_weight])`.
+
+        Layers that count training steps (`tfmtl.layers.DynamicSelector`) count one, however the strategy calls them.
+        """
+        logs = self.strategy.train_step(self, *keras.utils.unpack_x_y_sample_weight(data))
+        for layer in self._flatten_layers():
+            if isinstance(layer, DynamicSelector):
+                layer.end_training_step()
+        return logs
 
     def test_step(self, data):
         features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

@@ -23,8 +23,11 @@ class RowSparseAdam(keras.optimizers.Adam):
     When every row is in every batch this is Adam; dense variables are handled as `keras.optimizers.Adam` does. A step
     costs time and memory by the rows touched, not by the vocabulary.
 
-    Args: those of `keras.optimizers.Adam`; `weight_decay`, `amsgrad`, `use_ema`, clipping and gradient accumulation,
-    which would touch every row of a table, are refused.
+    `clipvalue` c clips every element of g to [-c, c], after what a batch says of a row is summed: the gradient of a row
+    that is not looked up is 0 and stays so.
+
+    Args: those of `keras.optimizers.Adam`; `weight_decay`, `amsgrad`, `use_ema`, clipping by norm and gradient
+    accumulation, which would touch every row of a table, are refused.
 
     References:
         - [Kingma and Ba, 2015, Adam](https://arxiv.org/abs/1412.6980)
@@ -36,7 +39,6 @@ class RowSparseAdam(keras.optimizers.Adam):
         "use_ema",
         "clipnorm",
         "global_clipnorm",
-        "clipvalue",
         "gradient_accumulation_steps",
     )
 
@@ -46,11 +48,14 @@ class RowSparseAdam(keras.optimizers.Adam):
             raise ValueError(f"options should be such as leave untouched rows alone. Received: {', '.join(refused)}")
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
 
+    def apply(self, grads, trainable_variables=None):
+        summed = [sum_repeated_rows(one) if isinstance(one, tf.IndexedSlices) else one for one in grads]
+        super().apply(summed, trainable_variables)
+
     def update_step(self, gradient, variable, learning_rate):
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        gradient = sum_repeated_rows(gradient)
         rows, values = gradient.indices, tf.cast(gradient.values, variable.dtype)
         index = self._get_variable_index(variable)
         m, v = self._momentums[index].value, self._velocities[index].value

@@ -1,0 +1,99 @@
+"""The command line: help, exit codes, and the commands that need no pipeline run."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pipelines.cli import main
+from serving.server import EmbeddedServer
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+COMMANDS = ["simulate", "run", "compile", "models", "serve", "predict"]
+
+
+def invoke(*words):
+    return CliRunner().invoke(main, [str(word) for word in words], terminal_width=100)
+
+
+def test_help_lists_the_commands():
+    result = invoke("--help")
+    assert result.exit_code == 0
+    assert sorted(main.commands) == sorted(COMMANDS)
+    assert all(command in result.output for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command):
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example:\n    tfmtl {command}" in result.output
+
+
+def test_simulate_writes_a_log(tmp_path):
+    result = invoke("simulate", EXAMPLES / "demo.yaml", "--out", tmp_path / "log", "--rows", 500, "--seed", 3)
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "log" / "impressions.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 500
+    assert (tmp_path / "log" / "probabilities.csv").exists()
+
+
+def test_models_lists_papers():
+    result = invoke("models")
+    assert result.exit_code == 0
+    assert "mmoe" in result.output
+    assert "Multi-gate" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", EXAMPLES / "movielens.yaml"], "data.path should be the folder of the raw log"),
+        (["run", EXAMPLES / "movielens.yaml", "--data", "not/there"], "Received: 'not/there'"),
+        (["simulate", EXAMPLES / "movielens.yaml", "--out", "x"], "simulator: should be given"),
+    ],
+)
+def test_wrong_settings_end_with_code_2_and_one_line(words, message):
+    result = invoke(*words)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_console_script_ends_with_the_commands_code(tmp_path):
+    """`run_program` ends the process itself; its exit code and output have to survive that."""
+    command = [sys.executable, "-c", "from pipelines.cli import program; program()"]
+    path = tmp_path / "wrong.yaml"
+    path.write_text("name: 1\n")
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    wrong = subprocess.run([*command, "run", str(path)], capture_output=True, text=True, env=environment)
+    assert wrong.returncode == 2
+    assert "wrong.yaml:1: spec: should be given: Settings requires it" in wrong.stderr
+    good = subprocess.run([*command, "models", "--help"], capture_output=True, text=True, env=environment)
+    assert good.returncode == 0
+    assert "List the models" in good.stdout
+
+
+@pytest.mark.slow
+def test_predict_scores_a_csv_on_a_server(end_to_end, tmp_path):
+    with EmbeddedServer({"demo": end_to_end.paths.serving("demo")}) as server:
+        rows = end_to_end.data / "impressions.csv"
+        out = tmp_path / "scores.csv"
+        options = ["--model", "demo", "--host", server.address]
+        written = invoke("predict", rows, *options, "--limit", 20, "--out", out)
+        shown = invoke("predict", rows, *options, "--limit", 3)
+        wrong = invoke("predict", rows, "--model", "nobody", "--host", server.address)
+    assert written.exit_code == 0, written.output
+    with out.open() as file:
+        scored = list(csv.DictReader(file))
+    assert len(scored) == 20
+    for row in scored:
+        assert float(row["ctcvr"]) == pytest.approx(float(row["ctr"]) * float(row["cvr"]), rel=1e-4)
+    assert shown.exit_code == 0
+    assert "3 rows scored by 'demo'" in shown.output
+    assert wrong.exit_code == 1
+    assert "Servable not found for request: Latest(nobody)" in wrong.output

@@ -1,0 +1,40 @@
+"""Real ratings, through the command line, against one-hot logistic regression on the same rows."""
+
+import os
+import pathlib
+
+import pytest
+from click.testing import CliRunner
+
+from pipelines.cli import main
+from pipelines.lineage import latest_run
+from pipelines.local import RunPaths
+from pipelines.reference import reference_auc
+from pipelines.results import measured, overall_auc
+from pipelines.settings import load_settings
+
+DATA = pathlib.Path(os.environ.get("TFMTL_DATA", "")) / "movielens"
+EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "movielens.yaml"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not os.environ.get("TFMTL_DATA"),
+    reason="TFMTL_DATA should name a folder with movielens/ from https://grouplens.org/datasets/movielens/1m/",
+)
+def test_mmoe_beats_one_hot_logistic_regression_on_the_same_rows(tmp_path):
+    result = CliRunner().invoke(main, ["run", str(EXAMPLE), "--data", str(DATA), "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "pushed version" in result.output
+    assert "logistic regression AUC" in result.output
+    settings = load_settings(EXAMPLE)
+    run = latest_run(RunPaths(tmp_path).metadata)
+    model = overall_auc(measured(settings.spec, run.uri("Evaluator", "evaluation")))
+    reference = reference_auc(settings.spec, run.uri("LogExampleGen", "examples"), tmp_path)
+    assert set(model) == set(reference) == {"liked", "loved", "loved_given_liked"}
+    for output, auc in reference.items():
+        assert auc > 0.7
+        assert model[output] >= auc, output
+        assert f"{auc:.4f}" in result.output
+    assert model["liked"] >= 0.783
+    assert model["loved"] >= 0.800

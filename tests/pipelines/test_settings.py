@@ -1,0 +1,70 @@
+"""Settings files: those that ship load, and mistakes are named with line and field."""
+
+import pathlib
+
+import pytest
+
+from pipelines.settings import load_settings
+from tfmtl.config import ConfigError
+
+EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.yaml"))
+DEMO = next(path for path in EXAMPLES if path.name == "demo.yaml")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_load(path):
+    settings = load_settings(path, data="elsewhere")
+    assert settings.name == path.stem
+    assert settings.data.path == "elsewhere"
+    assert settings.thresholds, "without a threshold nothing is ever blessed"
+    assert "# Command:" in path.read_text(), "an example's header says how to run it"
+
+
+MISTAKES = [
+    ("name: mmoe", "name: mmmoe", "model.name", "should be one of"),
+    ("num_experts: 4", "num_expert: 4", "model.options.num_expert", "Did you mean `num_experts`"),
+    ("num_experts: 4", "num_experts: 0", "model.options.num_experts", "should be at least 1"),
+    ("batch_size: 1024", "batch_size: 0", "training.batch_size", "should be at least 1"),
+    ("batch_size: 1024", "batch_size: many", "training.batch_size", "should be a whole number"),
+    ("patience: 1", "monitor: click_auc", "training.monitor", "should be one of loss"),
+    ("  ctr: {min_auc: 0.6,", "  clicks: {min_auc: 0.6,", "thresholds.clicks", "should be an output of the spec"),
+    ("  ctr: {min_auc: 0.6,", "  ctr: {min_auc: 6,", "thresholds.ctr.min_auc", "should be in [0, 1]"),
+    ("pattern: impressions.csv", "reader: xml", "data.reader", "should be one of csv"),
+    ("follows: click", "follows: view", "spec.tasks[1].follows", "should be a task listed before it"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "field", "message"), MISTAKES, ids=[m[2] + " " + m[1] for m in MISTAKES])
+def test_mistakes_name_line_and_field(tmp_path, right, wrong, field, message):
+    text = DEMO.read_text()
+    assert right in text
+    path = tmp_path / "settings.yaml"
+    path.write_text(text.replace(right, wrong, 1))
+    line = next(i for i, line in enumerate(path.read_text().splitlines(), 1) if wrong.strip() in line)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    assert str(caught.value).startswith(f"{path}:{line}: {field}: ")
+    assert message in str(caught.value)
+
+
+def test_a_base_gives_what_a_file_leaves_out(tmp_path):
+    (tmp_path / "demo.yaml").write_text(DEMO.read_text())
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: demo.yaml\nname: mine\nmodel: {name: shared_bottom}\n")
+    mine, demo = load_settings(path), load_settings(DEMO)
+    assert (mine.name, mine.model.name) == ("mine", "shared_bottom")
+    assert (mine.spec, mine.training, mine.simulator) == (demo.spec, demo.training, demo.simulator)
+
+
+def test_mistakes_name_the_file_in_which_they_stand(tmp_path):
+    (tmp_path / "demo.yaml").write_text(DEMO.read_text().replace("batch_size: 1024", "batch_size: 0"))
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: demo.yaml\nname: mine\n")
+    with pytest.raises(ConfigError, match=r"demo\.yaml:\d+: training\.batch_size: should be at least 1"):
+        load_settings(path)
+    path.write_text("base: demo.yaml\nname: mine\ntraining: {batch_size: 0}\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml:3: training\.batch_size: should be at least 1"):
+        load_settings(path)
+    path.write_text("base: not_there.yaml\nname: mine\n")
+    with pytest.raises(ConfigError, match=r"not_there\.yaml: should be a readable YAML file"):
+        load_settings(path)

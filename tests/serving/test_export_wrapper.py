@@ -1,0 +1,121 @@
+"""What is exported of a model that wraps another: the inner one, and nothing that only training needs."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.export import TRANSFORMED, ServingModule, describe, export, fingerprint
+from tfmtl import DatasetSpec
+from tfmtl.models import MODELS, AdaFTR
+
+SPEC = DatasetSpec.from_yaml("""
+name: shop
+features:
+  - {name: user, kind: categorical}
+  - {name: item, kind: categorical}
+tasks:
+  - {name: click, label: clicked, output: ctr}
+  - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
+""")
+SIZES = {"user": 20, "item": 30}
+BACKBONES = {
+    "mmoe": {"num_experts": 2, "expert_units": [5], "tower_units": [6, 4]},
+    "shared_bottom": {"bottom_units": [5], "tower_units": [6, 4]},
+}
+RNG = np.random.default_rng(0)
+FEATURES = {"user": RNG.integers(0, 21, 9), "item": RNG.integers(0, 31, 9)}
+
+
+class HashTransform(tf.Module):
+    """Stands for a fitted transform: the id of a token is its hash."""
+
+    def __call__(self, features):
+        found = {}
+        for name, size in SIZES.items():
+            tokens = tf.strings.reduce_join(tf.sparse.to_dense(features[name], default_value=""), axis=1)
+            found[name] = tf.strings.to_hash_bucket_fast(tokens, size + 1)
+        return found
+
+
+def models(backbone):
+    """AdaFTR on that backbone, and the backbone alone with the same weights."""
+    common = {"embedding_dim": 4, "space": "previous"}
+    wrapper = AdaFTR.from_spec(SPEC, SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **common)
+    wrapper.set_weights([RNG.normal(0, 0.6, weight.shape) for weight in wrapper.weights])
+    alone = MODELS[backbone].from_spec(SPEC, SIZES, **common, **BACKBONES[backbone])
+    alone.set_weights(wrapper.backbone.get_weights())
+    return wrapper, alone
+
+
+def variables_of(directory):
+    """Shapes and contents of the variables in a SavedModel's checkpoint, in an order that names do not decide."""
+    reader = tf.train.load_checkpoint(f"{directory}/variables/variables")
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    return sorted((reader.get_tensor(name) for name in names), key=lambda value: (value.shape, value.tobytes()))
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def exported(request, tmp_path_factory):
+    wrapper, alone = models(request.param)
+    folders = [str(tmp_path_factory.mktemp(name)) for name in ("wrapper", "alone")]
+    for model, folder in zip((wrapper, alone), folders, strict=True):
+        export(model, HashTransform(), folder)
+    return wrapper, alone, *folders
+
+
+def test_the_variables_are_the_backbones(exported):
+    wrapper, alone, of_wrapper, of_alone = exported
+    assert len(wrapper.weights) == len(alone.weights) + 4
+    found, expected = variables_of(of_wrapper), variables_of(of_alone)
+    assert len(expected) == len(alone.weights)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(tf.saved_model.load(of_wrapper).model_variables) == len(alone.weights)
+
+
+def test_scores_are_the_backbones(exported):
+    _, alone, *folders = exported
+    expected = alone.score(FEATURES)
+    examples = [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"t%d" % i])) for name in SIZES}
+            )
+        ).SerializeToString()
+        for i in range(5)
+    ]
+    answers = []
+    for folder in folders:
+        signatures = tf.saved_model.load(folder).signatures
+        scores = signatures[TRANSFORMED](**{name: tf.constant(ids) for name, ids in FEATURES.items()})
+        assert set(scores) == {"ctr", "cvr", "ctcvr"}
+        for name, values in scores.items():
+            np.testing.assert_allclose(values, expected[name], rtol=1e-5)
+        answers.append(signatures["serving_default"](examples=tf.constant(examples)))
+    for name, values in answers[0].items():
+        assert len(set(values.numpy().tolist())) > 1
+        np.testing.assert_allclose(values, answers[1][name], rtol=1e-5)
+
+
+def test_a_request_costs_what_the_backbones_costs(exported):
+    wrapper, alone, *_ = exported
+    graphs = [ServingModule(model, HashTransform()).signatures()[TRANSFORMED].graph for model in (wrapper, alone)]
+    operations = [sorted(operation.type for operation in graph.get_operations()) for graph in graphs]
+    assert operations[0] == operations[1]
+
+
+def test_the_fingerprint_is_that_of_what_scores(exported):
+    wrapper, alone, of_wrapper, _ = exported
+    before = fingerprint(wrapper, of_wrapper)
+    assert describe(of_wrapper)["fingerprint"] == before
+    assert describe(of_wrapper)["model"] == "AdaFTR"
+    assert alone.serving_model() is alone
+    assert wrapper.serving_model() is wrapper.backbone
+    bias = wrapper.relatedness["buy"].head.bias
+    bias.assign(bias + 1.0)
+    assert fingerprint(wrapper, of_wrapper) == before
+    bias = wrapper.backbone.towers["buy"].head.bias
+    bias.assign(bias + 1.0)
+    changed = fingerprint(wrapper, of_wrapper)
+    bias.assign(bias - 1.0)
+    assert changed != before

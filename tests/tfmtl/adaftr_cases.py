@@ -1,0 +1,26 @@
+"""Models that the tests of AdaFTR share."""
+
+import numpy as np
+
+from tests.tfmtl import cases
+from tfmtl.models import AdaFTR
+
+ROWS = 24
+SPEC = cases.chain()
+FEATURES = cases.features(ROWS)
+LABELS = cases.labels(SPEC, ROWS)
+BACKBONES = {
+    "mmoe": {"num_experts": 2, "expert_units": [5], "tower_units": [6, 4]},
+    "shared_bottom": {"bottom_units": [5], "tower_units": [6, 4]},
+    "man": {"num_shared": 1, "num_per_task": 1, "expert_units": [5], "tower_units": [6, 4]},
+    "apem": {"num_points": 3, "num_layers": 1, "tower_units": [6, 4]},
+}
+
+
+def adaftr(backbone="mmoe", spec=SPEC, **options) -> AdaFTR:
+    """A model whose weights, biases too, are such that every part of it counts."""
+    options = {"embedding_dim": 4, "relatedness_units": [3], **options}
+    model = AdaFTR.from_spec(spec, cases.SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **options)
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(0, 0.6, weight.shape) for weight in model.weights])
+    return model

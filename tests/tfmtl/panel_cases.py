@@ -1,0 +1,61 @@
+"""A small data set of panels: scenarios, profiles, and days of behaviour and performance; random rows of it."""
+
+import numpy as np
+
+from tfmtl import DatasetSpec
+
+SPEC = DatasetSpec.from_yaml("""
+name: panel
+features:
+  - {name: channel, kind: categorical}
+  - {name: reach, kind: numerical, max_bucket: 6}
+  - {name: size, kind: categorical}
+  - {name: logins, kind: number_sequence, max_length: 4, max_bucket: 5}
+  - {name: campaign, kind: sequence, max_length: 4}
+  - {name: clicks, kind: number_sequence, max_length: 3, max_bucket: 7}
+  - {name: words, kind: multi_valued, max_length: 2}
+tasks:
+  - {name: next_clicks, label: clicks_next_week, kind: count}
+  - {name: next_pay, label: pay_next_week, kind: count}
+scenario: channel
+groups:
+  scenario: [channel, reach]
+  profile: [size]
+  behaviour: [logins, campaign]
+  performance: [clicks]
+""")
+SIZES = {"channel": 5, "size": 3, "campaign": 4, "words": 6}
+ROWS = {"channel": 6, "reach": 8, "size": 4, "logins": 7, "campaign": 5, "clicks": 9, "words": 7}
+LENGTHS = {"logins": 4, "campaign": 4, "clicks": 3, "words": 2}
+OPTIONS = {
+    "embedding_dim": 4,
+    "position_dim": 3,
+    "num_views": 3,
+    "view_units": [6],
+    "anchor_dim": 3,
+    "anchor_units": 5,
+    "knowledge_units": [4],
+    "meta_layers": 2,
+}
+
+
+def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random rows. Days begin late in some; a third of the remaining places is absent; the first row has no day."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, count in ROWS.items():
+        if name not in LENGTHS:
+            found[name] = rng.integers(0, count, rows)
+            continue
+        length = LENGTHS[name]
+        there = (np.arange(length) >= rng.integers(0, length, rows)[:, None]) & (rng.random((rows, length)) < 0.7)
+        there[0] = False
+        found[name] = rng.integers(0, count, (rows, length)) * there
+        found[name + "__weights"] = there.astype("float32")
+    return found
+
+
+def labels(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random counts."""
+    rng = np.random.default_rng(seed)
+    return {task.name: rng.poisson(4.0, rows).astype("float32") for task in SPEC.tasks}

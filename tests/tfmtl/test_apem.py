@@ -1,0 +1,170 @@
+"""APEM: the forward pass written out in NumPy, its ablations, what it shows, its options."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.tfmtl import cases
+from tests.tfmtl.test_model_values import embedded, relu_layers, tower
+from tfmtl.config import ConfigError
+from tfmtl.models import APEM, model_class
+from tfmtl.models.apem import APEMOptions
+
+FEATURES = cases.features(7)
+TINY = {"embedding_dim": 4, "num_layers": 3, "num_points": 5, "selector_units": [6], "tower_units": [3]}
+STEP = 48_000
+GAMMA = 10 - 2e-4 * STEP
+
+
+def apem(spec=None, step=STEP, **options):
+    """A small model with large random weights whose selectors have trained for `step` steps."""
+    model = APEM.from_spec(spec or cases.chain(), cases.SIZES, **{**TINY, **options})
+    rng = np.random.default_rng(3)
+    model.set_weights(
+        [np.int64(step) if w.path.endswith("/step") else rng.normal(0, 0.7, w.shape) for w in model.weights]
+    )
+    return model
+
+
+def softmax(scores):
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def normalize(rows, gain, bias):
+    variance = rows.var(axis=-1, keepdims=True)
+    return (rows - rows.mean(axis=-1, keepdims=True)) / np.sqrt(variance + 1e-3) * gain + bias
+
+
+def multi_head(queries, keys, values, num_heads=2):
+    parts = zip(*(np.split(one, num_heads, axis=-1) for one in (queries, keys, values)), strict=True)
+    return np.concatenate([softmax(q @ k.transpose(0, 2, 1) / np.sqrt(k.shape[-1])) @ v for q, k, v in parts], axis=-1)
+
+
+def selection_of(selector, shared):
+    _, k1, b1, k2, b2 = selector.get_weights()
+    z = relu_layers(shared.reshape(len(shared), -1), [k1, b1]) @ k2 + b2
+    return np.select([z <= -GAMMA / 2, z >= GAMMA / 2], [0, 1], -2 / GAMMA**3 * z**3 + 3 / (2 * GAMMA) * z + 0.5)
+
+
+def shared_and_selections(model):
+    """Y of each layer and z of each layer, equations 11 to 17."""
+    shared, outputs, selections = embedded(model, FEATURES).reshape(7, 4, 4).astype("float64"), [], []
+    for layer in range(3):
+        points, key, value, output, gain, bias = model.interactions[layer].get_weights()
+        selection = selection_of(model.selectors[layer], shared) if model.selectors else np.ones((7, 5))
+        queries = points * selection[:, :, None]
+        mixed = multi_head(queries, shared @ key, shared @ value) @ output
+        shared = normalize(queries + mixed, gain, bias)
+        outputs.append(shared)
+        selections.append(selection)
+    return outputs, selections
+
+
+def pattern(model, index, outputs):
+    """T of the last layer of the task at `index`, equations 18 and 19."""
+    total = np.zeros((7, 4))
+    for selector, shared in zip(model.pattern_selectors, outputs, strict=True):
+        indicator, gain, bias = (weight[index] for weight in selector.get_weights())
+        weights = softmax(shared @ indicator / np.sqrt(4))
+        total = normalize(total + np.einsum("bk,bkd->bd", weights, shared), gain, bias)
+    return total
+
+
+@pytest.mark.parametrize("asrg", ["dynamic", "static"])
+@pytest.mark.parametrize("tower_input", ["flatten", "mean"])
+def test_forward_pass(asrg, tower_input):
+    model = apem(asrg=asrg, tower_input=tower_input)
+    outputs, selections = shared_and_selections(model)
+    assert asrg == "static" or 0.2 < np.mean(np.concatenate(selections) > 0) < 0.8
+    common = outputs[-1].reshape(7, -1) if tower_input == "flatten" else outputs[-1].mean(axis=1)
+    logits = model(FEATURES)
+    assert list(logits) == ["click", "buy", "back", "views"]
+    for index, (name, logit) in enumerate(logits.items()):
+        inputs = np.concatenate([pattern(model, index, outputs), common], axis=1)
+        np.testing.assert_allclose(logit, tower(model, name, inputs), rtol=1e-4, atol=1e-4)
+
+
+def test_without_pattern_selector():
+    model = apem(pattern_selector=False)
+    common = shared_and_selections(model)[0][-1].reshape(7, -1)
+    assert not any("indicators" in weight.path for weight in model.weights)
+    for name, logit in model(FEATURES).items():
+        np.testing.assert_allclose(logit, tower(model, name, common), rtol=1e-4, atol=1e-4)
+
+
+def test_without_asrg_fields_attend_to_each_other():
+    model = apem(asrg="self_attention", pattern_selector=False)
+    shared = embedded(model, FEATURES).reshape(7, 4, 4).astype("float64")
+    for attention, norm in zip(model.interactions, model.norms, strict=True):
+        query, key, value, output = attention.get_weights()
+        projected = [shared @ kernel.reshape(4, 4) for kernel in (query, key, value)]
+        shared = normalize(shared + multi_head(*projected) @ output.reshape(4, 4), *norm.get_weights())
+    assert not any(weight.path.endswith(("/step", "/points")) for weight in model.weights)
+    for name, logit in model(FEATURES).items():
+        np.testing.assert_allclose(logit, tower(model, name, shared.reshape(7, -1)), rtol=1e-4, atol=1e-4)
+
+
+def test_without_asrg_pattern_selectors_read_the_fields():
+    model = apem(asrg="self_attention")
+    assert model.inspect(FEATURES)["pattern/buy/layer_3"].shape == (7, 4)
+    assert model.inspect(FEATURES)["tower_input/buy"].shape == (7, 4 + 4 * 4)
+
+
+def test_what_is_shown():
+    taps = apem(cases.pair()).inspect(FEATURES)
+    layers = ["layer_1", "layer_2", "layer_3"]
+    expected = {f"{kind}/{layer}" for kind in ("selector", "selection_rate") for layer in layers}
+    expected |= {f"pattern/{task}/{layer}" for task in ("click", "buy") for layer in layers}
+    expected |= {f"{kind}" for task in ("click", "buy") for kind in (f"tower_input/{task}", f"tower/{task}/0")}
+    assert set(taps) == expected | {"shared_representation"}
+    for layer, selection in zip(layers, shared_and_selections(apem(cases.pair()))[1], strict=True):
+        np.testing.assert_allclose(taps[f"selector/{layer}"], selection, atol=1e-4)
+        np.testing.assert_allclose(taps[f"selection_rate/{layer}"], (selection > 0).mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(np.sum(taps["pattern/buy/layer_2"], axis=1), 1, atol=1e-5)
+    assert taps["shared_representation"].shape == (7, 5, 4)
+
+
+def test_rows_do_not_see_each_other():
+    model = apem()
+    together = model.score(FEATURES)
+    for row in range(7):
+        alone = model.score({name: values[row : row + 1] for name, values in FEATURES.items()})
+        for name, values in alone.items():
+            assert values.shape == (1,)
+            np.testing.assert_allclose(values[0], together[name][row], rtol=1e-4, atol=1e-6)
+
+
+def test_the_papers_sizes_are_the_defaults_and_the_presets():
+    preset = APEM.preset("ali_ccp")
+    assert preset == {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
+    defaults = dataclasses.asdict(APEMOptions())
+    assert {name: defaults[name] for name in preset} == preset
+    assert (defaults["gamma_start"], defaults["gamma_decay"], defaults["gamma_end"]) == (10.0, 2e-4, 1e-3)
+    assert APEM.preset("ali_ccp_without_asrg") == {**preset, "asrg": "self_attention"}
+    assert APEM.preset("ali_ccp_without_pattern_selector") == {**preset, "pattern_selector": False}
+    assert APEM.preset("ali_ccp_without_dependence") == {**preset, "dependence": 0.0}
+    for name in APEM.presets:
+        APEMOptions(**APEM.preset(name))
+    with pytest.raises(ValueError, match=r"preset of APEM should be one of ali_ccp, .*\. Received: 'movies'"):
+        APEM.preset("movies")
+    assert model_class("apem") is APEM
+
+
+def test_wrong_options():
+    def message(**changed):
+        with pytest.raises(ConfigError) as caught:
+            APEM.from_spec(cases.pair(), cases.SIZES, **{**TINY, **changed})
+        return str(caught.value)
+
+    assert message(num_heads=3) == "num_heads: should be a divisor of embedding_dim, 4. Received: 3"
+    assert message(num_layers=0) == "num_layers: should be at least 1. Received: 0"
+    assert message(num_points=0) == "num_points: should be at least 1. Received: 0"
+    assert message(gamma_end=0.0) == "gamma_end: should be in (0, gamma_start], 10.0. Received: 0.0"
+    assert message(gamma_decay=-1.0) == "gamma_decay: should be at least 0. Received: -1.0"
+    assert message(selector_units=[0]) == "selector_units: should be positive. Received: (0,)"
+    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
+    assert message(asrg="none") == "asrg: should be one of dynamic, static, self_attention. Received: 'none'"
+    assert message(dependence={"click": 1}).startswith("dependence.click: should be a task of the spec that follows")

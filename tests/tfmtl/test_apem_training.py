@@ -1,0 +1,187 @@
+"""APEM: training, its count of steps, saving, export."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import cases
+from tfmtl.models import APEM
+from tfmtl.optimizers import RowSparseAdam
+from tfmtl.training import MetaLearning
+
+TINY = {"embedding_dim": 4, "num_layers": 2, "num_points": 5, "selector_units": [6], "tower_units": [3]}
+ABLATIONS = [{}, {"asrg": "static"}, {"asrg": "self_attention"}, {"pattern_selector": False}, {"dependence": 0.0}]
+FAST = {"gamma_start": 2.0, "gamma_decay": 0.05, "gamma_end": 0.01}
+"""A schedule that reaches its end in 40 steps."""
+
+
+def data(rows, seed=0, spec=None):
+    return cases.features(rows, seed), cases.labels(spec or cases.pair(), rows, seed)
+
+
+def apem(spec=None, strategy=None, **options):
+    model = APEM.from_spec(spec or cases.pair(), cases.SIZES, **{**TINY, **options})
+    model.compile(RowSparseAdam(0.02), strategy=strategy)
+    return model
+
+
+def steps(model):
+    return [int(selector.step) for selector in model.selectors]
+
+
+def set_steps(model, step):
+    for selector in model.selectors:
+        selector.step.assign(step)
+
+
+STRATEGIES = [None, MetaLearning(episodes=2), MetaLearning(episodes=1, inner_steps=3, first_order=True)]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=["plain", "maml", "three_inner_steps"])
+def test_a_training_step_is_one_step_whatever_the_strategy_does(strategy):
+    model = apem(strategy=strategy)
+    assert steps(model) == [0, 0]
+    features, labels = data(50)
+    model.fit(features, labels, batch_size=10, epochs=2, validation_data=(features, labels), verbose=0)
+    assert steps(model) == [10, 10] == [int(model.optimizer.iterations)] * 2
+    model.train_on_batch(features, labels)
+    assert steps(model) == [11, 11]
+
+
+def test_neither_inference_nor_evaluation_is_a_step():
+    model = apem()
+    features, labels = data(10)
+    model.score(features)
+    model.inspect(features)
+    model.predict(features, verbose=0)
+    model.evaluate(features, labels, verbose=0)
+    model.losses_of(features, labels, training=True)
+    assert steps(model) == [0, 0]
+
+
+def test_the_first_training_step_selects_by_step_0_and_inference_by_the_last():
+    """gamma of step n is used by the n-th update and, after n updates, by inference."""
+    model = apem(**FAST)
+    features, labels = data(10)
+    expected = model.losses_of(features, labels, training=True).total
+    set_steps(model, 1)
+    assert abs(model.losses_of(features, labels).total - expected) > 1e-7
+    set_steps(model, 0)
+    logs = model.train_on_batch(features, labels, return_dict=True)
+    np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
+    gammas = [float(selector.gamma) for selector in model.selectors]
+    np.testing.assert_allclose(gammas, 2.0 - 0.05)
+
+
+def test_a_saved_model_goes_on_from_its_step(tmp_path):
+    model = apem(**FAST)
+    first, second = data(50), data(50, seed=1)
+    model.fit(*first, batch_size=10, epochs=3, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert steps(loaded) == [15, 15]
+    features = cases.features(30, seed=2)
+    for name, values in model.score(features).items():
+        np.testing.assert_array_equal(loaded.score(features)[name], values)
+    for one in (model, loaded):
+        one.fit(*second, batch_size=10, epochs=2, shuffle=False, verbose=0)
+    assert steps(loaded) == steps(model) == [25, 25]
+    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Exported(tf.Module):
+    """A model's variables, as the export of the serving package holds them."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model_variables = [variable.value for variable in model.weights]
+
+
+@pytest.mark.parametrize("step", [0, 23, 1_000_000])
+def test_an_exported_model_selects_by_the_step_it_was_trained_to(step, tmp_path):
+    model = apem(**FAST)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.7, w.shape) if w.trainable else w.numpy() for w in model.weights])
+    set_steps(model, step)
+    features = {name: tf.constant(values) for name, values in cases.features(20).items()}
+    signature = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype, name) for name, value in features.items()}
+    score = tf.function(lambda **tensors: model.score(tensors)).get_concrete_function(**signature)
+    tf.saved_model.save(Exported(model), str(tmp_path), signatures={"serving_default": score})
+    scores = {name: values.numpy() for name, values in model.score(features).items()}
+    set_steps(model, 11)  # What was written does not depend on the model any more.
+    loaded = tf.saved_model.load(str(tmp_path))
+    exported = loaded.signatures["serving_default"](**features)
+    for name, values in scores.items():
+        np.testing.assert_allclose(exported[name], values, rtol=1e-5, atol=1e-7)
+    assert any(np.abs(model.score(features)[name] - values).max() > 1e-3 for name, values in scores.items())
+
+
+@pytest.mark.parametrize("options", ABLATIONS, ids=lambda options: "_".join(map(str, options.values())) or "whole")
+def test_training_learns(options):
+    model = apem(**FAST, **options)
+    features = cases.features(200)
+    click = (features["user"] % 2).astype("float32")
+    labels = {"click": click, "buy": click * (features["price"] % 2)}
+    history = model.fit(features, labels, batch_size=50, epochs=15, verbose=0).history
+    assert history["click_loss"][-1] < 0.3 * history["click_loss"][0]
+    assert history["buy_loss"][-1] < 0.7 * history["buy_loss"][0]
+    assert ("dependence_loss" in history) == (options.get("dependence") != 0.0)
+
+
+@pytest.mark.parametrize("spec", [cases.pair(), cases.chain()], ids=["pair", "chain"])
+@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("rows", [1, 6])
+def test_extreme_batches_are_finite(spec, space, rows):
+    model = apem(spec, space=space, calibrator=1.0)
+    features, labels = data(rows, spec=spec)
+    negative = {name: np.zeros(rows, "float32") for name in labels}
+    for factor in (1.0, 1e3):  # The second one drives logits far beyond 100.
+        model.set_weights([w.numpy() * (factor if w.trainable else 1) for w in model.weights])
+        for of_batch in (labels, negative):
+            with tf.GradientTape() as tape:
+                losses = model.losses_of(features, of_batch)
+            slopes = tape.gradient(losses.total, model.trainable_variables)
+            assert np.isfinite(losses.total)
+            for slope, weight in zip(slopes, model.trainable_variables, strict=True):
+                assert slope is not None, weight.path
+                assert np.all(np.isfinite(tf.convert_to_tensor(slope))), weight.path
+    assert max(np.abs(logit).max() for logit in losses.logits.values()) > 100
+
+
+def test_the_pattern_selector_never_feeds_back():
+    """Y does not depend on the indicators, and a task's tower input on its own indicators only."""
+    model = apem(cases.chain())
+    features = cases.features(9)
+    before = model.inspect(features)
+    for selector in model.pattern_selectors:
+        values = selector.indicators.numpy()
+        values[1] += np.arange(4)
+        selector.indicators.assign(values)
+    after = model.inspect(features)
+    np.testing.assert_array_equal(before["shared_representation"], after["shared_representation"])
+    for index, task in enumerate(("click", "buy", "back", "views")):
+        same = np.array_equal(before[f"tower_input/{task}"], after[f"tower_input/{task}"])
+        assert same == (index != 1)
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = apem()
+    assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
+    features, labels = data(20)
+    losses = model.losses_of(features, labels)
+    assert {logit.dtype.name for logit in losses.logits.values()} == {"float32"}
+    assert np.isfinite(losses.total)
+    model.fit(features, labels, batch_size=10, verbose=0)
+    assert steps(model) == [2, 2]
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
+
+
+def test_dropout_is_drawn_in_training_alone():
+    model = apem(dropout=0.5)
+    features, _ = data(40)
+    once, again = (model(features, training=True)["click"] for _ in range(2))
+    assert np.any(np.asarray(once) != np.asarray(again))
+    np.testing.assert_array_equal(model(features)["click"], model(features)["click"])

@@ -1,0 +1,236 @@
+"""MAN: the forward pass written out in NumPy, its chain or tree, its ablations, and odd batches."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import cases
+from tfmtl import DatasetSpec
+from tfmtl.config import ConfigError
+from tfmtl.models import MAN, model_class
+from tfmtl.models.man import MANOptions
+from tfmtl.optimizers import RowSparseAdam
+
+FEATURES = cases.features(7)
+SMALL = {"embedding_dim": 4, "num_shared": 2, "num_per_task": 1, "expert_units": [6, 5], "tower_units": [4, 3]}
+LIKE = "  - {name: like, label: liked, follows: click}\n"
+SPECS = {
+    "chain": cases.chain(),
+    "tree": DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.BUY + LIKE),
+    "one": DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK),
+}
+PREVIOUS = {"click": None, "buy": "click", "back": "buy", "views": None, "like": "click"}
+
+
+def model_of(spec, **options):
+    """A model whose weights, the biases too, are so large that every part counts."""
+    model = MAN.from_spec(spec, cases.SIZES, **{**SMALL, **options})
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(0, 0.6, weight.shape) for weight in model.weights])
+    return model
+
+
+def embedded(model):
+    """The fields' embeddings side by side, from the table's rows."""
+    table = model.embedding.get_weights()[0]
+    first, fields = 0, []
+    for name, rows in cases.ROWS.items():
+        found = table[first + FEATURES[name]]
+        if found.ndim == 3:
+            weights = FEATURES[name + "__weights"][:, :, None]
+            found = (weights * found).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        fields.append(found)
+        first += rows
+    return np.concatenate(fields, axis=1)
+
+
+def raw(_):
+    """Each field's id, or the mean of a bag's ids, divided by the field's largest."""
+    fields = []
+    for name, rows in cases.ROWS.items():
+        ids = FEATURES[name] / (rows - 1)
+        if ids.ndim == 2:
+            weights = FEATURES[name + "__weights"]
+            ids = (weights * ids).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        fields.append(ids)
+    return np.stack(fields, axis=1)
+
+
+def dense(layer, x):
+    kernel, bias = layer.get_weights()
+    return x @ kernel + bias
+
+
+def softmax(scores):
+    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+
+
+def expected_logits(model, x, attention=True, each=False):
+    """Equations of sections 3.2.2 and 3.2.3, task by task."""
+    tasks = [task.name for task in model.spec.tasks]
+    k1, k2, b1, b2 = model.cgc.experts.get_weights()
+    experts = [np.maximum(np.maximum(x @ k1[e] + b1[e], 0) @ k2[e] + b2[e], 0) for e in range(len(k1))]
+    fused, logits = {}, {}
+    for i, task in enumerate(tasks):
+        gate = softmax(x @ model.cgc.gates[task].get_weights()[0])
+        seen = [experts[i], *experts[len(tasks) :]]
+        own = sum(gate[:, [e]] * expert for e, expert in enumerate(seen))
+        if attention:
+            layer, previous = model.attention[task], PREVIOUS[task]
+            tokens = [own] if previous is None else [fused[previous], own]
+            values = [dense(layer.value, token) for token in tokens]
+            if previous is None:
+                own = values[0]
+            else:
+                asks = [dense(layer.queries, token if each else own) for token in tokens]
+                scores = [(q * dense(layer.key, token)).sum(axis=1) for q, token in zip(asks, tokens, strict=True)]
+                weights = softmax(np.stack(scores, axis=1) / np.sqrt(own.shape[1]))
+                own = weights[:, [0]] * values[0] + weights[:, [1]] * values[1]
+        fused[task] = own
+        w1, c1, w2, c2, w3, c3 = model.towers[task].get_weights()
+        hidden = np.maximum(np.maximum(own @ w1 + c1, 0) @ w2 + c2, 0)
+        logits[task] = (hidden @ w3 + c3)[:, 0]
+    return logits
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    ("options", "inputs", "formula"),
+    [
+        ({}, embedded, {}),
+        ({"attention_query": "each"}, embedded, {"each": True}),
+        ({"attention": False}, embedded, {"attention": False}),
+        ({"inputs": "raw"}, raw, {}),
+    ],
+)
+def test_equations(name, options, inputs, formula):
+    model = model_of(SPECS[name], **options)
+    expected = expected_logits(model, inputs(model), **formula)
+    logits = model(FEATURES)
+    assert list(logits) == list(expected) == [task.name for task in SPECS[name].tasks]
+    for task, logit in logits.items():
+        np.testing.assert_allclose(logit, expected[task], rtol=1e-4, atol=1e-4)
+
+
+def test_the_fused_representation_is_what_is_passed_on():
+    """What the third task of a chain receives depends on the first one's attention, through the second one's."""
+    model = model_of(cases.chain())
+    before = model(FEATURES)
+    model.attention["click"].value.bias.assign_add(np.ones(5))
+    after = model(FEATURES)
+    for task in ("click", "buy", "back"):
+        assert np.abs(before[task] - after[task]).max() > 1e-3
+    np.testing.assert_array_equal(before["views"], after["views"])
+
+
+def test_inspect():
+    taps = model_of(SPECS["tree"]).inspect(FEATURES)
+    for task in ("click", "buy", "like"):
+        assert taps[f"gate/{task}"].shape == (7, 3)
+        weights = np.asarray(taps[f"task_attention/{task}"])
+        assert weights.shape == (7, 2)
+        np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+        assert np.all(weights[:, 0] > 0) == (task != "click")
+    without = model_of(cases.pair(), attention=False).inspect(FEATURES)
+    assert not any(name.startswith("task_attention") for name in without)
+
+
+def test_the_loss_is_weighed_by_uncertainty():
+    model, labels = model_of(cases.pair()), cases.labels(cases.pair(), 7)
+    model.compile("sgd")
+    log_variances = model.uncertainty.get_weights()[0].astype("float64")
+    assert np.any(log_variances != 0)
+    logits = {name: np.asarray(logit, "float64") for name, logit in model(FEATURES).items()}
+    losses = [np.mean(np.logaddexp(0, logits[name]) - labels[name] * logits[name]) for name in ("click", "buy")]
+    sigma = np.exp(log_variances / 2)
+    expected = losses[0] / (2 * sigma[0] ** 2) + losses[1] / (2 * sigma[1] ** 2) + np.log(sigma[0] * sigma[1])
+    decay = sum((np.asarray(w, "float64") ** 2).sum() for w in model.weights if w.path not in _apart(model)) * 1e-6 / 2
+    squares = np.mean((np.asarray(model.embedding(FEATURES), "float64") ** 2).sum(axis=(1, 2))) * 5e-7
+    loss = model.compute_loss(FEATURES, labels, model(FEATURES))
+    np.testing.assert_allclose(loss, expected + decay + squares, rtol=1e-5)
+
+
+def _apart(model):
+    return {model.embedding.table.path, model.uncertainty.log_variances.path}
+
+
+def test_defaults_are_those_of_the_paper():
+    options = MANOptions()
+    assert (options.num_shared, options.num_per_task) == (4, 4)
+    assert (options.expert_units, options.tower_units) == ((256, 128), (128, 16, 32))
+    assert (options.weighting, options.weight_decay, options.attention) == ("uncertainty", 1e-6, True)
+    assert model_class("man") is MAN
+
+
+def test_presets():
+    built = {name: MAN.from_spec(cases.pair(), cases.SIZES, **MAN.preset(name)) for name in MAN.presets}
+    assert set(built) == {"ali_ccp", "ali_ccp_without_attention", "ali_ccp_without_meta_attention"}
+    assert built["ali_ccp"].embedding.dim == 5
+    assert built["ali_ccp_without_attention"].attention == {}
+    assert built["ali_ccp_without_meta_attention"].embedding.weights == []
+    assert MAN.preset("ali_ccp") is not MAN.presets["ali_ccp"]
+    with pytest.raises(ValueError, match=r"preset of MAN should be one of ali_ccp, .*attention\. Received: 'x'"):
+        MAN.preset("x")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"attention": False}, {"inputs": "raw"}, {"space": "previous", "dropout": 0.1}]
+)
+def test_training_saving_and_loading(options, tmp_path):
+    features, labels = cases.features(60), cases.labels(cases.chain(), 60)
+    model = MAN.from_spec(cases.chain(), cases.SIZES, **{**SMALL, **options})
+    model.compile(RowSparseAdam(0.02))
+    losses = model.fit(features, labels, epochs=15, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] - 0.02
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.options == model.options
+    before, after = model.score(features), loaded.score(features)
+    for name, values in before.items():
+        np.testing.assert_array_equal(values, after[name])
+    loaded.fit(features, labels, verbose=0)
+
+
+@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("rows", [1, 7])
+@pytest.mark.parametrize("bias", [0.0, -100.0, 100.0])
+def test_odd_batches(space, rows, bias):
+    model = model_of(cases.chain(), space=space)
+    for tower in model.towers.values():
+        tower.head.bias.assign([bias])
+    features = {name: values[:rows] for name, values in FEATURES.items()}
+    for labels in (np.zeros(rows, "float32"), np.ones(rows, "float32")):
+        with tf.GradientTape() as tape:
+            losses = model.losses_of(features, dict.fromkeys(model.towers, labels))
+        slopes = tape.gradient(losses.total, model.trainable_variables)
+        assert np.isfinite(losses.total)
+        for slope, weight in zip(slopes, model.trainable_variables, strict=True):
+            assert isinstance(slope, tf.IndexedSlices) == (weight is model.embedding.table)
+            assert np.isfinite(tf.convert_to_tensor(slope)).all(), weight.path
+
+
+def test_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = model_of(cases.chain())
+    assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
+    losses = model.losses_of(FEATURES, cases.labels(cases.chain(), 7))
+    assert losses.total.dtype == tf.float32
+    assert np.isfinite(losses.total)
+
+
+def test_wrong_options():
+    def message(**changed):
+        with pytest.raises(ConfigError) as caught:
+            MAN.from_spec(cases.pair(), cases.SIZES, **{**SMALL, **changed})
+        return str(caught.value)
+
+    assert message(num_shared=-1) == "num_shared: should be at least 0. Received: -1"
+    assert message(num_per_task=-1) == "num_per_task: should be at least 0. Received: -1"
+    expected = "num_per_task: should be at least 1 where no expert is shared. Received: 0"
+    assert message(num_shared=0, num_per_task=0) == expected
+    assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
+    assert message(expert_units=[]) == "expert_units: should be positive and at least one. Received: ()"
+    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(inputs="ids") == "inputs: should be one of embedding, raw. Received: 'ids'"
+    assert message(attention_query="x") == "attention_query: should be one of current, each. Received: 'x'"

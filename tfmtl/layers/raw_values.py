@@ -1,0 +1,66 @@
+"""Features as numbers, without an embedding."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfmtl.spec import WEIGHTS_SUFFIX
+
+
+@keras.saving.register_keras_serializable(package="tfmtl")
+class RawValues(keras.layers.Layer):
+    """One number a field instead of an embedding: `h_f = id / (rows_f - 1)`, in [0, 1].
+
+    For a bag of ids with weights w, their weighted mean `sum_j w_j h_{f,j} / sum_j w_j`, which is 0 for an empty bag.
+    Ids of a numerical feature are in the order of its values, and those of a vocabulary in the order of frequency. They
+    are divided by the size of their field because a number of millions beside one of tens cannot be trained on.
+
+    It takes what `FusedEmbedding` takes and stands in its place; nothing in it is trained.
+
+    Args:
+        rows: how many ids each field has; the order is that of the output's fields.
+        bags: the fields that hold several ids; their weights are the input `<field>__weights`.
+
+    Call arguments:
+        inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
+            entries are left alone.
+
+    Returns:
+        `(batch, fields, 1)`.
+
+    Raises:
+        ValueError: if a field, or the weights of a bag, are absent from the inputs.
+    """
+
+    def __init__(self, rows: Mapping[str, int], bags: Sequence[str] = (), **kwargs: Any):
+        super().__init__(**kwargs)
+        if not rows or any(count < 1 for count in rows.values()):
+            raise ValueError(f"`rows` should give every field at least one row. Received: {dict(rows)}")
+        unknown = [bag for bag in bags if bag not in rows]
+        if unknown:
+            raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
+        self.rows = dict(rows)
+        self.bags = tuple(bags)
+
+    def call(self, inputs):
+        needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
+        absent = [name for name in needed if name not in inputs]
+        if absent:
+            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
+        values = []
+        for field, count in self.rows.items():
+            value = ops.cast(inputs[field], "float32") / max(count - 1, 1)
+            if field in self.bags:
+                weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], "float32")
+                total = ops.sum(weights, axis=1)
+                value = ops.sum(weights * value, axis=1) / ops.where(total == 0, ops.ones_like(total), total)
+            values.append(value)
+        return ops.cast(ops.stack(values, axis=1)[:, :, None], self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (next(iter(input_shape.values()))[0], len(self.rows), 1)
+
+    def get_config(self):
+        return {**super().get_config(), "rows": self.rows, "bags": list(self.bags)}
