@@ -1,6 +1,7 @@
 """Errors of predicted counts as TFMA metrics, so that they are sliced, compared and held to thresholds as AUC is.
 
-TFMA's own `MeanAbsoluteError` (0.47) is not used: where Beam merges accumulators as a list it counts the first one twice.
+TFMA's own `MeanAbsoluteError` (0.47) is not used: it counts the first of several accumulators twice when it merges a
+list of them.
 """
 
 import dataclasses

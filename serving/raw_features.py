@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmtl.alignment import align_right
 from tfmtl.spec import (
     SEQUENCES,
     CategoricalFeature,
@@ -113,18 +114,10 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
     tensors = {}
     for i in raw_inputs(spec):
         default: Any = "" if i.dtype == tf.string else float("nan")
-        sparse = features[i.name] if i.length is None else _align_right(features[i.name], i.length)
+        sparse = features[i.name] if i.length is None else align_right(features[i.name], i.length)
         dense = tf.sparse.to_dense(sparse, default_value=default)
         tensors[i.name] = dense if i.is_bag else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
     return tensors
-
-
-def _align_right(sparse: tf.SparseTensor, length: int) -> tf.SparseTensor:
-    """The last `length` places of each row, packed to the right instead of to the left."""
-    rows = tf.RaggedTensor.from_sparse(sparse)[:, -length:]
-    columns = tf.ragged.range(length - rows.row_lengths(), length).values
-    indices = tf.stack([rows.value_rowids(), columns], axis=1)
-    return tf.SparseTensor(indices, rows.values, tf.stack([rows.nrows(), tf.constant(length, tf.int64)]))
 
 
 def _present(tensor: tf.Tensor) -> tf.Tensor:

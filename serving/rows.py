@@ -1,9 +1,9 @@
 """Rows as people hold them (dicts, columns, DataFrames) -> the named tensors of a signature, checked before sending.
 
 What is missing travels as "" (strings) or NaN (numbers). A bag (tokens, weights) is padded on the right with the same,
-all bags of a request to one width, as those of tokens and of their weights should have one shape. A list whose width the
-signature fixes (a sequence) is padded on the left: its last place is the most recent one. A wrong name, type or length
-is a `ValueError` that names row and feature.
+all bags of a request to one width, as those of tokens and of their weights should have one shape. A list whose width
+the signature fixes (a sequence) is padded on the left: its last place is the most recent one. A wrong name, type or
+length is a `ValueError` that names row and feature.
 """
 
 import dataclasses
@@ -111,7 +111,7 @@ class Batch:
     def write(self, inputs: Any, start: int, stop: int) -> None:
         """Writes the rows `start` to `stop` into the map of inputs of a PredictRequest."""
         part = {name: values[start:stop] for name, values in self._values.items()}
-        bags = [part[name] for name, feature in self._features.items() if feature.bag]
+        bags = [part[name] for name, feature in self._features.items() if feature.bag and feature.width is None]
         width = max((len(bag) for values in bags for bag in values), default=0) or 1
         for name, feature in self._features.items():
             feature.write(inputs[name], part[name], width)

@@ -132,7 +132,7 @@ class SequenceFeature:
 
 @dataclasses.dataclass(frozen=True)
 class NumberSequenceFeature:
-    """Numbers in the order of time, oldest first, such as the counts of the last days. The *last* `max_length` are kept.
+    """Numbers in the order of time, oldest first, such as counts of the last days. The *last* `max_length` are kept.
 
     As in a `SequenceFeature`, the most recent place is always the last one, and a place without a number (empty or nan)
     keeps its position and is absent: a day before an advertiser existed, or one that was not recorded. Each number is

@@ -107,7 +107,8 @@ class PanelOptions:
             same = tuple(scenario.attributes) == names
             expected = f"those of the first scenario, in their order: {', '.join(names)}"
             require(same, ("scenarios", i, "attributes"), expected, tuple(scenario.attributes))
-        highest = sum(scenario.share for scenario in self.scenarios) / max(scenario.share for scenario in self.scenarios)
+        shares = [scenario.share for scenario in self.scenarios]
+        highest = sum(shares) / max(shares)
         most = self.scenarios_per_entity
         require(0 < most <= highest, "scenarios_per_entity", f"above 0, at most {highest:.3g} with these shares", most)
         for name, feature in self.profile.items():
@@ -142,8 +143,8 @@ def check_panel_options(spec: DatasetSpec, options: PanelOptions) -> None:
     for name, value in options.scenarios[0].attributes.items():
         feature = features.get(name)
         path = ("scenarios", 0, "attributes", name)
-        known = isinstance(feature, CategoricalFeature | NumericalFeature)
-        require(known, path, "a categorical or numerical feature of the spec", name)
+        single = isinstance(feature, CategoricalFeature | NumericalFeature)
+        require(single, path, "a categorical or numerical feature of the spec", name)
         kinds = {type(scenario.attributes[name]) for scenario in options.scenarios}
         expected = "a text" if isinstance(feature, CategoricalFeature) else "a number"
         require(kinds == {str if expected == "a text" else float}, path, f"{expected} in every scenario", value)
@@ -160,8 +161,8 @@ def check_panel_options(spec: DatasetSpec, options: PanelOptions) -> None:
 
 def _check_profile(name: str, feature: object, options: FeatureOptions) -> None:
     path = ("profile", name)
-    known = isinstance(feature, CategoricalFeature | NumericalFeature)
-    require(known, path, "a categorical or numerical feature of the spec", name)
+    single = isinstance(feature, CategoricalFeature | NumericalFeature)
+    require(single, path, "a categorical or numerical feature of the spec", name)
     if isinstance(feature, NumericalFeature):
         require(options.median is not None, (*path, "median"), "given for a number", options.median)
     else:

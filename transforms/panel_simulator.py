@@ -1,4 +1,4 @@
-"""Writes panels from a spec alone: days of behaviour and performance, the counts that follow, and apart their true rates."""
+"""Writes panels from a spec alone: days of behaviour and performance, the counts that follow, and their true rates."""
 
 import dataclasses
 import pathlib

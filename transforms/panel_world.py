@@ -45,10 +45,10 @@ class PanelWorld:
     """Draws chunks of entities; a chunk does not depend on the others.
 
     The mean count of a day is the exponential of a sum: the series' median; how large the entity is, which its profile
-    tells in part, and how well profile and scenario suit each other; growth; a season of the week; the entity's effort of
-    the period, and its *response* to the effort of the period before. How strong the response is, and in which direction
-    it goes, is a function of the scenario's attributes and of the profile. Everything that a task's period depends on,
-    but for `effort` of its own series, lies before the row's date.
+    tells in part, and how well profile and scenario suit each other; growth; a season of the week; the entity's effort
+    of the period, and its *response* to the effort of the period before. How strong the response is, and in which
+    direction it goes, is a function of the scenario's attributes and of the profile. Everything that a task's period
+    depends on, but for `effort` of its own series, lies before the row's date.
 
     Args:
         spec: of the data set.
@@ -128,7 +128,8 @@ class PanelWorld:
         for name in names:
             values = [scenario.attributes[name] for scenario in self.options.scenarios]
             if isinstance(self.spec.feature(name), CategoricalFeature):
-                total += np.stack([self._generator(f"scenario/{name}/{value}").standard_normal(_TASTES) for value in values])
+                generators = [self._generator(f"scenario/{name}/{value}") for value in values]
+                total += np.stack([generator.standard_normal(_TASTES) for generator in generators])
             else:
                 logs = np.log1p(np.abs(np.array(values, np.float64)))
                 scaled = (logs - logs.mean()) / (logs.std() or 1.0)
@@ -146,10 +147,8 @@ class PanelWorld:
             "taste_response": (_TASTES,),
             "season": (_TASTES, 2),
         }
-        scale = {"match": 1 / _TASTES}
-        return {
-            key: generator.standard_normal(shape) * scale.get(key, 1 / np.sqrt(_TASTES)) for key, shape in shapes.items()
-        }
+        maps = {key: generator.standard_normal(shape) / np.sqrt(_TASTES) for key, shape in shapes.items()}
+        return {**maps, "match": maps["match"] / np.sqrt(_TASTES)}
 
     def _draw_profile(self, draws: Draws, name: str) -> Tokens | np.ndarray:
         options = self.options.profile[name]

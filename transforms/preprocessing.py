@@ -6,9 +6,9 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from tfmtl.alignment import align_right
 from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
 from tfmtl.spec import (
-    SEQUENCES,
     CategoricalFeature,
     DatasetSpec,
     MultiValuedFeature,
@@ -43,10 +43,10 @@ def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Te
             elif isinstance(feature, NumericalFeature):
                 values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
                 outputs[feature.name] = log_round(values, feature)
+            elif isinstance(feature, MultiValuedFeature):
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _bag(inputs, feature, batch_size)
             else:
-                read = _sequence if isinstance(feature, SEQUENCES) else _bag
-                ids, weights = read(inputs, feature, batch_size)
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = ids, weights
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _sequence(inputs, feature, batch_size)
         for label in spec.labels:
             if label in inputs:
                 outputs[label] = _dense(inputs[label], batch_size, 0.0, tf.float32)
@@ -80,7 +80,7 @@ def log_round(values: tf.Tensor, feature: NumericalFeature | NumberSequenceFeatu
 
 
 def _lookup(tokens: Any, feature: Any) -> Any:
-    """Ids of tokens, dense or sparse: `0 .. num_oov - 1` for unseen ones, line of the vocabulary + num_oov for others."""
+    """Ids of tokens, dense or sparse: `0 .. num_oov - 1` for unseen ones, line in the vocabulary + num_oov else."""
     vocabulary = tft.vocabulary(
         tokens,
         top_k=feature.max_tokens,
@@ -133,36 +133,21 @@ def _sequence(
 
     An absent place ("" or NaN) and a padded one have id 0 and weight 0, all others weight 1.
     """
-    numbers = isinstance(feature, NumberSequenceFeature)
     places = inputs.get(feature.name)
-    places = _empty(batch_size, tf.float32 if numbers else tf.string) if places is None else places
-    if numbers:
+    if places is None:
+        places = _empty(batch_size, tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string)
+    if isinstance(feature, NumberSequenceFeature):
         present = tf.logical_not(tf.math.is_nan(places.values))
-        ids = tf.SparseTensor(places.indices, log_round(places.values, feature), places.dense_shape)
+        ids = log_round(places.values, feature)
     else:
         present = tf.not_equal(places.values, "")
-        ids = _lookup(places, feature)
-    kept = tf.where(present, ids.values, tf.zeros_like(ids.values))
-    return align_right(places, kept, feature.max_length), align_right(
-        places, tf.cast(present, tf.float32), feature.max_length
-    )
+        ids = tf.where(present, _lookup(places, feature).values, tf.constant(0, tf.int64))
 
+    def dense(values: Any) -> Any:
+        placed = tf.SparseTensor(places.indices, values, places.dense_shape)
+        return tf.sparse.to_dense(align_right(placed, feature.max_length))
 
-def align_right(places: tf.SparseTensor, values: tf.Tensor, length: int) -> tf.Tensor:
-    """Values at the places of a sparse matrix, packed rows: the last `length` of each row, 0 before them.
-
-    Args:
-        places: whose rows are packed to the left.
-        values: `(places,)`, instead of its own.
-        length: columns of the result.
-
-    Returns:
-        `(batch, length)`; the last value of each row that has one is in the last column.
-    """
-    rows = tf.RaggedTensor.from_sparse(tf.SparseTensor(places.indices, values, places.dense_shape))[:, -length:]
-    columns = tf.ragged.range(length - rows.row_lengths(), length).values
-    indices = tf.stack([rows.value_rowids(), columns], axis=1)
-    return tf.scatter_nd(indices, rows.values, tf.stack([rows.nrows(), tf.constant(length, tf.int64)]))
+    return dense(ids), dense(tf.cast(present, tf.float32))
 
 
 def _empty(batch_size: Any, dtype: tf.DType) -> tf.SparseTensor:

@@ -57,7 +57,7 @@ def test_accumulators_merge_as_a_list_and_as_an_iterator():
         assert merged == _Sums(5.0, 7.0, 2.0, 4.0)
     assert list(combiner.extract_output(merged).values()) == [5 / 7]
     assert list(_SumsOfRows(tfma.metrics.MetricKey(SMAPE)).extract_output(merged).values()) == [0.5]
-    assert np.isnan(list(combiner.extract_output(_Sums()).values())[0])
+    assert np.isnan(next(iter(combiner.extract_output(_Sums()).values())))
 
 
 def test_counts_have_errors_and_thresholds_on_them_and_binary_tasks_have_auc():

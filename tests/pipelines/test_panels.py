@@ -157,16 +157,17 @@ def test_it_beats_predicting_the_mean(panels):
         assert nmae(values, scores[name]) < 0.7 * of_mean, name
 
 
-def sixth_by_grpc(panels, exported):
-    frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
+@pytest.fixture(scope="module")
+def client(exported):
     with EmbeddedServer({"m2m": exported.parent}) as server, TfmtlClient(server.address, "m2m") as client:
-        inputs = features_of(client.metadata().signatures["raw"])
-        assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
-        return frame, client.predict(typed_columns(frame, inputs))
+        yield client
 
 
-def test_a_sixth_scenario_is_scored_from_its_attributes(panels, exported):
-    frame, scores = sixth_by_grpc(panels, exported)
+def test_a_sixth_scenario_is_scored_from_its_attributes(panels, exported, client):
+    frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
+    inputs = features_of(client.metadata().signatures["raw"])
+    assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
+    scores = client.predict(typed_columns(frame, inputs))
     examples = [
         row for batch in ingest([str(panels.sixth)], SPEC, "csv") for part in batch.examples.values() for row in part
     ]
@@ -177,25 +178,23 @@ def test_a_sixth_scenario_is_scored_from_its_attributes(panels, exported):
         np.testing.assert_allclose(np.sort(scores[task.name]), np.sort(by_examples[task.name]), rtol=1e-4)
         labels = parsed[task.label].numpy()
         of_mean = nmae(labels, np.full(len(labels), panels.means[task.name]))
-        print(task.name, nmae(labels, by_examples[task.name]), of_mean)
         assert nmae(labels, by_examples[task.name]) < of_mean, task.name
 
 
-def test_what_the_attributes_say_changes_the_scores_of_an_unseen_scenario(exported):
+def test_what_the_attributes_say_changes_the_scores_of_an_unseen_scenario(client):
     row = {
         "scenario": "story", "format": "video", "audience": 30.0, "price_level": 2.0, "business_scale": "small",
         "clicks": [3.0, 5.0, None, 4.0], "pay": [1.0, 2.0], "impressions": [30.0] * 14, "logins": [], "products": 9.0,
     }  # fmt: skip
     others = [{**row, "audience": 4.0}, {**row, "format": "keyword"}, {**row, "scenario": "another name"}]
-    with EmbeddedServer({"m2m": exported.parent}) as server, TfmtlClient(server.address, "m2m") as client:
-        scores = client.predict([row, *others])
-    for values in scores.values():
-        assert np.all(np.isfinite(values)) and np.all(values > 0)
+    for values in client.predict([row, *others]).values():
+        assert np.all(np.isfinite(values))
+        assert np.all(values > 0)
         assert values[1] != values[0] != values[2]
         assert values[3] == pytest.approx(values[0], rel=1e-5), "unseen names are one id"
 
 
-def test_the_last_place_of_a_list_is_the_most_recent_day(exported):
+def test_the_last_place_of_a_list_is_the_most_recent_day(client):
     """A short list, and the same with days before it that are absent, are the same history."""
     row = {"scenario": "search", "format": "keyword", "audience": 90.0, "price_level": 3.0}
     rows = [
@@ -204,8 +203,7 @@ def test_the_last_place_of_a_list_is_the_most_recent_day(exported):
         {**row, "clicks": [1.0, 9.0]},
         {**row, "clicks": [9.0, 1.0, None]},
     ]
-    with EmbeddedServer({"m2m": exported.parent}) as server, TfmtlClient(server.address, "m2m") as client:
-        scores = client.predict(rows)["clicks_next_week"]
+    scores = client.predict(rows)["clicks_next_week"]
     assert scores[0] == pytest.approx(scores[1], rel=1e-6)
     assert abs(scores[2] / scores[0] - 1) > 1e-4
     assert abs(scores[3] / scores[0] - 1) > 1e-4

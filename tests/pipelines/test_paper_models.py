@@ -27,7 +27,7 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_the_example_runs_to_a_served_model(end_to_end, name):
-    """The example's model and strategy, made small; the log, the spec and the thresholds are those of the shared run."""
+    """The example's model and strategy, made small; log, spec and thresholds are those of the shared run."""
     example = load_settings(EXAMPLES / f"{name}.yaml")
     options = {**example.model.options, **SMALL[name]}
     settings = dataclasses.replace(

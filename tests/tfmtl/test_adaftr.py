@@ -145,6 +145,16 @@ def test_cosine():
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
 
 
+def test_blocks():
+    model = adaftr(contrast_block=10)
+    taps = arrays(model.inspect(FEATURES))
+    columns = [taps[name] for name in ("tower/click/0", "tower/buy/0", "temperature/click/buy")]
+    of_rows = [contrast(*(column[start : start + 10] for column in columns)) for start in (0, 10, 20)]
+    losses = model.losses_of(FEATURES, LABELS, training=False)
+    expected = 0.01 * np.concatenate(of_rows).mean()
+    np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["bpr", "mse", "mae"])
 def test_without_negatives_and_without_contrast(kind):
     model = adaftr(contrast=kind)

@@ -194,6 +194,7 @@ def test_wrong_options():
     assert error(fixed_temperature=0) == "fixed_temperature: should be above 0. Received: 0.0"
     assert error(max_temperature=0.01) == "max_temperature: should be at least min_temperature, 0.05. Received: 0.01"
     assert error(relatedness_units=[0]) == "relatedness_units: should be positive. Received: (0,)"
+    assert error(contrast_block=1) == "contrast_block: should be at least 2. Received: 1"
     assert error(alpha=-1) == "alpha: should be at least 0. Received: -1.0"
     assert error(beta=-1) == "beta: should be at least 0. Received: -1.0"
     assert error(contrast_layer=-1) == "contrast_layer: should be at least 0. Received: -1"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.tfmtl import cases
-from tfmtl.fields import bags, embedding_rows, transformed_inputs
+from tests.tfmtl import cases, panel_cases
+from tfmtl.fields import bags, embedding_rows, transformed_inputs, vocabularies
 
 
 def test_transformed_inputs():
@@ -20,6 +20,16 @@ def test_transformed_inputs():
 
 def test_bags():
     assert bags(cases.pair()) == ("tags", "history")
+
+
+def test_sequences_of_numbers_are_bags_without_a_vocabulary():
+    spec = panel_cases.SPEC
+    inputs = {one.name: (one.dtype, one.shape) for one in transformed_inputs(spec)}
+    assert inputs["clicks"] == ("int64", (3,))
+    assert inputs["clicks__weights"] == ("float32", (3,))
+    assert bags(spec) == ("logins", "campaign", "clicks", "words")
+    assert vocabularies(spec) == ("channel", "size", "campaign", "words")
+    assert embedding_rows(spec, panel_cases.SIZES) == panel_cases.ROWS
 
 
 def test_embedding_rows_in_the_order_of_the_spec():

@@ -52,6 +52,18 @@ def test_values_with_ids_at_both_ends_of_each_field():
         assert layer.offsets[field] == FIRST_ROW[field]
 
 
+def test_lookup_gives_fields_apart():
+    layer = FusedEmbedding(**KWARGS)
+    whole, (table,) = np.asarray(layer(INPUTS)), layer.get_weights()
+    by_field = layer.lookup(INPUTS)
+    assert set(by_field) == set(ROWS)
+    for i, field in enumerate(ROWS):
+        np.testing.assert_array_equal(by_field[field], whole[:, i])
+    apart = layer.lookup(INPUTS, apart=["history"])
+    np.testing.assert_array_equal(apart["tags"], whole[:, 0])
+    np.testing.assert_array_equal(apart["history"], table[FIRST_ROW["history"] + INPUTS["history"]])
+
+
 def test_empty_bag_is_zero():
     outputs = np.asarray(FusedEmbedding(**KWARGS)(INPUTS))
     np.testing.assert_array_equal(outputs[2, 0], 0)

@@ -163,6 +163,37 @@ def test_rows_left_out_are_as_if_they_were_not_there(similarity, kept):
             assert not np.any(slope[~keep])
 
 
+@SIMILARITIES
+@pytest.mark.parametrize("block", [2, 3, 4, 8, 9, 20])
+@pytest.mark.parametrize("masked", [False, True])
+def test_blocks_see_themselves_alone(similarity, block, masked):
+    anchors, others = pairs()
+    tau = temperatures()
+    keep = np.arange(9) % 4 != 2 if masked else None
+    losses = info_nce(anchors, others, tau, similarity, keep, block)
+    assert losses.shape == (9,)
+    expected = []
+    for start in range(0, 9, block):
+        part = slice(start, start + block)
+        kept = np.flatnonzero(keep[part]).tolist() if masked else None
+        expected += info_nce_by_loop(anchors[part], others[part], tau[part], similarity, kept)
+    shown = keep if masked else slice(None)
+    np.testing.assert_allclose(np.asarray(losses)[shown], np.array(expected)[shown], rtol=1e-5, atol=1e-5)
+
+    def in_blocks(a, b):
+        return info_nce(a, b, 1e-6, similarity, keep, block)[: 9 // block * block]
+
+    assert all(np.all(np.isfinite(slope)) for slope in gradients(in_blocks, anchors, others))
+
+
+def test_gradients_of_blocks_are_those_of_the_blocks_alone():
+    anchors, others = pairs()
+    slopes = gradients(lambda a, b: info_nce(a, b, 0.3, block=4), anchors, others)
+    parts = [gradients(lambda a, b: info_nce(a, b, 0.3), anchors[i : i + 4], others[i : i + 4]) for i in (0, 4, 8)]
+    for slope, of_parts in zip(slopes, zip(*parts, strict=True), strict=True):
+        np.testing.assert_allclose(slope, np.concatenate(of_parts), rtol=1e-4, atol=1e-5)
+
+
 def test_no_row_at_all_takes_part():
     anchors, others = pairs()
     none = np.zeros(9, bool)
@@ -203,6 +234,7 @@ def test_rough_hiddens_and_graphs():
     as_floats = [tf.cast(one, "float32") for one in rough]
     losses = {
         "info_nce": lambda a, b: info_nce(a, b, 0.1),
+        "blocks": lambda a, b: info_nce(a, b, 0.1, block=4),
         "bpr": bpr_contrast,
         "alignment": alignment,
     }

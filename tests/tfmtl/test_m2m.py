@@ -14,6 +14,7 @@ from tfmtl.config import ConfigError
 from tfmtl.models import M2M
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.spec import Task
+from tfmtl.training import MetaLearning
 
 FEATURES = panel_cases.features(7)
 LABELS = panel_cases.labels(7)
@@ -174,9 +175,10 @@ def test_embedding_l2_of_present_days():
 
 def test_what_is_shown():
     taps = model_of().inspect(FEATURES)
-    towers = {f"{kind}/{t.name}{end}" for t in SPEC.tasks for kind, end in (("tower", "/0"), ("tower", "/1"), ("tower_input", ""))}
-    views = {f"meta_attention/{t.name}" for t in SPEC.tasks}
-    assert set(taps) == towers | views | {"sequence_attention/behaviour", "sequence_attention/performance", "scenario_knowledge"}
+    of_task = ("tower_input/{}", "tower/{}/0", "tower/{}/1", "meta_attention/{}")
+    of_tasks = {path.format(task.name) for task in SPEC.tasks for path in of_task}
+    of_sequences = {f"sequence_attention/{group}" for group in GROUPS}
+    assert set(taps) == {*of_tasks, *of_sequences, "scenario_knowledge"}
     assert taps["meta_attention/next_pay"].shape == (7, 3)
     assert taps["sequence_attention/behaviour"].shape == (7, 2, 4, 4)
     assert taps["scenario_knowledge"].shape == (7, 4)
@@ -349,3 +351,18 @@ def test_more_tasks_are_more_towers():
     model = M2M.from_spec(DatasetSpec(**{**vars(SPEC), "tasks": tasks}), SIZES, **OPTIONS)
     assert set(model.towers) == {"next_clicks", "next_pay", "active"}
     assert 0 < float(model.score(FEATURES)["active"][0]) < 1
+
+
+def test_meta_learning_differentiates_through_generated_weights():
+    """Second derivatives of chunked products are those of whole ones."""
+    after = {}
+    for name, memory_mb in (("whole", 64.0), ("chunked", 2e-3)):
+        model = model_of(meta_memory_mb=memory_mb, meta_layers=1, num_residuals=1, scale=0.3)
+        before = model.get_weights()
+        model.compile(keras.optimizers.SGD(0.01), strategy=MetaLearning(0.05, episodes=2))
+        keras.utils.set_random_seed(5)
+        model.train_step((panel_cases.features(32), panel_cases.labels(32)))  # Not traced, which would take long.
+        after[name] = model.get_weights()
+    for weight, whole, chunked in zip(before, after["whole"], after["chunked"], strict=True):
+        np.testing.assert_allclose(whole, chunked, rtol=1e-3, atol=1e-5)
+        assert weight.ndim == 1 or np.any(whole != weight)

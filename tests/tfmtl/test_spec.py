@@ -155,7 +155,8 @@ def changed(path, value):
     for part in path[:-1]:
         place = place[part]
     if path[-1] == "name" and path[0] == "features":
-        data["groups"] = {group: [value if m == place["name"] else m for m in ms] for group, ms in data["groups"].items()}
+        old, groups = place["name"], data["groups"]
+        data["groups"] = {group: [value if name == old else name for name in groups[group]] for group in groups}
     place[path[-1]] = value
     if path == ("tasks", 1, "follows"):
         del place["conditional_output"]

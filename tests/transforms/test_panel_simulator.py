@@ -1,4 +1,4 @@
-"""Simulated panels: their bytes, their days, their counts against the rates written beside them, and their way back in."""
+"""Simulated panels: their bytes, their days, their counts against the rates beside them, and their way back in."""
 
 import dataclasses
 import pathlib
@@ -93,7 +93,7 @@ def test_dates_are_a_period_apart(written):
 
 
 def test_days_agree_from_row_to_row(written):
-    """A period's days are the last ones of the next row, and their sum is the label of this one, if all were recorded."""
+    """A period's days are the last ones of the next row, and their sum, if all were recorded, this row's label."""
     _, rows, _ = written
     for label, series in TASKS.values():
         days = days_of(rows[series])
@@ -106,7 +106,8 @@ def test_days_agree_from_row_to_row(written):
         np.testing.assert_array_equal(days[pairs, 7:][both], following[:, :7][both])
         whole = ~np.isnan(following[:, 7:]).any(axis=1)
         assert whole.sum() > 5000
-        np.testing.assert_array_equal(following[whole, 7:].sum(axis=1), rows[label].astype(int).to_numpy()[pairs[whole]])
+        labels = rows[label].astype(int).to_numpy()[pairs[whole]]
+        np.testing.assert_array_equal(following[whole, 7:].sum(axis=1), labels)
 
 
 def test_counts_are_poisson_around_their_rates(written):
@@ -266,5 +267,5 @@ def test_wrong_parts_of_options():
     with pytest.raises(FieldError, match=r"response: should be 0 or more\. Received: -1"):
         PanelSeries(1, response=-1)
     other = dataclasses.replace(OPTIONS.scenarios[1], attributes={"scenario": "feed"})
-    with pytest.raises(FieldError, match=r"scenarios\[1\]\.attributes: should be those of the first scenario, in their"):
+    with pytest.raises(FieldError, match=r"scenarios\[1\]\.attributes: should be those of the first scenario, in"):
         dataclasses.replace(OPTIONS, scenarios=(OPTIONS.scenarios[0], other))

@@ -11,8 +11,8 @@ _BYTES_PER_MB = 1 << 20
 def generated_product(inputs: Any, knowledge: Any, kernel: Any, base: Any, memory_mb: float = 64.0) -> Any:
     """`y_n = h_n W_n` with a matrix of each example's own, `W_n = sum_s S_ns V_s + v`.
 
-    Generating the matrices costs `batch * s * d * e` multiplications and applying them `batch * vectors * d * e`; all of
-    them together would take `batch * d * e` numbers, and as much again for their gradients. So the batch is cut into
+    Generating the matrices costs `batch * s * d * e` multiplications and applying them `batch * vectors * d * e`; all
+    of them together would take `batch * d * e` numbers, and as much again for their gradients. So the batch is cut into
     chunks whose matrices fit into `memory_mb`, and backpropagation generates each chunk's matrices once more instead of
     keeping them: what they take does not grow with the batch. The result does not depend on the chunks.
 
@@ -77,7 +77,7 @@ def _by_chunks(function: Callable, batches: Sequence[Any], chunk: int, like: Seq
 def _accumulate(
     function: Callable, batches: Sequence[Any], chunk: int, like: Sequence[tf.TensorSpec], sums: list
 ) -> tuple:
-    """`function` of each chunk of the rows of `batches`, and of the sums so far: its rows put together, and the sums."""
+    """`function` of each chunk of the rows of `batches` and of the sums so far: its rows put together, and the sums."""
     size = batches[0].shape[0]
     if size is not None and size <= chunk:
         return function(batches, sums)

@@ -21,8 +21,9 @@ class MetaUnit(keras.layers.Layer):
     `W = v_w + L R^T`, where L and R, `(d, r)`, are generated instead of W: `(2 s + 2) r d + d * d` parameters, and
     `(2 s + 2) r d` multiplications. R starts at 0, so that training starts from the ordinary perceptron.
 
-    **D** V_w starts at the scale at which knowledge of unit variance gives `V_w S` the variance of v_w, so that no layer
-    shrinks or blows up what passes it. **D** the activation is LeakyReLU, as elsewhere in the paper, after each layer.
+    **D** V_w starts at the scale at which knowledge of unit variance gives `V_w S` the variance of v_w, so that no
+    layer shrinks or blows up what passes it. **D** the activation is LeakyReLU, as elsewhere in the paper, after each
+    layer.
 
     Args:
         num_layers: K.

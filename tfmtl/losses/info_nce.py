@@ -16,12 +16,18 @@ _LEFT_OUT = -1e30
 
 
 def info_nce(
-    anchors: Any, others: Any, temperature: Any, similarity: Similarity = "dot", keep: Any | None = None
+    anchors: Any,
+    others: Any,
+    temperature: Any,
+    similarity: Similarity = "dot",
+    keep: Any | None = None,
+    block: int | None = None,
 ) -> Any:
     """`-log(exp(s(a_r, b_r) / t_r) / sum_{r'} exp(s(a_r, b_r') / t_r))`, r' over the batch, r itself included.
 
     The negatives are those of the other task only, as in the paper. It is computed as a log-sum-exp: finite, with
-    finite gradients, for temperatures down to 1e-6. It is 0 where a row has no negative.
+    finite gradients, for temperatures down to 1e-6. It is 0 where a row has no negative. It costs `batch^2 d`; with
+    `block` the batch is cut into blocks of so many rows, whose rows see each other alone, and it costs `batch block d`.
 
     Args:
         anchors: a, `(batch, d)`.
@@ -29,6 +35,7 @@ def info_nce(
         temperature: t > 0, `(batch,)` or one for all rows.
         similarity: `dot`, a . b, as the paper has it, or `cosine`.
         keep: True for the rows that take part, `(batch,)`; all by default.
+        block: rows of a block, the last one may be smaller; all of the batch by default.
 
     Returns:
         `(batch,)` float32 losses, in nats.
@@ -38,27 +45,39 @@ def info_nce(
     """
     anchors, others = _vectors(anchors, others, similarity)
     anchors = anchors / ops.reshape(ops.cast(temperature, "float32"), (-1, 1))
-    return _own_cross_entropy(anchors, others, keep)
+    if block is None:
+        return _own_cross_entropy(anchors, others, keep)
+    rows = tf.shape(anchors)[0]
+    keep = ops.ones((rows,), "bool") if keep is None else ops.cast(keep, "bool")
+    anchors, others, keep = (_in_blocks(column, rows, block) for column in (anchors, others, keep))
+    return ops.reshape(_own_cross_entropy(anchors, others, keep), (-1,))[:rows]
+
+
+def _in_blocks(column: Any, rows: Any, block: int) -> Any:
+    """`(rows, ...)` as `(blocks, block, ...)`, the last block filled up with zeros."""
+    padding = [[0, -rows % block], *([0, 0] for _ in column.shape[1:])]
+    return tf.reshape(tf.pad(column, padding), (-1, block, *column.shape[1:]))
 
 
 def _own_cross_entropy(anchors: Any, others: Any, keep: Any | None) -> Any:
-    """`log(sum_{r'} exp(a_r . b_r')) - a_r . b_r`, with a gradient that makes no pass over the pairs but two products.
+    """`log(sum_{r'} exp(a_r . b_r')) - a_r . b_r` of `(..., rows, d)`; its gradient is two products and no other pass.
 
-    That is what a step spends its time on: with TensorFlow's own cross-entropy it takes half as long again.
+    Passes over pairs of rows are what a step spends its time on: with TensorFlow's own cross-entropy it takes half as
+    long again.
     """
 
     @tf.custom_gradient
     def cross_entropy(anchors, others):
         logits = tf.matmul(anchors, others, transpose_b=True)
         if keep is not None:
-            logits += tf.where(tf.cast(keep, "bool"), 0.0, _LEFT_OUT)
+            logits += tf.where(tf.cast(keep, "bool"), 0.0, _LEFT_OUT)[..., None, :]
         shares = tf.nn.softmax(logits)
         # The largest share is at least 1 / batch: its logarithm does not underflow where the row's own would.
-        log_sum = tf.reduce_max(logits, axis=1) - tf.math.log(tf.reduce_max(shares, axis=1))
+        log_sum = tf.reduce_max(logits, axis=-1) - tf.math.log(tf.reduce_max(shares, axis=-1))
 
         def gradient(upstream):
-            weighed = upstream[:, None] * anchors
-            of_anchors = upstream[:, None] * (tf.matmul(shares, others) - others)
+            weighed = upstream[..., None] * anchors
+            of_anchors = upstream[..., None] * (tf.matmul(shares, others) - others)
             return of_anchors, tf.matmul(shares, weighed, transpose_a=True) - weighed
 
         return log_sum - tf.linalg.diag_part(logits), gradient

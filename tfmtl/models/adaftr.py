@@ -169,7 +169,8 @@ class AdaFTR(MultiTaskModel):
         options, hiddens = self.options, (taps[f"contrast/{anchor}"], taps[f"contrast/{task}"])
         keep = None if sample_weight is None else tf.cast(sample_weight, "float32") > 0
         if options.contrast == "info_nce":
-            return info_nce(*hiddens, taps[f"temperature/{anchor}/{task}"], options.similarity, keep)
+            temperature = taps[f"temperature/{anchor}/{task}"]
+            return info_nce(*hiddens, temperature, options.similarity, keep, options.contrast_block)
         if options.contrast == "bpr":
             return bpr_contrast(*hiddens, options.similarity, keep)
         return alignment(*hiddens, options.contrast)

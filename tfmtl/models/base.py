@@ -155,9 +155,7 @@ class MultiTaskModel(keras.Model):
             loss = row_losses(task, self.options, labels[task.name], logits[task.name])
             weights = task_weights(self.spec, task.name, self.spaces[task.name], labels, sample_weight)
             if self.options.local_space and task.follows:
-                weights = local_weights(
-                    task.name, task.follows, labels, logits, weights, self.options.max_importance
-                )
+                weights = local_weights(task.name, task.follows, labels, logits, weights, self.options.max_importance)
             weights = tf.ones_like(loss) if weights is None else weights
             rows = ops.sum(weights)
             losses[task.name] = (tf.math.divide_no_nan(ops.sum(weights * loss), rows), rows)

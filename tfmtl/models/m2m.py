@@ -80,7 +80,7 @@ class M2MOptions(ModelOptions):
             require(bool(units) and all(width >= 1 for width in units), name, "positive and at least one", units)
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Raises `FieldError` where the spec has no scenario or no other feature, or a group is no group of sequences."""
+        """Raises `FieldError` where the spec has no scenario or no other feature, or a group holds no sequences."""
         super().check_tasks(spec)
         known = ", ".join(spec.groups) or "it has none"
         expected = f"a group of a spec that names no `scenario` ({known})"
@@ -107,9 +107,10 @@ def scenario_attributes(spec: DatasetSpec, options: M2MOptions) -> tuple[str, ..
 class M2M(MultiTaskModel):
     """Multi-scenario multi-task meta learning.
 
-    `F = [MH(X_b) || MH(X_p) || others]`, views `E_i = MLP_i(F)`, anchors `T_t`, knowledge `S~ = MLP([S || A])`; for each
-    task `R_t = attention_t(E, T_t, S~)` and `log y_t = tower_t(R_t, S~)`, where attention and towers generate their
-    weights from S~, example by example. A scenario is data: one that training has not seen is scored from its attributes.
+    `F = [MH(X_b) || MH(X_p) || others]`, views `E_i = MLP_i(F)`, anchors `T_t`, knowledge `S~ = MLP([S || A])`; for
+    each task `R_t = attention_t(E, T_t, S~)` and `log y_t = tower_t(R_t, S~)`, where attention and towers generate
+    their weights from S~, example by example. A scenario is data: one that training has not seen is scored from its
+    attributes.
 
     The weights of the views are recorded as `meta_attention/<task>`, those of the days as `sequence_attention/<group>`,
     S~ as `scenario_knowledge`.
@@ -123,8 +124,8 @@ class M2M(MultiTaskModel):
       layers.
     - The ablations keep the shape of what they take the generated weights from, so that only these are missing.
 
-    A meta unit of width d has `(s + 1)(d * d + d)` parameters a layer for knowledge of width s: with the defaults 51 M a
-    task in the attention (d = 512) and 26 M in the tower (d = 256). `meta_rank` is what makes it small.
+    A meta unit of width d has `(s + 1)(d * d + d)` parameters a layer for knowledge of width s: with the defaults 51 M
+    a task in the attention (d = 512) and 26 M in the tower (d = 256). `meta_rank` is what makes it small.
 
     References:
         - [Zhang et al., 2022, Leaving No One Behind: A Multi-Scenario Multi-Task Meta Learning Approach for Advertiser
@@ -158,13 +159,10 @@ class M2M(MultiTaskModel):
         self.experts = Experts(options.num_views, options.view_units, _LEAKY, options.dropout, name="experts")
         self.anchors = TaskAnchors(len(spec.tasks), options.anchor_units, options.anchor_dim, name="anchors")
         self.knowledge = MLP(options.knowledge_units, _LEAKY, name="knowledge")
-        unit = {"num_layers": options.meta_layers, "rank": options.meta_rank, "memory_mb": options.meta_memory_mb}
-        self.attention = {
-            task.name: MetaAttention(**unit, generated=options.meta_attention, name=task.name) for task in spec.tasks
-        }
+        unit = (options.meta_layers, options.meta_rank, options.meta_memory_mb)
+        self.attention = {t.name: MetaAttention(*unit, options.meta_attention, name=t.name) for t in spec.tasks}
         self.towers = {
-            task.name: MetaTower(options.num_residuals, **unit, generated=options.meta_tower, name=task.name)
-            for task in spec.tasks
+            t.name: MetaTower(options.num_residuals, *unit, options.meta_tower, name=t.name) for t in spec.tasks
         }
 
     @property
