@@ -1,6 +1,7 @@
 """Import every module of a package as if only the library's own requirements were installed.
 
-Run as `python -P tests/import_light.py tfmtl`. Whatever another installed distribution provides (TFX, Beam, pandas ...)
+Run as `python -P tests/import_light.py tfmtl`, or with a further name for a package that needs `tfmtl` itself:
+`python -P tests/import_light.py mine tfmtl`. Whatever another installed distribution provides (TFX, Beam, pandas ...)
 raises ModuleNotFoundError, so that a full environment tells what a bare `pip install tfmtl` would. Prints the names of
 the modules imported.
 """
@@ -54,12 +55,12 @@ class Absent:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
-def main(package_name: str) -> None:
-    """Hide the other distributions, then import the package."""
-    allowed = {*closure(REQUIREMENTS), canonical(package_name)}
+def main(package_name: str, *beside: str) -> None:
+    """Hide the other distributions, then import the package; `beside` names packages that it may import."""
+    allowed = {*closure(REQUIREMENTS), canonical(package_name), *map(canonical, beside)}
     providers = importlib.metadata.packages_distributions()
     absent = {top for top, names in providers.items() if not allowed & {canonical(name) for name in names}}
-    sys.meta_path.insert(0, Absent((absent | UNUSED) - {package_name}))
+    sys.meta_path.insert(0, Absent((absent | UNUSED) - {package_name, *beside}))
     package = importlib.import_module(package_name)
     modules = pkgutil.walk_packages(package.__path__, f"{package_name}.", onerror=raise_again)
     for module in modules:
@@ -73,4 +74,4 @@ def raise_again(_: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -11,6 +11,10 @@ import sys
 import numpy as np
 import pytest
 
+from pipelines.settings import TrainingSettings
+from tfmtl import config
+from tfmtl.models import MODELS
+
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 REPOSITORY = pathlib.Path(__file__).parents[1]
 RUN_BY_CI = ["make demo", "make test"]
@@ -96,8 +100,30 @@ def test_your_own_data(tmp_path):
     assert (tmp_path / "pipeline.yaml").exists()
 
 
-def test_reuse_code_runs(tmp_path):
+def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):
+    """As a module of a package that is imported with every other distribution hidden."""
     code = next(block for block in blocks("python") if "class MyModel" in block)
-    check = "\nassert model.predict({'user': np.arange(3), 'item': np.arange(3)}, verbose=0).shape == (3,)\n"
-    done = subprocess.run([sys.executable, "-c", code + check], env=environment(), capture_output=True, text=True)
+    check = "assert {name: scores.shape for name, scores in logits.items()} == dict.fromkeys(TASKS, (1000,))\n"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").touch()
+    (tmp_path / "mine" / "model.py").write_text(code + check, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-P", str(REPOSITORY / "tests" / "import_light.py"), "mine", "tfmtl"],
+        env={**environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
+    assert "mine.model" in done.stdout.split()
+
+
+def test_training_settings_are_as_the_readme_has_them():
+    training = config.build(TrainingSettings, config.parse_yaml(blocks("yaml")[1]), ("training",))
+    assert training.strategy.kind == "maml"
+    assert training.fine_tuning.max_epochs == 2
+
+
+def test_models_table_lists_every_model_and_example():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:`(\S+)` )?\|$", README, re.MULTILINE)
+    assert {name for name, _ in rows} == set(MODELS)
+    assert all((REPOSITORY / example).exists() for _, example in rows if example)

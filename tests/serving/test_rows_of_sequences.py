@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.rows import Batch, features_of
@@ -17,7 +18,7 @@ def sent(inputs, rows):
         info = signature.inputs[name]
         info.dtype = tf.dtypes.as_dtype(dtype).as_datatype_enum
         info.tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
-    protos: dict = {name: tf.make_tensor_proto(0).__class__() for name in inputs}
+    protos = {name: tensor_pb2.TensorProto() for name in inputs}
     Batch(rows, features_of(signature)).write(protos, 0, len(rows))
     return {name: tf.make_ndarray(proto) for name, proto in protos.items()}
 
