@@ -109,8 +109,7 @@ class TfmtlClient:
         """
         end = self._end(deadline)
         known = self._ask_once(end)
-        signature = _signature(known, self._signature)
-        batch = rows_lib.Batch(rows, rows_lib.features_of(signature))
+        batch = rows_lib.Batch(rows, self._features(known))
         return self._predict(known, self._signature, len(batch), batch.write, outputs, end)
 
     def predict_examples(
@@ -155,7 +154,7 @@ class TfmtlClient:
         while True:
             try:
                 known = self._ask_metadata(end)
-                batch = rows_lib.Batch([], rows_lib.features_of(_signature(known, self._signature)))
+                batch = rows_lib.Batch([], self._features(known))
                 request = self._request(self._signature, ())
                 batch.write(request.inputs, 0, 0)
                 self._connection.predict(request, end)
@@ -213,6 +212,9 @@ class TfmtlClient:
         if response.model_spec.version.value != known.version:
             self._known = None
         return {name: tensors.decode(tensor) for name, tensor in response.outputs.items()}
+
+    def _features(self, known: ModelMetadata) -> dict[str, rows_lib.Feature]:
+        return rows_lib.features_of(_signature(known, self._signature), raw=self._signature == RAW)
 
     def _request(self, signature: str, outputs: Sequence[str]) -> predict_pb2.PredictRequest:
         request = predict_pb2.PredictRequest(model_spec=self._spec, output_filter=outputs)

@@ -18,7 +18,6 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving import tensors
-from tfmtl.spec import WEIGHTS_SUFFIX
 
 _WHOLE_NUMBERS = (int, np.integer)
 _FLOATS = (float, np.floating)
@@ -35,12 +34,14 @@ class Feature:
         dtype: of its elements; `object` for strings.
         bag: whether a row holds a list: shape [batch, width] instead of [batch].
         width: of the lists, where the signature fixes it.
+        raw: whether the model itself knows what is missing; ids and weights that are transformed are 0 instead.
     """
 
     name: str
     dtype: np.dtype
     bag: bool = False
     width: int | None = None
+    raw: bool = True
 
     @property
     def kind(self) -> str:
@@ -49,8 +50,8 @@ class Feature:
 
     @property
     def padding(self) -> Any:
-        """What fills a bag up to its width: what is missing in a raw one, 0 in ids and weights that are transformed."""
-        return {"O": b"", "f": 0.0 if self.name.endswith(WEIGHTS_SUFFIX) else math.nan}.get(self.dtype.kind, 0)
+        """What fills a bag up to its width: what is missing, or 0."""
+        return {"O": b"", "f": math.nan if self.raw else 0.0}.get(self.dtype.kind, 0)
 
     def write(self, proto: tensor_pb2.TensorProto, values: list, width: int) -> None:
         """Fills `proto` with checked values, one a row; bags are padded to `width` unless the signature fixes it."""
@@ -70,8 +71,12 @@ class Feature:
         return bag + padding if self.width is None else padding + bag
 
 
-def features_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, Feature]:
+def features_of(signature: meta_graph_pb2.SignatureDef, raw: bool = True) -> dict[str, Feature]:
     """The inputs of a signature by name.
+
+    Args:
+        signature: of a model.
+        raw: whether it takes raw features; another one has no word for what is missing in a list of fixed width but 0.
 
     Raises:
         ValueError: if one is no string or number of shape [batch] or [batch, width].
@@ -84,7 +89,7 @@ def features_of(signature: meta_graph_pb2.SignatureDef) -> dict[str, Feature]:
             expected = "strings or numbers of shape [batch] or [batch, width]"
             raise ValueError(f"input {name} should be {expected}. Received: {dtype} of rank {len(dims)}")
         width = dims[1] if len(dims) == 2 and dims[1] > 0 else None
-        features[name] = Feature(name, dtype, bag=len(dims) == 2, width=width)
+        features[name] = Feature(name, dtype, bag=len(dims) == 2, width=width, raw=raw or width is None)
     return features
 
 

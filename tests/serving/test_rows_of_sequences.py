@@ -11,7 +11,7 @@ from serving.rows import Batch, features_of
 NAN = float("nan")
 
 
-def sent(inputs, rows):
+def sent(inputs, rows, raw=True):
     """What a client sends for `rows`; `inputs` gives type and shape by name."""
     signature = meta_graph_pb2.SignatureDef()
     for name, (dtype, shape) in inputs.items():
@@ -19,7 +19,7 @@ def sent(inputs, rows):
         info.dtype = tf.dtypes.as_dtype(dtype).as_datatype_enum
         info.tensor_shape.CopyFrom(tf.TensorShape(shape).as_proto())
     protos = {name: tensor_pb2.TensorProto() for name in inputs}
-    Batch(rows, features_of(signature)).write(protos, 0, len(rows))
+    Batch(rows, features_of(signature, raw)).write(protos, 0, len(rows))
     return {name: tf.make_ndarray(proto) for name, proto in protos.items()}
 
 
@@ -44,7 +44,7 @@ def test_a_sequence_is_padded_on_the_left_and_another_bag_on_the_right():
 
 def test_transformed_ids_and_weights_are_padded_with_0():
     inputs = {"clicks": ("int64", [None, 3]), "clicks__weights": ("float32", [None, 3])}
-    arrays = sent(inputs, [{"clicks": [7, 8], "clicks__weights": [1.0, 1.0]}, {}])
+    arrays = sent(inputs, [{"clicks": [7, 8], "clicks__weights": [1.0, 1.0]}, {}], raw=False)
     assert arrays["clicks"].tolist() == [[0, 7, 8], [0, 0, 0]]
     assert arrays["clicks__weights"].tolist() == [[0, 1, 1], [0, 0, 0]]
 
