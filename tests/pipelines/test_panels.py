@@ -198,12 +198,13 @@ def test_the_last_place_of_a_list_is_the_most_recent_day(client):
     """A short list, and the same with days before it that are absent, are the same history."""
     row = {"scenario": "search", "format": "keyword", "audience": 90.0, "price_level": 3.0}
     rows = [
-        {**row, "clicks": [9.0, 1.0]},
-        {**row, "clicks": [None, None, 9.0, 1.0]},
-        {**row, "clicks": [1.0, 9.0]},
-        {**row, "clicks": [9.0, 1.0, None]},
+        {**row, "clicks": [300.0, 1.0]},
+        {**row, "clicks": [None, None, 300.0, 1.0]},
+        {**row, "clicks": [1.0, 300.0]},
+        {**row, "clicks": [300.0, 1.0, None]},
     ]
     scores = client.predict(rows)["clicks_next_week"]
+    print(scores)
     assert scores[0] == pytest.approx(scores[1], rel=1e-6)
     assert abs(scores[2] / scores[0] - 1) > 1e-4
     assert abs(scores[3] / scores[0] - 1) > 1e-4

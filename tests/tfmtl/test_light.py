@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# TFT, imported by other tests, sets the variable that makes TensorFlow import tf_keras.
+PLAIN = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
 
 
 def import_light(package: str, folder: Path) -> subprocess.CompletedProcess:
     """Import the package found in a folder with the other distributions hidden."""
     return subprocess.run(
         [sys.executable, "-P", str(ROOT / "tests" / "import_light.py"), package],
-        env={**os.environ, "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**PLAIN, "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"},
         cwd=folder,
         capture_output=True,
         text=True,
