@@ -13,7 +13,6 @@ from serving.raw_features import EXAMPLES
 from serving.warmup import write_warmup
 from tfmtl.fields import transformed_inputs
 from tfmtl.models import MultiTaskModel
-from tfmtl.spec import DatasetSpec
 
 SERVING_DEFAULT = "serving_default"
 RAW = "raw"
@@ -125,11 +124,3 @@ def describe(directory: str | pathlib.Path) -> dict[str, Any]:
         return {}
     with tf.io.gfile.GFile(path) as file:
         return json.load(file)
-
-
-def spec_of(directory: str | pathlib.Path) -> DatasetSpec:
-    """The spec of an exported model. Raises `ValueError` if this package did not export it."""
-    description = describe(directory)
-    if not description:
-        raise ValueError(f"{directory} should be a model that tfmtl exported. Received no {DESCRIPTION}")
-    return DatasetSpec.from_dict(description["spec"])
