@@ -16,14 +16,14 @@ from tfmtl.metrics.auc import LogitAUC
 from tfmtl.models.chain_losses import ChainLosses, local_weights
 from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 from tfmtl.models.options import ModelOptions
+from tfmtl.models.replicated import ReplicatedModel
 from tfmtl.models.task_losses import row_losses, weight_decay
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
-from tfmtl.training.distribution import ONE_DEVICE, on_replicas
 from tfmtl.training.strategy import Losses, PlainTraining, Strategy
 
 
-class MultiTaskModel(keras.Model):
+class MultiTaskModel(ReplicatedModel):
     """A model of the tasks of a spec: embedding of the transformed features, and one logit a task.
 
     A subclass gives `call(features, training)`, a dict of `(batch,)` logits by task name, and `options_class`. What
@@ -48,12 +48,9 @@ class MultiTaskModel(keras.Model):
     paper: ClassVar[str] = ""
     equations: ClassVar[str] = ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    train_function: Any  # Keras's; a trainer makes them once.
-    test_function: Any
 
     def __init__(self, spec: DatasetSpec, vocabulary_sizes: Mapping[str, int], options: Any, **kwargs: Any):
         super().__init__(**kwargs)
-        self.replica_strategy = tf.distribute.get_strategy()
         try:
             options.check_tasks(spec)
         except config.FieldError as error:
@@ -245,30 +242,6 @@ class MultiTaskModel(keras.Model):
                 if isinstance(layer, DynamicSelector):
                     layer.end_training_step()
         return logs
-
-    @property
-    def distribute_strategy(self):
-        """Keras reads data, and predicts, on one device; `make_train_function` divides batches between replicas."""
-        return ONE_DEVICE
-
-    def make_train_function(self, force=False):
-        if self.replica_strategy.num_replicas_in_sync == 1:
-            return super().make_train_function(force)
-        if force or self.train_function is None:
-            self.train_function = on_replicas(self, self.train_step)
-        return self.train_function
-
-    def make_test_function(self, force=False):
-        if self.replica_strategy.num_replicas_in_sync == 1:
-            return super().make_test_function(force)
-        if force or self.test_function is None:
-            self.test_function = on_replicas(self, self.test_step)
-        return self.test_function
-
-    def _maybe_symbolic_build(self, *args, **kwargs):
-        """Keras's own averages the replicas' first batches, for which these would have to be of one size."""
-        if not self.built:
-            super()._maybe_symbolic_build(*args, **kwargs)
 
     def test_step(self, data):
         features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
