@@ -116,7 +116,7 @@ class _Resolver:
         model = entry.name or row
         network = fitter_of(model).network
         self._check_shared(model, network)
-        options = {**(self.options if network else {}), **entry.options}
+        options = {**self._preset(row, model, entry.preset), **(self.options if network else {}), **entry.options}
         training = {**self.training, **entry.training}
         fields = [*entry.training, *(name for name in entry.space if name.startswith(f"{TRAINING}."))]
         if fields and not network:
@@ -134,6 +134,17 @@ class _Resolver:
                         path, f"should hold good values. Received: {value!r} ({error})"
                     ) from error
         return Candidate(row, model, options, self._plain(training) if network else {}, entry.space)
+
+    def _preset(self, row: str, model: str, name: str | None) -> Plain:
+        if name is None:
+            return {}
+        path = ("models", row, "preset")
+        if not fitter_of(model).network:
+            raise self.document.error(path, f"should be left out, for {model} has none. Received: {name!r}")
+        try:
+            return to_plain(model_class(model).preset(name))
+        except ValueError as error:
+            raise self.document.error(path, f"should {str(error).partition(' should ')[2]}") from error
 
     def _plain(self, training: Mapping[str, Any]) -> Plain:
         """The training of a candidate, with the monitor of all, as plain data without seed."""

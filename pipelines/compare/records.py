@@ -12,7 +12,8 @@ from tfmtl.spec import DatasetSpec
 
 FIELDS = (
     "model", "task", "output", "space", "metric", "mean", "sd", "runs", "gain", "gain_sd",
-    "best_baseline", "better", "p", "p_holm", "parameters", "training_seconds", "epochs", "scoring_us_per_row",
+    "lift_share", "best_baseline", "better", "p", "p_holm", "parameters", "training_seconds", "epochs",
+    "scoring_us_per_row",
 )  # fmt: skip
 """The columns of the CSV."""
 
@@ -32,6 +33,7 @@ def records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
             **_summary(cell.summary),
             "gain": cell.gain,
             "gain_sd": cell.gain_sd,
+            "lift_share": cell.lift_share,
             "best_baseline": cell.best_baseline or None,
             "better": cell.better if cell.best_baseline else None,
             "p": cell.p,

@@ -69,7 +69,10 @@ def notes(comparison: Comparison, table: ResultTable, outcome: Outcome, rows: in
             "One star: below .05 and better; two: below .01; `worse`: below .05 and worse."
         )
     if ORACLE in table.rows:
-        found.append("The oracle scores every row with its true probability or rate: no model can do better.")
+        found.append(
+            "The oracle scores every row with its true probability or rate: no model can do better. "
+            "Of the lift: the share of the oracle's AUC above 0.5 that the mean reaches."
+        )
     codes = {result.code for results in outcome.runs.values() for result in results}
     if len(codes) > 1:
         found.append(f"The runs were made by {len(codes)} versions of the code.")

@@ -18,12 +18,14 @@ class ModelEntry:
 
     Attributes:
         name: a model as `tfmtl models` lists them, `lightgbm` or `last_week`; the row's name by default.
+        preset: of the model: options of an experiment of its paper, below those that all models share.
         options: the model's own, over those that all models share.
         training: fields of the training settings that this model has otherwise.
         space: of the hyper-parameter search, by `options.<field>` or `training.<field>`.
     """
 
     name: str = ""
+    preset: str | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     space: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)

@@ -95,11 +95,14 @@ def output_sheets(settings: CompareSettings, spec: DatasetSpec, table: ResultTab
 def _sheet(settings: CompareSettings, table: ResultTable, output: Output, space: str, metrics: Sequence[str]) -> Sheet:
     main, *others = metrics
     tested = [settings.tested] if settings.tested else []
-    columns = [TITLES[main], "gain", *("p (Holm)" for _ in tested), *(TITLES[name] for name in others)]
+    lifts = any(not math.isnan(table.cells[row, output.name, main].lift_share) for row in table.rows)
+    columns = [TITLES[main], "gain", *("p (Holm)" for _ in tested), *(["of the lift"] if lifts else [])]
+    columns += [TITLES[name] for name in others]
     rows = []
     for row in table.rows:
         cell = table.cells[row, output.name, main]
         cells = [row, mean_sd(cell.summary, main), gain_text(settings, cell), *(test_text(cell) for _ in tested)]
+        cells += [_percent(cell.lift_share)] if lifts else []
         rest = [table.cells[row, output.name, name] for name in others]
         rows.append([*cells, *(mean_sd(other.summary, other.metric) for other in rest)])
     baselines = {table.cells[row, output.name, main].best_baseline for row in table.rows} - {""}
@@ -153,6 +156,10 @@ def test_text(cell: Cell) -> str:
     if cell.p_holm >= 0.05:
         return text
     return f"{text} {'**' if cell.p_holm < 0.01 else '*'}" if cell.better else f"{text} worse"
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.1f} %"
 
 
 def _plain(summary: Summary, digits: int) -> str:

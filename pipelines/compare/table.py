@@ -27,6 +27,7 @@ class Cell:
         summary: over the seeds.
         gain: of the mean over the reference's mean; NaN of the reference itself and where there is none.
         gain_sd: the standard deviation of the gains of runs of the same seed.
+        lift_share: of an AUC, `(m - 0.5) / (o - 0.5)` of the mean m and the oracle's o; NaN without an oracle.
         best_baseline: what it is tested against; empty where it is not tested.
         better: whether its mean over the seeds that both have is better than the best baseline's.
         p: of the paired t-test.
@@ -40,6 +41,7 @@ class Cell:
     summary: Summary
     gain: float = math.nan
     gain_sd: float = math.nan
+    lift_share: float = math.nan
     best_baseline: str = ""
     better: bool = False
     p: float = math.nan
@@ -124,6 +126,10 @@ def _values(runs: Mapping[str, Sequence[Result]]) -> dict[tuple[str, str, str], 
 def _cell(settings: CompareSettings, values: Mapping, row: str, output: str, metric: str) -> Cell:
     own, other = values[row, output, metric], values.get((settings.reference, output, metric))
     cell = Cell(row, output, metric, own, summarize(own))
+    truth = values.get((ORACLE, output, metric))
+    if truth is not None and row != ORACLE and metric in _CHANCE:
+        chance = _CHANCE[metric]
+        cell = dataclasses.replace(cell, lift_share=(cell.summary.mean - chance) / (summarize(truth).mean - chance))
     if other is None or row == settings.reference or metric not in HIGHER_IS_BETTER:
         return cell
     how = (HIGHER_IS_BETTER[metric], _CHANCE.get(metric, 0.0))

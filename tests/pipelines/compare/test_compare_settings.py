@@ -59,6 +59,26 @@ def test_what_all_models_share(tmp_path):
     assert candidate(made, "lightgbm").training == {}
 
 
+def test_a_preset_stands_below_what_all_models_share(tmp_path):
+    plain = document(options={"embedding_dim": 6})
+    plain["models"]["wide"] = {"name": "man", "preset": "ali_ccp_without_attention", "options": {"tower_units": [4]}}
+    plain["models"]["alone"] = {"name": "man", "preset": "ali_ccp_without_attention", "options": {"attention": True}}
+    made = load(tmp_path, plain)
+    assert candidate(made, "wide").options == {"embedding_dim": 6, "attention": False, "tower_units": [4]}
+    assert candidate(made, "alone").options == {"embedding_dim": 6, "attention": True}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("man", "should be one of ali_ccp, "), ("lightgbm", "should be left out, for lightgbm has none")],
+)
+def test_a_preset_that_is_not_there(tmp_path, model, message):
+    plain = document()
+    plain["models"]["wide"] = {"name": model, "preset": "taobao"}
+    with pytest.raises(ConfigError, match=f"models.wide.preset: {message}.*Received: 'taobao'"):
+        load(tmp_path, plain)
+
+
 def test_a_second_stage_stops_by_the_same_metric(tmp_path):
     plain = document(monitor="ctr_auc")
     plain["models"]["wide"]["training"] = {"fine_tuning": {"max_epochs": 1}}

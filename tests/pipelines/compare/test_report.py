@@ -75,6 +75,7 @@ def test_the_page_has_the_command_the_table_and_the_figures(made, folder):
     assert f"- Command: `{ORIGIN.command}`" in page
     assert f"| ours | {cell.summary.mean:.4f}±{cell.summary.sd:.4f} | {cell.gain:+.4f} |" in page
     assert "| MAN | 0.6225 | 0.6599 ± 0.0047 |" in page
+    assert f"| {100 * cell.lift_share:.1f} % |" in page
     assert "FAILED: base, seed 4." in page
     assert "NOT RUN YET: ours, seed 4." in page
     for name in ("gains", "cost", "curves", "selection"):

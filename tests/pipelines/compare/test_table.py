@@ -106,6 +106,20 @@ def test_the_oracle_stands_last_and_is_not_tested():
     assert ORACLE not in table.costs
 
 
+def test_the_share_of_the_oracles_lift():
+    oracle = evaluate(SPEC, DATA, noisy(DATA, 0.5, 99))
+    found = runs({"base": 3.0, "rival": 2.5, "ours": 2.0})
+    table = make_table(settings(), SPEC, found, oracle)
+    for metric in ("auc", "gauc"):
+        own = np.mean([run.metrics["test"]["cvr"][metric] for run in found["ours"]])
+        expected = (own - 0.5) / (oracle["cvr"][metric] - 0.5)
+        assert 0 < expected < 1
+        assert table.cells["ours", "cvr", metric].lift_share == pytest.approx(expected)
+    for cell in (table.cells["ours", "cvr", "log_loss"], table.cells[ORACLE, "cvr", "auc"]):
+        assert math.isnan(cell.lift_share)
+    assert math.isnan(make_table(settings(), SPEC, found).cells["ours", "cvr", "auc"].lift_share)
+
+
 def test_rows_without_runs_are_left_out():
     table = make_table(settings(), SPEC, {**runs({"rival": 2.0}), "base": []})
     assert table.rows == ("rival",)
