@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.compare.evaluate import HIGHER_IS_BETTER
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.settings import CompareSettings, ModelEntry, path_of_base
 from pipelines.compare.space import OPTIONS, TRAINING, Space, extremes, put
@@ -78,10 +79,19 @@ def load_comparison(
         except FieldError as error:
             raise document.error(error.path, error.message) from error
     base = _base(settings, document, load_settings(path_of_base(path, settings.base), data=data))
+    _check_claims(settings, document, base.spec)
     shared = {"embedding_dim": base.model.options.get("embedding_dim"), **settings.options}
     shared = {name: value for name, value in shared.items() if value is not None}
     resolver = _Resolver(document, base, shared, {**to_plain(base.training), **settings.training})
     return Comparison(settings, base, tuple(resolver.candidate(row, entry) for row, entry in settings.models.items()))
+
+
+def _check_claims(settings: CompareSettings, document: Document, spec: DatasetSpec) -> None:
+    outputs = tuple(output.name for output in spec.outputs)
+    for i, claim in enumerate(settings.claims):
+        for field, value, known in (("output", claim.output, outputs), ("metric", claim.metric, HIGHER_IS_BETTER)):
+            if value is not None and value not in known:
+                raise document.error(("claims", i, field), f"should be one of {', '.join(known)}. Received: {value!r}")
 
 
 def _base(settings: CompareSettings, document: Document, base: Settings) -> Settings:

@@ -10,11 +10,12 @@ from typing import Any
 
 from pipelines.compare import figures
 from pipelines.compare.candidates import Comparison
+from pipelines.compare.claims import judge
 from pipelines.compare.estimate import duration
 from pipelines.compare.evaluate import monitored
 from pipelines.compare.records import defined, records, write_csv
 from pipelines.compare.runner import Outcome
-from pipelines.compare.sheets import Sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
+from pipelines.compare.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
 from pipelines.compare.table import ORACLE, ResultTable
 from pipelines.terminal import log_level
 from tfmtl.config import to_plain
@@ -46,6 +47,8 @@ def sheets(comparison: Comparison, table: ResultTable, outcome: Outcome) -> list
     """The tables, as a terminal and the page show them."""
     settings, spec = comparison.settings, comparison.spec
     found = output_sheets(settings, spec, table)
+    if settings.claims:
+        found.append(claim_sheet(judge(settings.claims, spec, table)))
     found.append(cost_sheet(table))
     trials = _trials(comparison, outcome)
     if trials:
@@ -67,6 +70,12 @@ def notes(comparison: Comparison, table: ResultTable, outcome: Outcome, rows: in
             f"{', '.join(settings.baselines)} by mean, with Holm's correction "
             f"over the tests of all outputs of {', '.join(settings.tested)}. "
             "One star: below .05 and better; two: below .01; `worse`: below .05 and worse."
+        )
+    if settings.claims:
+        found.append(
+            "A claim holds where the row is better than the best of the others and the paired t-test's p, with Holm's "
+            "correction over the claims, is below .05; it is not shown where p is not; it does not hold where the row "
+            "is worse."
         )
     if ORACLE in table.rows:
         found.append(

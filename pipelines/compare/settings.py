@@ -58,6 +58,29 @@ class PaperTable:
 
 
 @dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a paper claims of a row, to be judged by the comparison's runs.
+
+    Attributes:
+        text: the claim in words, with its paper.
+        row: of the table, which is to be better ...
+        over: ... than the best of these.
+        output: on which.
+        metric: by which: a column of the table's CSV; AUC, or NMAE of a count, by default.
+    """
+
+    text: str
+    row: str
+    over: tuple[str, ...]
+    output: str
+    metric: str | None = None
+
+    def __post_init__(self):
+        others = bool(self.over) and self.row not in self.over
+        require(others, "over", "at least one other row", list(self.over))
+
+
+@dataclasses.dataclass(frozen=True)
 class CompareSettings:
     """One comparison.
 
@@ -81,6 +104,7 @@ class CompareSettings:
         training: fields of the training settings in which all models differ from the base.
         simulator: fields of the simulator's settings that are otherwise than the base's.
         papers: figures of papers on the same data set.
+        claims: of papers, each of which the result says whether it holds.
     """
 
     name: str
@@ -97,6 +121,7 @@ class CompareSettings:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     simulator: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     papers: tuple[PaperTable, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
     def __post_init__(self):
         require(bool(self.models), "models", "at least one", dict(self.models))
@@ -107,6 +132,10 @@ class CompareSettings:
         require(self.reference in self.models, "reference", f"one of the models: {rows}", self.reference)
         for i, name in enumerate(self.baselines):
             require(name in self.models, ("baselines", i), f"one of the models: {rows}", name)
+        for i, claim in enumerate(self.claims):
+            require(claim.row in self.models, ("claims", i, "row"), f"one of the models: {rows}", claim.row)
+            for j, name in enumerate(claim.over):
+                require(name in self.models, ("claims", i, "over", j), f"one of the models: {rows}", name)
         require(self.trials >= 0, "trials", "at least 0", self.trials)
         for name in ("seed", "monitor"):
             require(name not in self.training, ("training", name), "left to the comparison", self.training.get(name))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from pipelines.compare.claims import Verdict
 from pipelines.compare.evaluate import (
     AUC,
     AUC_ALL,
@@ -37,6 +38,7 @@ TITLES = {
     AUC_ALL: "AUC",
     CALIBRATION_ALL: "calibration",
 }
+ON_ALL = "all rows, against the true probability"
 _DIGITS = {CALIBRATION: 3, CALIBRATION_ALL: 3}
 _RECORDS_ONLY = (ECE,)
 """What CSV and JSON have, and a terminal has no room for."""
@@ -88,7 +90,7 @@ def output_sheets(settings: CompareSettings, spec: DatasetSpec, table: ResultTab
         own = [main, *(name for name in own if name != main)]
         sheets.append(_sheet(settings, table, output, space_name(spec, output), own))
         if of_all:
-            sheets.append(_sheet(settings, table, output, "all rows, against the true probability", of_all))
+            sheets.append(_sheet(settings, table, output, ON_ALL, of_all))
     return sheets
 
 
@@ -130,6 +132,19 @@ def trial_sheet(trials: Sequence[tuple[str, int, str, float, bool]], monitor: st
     return Sheet(f"Trials, judged by {monitor} on the eval split", ["model", "trial", "drawn", "value", ""], rows, 3)
 
 
+def claim_sheet(verdicts: Sequence[Verdict]) -> Sheet:
+    """What papers claim, and what was found."""
+    rows = []
+    for verdict in verdicts:
+        claim = verdict.claim
+        by = f"{TITLES[verdict.metric]} of {claim.output}"
+        by += f" on {ON_ALL}" if verdict.metric == AUC_ALL else ""
+        ahead = "" if math.isnan(verdict.advantage) else f"{verdict.advantage:+.4f}"
+        rows.append([claim.text, by, claim.row, verdict.against, ahead, _p_text(verdict.p), verdict.word])
+    heads = ["claim", "by", "row", "best of the others", "better by", "p (Holm)", ""]
+    return Sheet("What the papers claim, on this data", heads, rows, 4)
+
+
 def paper_sheet(paper: PaperTable) -> Sheet:
     """A paper's own figures."""
     rows = [[model, *(str(cell) for cell in cells)] for model, cells in paper.rows.items()]
@@ -152,10 +167,16 @@ def test_text(cell: Cell) -> str:
     """The corrected p-value and its stars, one from .05 on, two from .01 on; `worse` where it is significantly so."""
     if not cell.best_baseline or math.isnan(cell.p_holm):
         return ""
-    text = "< 0.0001" if cell.p_holm < 1e-4 else f"{cell.p_holm:.4f}"
+    text = _p_text(cell.p_holm)
     if cell.p_holm >= 0.05:
         return text
     return f"{text} {'**' if cell.p_holm < 0.01 else '*'}" if cell.better else f"{text} worse"
+
+
+def _p_text(p: float) -> str:
+    if math.isnan(p):
+        return ""
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def _percent(share: float) -> str:

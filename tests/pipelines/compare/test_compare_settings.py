@@ -69,6 +69,16 @@ def test_a_preset_stands_below_what_all_models_share(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("row", "mmoe"), ("over", ["x"]), ("over", []), ("output", "rate"), ("metric", "calibration")]
+)
+def test_a_claim_names_what_is_there(tmp_path, field, value):
+    claim = {"text": "better", "row": "wide", "over": ["shared_bottom"], "output": "ctr"}
+    assert load(tmp_path, document(claims=[claim])).settings.claims[0].metric is None
+    with pytest.raises(ConfigError, match=rf"compare.yaml.*claims\[?.?0\]?.{field}.* should .*Received: "):
+        load(tmp_path, document(claims=[{**claim, field: value}]))
+
+
+@pytest.mark.parametrize(
     ("model", "message"),
     [("man", "should be one of ali_ccp, "), ("lightgbm", "should be left out, for lightgbm has none")],
 )

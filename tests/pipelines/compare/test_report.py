@@ -12,7 +12,7 @@ from pipelines.compare.estimate import Estimate, duration
 from pipelines.compare.evaluate import evaluate
 from pipelines.compare.report import Origin, notes, sheets, write_report
 from pipelines.compare.runner import Outcome
-from pipelines.compare.settings import PaperTable
+from pipelines.compare.settings import Claim, PaperTable
 from pipelines.compare.table import make_table
 from pipelines.settings import ModelSettings, Settings, TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, job, noisy, result, settings
@@ -21,6 +21,10 @@ DATA = columns()
 TRUTH = noisy(DATA, 0.5, 9)
 BASE = Settings(name="x", spec=SPEC, model=ModelSettings("mmoe"), training=TrainingSettings(monitor="ctr_auc"))
 PAPER = PaperTable("MAN, table 1", ("CTR AUC", "CVR AUC"), {"MAN": (0.6225, "0.6599 ± 0.0047")})
+CLAIMS = (
+    Claim("Ours, table 1", "ours", ("base", "rival"), "ctr"),
+    Claim("Base, table 2", "base", ("rival",), "cvr", "log_loss"),
+)
 ORIGIN = Origin("tfmtl compare x.yaml", {"train": 3200, "eval": 400, "test": 400}, "f00d")
 
 
@@ -31,7 +35,7 @@ def made():
         for row, noise in {"base": 4.0, "rival": 3.0, "ours": 1.0}.items()
     }
     outcome = Outcome(runs, {}, {}, {job("base", 4): "killed"}, [job("ours", 4)])
-    comparison = Comparison(settings(papers=(PAPER,), gain="difference"), BASE, ())
+    comparison = Comparison(settings(papers=(PAPER,), claims=CLAIMS, gain="difference"), BASE, ())
     table = make_table(comparison.settings, SPEC, runs, evaluate(SPEC, DATA, TRUTH, TRUTH))
     return comparison, table, outcome
 
@@ -76,6 +80,8 @@ def test_the_page_has_the_command_the_table_and_the_figures(made, folder):
     assert f"| ours | {cell.summary.mean:.4f}±{cell.summary.sd:.4f} | {cell.gain:+.4f} |" in page
     assert "| MAN | 0.6225 | 0.6599 ± 0.0047 |" in page
     assert f"| {100 * cell.lift_share:.1f} % |" in page
+    assert "| Ours, table 1 | AUC of ctr | ours | rival | +0." in page
+    assert "| does not hold |" in page
     assert "FAILED: base, seed 4." in page
     assert "NOT RUN YET: ours, seed 4." in page
     for name in ("gains", "cost", "curves", "selection"):
