@@ -1,9 +1,10 @@
-"""What the tests of models of a chain share: specs, towers in NumPy, and the losses of odd batches."""
+"""What the tests of models of a chain share: specs, their products in NumPy, and the losses of odd batches."""
 
 import numpy as np
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.numpy_layers import sigmoid
 from tfmtl import DatasetSpec
 
 FEATURES = cases.features(7)
@@ -22,40 +23,6 @@ def randomized(kind, spec, **options):
     rng = np.random.default_rng(3)
     model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
     return model
-
-
-def embedded(model):
-    """The fields' embeddings of `FEATURES` side by side, from the table's rows."""
-    table = model.embedding.get_weights()[0]
-    first, fields = 0, []
-    for name, rows in cases.ROWS.items():
-        found = table[first + FEATURES[name]]
-        if found.ndim == 3:
-            weights = FEATURES[name + "__weights"][:, :, None]
-            found = (weights * found).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
-        fields.append(found)
-        first += rows
-    return np.concatenate(fields, axis=1)
-
-
-def relu_layers(x, weights):
-    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-        x = np.maximum(x @ kernel + bias, 0)
-    return x
-
-
-def tower_of(layer, x):
-    """The logit of a tower, `(batch,)`."""
-    *hidden, kernel, bias = layer.get_weights()
-    return (relu_layers(x, hidden) @ kernel + bias)[:, 0]
-
-
-def sigmoid(logits):
-    return 1 / (1 + np.exp(-np.asarray(logits, "float64")))
-
-
-def cross_entropy(labels, probabilities):
-    return -(labels * np.log(probabilities) + (1 - labels) * np.log1p(-probabilities))
 
 
 def products(logits):

@@ -6,14 +6,11 @@ import pytest
 
 from tests.tfmtl import cases
 from tests.tfmtl.adaftr_cases import BACKBONES, FEATURES, LABELS, ROWS, SPEC, adaftr
+from tests.tfmtl.numpy_layers import relu_layers, sigmoid
 from tfmtl.models import MODELS, AdaFTR, MMoE
 
 WEIGHTS = np.random.default_rng(1).uniform(0.2, 3, ROWS).astype("float32")
 BACKBONE = pytest.mark.parametrize("backbone", BACKBONES)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def arrays(taps):
@@ -24,7 +21,7 @@ def relatedness(model, taps, anchor, task):
     """Equations 8 and 9."""
     w1, b1, w2, b2 = (np.asarray(weight, "float64") for weight in model.relatedness[task].get_weights())
     product = taps[f"tower_input/{anchor}"] * taps[f"tower_input/{task}"]
-    return sigmoid(np.maximum(product @ w1 + b1, 0) @ w2 + b2)[:, 0]
+    return sigmoid(relu_layers(product, [w1, b1]) @ w2 + b2)[:, 0]
 
 
 def contrast(first, second, tau):

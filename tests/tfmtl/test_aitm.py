@@ -10,13 +10,9 @@ from tests.tfmtl.entire_space_cases import (
     PREVIOUS,
     SPECS,
     assert_finite_losses_and_gradients,
-    cross_entropy,
-    embedded,
     randomized,
-    relu_layers,
-    sigmoid,
-    tower_of,
 )
+from tests.tfmtl.numpy_layers import cross_entropy, flat, relu_layers, sigmoid, task_attention, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import AITM, model_class
 from tfmtl.models.aitm import AITMOptions
@@ -31,23 +27,14 @@ def model_of(name="chain", **options):
 
 def expected_logits(model):
     """Info unit, AIT module and tower, task by task; also the weights of the attention."""
-    x, fused, weights, logits = embedded(model), {}, {}, {}
+    x, fused, weights, logits = flat(model, FEATURES), {}, {}, {}
     for task in model.spec.tasks:
         q = relu_layers(x, model.bottoms[task.name].get_weights())
         if task.follows:
-            kernel, bias = model.info[task.name].get_weights()
-            p = np.maximum(fused[PREVIOUS[task.name]] @ kernel + bias, 0)
-            layer = model.attention[task.name]
-            h1, h2, h3 = (
-                [token @ one.get_weights()[0] + one.get_weights()[1] for token in (p, q)]
-                for one in (layer.value, layer.queries, layer.key)
-            )
-            scores = np.stack([(h2[u] * h3[u]).sum(axis=1) / np.sqrt(5) for u in (0, 1)], axis=1)
-            w = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-            q = w[:, [0]] * h1[0] + w[:, [1]] * h1[1]
-            weights[task.name] = w
+            p = relu_layers(fused[PREVIOUS[task.name]], model.info[task.name].get_weights())
+            q, weights[task.name] = task_attention(model.attention[task.name], q, p, each=True)
         fused[task.name] = q
-        logits[task.name] = tower_of(model.towers[task.name], q)
+        logits[task.name] = tower(model.towers[task.name], q)
     return logits, weights
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl import cases
-from tests.tfmtl.test_model_values import embedded, relu_layers, tower
+from tests.tfmtl.numpy_layers import embedded, relu_layers, softmax, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import APEM, model_class
 from tfmtl.models.apem import APEMOptions
@@ -27,11 +27,6 @@ def apem(spec=None, step=STEP, **options):
     return model
 
 
-def softmax(scores):
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
 def normalize(rows, gain, bias):
     variance = rows.var(axis=-1, keepdims=True)
     return (rows - rows.mean(axis=-1, keepdims=True)) / np.sqrt(variance + 1e-3) * gain + bias
@@ -48,9 +43,13 @@ def selection_of(selector, shared):
     return np.select([z <= -GAMMA / 2, z >= GAMMA / 2], [0, 1], -2 / GAMMA**3 * z**3 + 3 / (2 * GAMMA) * z + 0.5)
 
 
+def fields_of(model):
+    return embedded(model.embedding.get_weights()[0], FEATURES).astype("float64")
+
+
 def shared_and_selections(model):
     """Y of each layer and z of each layer, equations 11 to 17."""
-    shared, outputs, selections = embedded(model, FEATURES).reshape(7, 4, 4).astype("float64"), [], []
+    shared, outputs, selections = fields_of(model), [], []
     for layer in range(3):
         points, key, value, output, gain, bias = model.interactions[layer].get_weights()
         selection = selection_of(model.selectors[layer], shared) if model.selectors else np.ones((7, 5))
@@ -83,7 +82,7 @@ def test_forward_pass(asrg, tower_input):
     assert list(logits) == ["click", "buy", "back", "views"]
     for index, (name, logit) in enumerate(logits.items()):
         inputs = np.concatenate([pattern(model, index, outputs), common], axis=1)
-        np.testing.assert_allclose(logit, tower(model, name, inputs), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(logit, tower(model.towers[name], inputs), rtol=1e-4, atol=1e-4)
 
 
 def test_without_pattern_selector():
@@ -91,19 +90,19 @@ def test_without_pattern_selector():
     common = shared_and_selections(model)[0][-1].reshape(7, -1)
     assert not any("indicators" in weight.path for weight in model.weights)
     for name, logit in model(FEATURES).items():
-        np.testing.assert_allclose(logit, tower(model, name, common), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(logit, tower(model.towers[name], common), rtol=1e-4, atol=1e-4)
 
 
 def test_without_asrg_fields_attend_to_each_other():
     model = apem(asrg="self_attention", pattern_selector=False)
-    shared = embedded(model, FEATURES).reshape(7, 4, 4).astype("float64")
+    shared = fields_of(model)
     for attention, norm in zip(model.interactions, model.norms, strict=True):
         query, key, value, output = attention.get_weights()
         projected = [shared @ kernel.reshape(4, 4) for kernel in (query, key, value)]
         shared = normalize(shared + multi_head(*projected) @ output.reshape(4, 4), *norm.get_weights())
     assert not any(weight.path.endswith(("/step", "/points")) for weight in model.weights)
     for name, logit in model(FEATURES).items():
-        np.testing.assert_allclose(logit, tower(model, name, shared.reshape(7, -1)), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(logit, tower(model.towers[name], shared.reshape(7, -1)), rtol=1e-4, atol=1e-4)
 
 
 def test_without_asrg_pattern_selectors_read_the_fields():

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
-from tests.tfmtl.baseline_cases import OPTIONS, embedded, experts, flat, gated, model_of, relu_layers, tower
+from tests.tfmtl.baseline_cases import OPTIONS, model_of
+from tests.tfmtl.numpy_layers import embedded, experts, flat, gated, relu_layers, tower
 from tfmtl.models import CustomizedGateControl, SingleTask
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.spec import DatasetSpec
@@ -27,7 +28,7 @@ def test_single_task():
     assert table.shape == (sum(cases.ROWS.values()), 4 * 3)
     columns = np.split(table, 4, axis=1)
     expected = {
-        name: tower(model, name, embedded(own, FEATURES).reshape(7, -1))
+        name: tower(model.towers[name], embedded(own, FEATURES).reshape(7, -1))
         for name, own in zip(TASKS, columns, strict=True)
     }
     assert_logits(model, expected)
@@ -82,7 +83,7 @@ def test_cross_stitch(per_channel):
         (units,) = model.stitches[i].get_weights()
         assert units.shape == (4, 4, width if per_channel else 1)
         hiddens = {name: sum(units[k, j] * own[o] for j, o in enumerate(TASKS)) for k, name in enumerate(TASKS)}
-    assert_logits(model, {name: tower(model, name, hiddens[name]) for name in TASKS})
+    assert_logits(model, {name: tower(model.towers[name], hiddens[name]) for name in TASKS})
     taps = model.inspect(FEATURES)
     np.testing.assert_array_equal(taps["cross_stitch/unit_1"], model.stitches[1].get_weights()[0])
 
@@ -104,8 +105,8 @@ def test_networks_that_are_not_stitched_do_not_see_each_other():
 def test_omoe():
     model = model_of("omoe")
     x = flat(model, FEATURES)
-    mixed = gated(model.gate, x, experts(model.experts, x))
-    assert_logits(model, {name: tower(model, name, mixed) for name in TASKS})
+    mixed, _ = gated(model.gate, x, experts(model.experts, x))
+    assert_logits(model, {name: tower(model.towers[name], mixed) for name in TASKS})
     assert model.inspect(FEATURES)["gate/all-tasks"].shape == (7, 3)
 
 
@@ -115,7 +116,8 @@ def test_cgc():
     bank = experts(model.cgc.experts, x)
     expected = {}
     for i, name in enumerate(TASKS):
-        expected[name] = tower(model, name, gated(model.cgc.gates[name], x, [bank[i], *bank[4:]]))
+        mixed, _ = gated(model.cgc.gates[name], x, [bank[i], *bank[4:]])
+        expected[name] = tower(model.towers[name], mixed)
     assert_logits(model, expected)
 
 
@@ -127,10 +129,11 @@ def test_ple(levels):
     for level in model.levels:
         own = {name: experts(level.experts[name], tasks[name]) for name in TASKS}
         common = experts(level.shared_experts, shared)
-        tasks = {name: gated(level.gates[name], tasks[name], [*own[name], *common]) for name in TASKS}
+        tasks = {name: gated(level.gates[name], tasks[name], [*own[name], *common])[0] for name in TASKS}
         if level is not model.levels[-1]:
-            shared = gated(level.shared_gate, shared, [expert for name in TASKS for expert in own[name]] + common)
-    assert_logits(model, {name: tower(model, name, tasks[name]) for name in TASKS})
+            every = [expert for name in TASKS for expert in own[name]] + common
+            shared, _ = gated(level.shared_gate, shared, every)
+    assert_logits(model, {name: tower(model.towers[name], tasks[name]) for name in TASKS})
 
 
 def test_ple_of_one_level_is_cgc():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import experts, gated
 from tfmtl import introspection
 from tfmtl.layers import CGC
 
@@ -23,14 +24,10 @@ def randomized(**changed):
 
 def expected(layer, own, shared):
     """Each task's mixture of its experts, given by number in the bank, and the weights of its gate."""
-    k1, k2, b1, b2 = layer.experts.get_weights()
-    experts = [np.maximum(np.maximum(X @ k1[e] + b1[e], 0) @ k2[e] + b2[e], 0) for e in range(len(k1))]
-    mixed, weights = {}, {}
+    bank, mixed, weights = experts(layer.experts, X), {}, {}
     for task in layer.tasks:
-        seen = [*own.get(task, []), *shared]
-        gate = np.exp(X @ layer.gates[task].get_weights()[0])
-        weights[task] = gate / gate.sum(axis=1, keepdims=True)
-        mixed[task] = sum(weights[task][:, [i]] * experts[e] for i, e in enumerate(seen))
+        seen = [bank[e] for e in (*own.get(task, []), *shared)]
+        mixed[task], weights[task] = gated(layer.gates[task], X, seen)
     return mixed, weights
 
 

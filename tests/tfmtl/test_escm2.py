@@ -11,13 +11,10 @@ from tests.tfmtl.entire_space_cases import (
     PREVIOUS,
     SPECS,
     assert_finite_losses_and_gradients,
-    cross_entropy,
-    embedded,
     products,
     randomized,
-    sigmoid,
-    tower_of,
 )
+from tests.tfmtl.numpy_layers import cross_entropy, flat, sigmoid, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import ESCM2DR, ESCM2IPS, ESMM, model_class
 from tfmtl.optimizers import RowSparseAdam
@@ -34,7 +31,7 @@ def model_of(kind, name="chain", **options):
 def expected_extras(model, labels, weights, most):
     """By task that follows one: the IPS risk, the DR risk and the imputation's loss."""
     logits = {task: np.asarray(logit, "float64") for task, logit in model(FEATURES).items()}
-    entire, x = products(logits), embedded(model)
+    entire, x = products(logits), flat(model, FEATURES)
     found = {}
     for task in logits:
         previous = PREVIOUS[task]
@@ -44,7 +41,7 @@ def expected_extras(model, labels, weights, most):
             ips = inverse * e
             found[task] = [np.average(ips, weights=weights)]
             if hasattr(model, "imputations"):
-                d = np.log1p(np.exp(tower_of(model.imputations[task], x)))
+                d = np.log1p(np.exp(tower(model.imputations[task], x)))
                 found[task].append(np.average(d + inverse * (e - d), weights=weights))
                 found[task].append(np.average(inverse * (e - d) ** 2, weights=weights))
     return found
@@ -124,8 +121,8 @@ def test_scores_do_not_depend_on_the_imputation():
     assert {name for name in taps if name.startswith("imputation/")} == {"imputation/buy", "imputation/back"}
     assert taps["imputation/buy"].shape == (7,)
     assert np.min(taps["imputation/buy"]) >= 0
-    for tower in model.imputations.values():
-        tower.set_weights([weight + 1 for weight in tower.get_weights()])
+    for own in model.imputations.values():
+        own.set_weights([weight + 1 for weight in own.get_weights()])
     assert np.max(np.abs(model.inspect(FEATURES)["imputation/buy"] - taps["imputation/buy"])) > 0.1
     for name, values in model.score(FEATURES).items():
         np.testing.assert_array_equal(values, before[name])

@@ -11,13 +11,10 @@ from tests.tfmtl.entire_space_cases import (
     PREVIOUS,
     SPECS,
     assert_finite_losses_and_gradients,
-    cross_entropy,
-    embedded,
     products,
     randomized,
-    sigmoid,
-    tower_of,
 )
+from tests.tfmtl.numpy_layers import cross_entropy, flat, sigmoid, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import ESMM, AdaFTR, model_class
 from tfmtl.optimizers import RowSparseAdam
@@ -32,10 +29,10 @@ def model_of(name="chain", **options):
 @pytest.mark.parametrize("name", SPECS)
 def test_outputs_are_products_of_the_towers(name):
     model = model_of(name)
-    x, logits = embedded(model), model(FEATURES)
+    x, logits = flat(model, FEATURES), model(FEATURES)
     assert list(logits) == [task.name for task in SPECS[name].tasks]
     for task, logit in logits.items():
-        np.testing.assert_allclose(logit, tower_of(model.towers[task], x), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(logit, tower(model.towers[task], x), rtol=1e-4, atol=1e-5)
     scores, entire = model.score(FEATURES), products(logits)
     for task in SPECS[name].tasks:
         if task.kind == "binary":

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import experts, gated
 from tfmtl import introspection
 from tfmtl.layers import CGC, ExtractionNetwork
 
@@ -22,17 +23,6 @@ def randomized(**changed):
     return layer
 
 
-def experts_of(bank, x):
-    k1, k2, b1, b2 = bank.get_weights()
-    return [np.maximum(np.maximum(x @ k1[e] + b1[e], 0) @ k2[e] + b2[e], 0) for e in range(len(k1))]
-
-
-def mixed(gate, x, experts):
-    weights = np.exp(x @ gate.get_weights()[0])
-    weights /= weights.sum(axis=1, keepdims=True)
-    return sum(weights[:, [i]] * expert for i, expert in enumerate(experts)), weights
-
-
 @pytest.mark.parametrize(("is_last", "shapes"), [(False, (SHAPES, (4, 5))), (True, SHAPES)])
 def test_layer_contract(is_last, shapes):
     run_layer_test(ExtractionNetwork, {**KWARGS, "is_last": is_last}, (X, SHARED), shapes)
@@ -44,18 +34,18 @@ def test_values(is_last):
     with introspection.collect() as taps:
         outputs = layer(X, SHARED)
     tasks, shared = (outputs, None) if is_last else outputs
-    own = {task: experts_of(layer.experts[task], X[task]) for task in TASKS}
-    common = experts_of(layer.shared_experts, SHARED)
+    own = {task: experts(layer.experts[task], X[task]) for task in TASKS}
+    common = experts(layer.shared_experts, SHARED)
     assert [len(own["buy"]), len(common)] == [3, 2]
     assert list(tasks) == TASKS
     for task in TASKS:
-        expected, weights = mixed(layer.gates[task], X[task], [*own[task], *common])
+        expected, weights = gated(layer.gates[task], X[task], [*own[task], *common])
         np.testing.assert_allclose(tasks[task], expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(taps[f"gate/{task}"], weights, rtol=1e-5, atol=1e-5)
     assert ("gate/shared-part" in taps) == (not is_last)
     if not is_last:
         every = [expert for task in TASKS for expert in own[task]] + common
-        expected, weights = mixed(layer.shared_gate, SHARED, every)
+        expected, weights = gated(layer.shared_gate, SHARED, every)
         assert weights.shape == (4, 3 * 3 + 2)
         np.testing.assert_allclose(shared, expected, rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(taps["gate/shared-part"], weights, rtol=1e-5, atol=1e-5)

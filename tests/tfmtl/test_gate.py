@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
 from tfmtl.layers import Gate
 
@@ -27,8 +28,7 @@ def test_layer_contract_with_one_expert():
 def test_values():
     gate, h = Gate(name="click"), experts(3)
     outputs = np.asarray(gate(X, h))
-    logits = X @ gate.get_weights()[0]
-    weights = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    weights = softmax(X @ gate.get_weights()[0])
     np.testing.assert_allclose(outputs, sum(weights[:, [e]] * h[:, e] for e in range(3)), atol=1e-5)
 
 

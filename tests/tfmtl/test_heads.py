@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.numpy_layers import sigmoid
 from tfmtl import DatasetSpec
 from tfmtl.models.heads import evaluation_logits, task_weights, to_outputs
 
@@ -15,10 +16,6 @@ LOGITS = {name: np.random.default_rng(i).normal(0, 2, 50).astype("float32") for 
 
 def spaces(buy, back):
     return {"click": "entire", "buy": buy, "back": back, "views": "entire"}
-
-
-def sigmoid(logits):
-    return 1 / (1 + np.exp(-logits.astype("float64")))
 
 
 def arrays(tensors):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl import panel_cases
+from tests.tfmtl.numpy_layers import softmax
 from tests.tfmtl.panel_cases import LENGTHS, OPTIONS, ROWS, SIZES, SPEC, VARIANTS, model_of
 from tfmtl import DatasetSpec
 from tfmtl.config import ConfigError
@@ -24,11 +25,6 @@ def array(weight):
 
 def leaky(x):
     return np.where(x > 0, x, 0.2 * x)
-
-
-def softmax(logits):
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
 def layers(x, weights):

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
-from tfmtl import DatasetSpec
+from tests.tfmtl.entire_space_cases import PREVIOUS, SPECS
+from tests.tfmtl.numpy_layers import experts, flat, gated, task_attention, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import MAN, model_class
 from tfmtl.models.man import MANOptions
@@ -14,13 +15,6 @@ from tfmtl.optimizers import RowSparseAdam
 
 FEATURES = cases.features(7)
 SMALL = {"embedding_dim": 4, "num_shared": 2, "num_per_task": 1, "expert_units": [6, 5], "tower_units": [4, 3]}
-LIKE = "  - {name: like, label: liked, follows: click}\n"
-SPECS = {
-    "chain": cases.chain(),
-    "tree": DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.BUY + LIKE),
-    "one": DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK),
-}
-PREVIOUS = {"click": None, "buy": "click", "back": "buy", "views": None, "like": "click"}
 
 
 def model_of(spec, **options):
@@ -31,66 +25,28 @@ def model_of(spec, **options):
     return model
 
 
-def embedded(model):
-    """The fields' embeddings side by side, from the table's rows."""
-    table = model.embedding.get_weights()[0]
-    first, fields = 0, []
-    for name, rows in cases.ROWS.items():
-        found = table[first + FEATURES[name]]
-        if found.ndim == 3:
-            weights = FEATURES[name + "__weights"][:, :, None]
-            found = (weights * found).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
-        fields.append(found)
-        first += rows
-    return np.concatenate(fields, axis=1)
-
-
-def raw(_):
+def raw(model, features):
     """Each field's id, or the mean of a bag's ids, divided by the field's largest."""
     fields = []
     for name, rows in cases.ROWS.items():
-        ids = FEATURES[name] / (rows - 1)
+        ids = features[name] / (rows - 1)
         if ids.ndim == 2:
-            weights = FEATURES[name + "__weights"]
+            weights = features[name + "__weights"]
             ids = (weights * ids).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         fields.append(ids)
     return np.stack(fields, axis=1)
 
 
-def dense(layer, x):
-    kernel, bias = layer.get_weights()
-    return x @ kernel + bias
-
-
-def softmax(scores):
-    return np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-
-
 def expected_logits(model, x, attention=True, each=False):
     """Equations of sections 3.2.2 and 3.2.3, task by task."""
     tasks = [task.name for task in model.spec.tasks]
-    k1, k2, b1, b2 = model.cgc.experts.get_weights()
-    experts = [np.maximum(np.maximum(x @ k1[e] + b1[e], 0) @ k2[e] + b2[e], 0) for e in range(len(k1))]
+    bank = experts(model.cgc.experts, x)
     fused, logits = {}, {}
     for i, task in enumerate(tasks):
-        gate = softmax(x @ model.cgc.gates[task].get_weights()[0])
-        seen = [experts[i], *experts[len(tasks) :]]
-        own = sum(gate[:, [e]] * expert for e, expert in enumerate(seen))
+        fused[task], _ = gated(model.cgc.gates[task], x, [bank[i], *bank[len(tasks) :]])
         if attention:
-            layer, previous = model.attention[task], PREVIOUS[task]
-            tokens = [own] if previous is None else [fused[previous], own]
-            values = [dense(layer.value, token) for token in tokens]
-            if previous is None:
-                own = values[0]
-            else:
-                asks = [dense(layer.queries, token if each else own) for token in tokens]
-                scores = [(q * dense(layer.key, token)).sum(axis=1) for q, token in zip(asks, tokens, strict=True)]
-                weights = softmax(np.stack(scores, axis=1) / np.sqrt(own.shape[1]))
-                own = weights[:, [0]] * values[0] + weights[:, [1]] * values[1]
-        fused[task] = own
-        w1, c1, w2, c2, w3, c3 = model.towers[task].get_weights()
-        hidden = np.maximum(np.maximum(own @ w1 + c1, 0) @ w2 + c2, 0)
-        logits[task] = (hidden @ w3 + c3)[:, 0]
+            fused[task], _ = task_attention(model.attention[task], fused[task], fused.get(PREVIOUS[task]), each)
+        logits[task] = tower(model.towers[task], fused[task])
     return logits
 
 
@@ -98,15 +54,15 @@ def expected_logits(model, x, attention=True, each=False):
 @pytest.mark.parametrize(
     ("options", "inputs", "formula"),
     [
-        ({}, embedded, {}),
-        ({"attention_query": "each"}, embedded, {"each": True}),
-        ({"attention": False}, embedded, {"attention": False}),
+        ({}, flat, {}),
+        ({"attention_query": "each"}, flat, {"each": True}),
+        ({"attention": False}, flat, {"attention": False}),
         ({"inputs": "raw"}, raw, {}),
     ],
 )
 def test_equations(name, options, inputs, formula):
     model = model_of(SPECS[name], **options)
-    expected = expected_logits(model, inputs(model), **formula)
+    expected = expected_logits(model, inputs(model, FEATURES), **formula)
     logits = model(FEATURES)
     assert list(logits) == list(expected) == [task.name for task in SPECS[name].tasks]
     for task, logit in logits.items():
@@ -197,8 +153,8 @@ def test_training_saving_and_loading(options, tmp_path):
 @pytest.mark.parametrize("bias", [0.0, -100.0, 100.0])
 def test_odd_batches(space, rows, bias):
     model = model_of(cases.chain(), space=space)
-    for tower in model.towers.values():
-        tower.head.bias.assign([bias])
+    for own in model.towers.values():
+        own.head.bias.assign([bias])
     features = {name: values[:rows] for name, values in FEATURES.items()}
     for labels in (np.zeros(rows, "float32"), np.ones(rows, "float32")):
         with tf.GradientTape() as tape:

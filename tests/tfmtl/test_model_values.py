@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl import cases
+from tests.tfmtl.numpy_layers import experts, flat, gated, relu_layers, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS, MMoE, SharedBottom, model_class
 
@@ -12,32 +13,6 @@ FEATURES = cases.features(7)
 MMOE = {"embedding_dim": 4, "num_experts": 3, "expert_units": [6, 5], "tower_units": [4]}
 SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [6, 5], "tower_units": [4]}
 BOTH = pytest.mark.parametrize(("kind", "options"), [(MMoE, MMOE), (SharedBottom, SHARED_BOTTOM)])
-
-
-def embedded(model, features):
-    """The fields' embeddings side by side, from the table's rows."""
-    table = model.embedding.get_weights()[0]
-    first, fields = 0, []
-    for name, rows in cases.ROWS.items():
-        found = table[first + features[name]]
-        if found.ndim == 3:
-            weights = features[name + "__weights"][:, :, None]
-            found = (weights * found).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
-        fields.append(found)
-        first += rows
-    assert first == len(table)
-    return np.concatenate(fields, axis=1)
-
-
-def relu_layers(x, weights):
-    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-        x = np.maximum(x @ kernel + bias, 0)
-    return x
-
-
-def tower(model, name, x):
-    *hidden, kernel, bias = model.towers[name].get_weights()
-    return (relu_layers(x, hidden) @ kernel + bias)[:, 0]
 
 
 def randomize(model):
@@ -49,26 +24,24 @@ def randomize(model):
 def test_shared_bottom_equation():
     model = SharedBottom.from_spec(cases.chain(), cases.SIZES, **SHARED_BOTTOM)
     randomize(model)
-    shared = relu_layers(embedded(model, FEATURES), model.bottom.get_weights())
+    shared = relu_layers(flat(model, FEATURES), model.bottom.get_weights())
     logits = model(FEATURES)
     assert list(logits) == ["click", "buy", "back", "views"]
     for name, logit in logits.items():
-        np.testing.assert_allclose(logit, tower(model, name, shared), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(logit, tower(model.towers[name], shared), rtol=1e-4, atol=1e-5)
 
 
 def test_mmoe_equation():
     model = MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE)
     randomize(model)
-    x = embedded(model, FEATURES)
-    k1, k2, b1, b2 = model.experts.get_weights()
-    experts = [relu_layers(x, [k1[e], b1[e], k2[e], b2[e]]) for e in range(3)]
+    x = flat(model, FEATURES)
+    bank = experts(model.experts, x)
     logits = model(FEATURES)
     assert list(logits) == ["click", "buy", "back", "views"]
     for name, logit in logits.items():
-        gate = np.exp(x @ model.gates[name].get_weights()[0])
-        gate /= gate.sum(axis=1, keepdims=True)
-        mixed = sum(gate[:, [e]] * experts[e] for e in range(3))
-        np.testing.assert_allclose(logit, tower(model, name, mixed), rtol=1e-4, atol=1e-5)
+        mixed, weights = gated(model.gates[name], x, bank)
+        assert weights.shape == (7, 3)
+        np.testing.assert_allclose(logit, tower(model.towers[name], mixed), rtol=1e-4, atol=1e-5)
 
 
 @BOTH

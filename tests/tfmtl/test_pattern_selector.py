@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
 from tfmtl.layers import PatternSelector
 
@@ -25,9 +26,7 @@ def randomized():
 def attention(layer, task):
     """Weights of equation 18, one example at a time."""
     indicator = layer.get_weights()[0][TASKS.index(task)].astype("float64")
-    scores = np.stack([y @ indicator / np.sqrt(6) for y in Y.astype("float64")])
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+    return softmax(np.stack([y @ indicator / np.sqrt(6) for y in Y.astype("float64")]))
 
 
 def expected(layer, task, previous):

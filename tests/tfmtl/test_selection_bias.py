@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tfmtl.numpy_layers import sigmoid
 from tfmtl import DatasetSpec
 from tfmtl.models import MODELS
 from tfmtl.optimizers import RowSparseAdam
@@ -23,10 +24,6 @@ tasks:
   - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
 """)
 TOKENS, ROWS, SEED = 30, 10_000, 1
-
-
-def sigmoid(logits):
-    return 1 / (1 + np.exp(-logits))
 
 
 def world(seed):

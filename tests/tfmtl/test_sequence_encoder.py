@@ -4,17 +4,13 @@ import numpy as np
 import pytest
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
 from tfmtl.layers import SequenceEncoder
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5, 3)).astype("float32")
 MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], "float32")
-
-
-def softmax(logits):
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
 @pytest.mark.parametrize("options", [{}, {"num_heads": 3, "position_dim": 5}, {"attention": False, "position_dim": 2}])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tfmtl.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import dense, task_attention
 from tfmtl import introspection
 from tfmtl.layers import TaskAttention
 
@@ -20,11 +21,6 @@ def randomized(query="current", **kwargs):
     return layer
 
 
-def dense(layer, x):
-    kernel, bias = layer.get_weights()
-    return x @ kernel + bias
-
-
 @BOTH
 def test_layer_contract(query):
     run_layer_test(TaskAttention, {"query": query}, (CURRENT, PREVIOUS), (4, 5))
@@ -39,13 +35,8 @@ def test_values(query):
     layer = randomized(query, name="buy")
     with introspection.collect() as taps:
         outputs = layer(CURRENT, PREVIOUS)
-    scores = np.empty((4, 2))
-    for u, token in enumerate((PREVIOUS, CURRENT)):
-        asks = dense(layer.queries, CURRENT if query == "current" else token)
-        scores[:, u] = (asks * dense(layer.key, token)).sum(axis=1) / np.sqrt(5)
-    weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    values = [dense(layer.value, token) for token in (PREVIOUS, CURRENT)]
-    np.testing.assert_allclose(outputs, weights[:, [0]] * values[0] + weights[:, [1]] * values[1], rtol=1e-5, atol=1e-5)
+    expected, weights = task_attention(layer, CURRENT, PREVIOUS, each=query == "each")
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
     assert list(taps) == ["task_attention/buy"]
     np.testing.assert_allclose(taps["task_attention/buy"], weights, rtol=1e-5, atol=1e-6)
 
