@@ -5,6 +5,11 @@ from typing import Any
 import tensorflow as tf
 
 
+def attention_weights(queries: Any, keys: Any) -> Any:
+    """`softmax(Q K^T)` over the keys, `(..., queries, keys)` in float32; `queries` and `keys` are those of `attend`."""
+    return tf.nn.softmax(tf.cast(tf.matmul(queries, keys, transpose_b=True), "float32"))
+
+
 def attend(queries: Any, keys: Any, values: Any) -> Any:
     """`P = A V`, `A = softmax(Q K^T)`, the softmax over the keys and in float32.
 
@@ -23,8 +28,7 @@ def attend(queries: Any, keys: Any, values: Any) -> Any:
 
     @tf.custom_gradient
     def attended(queries, keys, values):
-        scores = tf.cast(tf.matmul(queries, keys, transpose_b=True), "float32")
-        weights = tf.cast(tf.nn.softmax(scores), values.dtype)
+        weights = tf.cast(attention_weights(queries, keys), values.dtype)
         mixed = tf.matmul(weights, values)
 
         def gradient(upstream):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
+from tfmtl.layers.multi_head import join_heads, split_heads
 
 _NEVER = -1e9
 
@@ -74,19 +75,12 @@ class SequenceEncoder(keras.layers.Layer):
         return (self._attend(places, present) if self.attention else places) * kept
 
     def _attend(self, places, present):
-        query, key, value = (self._heads(ops.matmul(places, kernel)) for kernel in self.projections)
+        query, key, value = (split_heads(ops.matmul(places, kernel), self.num_heads) for kernel in self.projections)
         logits = ops.cast(ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))), "float32") / self.head_width**0.5
         logits = ops.where(ops.cast(present, "bool")[:, None, None, :], logits, _NEVER)
         weights = ops.softmax(logits, axis=-1)
         introspection.record(f"sequence_attention/{self.name}", weights)
-        heads = ops.transpose(ops.matmul(ops.cast(weights, self.compute_dtype), value), (0, 2, 1, 3))
-        joined = ops.reshape(heads, (-1, places.shape[1], self.num_heads * self.head_width))
-        return ops.matmul(joined, self.output_kernel)
-
-    def _heads(self, projected):
-        """`(batch, heads, places, head_width)`."""
-        shape = (-1, projected.shape[1], self.num_heads, self.head_width)
-        return ops.transpose(ops.reshape(projected, shape), (0, 2, 1, 3))
+        return ops.matmul(join_heads(ops.matmul(ops.cast(weights, self.compute_dtype), value)), self.output_kernel)
 
     def compute_output_shape(self, inputs_shape, present_shape):
         return (*inputs_shape[:-1], inputs_shape[-1] + self.position_dim)

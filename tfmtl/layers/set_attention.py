@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfmtl.layers.attend import attend
+from tfmtl.layers.multi_head import join_heads, split_heads
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -72,14 +73,8 @@ class SetAttention(keras.layers.Layer):
         head_dim = tokens.shape[-1] // self.num_heads
         keys = ops.matmul(tokens, self.key_kernel * head_dim**-0.5)
         values = ops.matmul(tokens, self.value_kernel)
-        heads = ops.transpose(attend(*(self._heads(of) for of in (queries, keys, values))), (0, 2, 1, 3))
-        return ops.matmul(ops.reshape(heads, (-1, self.num_points, tokens.shape[-1])), self.output_kernel)
-
-    def _heads(self, vectors):
-        """`(batch, n, d)` as `(batch, heads, n, d / heads)`."""
-        _, count, dim = vectors.shape
-        apart = ops.reshape(vectors, (-1, count, self.num_heads, dim // self.num_heads))
-        return ops.transpose(apart, (0, 2, 1, 3))
+        heads = attend(*(split_heads(of, self.num_heads) for of in (queries, keys, values)))
+        return ops.matmul(join_heads(heads), self.output_kernel)
 
     def compute_output_shape(self, inputs_shape, selection_shape=None):
         return (inputs_shape[0], self.num_points, inputs_shape[-1])

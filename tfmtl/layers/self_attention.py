@@ -1,0 +1,70 @@
+"""Self-attention: tokens look at one another."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfmtl import introspection
+from tfmtl.layers.attend import attend, attention_weights
+from tfmtl.layers.multi_head import join_heads, split_heads
+
+
+@keras.saving.register_keras_serializable(package="tfmtl")
+class SelfAttention(keras.layers.Layer):
+    """`Y = LayerNorm(X + O)`, `O = concat_j softmax(Q_j K_j^T / sqrt(d / m)) V_j W^O`, `Q, K, V = X W^Q, X W^K, X W^V`.
+
+    Each of the m heads has d / m of the columns. There is no feed-forward layer after it, and no position. The heads'
+    weights are recorded in float32 as `self_attention/<name of the layer>`, `(batch, m, n, n)` (see
+    `tfmtl.introspection`).
+
+    Args:
+        num_heads: m; it should divide the width of the tokens.
+        epsilon: of the layer normalization.
+
+    Call arguments:
+        inputs: X, `(batch, n, d)`.
+
+    Returns:
+        Y, `(batch, n, d)`.
+
+    Raises:
+        ValueError: if d is not a multiple of `num_heads`, when the layer is built.
+
+    Example:
+        >>> SelfAttention(num_heads=2)(keras.ops.ones((8, 23, 18))).shape
+        TensorShape([8, 23, 18])
+
+    References:
+        - [Vaswani et al., 2017, Attention Is All You Need](https://arxiv.org/abs/1706.03762), section 3.2.2
+    """
+
+    def __init__(self, num_heads: int = 2, epsilon: float = 1e-3, **kwargs: Any):
+        super().__init__(**kwargs)
+        if num_heads < 1:
+            raise ValueError(f"`num_heads` should be at least 1. Received: {num_heads}")
+        self.num_heads = num_heads
+        self.norm = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm")
+
+    def build(self, input_shape):
+        dim = input_shape[-1]
+        if dim % self.num_heads:
+            raise ValueError(f"the width of `inputs` should be a multiple of {self.num_heads} heads. Received: {dim}")
+        self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel = (
+            self.add_weight(shape=(dim, dim), initializer="glorot_uniform", name=name)
+            for name in ("query_kernel", "key_kernel", "value_kernel", "output_kernel")
+        )
+        self.norm.build(input_shape)
+
+    def call(self, inputs):
+        scale = (inputs.shape[-1] // self.num_heads) ** -0.5
+        kernels = (self.query_kernel * scale, self.key_kernel, self.value_kernel)
+        queries, keys, values = (split_heads(ops.matmul(inputs, kernel), self.num_heads) for kernel in kernels)
+        introspection.record(f"self_attention/{self.name}", attention_weights(queries, keys))
+        return self.norm(inputs + ops.matmul(join_heads(attend(queries, keys, values)), self.output_kernel))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "num_heads": self.num_heads, "epsilon": self.norm.epsilon}
