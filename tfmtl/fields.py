@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tfmtl.features import BAGS, NUMBERS
+from tfmtl.features import BAGS, NUMBERS, SEQUENCES
 from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
 from tfmtl.spec import DatasetSpec
 
@@ -32,6 +32,11 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
 def bags(spec: DatasetSpec) -> tuple[str, ...]:
     """The features that hold several ids a row."""
     return tuple(f.name for f in spec.features if isinstance(f, BAGS))
+
+
+def sequences(spec: DatasetSpec) -> tuple[str, ...]:
+    """The bags whose places have an order."""
+    return tuple(f.name for f in spec.features if isinstance(f, SEQUENCES))
 
 
 def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:

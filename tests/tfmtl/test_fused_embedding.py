@@ -37,6 +37,10 @@ def test_layer_contract():
     run_layer_test(FusedEmbedding, KWARGS, (INPUTS,), (3, 3, 2))
 
 
+def test_layer_contract_with_places_apart():
+    run_layer_test(FusedEmbedding, {**KWARGS, "apart": ["history"]}, (INPUTS,), (3, 4, 2))
+
+
 def test_layer_contract_without_bags():
     inputs = {"item": np.array([1, 0], "int32"), "user": np.array([0, 2], "int32")}
     run_layer_test(FusedEmbedding, {"rows": {"user": 3, "item": 2}, "dim": 4}, (inputs,), (2, 2, 4))
@@ -59,9 +63,40 @@ def test_lookup_gives_fields_apart():
     assert set(by_field) == set(ROWS)
     for i, field in enumerate(ROWS):
         np.testing.assert_array_equal(by_field[field], whole[:, i])
-    apart = layer.lookup(INPUTS, apart=["history"])
-    np.testing.assert_array_equal(apart["tags"], whole[:, 0])
-    np.testing.assert_array_equal(apart["history"], table[FIRST_ROW["history"] + INPUTS["history"]])
+    apart = FusedEmbedding(**KWARGS, apart=["history"])
+    apart.build()
+    apart.set_weights([table])
+    by_field = apart.lookup(INPUTS)
+    np.testing.assert_array_equal(by_field["tags"], whole[:, 0])
+    places = INPUTS["history__weights"][:, :, None] * table[FIRST_ROW["history"] + INPUTS["history"]]
+    np.testing.assert_array_equal(by_field["history"], places)
+
+
+def test_places_apart_are_fields_in_the_order_of_the_places():
+    layer = FusedEmbedding(**KWARGS, apart=["tags", "history"])
+    outputs = np.asarray(layer(INPUTS))
+    (table,) = layer.get_weights()
+    wanted = np.zeros((3, 3 + 1 + 2, 2))
+    for b in range(3):
+        for bag, first in (("tags", 0), ("history", 4)):
+            for j, (one, weight) in enumerate(zip(INPUTS[bag][b], INPUTS[bag + "__weights"][b], strict=True)):
+                wanted[b, first + j] = weight * table[FIRST_ROW[bag] + one]
+        wanted[b, 3] = table[FIRST_ROW["user"] + INPUTS["user"][b]]
+    np.testing.assert_allclose(outputs, wanted, atol=1e-6)
+    np.testing.assert_array_equal(outputs[2, :3], 0)  # No tag is there.
+    np.testing.assert_array_equal(outputs[2, 5], 0)
+
+
+def test_absent_places_learn_nothing():
+    layer = FusedEmbedding(**KWARGS, apart=["history"])
+    layer(INPUTS)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(INPUTS))
+    (gradient,) = tape.gradient(loss, layer.trainable_weights)
+    assert isinstance(gradient, tf.IndexedSlices)
+    dense = np.asarray(tf.convert_to_tensor(gradient))[:, 0]
+    # Histories are 4 and 0; 2 and 2; 1, and a 4 that is absent.
+    np.testing.assert_allclose(dense[FIRST_ROW["history"] :], [1, 1, 2, 0, 1], atol=1e-6)
 
 
 def test_empty_bag_is_zero():
@@ -143,6 +178,7 @@ def test_absent_input(absent):
         ({"rows": {}, "bags": []}, r"`rows` should give every field at least one row. Received: {}"),
         ({"rows": {"user": 0}, "bags": []}, r"`rows` should give every field at least one row. Received: {'user': 0}"),
         ({"dim": 0}, "`dim` should be at least 1. Received: 0"),
+        ({"apart": ["user"]}, r"`apart` should be of the `bags`. Received: \['user'\]"),
         ({"bags": ["tag"]}, r"`bags` should be fields of `rows`. Received: \['tag'\]"),
     ],
 )

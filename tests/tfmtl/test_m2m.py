@@ -135,7 +135,7 @@ def test_loss_is_equation_19():
 
 def test_embedding_l2_of_present_days():
     model, plain = model_of(embedding_l2=0.03), model_of()
-    embedded = plain.embedding.lookup(FEATURES, apart=("logins", "campaign", "clicks"))
+    embedded = plain.embedding.lookup(FEATURES)
     expected = np.zeros(7)
     for name, rows in embedded.items():
         squares = (array(rows) ** 2).sum(axis=-1)

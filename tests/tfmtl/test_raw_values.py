@@ -20,6 +20,17 @@ def test_layer_contract():
     run_layer_test(RawValues, KWARGS, (INPUTS,), (3, 3, 1))
 
 
+def test_layer_contract_with_places_apart():
+    run_layer_test(RawValues, {**KWARGS, "apart": ["tags"]}, (INPUTS,), (3, 5, 1))
+
+
+def test_values_of_places_apart():
+    values = RawValues(**KWARGS, apart=["tags"])(INPUTS)
+    tags = [[0, 0.5 * 1, 2.5 * 0.75], [3 * 0.25, 0, 0], [0, 0, 0]]
+    expected = np.concatenate([tags, [[0, 0], [1, 0], [0.5, 0]]], axis=1)[:, :, None]
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
 def test_values():
     layer = RawValues(**KWARGS)
     tags = [(0 * 1 + 1.0 * 0.5 + 0.75 * 2.5) / 4, 0.25, 0]
@@ -46,3 +57,5 @@ def test_bad_arguments():
         RawValues({"user": 0})
     with pytest.raises(ValueError, match=r"`bags` should be fields of `rows`. Received: \['tag'\]"):
         RawValues({"tags": 2}, ["tag"])
+    with pytest.raises(ValueError, match=r"`apart` should be of the `bags`. Received: \['user'\]"):
+        RawValues({"user": 2}, apart=["user"])

@@ -19,7 +19,8 @@ class FusedEmbedding(keras.layers.Layer):
     """Looks up all fields in one table, each at an offset of its own, with a single gather.
 
     For a field f whose ids start at row `o_f`: `h_f = E[o_f + id]`; for a bag of ids with weights w (a multi-valued
-    field), their weighted mean `h_f = sum_j w_j E[o_f + id_j] / sum_j w_j`, which is 0 for an empty bag. One table
+    field), their weighted mean `h_f = sum_j w_j E[o_f + id_j] / sum_j w_j`, which is 0 for an empty bag. A bag that is
+    kept apart is as many fields as it has places, `h_{f,j} = w_j E[o_f + id_j]`: 0 where a place is absent. One table
     means one gather, one sparse gradient and one optimizer update however many fields there are; the gradient is a
     `tf.IndexedSlices` of the looked-up rows, so that a step costs the same whatever the vocabulary.
 
@@ -28,13 +29,14 @@ class FusedEmbedding(keras.layers.Layer):
         dim: width d of an embedding.
         bags: the fields that hold several ids; their weights are the input `<field>__weights`.
         embeddings_initializer: of the table.
+        apart: the bags that are a field for each place, in the order of their places.
 
     Call arguments:
         inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
             entries are left alone.
 
     Returns:
-        `(batch, fields, dim)`.
+        `(batch, fields, dim)`; a bag that is kept apart counts as many fields as it has places.
 
     Raises:
         ValueError: if a field, or the weights of a bag, are absent from the inputs.
@@ -52,6 +54,7 @@ class FusedEmbedding(keras.layers.Layer):
         dim: int,
         bags: Sequence[str] = (),
         embeddings_initializer: Any = "uniform",
+        apart: Sequence[str] = (),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -62,9 +65,13 @@ class FusedEmbedding(keras.layers.Layer):
         unknown = [bag for bag in bags if bag not in rows]
         if unknown:
             raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
+        singles = [field for field in apart if field not in bags]
+        if singles:
+            raise ValueError(f"`apart` should be of the `bags`. Received: {singles}")
         self.rows = dict(rows)
         self.dim = dim
         self.bags = tuple(bags)
+        self.apart = tuple(apart)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         starts = [0]
         for count in self.rows.values():
@@ -85,14 +92,14 @@ class FusedEmbedding(keras.layers.Layer):
         if not self.bags:  # The gather gives the fields in their order: taking them apart would only cost.
             return ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
         embedded = self.lookup(inputs)
-        return ops.stack([embedded[field] for field in self.rows], axis=1)
+        fields = [embedded[field] if field in self.apart else embedded[field][:, None] for field in self.rows]
+        return ops.concatenate(fields, axis=1)
 
-    def lookup(self, inputs: Mapping[str, Any], apart: Sequence[str] = ()) -> dict[str, Any]:
-        """The embeddings by field, with one gather too: `(batch, dim)` each.
+    def lookup(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The embeddings by name, with one gather too: `(batch, dim)`, and `(batch, length, dim)` of a bag kept apart.
 
         Args:
             inputs: those of a call.
-            apart: the bags that are not averaged: `(batch, length, dim)`, absent places included.
         """
         rows = ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
         embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
@@ -100,7 +107,7 @@ class FusedEmbedding(keras.layers.Layer):
         for field in self.bags:
             length = inputs[field].shape[1]
             places = rows[:, start : start + length]
-            embedded[field] = places if field in apart else self._mean(places, inputs[field + WEIGHTS_SUFFIX])
+            embedded[field] = self._weigh(field, places, inputs[field + WEIGHTS_SUFFIX])
             start += length
         return embedded
 
@@ -158,14 +165,18 @@ class FusedEmbedding(keras.layers.Layer):
         finally:
             _stand_ins.by_layer = outer
 
-    def _mean(self, rows, weights):
+    def _weigh(self, field, rows, weights):
+        """The weighted mean of a bag's places; of one that is kept apart, its weighted places."""
         weights = ops.cast(weights, self.compute_dtype)
+        if field in self.apart:
+            return weights[:, :, None] * rows
         total = ops.sum(weights, axis=1, keepdims=True)
         safe = ops.where(total == 0, ops.ones_like(total), total)
         return ops.einsum("bl,bld->bd", weights / safe, rows)
 
     def compute_output_shape(self, input_shape):
-        return (next(iter(input_shape.values()))[0], len(self.rows), self.dim)
+        fields = sum(input_shape[field][1] if field in self.apart else 1 for field in self.rows)
+        return (next(iter(input_shape.values()))[0], fields, self.dim)
 
     def get_config(self):
         return {
@@ -174,4 +185,5 @@ class FusedEmbedding(keras.layers.Layer):
             "dim": self.dim,
             "bags": list(self.bags),
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+            "apart": list(self.apart),
         }

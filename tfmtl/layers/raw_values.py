@@ -13,7 +13,8 @@ from tfmtl.features import WEIGHTS_SUFFIX
 class RawValues(keras.layers.Layer):
     """One number a field instead of an embedding: `h_f = id / (rows_f - 1)`, in [0, 1].
 
-    For a bag of ids with weights w, their weighted mean `sum_j w_j h_{f,j} / sum_j w_j`, which is 0 for an empty bag.
+    For a bag of ids with weights w, their weighted mean `sum_j w_j h_{f,j} / sum_j w_j`, which is 0 for an empty bag;
+    a bag that is kept apart is as many fields as it has places, `w_j h_{f,j}`.
     Ids of a numerical feature are in the order of its values, and those of a vocabulary in the order of frequency. They
     are divided by the size of their field because a number of millions beside one of tens cannot be trained on.
 
@@ -22,6 +23,7 @@ class RawValues(keras.layers.Layer):
     Args:
         rows: how many ids each field has; the order is that of the output's fields.
         bags: the fields that hold several ids; their weights are the input `<field>__weights`.
+        apart: the bags that are a field for each place, in the order of their places.
 
     Call arguments:
         inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
@@ -34,15 +36,19 @@ class RawValues(keras.layers.Layer):
         ValueError: if a field, or the weights of a bag, are absent from the inputs.
     """
 
-    def __init__(self, rows: Mapping[str, int], bags: Sequence[str] = (), **kwargs: Any):
+    def __init__(self, rows: Mapping[str, int], bags: Sequence[str] = (), apart: Sequence[str] = (), **kwargs: Any):
         super().__init__(**kwargs)
         if not rows or any(count < 1 for count in rows.values()):
             raise ValueError(f"`rows` should give every field at least one row. Received: {dict(rows)}")
         unknown = [bag for bag in bags if bag not in rows]
         if unknown:
             raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
+        singles = [field for field in apart if field not in bags]
+        if singles:
+            raise ValueError(f"`apart` should be of the `bags`. Received: {singles}")
         self.rows = dict(rows)
         self.bags = tuple(bags)
+        self.apart = tuple(apart)
 
     def call(self, inputs):
         needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
@@ -54,13 +60,16 @@ class RawValues(keras.layers.Layer):
             value = ops.cast(inputs[field], "float32") / max(count - 1, 1)
             if field in self.bags:
                 weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], "float32")
-                total = ops.sum(weights, axis=1)
-                value = ops.sum(weights * value, axis=1) / ops.where(total == 0, ops.ones_like(total), total)
-            values.append(value)
-        return ops.cast(ops.stack(values, axis=1)[:, :, None], self.compute_dtype)
+                value = weights * value
+                if field not in self.apart:
+                    total = ops.sum(weights, axis=1)
+                    value = ops.sum(value, axis=1) / ops.where(total == 0, ops.ones_like(total), total)
+            values.append(value if field in self.apart else value[:, None])
+        return ops.cast(ops.concatenate(values, axis=1)[:, :, None], self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
-        return (next(iter(input_shape.values()))[0], len(self.rows), 1)
+        fields = sum(input_shape[field][1] if field in self.apart else 1 for field in self.rows)
+        return (next(iter(input_shape.values()))[0], fields, 1)
 
     def get_config(self):
-        return {**super().get_config(), "rows": self.rows, "bags": list(self.bags)}
+        return {**super().get_config(), "rows": self.rows, "bags": list(self.bags), "apart": list(self.apart)}

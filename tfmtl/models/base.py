@@ -88,7 +88,8 @@ class MultiTaskModel(ReplicatedModel):
     def make_embedding(self) -> keras.layers.Layer:
         """What turns the features into `(batch, fields, width)`; available once `spec` and `options` are set."""
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
-        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), name="embedding")
+        apart = self.options.places_apart(self.spec)
+        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), apart=apart, name="embedding")
 
     @property
     def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:

@@ -1,6 +1,7 @@
 """M2M: experts over sequences of days; attention and towers whose weights are generated from the scenario."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -81,6 +82,11 @@ class M2MOptions(ModelOptions):
             units = getattr(self, name)
             require(bool(units) and all(width >= 1 for width in units), name, "positive and at least one", units)
 
+    def places_apart(self, spec: DatasetSpec) -> tuple[str, ...]:
+        """The sequences that are encoded, and with `sequences: concat` the others too."""
+        encoded = [name for members in encoded_sequences(spec, self).values() for name in members]
+        return tuple(dict.fromkeys([*encoded, *super().places_apart(spec)]))
+
     def check_tasks(self, spec: DatasetSpec) -> None:
         """Raises `FieldError` where the spec has no scenario or no other feature, or a group holds no sequences."""
         super().check_tasks(spec)
@@ -105,6 +111,11 @@ def scenario_attributes(spec: DatasetSpec, options: M2MOptions) -> tuple[str, ..
     return (spec.scenario,) if spec.scenario else ()
 
 
+def encoded_sequences(spec: DatasetSpec, options: M2MOptions) -> dict[str, tuple[str, ...]]:
+    """The sequences of each group that is encoded."""
+    return {group: tuple(spec.groups[group]) for group in options.sequence_groups if group in spec.groups}
+
+
 @keras.saving.register_keras_serializable(package="tfmtl")
 class M2M(MultiTaskModel):
     """Multi-scenario multi-task meta learning.
@@ -120,6 +131,7 @@ class M2M(MultiTaskModel):
     Decisions where the paper leaves room:
 
     - Encoded days are put side by side ("a fixed-length vector"); those that are absent are 0. `sequence_pooling`.
+      A sequence in no group of `sequence_groups` is a feature as others are, for which there is `sequences`.
     - The views see all features but the scenario's attributes, which act through S~ alone: section 4.1.3 adds "other
       dense feature of advertisers" to the sequences. The profile is in both.
     - The activation is LeakyReLU everywhere, with Keras's slope 0.2, and no number is given for views and residual
@@ -149,7 +161,7 @@ class M2M(MultiTaskModel):
         self.embedding.build()
         groups = spec.groups
         attributes = scenario_attributes(spec, options)
-        self._sequences = {group: groups[group] for group in options.sequence_groups if group in groups}
+        self._sequences = encoded_sequences(spec, options)
         self._places = tuple(dict.fromkeys(name for members in self._sequences.values() for name in members))
         apart = (*attributes, *self._places)
         self._others = tuple(feature.name for feature in spec.features if feature.name not in apart)
@@ -172,12 +184,12 @@ class M2M(MultiTaskModel):
         return (*self.attention.values(), *super().upper_layers)
 
     def call(self, features, training=None):
-        embedded = self.embedding.lookup(features, apart=self._places)
+        embedded = self.embedding.lookup(features)
         self._decay_embeddings(embedded, features)
         parts = [self._encode(group, embedded, features) for group in self._sequences]
-        parts += [embedded[name] for name in self._others]
+        parts += [_flat(embedded[name]) for name in self._others]
         views = self.experts(ops.concatenate(parts, axis=-1), training=training)
-        knowledge = self.knowledge(ops.concatenate([embedded[name] for name in self._known], axis=-1))
+        knowledge = self.knowledge(ops.concatenate([_flat(embedded[name]) for name in self._known], axis=-1))
         introspection.record("scenario_knowledge", knowledge)
         anchors = self.anchors(ops.arange(len(self.spec.tasks)))
         logits = {}
@@ -192,14 +204,13 @@ class M2M(MultiTaskModel):
         names = self._sequences[group]
         weights = [ops.cast(features[name + WEIGHTS_SUFFIX], self.compute_dtype) for name in names]
         present = ops.max(ops.stack(weights), axis=0)
-        places = [embedded[name] * weight[:, :, None] for name, weight in zip(names, weights, strict=True)]
-        encoded = self.encoders[group](ops.concatenate(places, axis=-1), present)
+        encoded = self.encoders[group](ops.concatenate([embedded[name] for name in names], axis=-1), present)
         if self.options.sequence_pooling == "flatten":
-            return ops.reshape(encoded, (-1, encoded.shape[1] * encoded.shape[2]))
+            return _flat(encoded)
         return ops.sum(encoded, axis=1) / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
 
     def _decay_embeddings(self, embedded: Mapping[str, Any], features: Mapping[str, Any]) -> None:
-        """Adds `embedding_l2`; of a sequence, the mean over its present days counts."""
+        """Adds `embedding_l2`; of a sequence that is encoded, the mean over its present days counts."""
         if not self.options.embedding_l2:
             return
         total = 0.0
@@ -207,6 +218,11 @@ class M2M(MultiTaskModel):
             squares = ops.sum(ops.square(ops.cast(rows, "float32")), axis=-1)
             if name in self._places:
                 weights = ops.cast(features[name + WEIGHTS_SUFFIX], "float32")
-                squares = ops.sum(weights * squares, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0)
-            total += squares
+                squares = squares / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
+            total += ops.sum(squares, axis=1) if len(squares.shape) > 1 else squares
         self.add_loss(self.options.embedding_l2 * own_mean(total))
+
+
+def _flat(embedded: Any) -> Any:
+    """`(batch, width)`, places side by side."""
+    return ops.reshape(embedded, (-1, math.prod(embedded.shape[1:])))

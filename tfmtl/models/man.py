@@ -105,7 +105,8 @@ class MAN(MultiTaskModel):
     def make_embedding(self):
         if self.options.inputs == "embedding":
             return super().make_embedding()
-        return RawValues(embedding_rows(self.spec, self.vocabulary_sizes), bags(self.spec), name="raw_values")
+        rows, apart = embedding_rows(self.spec, self.vocabulary_sizes), self.options.places_apart(self.spec)
+        return RawValues(rows, bags(self.spec), apart, name="raw_values")
 
     @property
     def upper_layers(self):

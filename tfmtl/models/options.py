@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tfmtl.config import require
+from tfmtl.fields import sequences
 from tfmtl.spec import DatasetSpec
 
 
@@ -16,6 +17,10 @@ class ModelOptions:
         embedding_dim: width of a field's embedding.
         embedding_l2: factor of the mean over the batch of `sum_f ||h_f||^2`, which is added to the loss; it decays
             only the rows that a batch looks up.
+        sequences: how the places of a sequence, such as days, become fields. `mean`: one field, the mean of those that
+            are present, as of any bag; which day was which is lost. `concat`: a field for each place, side by side from
+            the oldest to the most recent, an absent one 0. A model to which the fields are a set sees more of them, but
+            no order.
         space: on which rows the head of a task that follows another is trained. `entire`: on all rows, the head
             predicts P(y=1, z=1 | x). `previous`: on the rows where the task it follows is positive, it predicts
             P(z=1 | y=1, x).
@@ -40,6 +45,7 @@ class ModelOptions:
 
     embedding_dim: int = 16
     embedding_l2: float = 0.0
+    sequences: Literal["mean", "concat"] = "mean"
     space: Literal["entire", "previous"] = "entire"
     weight_decay: float = 0.0
     task_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -70,6 +76,10 @@ class ModelOptions:
         require(self.calibrator >= 0, "calibrator", "at least 0", self.calibrator)
         require(not self.local_space or self.space == "entire", "local_space", "false where `space` is previous", True)
         require(self.max_importance >= 1, "max_importance", "at least 1", self.max_importance)
+
+    def places_apart(self, spec: DatasetSpec) -> tuple[str, ...]:
+        """The sequences of which each place is a field."""
+        return sequences(spec) if self.sequences == "concat" else ()
 
     def check_tasks(self, spec: DatasetSpec) -> None:
         """Raises `FieldError` where an option names a task that the spec does not have, or that has no classes."""

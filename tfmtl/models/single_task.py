@@ -65,7 +65,8 @@ class SingleTask(MultiTaskModel):
     def make_embedding(self):
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         width = len(self.spec.tasks) * self.options.embedding_dim
-        return FusedEmbedding(rows, width, bags(self.spec), name="embedding")
+        apart = self.options.places_apart(self.spec)
+        return FusedEmbedding(rows, width, bags(self.spec), apart=apart, name="embedding")
 
     def call(self, features, training=None):
         embedded = ops.split(self.embed(features), len(self.towers), axis=2)

@@ -152,6 +152,9 @@ def _check_spec(model: Any, old: Any) -> None:
             "`old` should have the tasks of the new model, in their order and on their spaces: "
             f"{_words(model)}. Received: {_words(old)}"
         )
+    ways = [one.options.sequences for one in (model, old)]
+    if ways[0] != ways[1]:
+        raise ValueError(f"option `sequences` should be {ways[1]}, as it was. Received: {ways[0]}")
     places = [list(_features(one.spec)) for one in (model, old)]
     for name, before in _features(old.spec).items():
         if name not in places[0]:

@@ -1,0 +1,210 @@
+"""The option `sequences`: days side by side instead of their mean, in every model that has it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import baseline_cases, cases, panel_cases
+from tests.tfmtl.graphs import tensors_of_shape
+from tests.tfmtl.numpy_layers import relu_layers, tower
+from tests.tfmtl.panel_cases import LENGTHS, ROWS, SIZES, SPEC
+from tfmtl import DatasetSpec
+from tfmtl.config import ConfigError
+from tfmtl.models import M2M, MODELS, AdaFTR
+from tfmtl.optimizers import RowSparseAdam
+from tfmtl.training import MetaLearning
+from tfmtl.training.warm_start import warm_start
+
+FEATURES, LABELS = panel_cases.features(9), panel_cases.labels(9)
+EXPERTS = {"expert_units": [6], "tower_units": [4]}
+OPTIONS = {
+    **baseline_cases.OPTIONS,
+    "shared_bottom": {"bottom_units": [6, 5], "tower_units": [4]},
+    "mmoe": {"num_experts": 2, **EXPERTS},
+    "man": {"num_shared": 1, "num_per_task": 1, **EXPERTS},
+    "apem": {"num_layers": 2, "num_points": 3, "num_heads": 1, "tower_units": [4]},
+}
+ALL = pytest.mark.parametrize("name", OPTIONS)
+SEQUENCES = ("logins", "campaign", "clicks")
+PLACES = {name: LENGTHS[name] if name in SEQUENCES else 1 for name in ROWS}
+
+
+def model_of(name, spec=SPEC, sizes=SIZES, **options):
+    """A model whose weights, biases too, are such that every part of it counts."""
+    options = {"embedding_dim": 3, "sequences": "concat", **OPTIONS[name], **options}
+    model = MODELS[name].from_spec(spec, sizes, **options)
+    rng = np.random.default_rng(3)
+    for weight in model.weights:
+        if "float" in str(weight.dtype):
+            weight.assign(rng.normal(0, 0.6, weight.shape))
+    return model
+
+
+def fields(table, features, row):
+    """The fields of one row in the order of the spec, days one by one, `(fields, width)`."""
+    found, first = [], 0
+    for name, count in ROWS.items():
+        ids = np.atleast_1d(features[name][row])
+        weights = features[name + "__weights"][row] if name in LENGTHS else np.ones(1)
+        rows = table[first + ids] * weights[:, None]
+        if name in SEQUENCES or name not in LENGTHS:
+            found += list(rows)
+        else:
+            found.append(rows.sum(axis=0) / max(weights.sum(), 1e-9))
+        first += count
+    assert first == len(table)
+    return np.stack(found)
+
+
+def test_shared_bottom_over_every_day():
+    model = model_of("shared_bottom")
+    table = model.embedding.get_weights()[0]
+    flat = np.stack([fields(table, FEATURES, row).ravel() for row in range(9)])
+    shared = relu_layers(flat, model.bottom.get_weights())
+    for name, logits in model(FEATURES).items():
+        np.testing.assert_allclose(logits, tower(model.towers[name], shared), rtol=1e-4, atol=1e-5)
+        assert np.ptp(logits) > 0.1
+
+
+@ALL
+def test_what_a_model_sees(name):
+    """The rows of the table, field by field; of `single_task` those of the tasks stand in its columns."""
+    model = model_of(name)
+    table = model.embedding.get_weights()[0]
+    expected = np.stack([fields(table, FEATURES, row) for row in range(9)])
+    assert expected.shape[1] == sum(PLACES.values()) == 3 + 4 + 4 + 3 + 1
+    np.testing.assert_allclose(model.embed(FEATURES), expected, atol=1e-6)
+    assert model_of(name, sequences="mean").embed(FEATURES).shape[1] == len(SPEC.features)
+
+
+def moved(features, name):
+    """The days of a sequence in the opposite order."""
+    return {**features, **{key: features[key][:, ::-1] for key in (name, name + "__weights")}}
+
+
+def turned(model, name, rows=slice(None)):
+    """How much the logits differ where the days of a sequence are in the opposite order."""
+    here, there = model(FEATURES), model(moved(FEATURES, name))
+    return max(np.abs(logits - there[task])[rows].max() for task, logits in here.items())
+
+
+@ALL
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_the_order_of_days_counts_where_they_stand_side_by_side(name, sequence):
+    assert turned(model_of(name), sequence) > 1e-3
+    assert turned(model_of(name, sequences="mean"), sequence) < 1e-4
+
+
+def test_days_without_an_order():
+    """To the points of APEM, but for the selectors, the fields are a set."""
+    assert turned(model_of("apem", asrg="static"), "clicks") < 1e-4
+
+
+@ALL
+def test_an_absent_day_is_the_same_whatever_its_id(name):
+    model = model_of(name)
+    others = dict(FEATURES)
+    for sequence in SEQUENCES:
+        others[sequence] = np.where(FEATURES[sequence + "__weights"] == 0, ROWS[sequence] - 1, FEATURES[sequence])
+    for task, logits in model(FEATURES).items():
+        np.testing.assert_array_equal(logits, model(others)[task])
+
+
+@ALL
+def test_training_saving_and_loading(name, tmp_path):
+    model = MODELS[name].from_spec(SPEC, SIZES, embedding_dim=3, sequences="concat", **OPTIONS[name])
+    model.compile(RowSparseAdam(0.03))
+    losses = model.fit(FEATURES, LABELS, epochs=9, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] - 0.02
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.options.sequences == "concat"
+    before, after = model.score(FEATURES), loaded.score(FEATURES)
+    for output, values in before.items():
+        np.testing.assert_array_equal(values, after[output])
+
+
+@ALL
+def test_the_gradient_stays_that_of_the_rows_looked_up(name):
+    model = model_of(name, embedding_l2=0.01)
+    with tf.GradientTape() as tape:
+        loss = model.losses_of(FEATURES, LABELS).total
+    gradient = tape.gradient(loss, model.embedding.table.value)
+    assert isinstance(gradient, tf.IndexedSlices)
+    np.testing.assert_array_equal(np.unique(gradient.indices), model.embedding.looked_up(FEATURES))
+
+
+def test_no_pass_over_the_whole_table():
+    model = model_of("shared_bottom", sizes={**SIZES, "campaign": 12345})
+    model.compile(RowSparseAdam(0.01))
+    shape = model.embedding.table.shape
+    data = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(9)
+    step = tf.function(model.train_step).get_concrete_function(data.element_spec)
+    assert tensors_of_shape(step, tuple(shape)) == []
+
+
+def test_embedding_l2_counts_every_day():
+    model = model_of("shared_bottom", embedding_l2=0.03)
+    table = model.embedding.get_weights()[0]
+    expected = np.mean([(fields(table, FEATURES, row) ** 2).sum() for row in range(9)])
+    model(FEATURES)
+    np.testing.assert_allclose(sum(model.losses), 0.03 * expected, rtol=1e-5)
+
+
+def test_meta_learning():
+    """Its inner step looks rows up in a stand-in of the table."""
+    model = model_of("shared_bottom")
+    features, labels = panel_cases.features(40), panel_cases.labels(40)
+    before = float(model.losses_of(features, labels, training=False).total)
+    strategy = MetaLearning(episodes=1, inner_learning_rate=0.05)
+    model.compile(RowSparseAdam(0.01), strategy=strategy, run_eagerly=True)
+    model.fit(features, labels, batch_size=40, epochs=3, verbose=0)
+    assert float(model.losses_of(features, labels, training=False).total) < before
+
+
+def test_m2m_has_the_days_outside_its_groups_side_by_side():
+    spec = DatasetSpec.from_yaml(SPEC.to_yaml().replace("performance:", "money:"))
+    options = {**panel_cases.OPTIONS, "embedding_l2": 0.03}
+    means, apart = (M2M.from_spec(spec, SIZES, **options, sequences=way) for way in ("mean", "concat"))
+    assert apart.experts.weights[0].shape[1] - means.experts.weights[0].shape[1] == (3 - 1) * 4
+    days = FEATURES["clicks__weights"].sum(axis=1) > 1
+    rng = np.random.default_rng(3)
+    for model, sees in ((means, False), (apart, True)):
+        model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
+        assert (turned(model, "clicks", days) > 1e-3) == sees
+    table = apart.embedding.get_weights()[0]
+    expected = 0.0
+    for row in range(9):
+        found, first = fields(table, FEATURES, row), 0
+        for name, places in PLACES.items():
+            squares = (found[first : first + places] ** 2).sum()
+            mean = name in ("logins", "campaign")  # Those that are encoded.
+            expected += squares / (max(FEATURES[name + "__weights"][row].sum(), 1) if mean else 1) / 9
+            first += places
+    apart(FEATURES)
+    np.testing.assert_allclose(sum(apart.losses), 0.03 * expected, rtol=1e-5)
+
+
+def test_adaftr_hands_it_to_its_backbone():
+    backbone = {"num_experts": 2, "expert_units": [6], "tower_units": [6, 4]}
+    model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=3, sequences="concat", backbone_options=backbone)
+    assert model.backbone.embedding.apart == ("history",)
+    assert model.embed(cases.features(5)).shape == (5, 3 + 4, 3)
+
+
+def test_a_warm_start_of_the_other_way_is_refused():
+    spec = cases.pair()
+    vocabularies = {name: [b"%d" % i for i in range(size)] for name, size in cases.SIZES.items()}
+    for name in ("shared_bottom", "apem"):
+        old = model_of(name, spec, cases.SIZES, sequences="mean")
+        model = model_of(name, spec, cases.SIZES)
+        with pytest.raises(ValueError, match=r"`sequences` should be mean, as it was.*Received: concat"):
+            warm_start(model, vocabularies, old, vocabularies)
+        same = model_of(name, spec, cases.SIZES)
+        warm_start(model, vocabularies, same, vocabularies)
+
+
+def test_wrong_option():
+    with pytest.raises(ConfigError, match=r"sequences: should be one of mean, concat\. Received: 'sum'"):
+        model_of("shared_bottom", sequences="sum")
