@@ -1,8 +1,7 @@
 """Models that the tests of AdaFTR share."""
 
-import numpy as np
-
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import AdaFTR
 
 ROWS = 24
@@ -21,7 +20,6 @@ BACKBONES = {
 def adaftr(backbone="mmoe", spec=SPEC, **options) -> AdaFTR:
     """A model whose weights, biases too, are such that every part of it counts."""
     options = {"embedding_dim": 4, "relatedness_units": [3], **options}
-    model = AdaFTR.from_spec(spec, cases.SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **options)
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, 0.6, weight.shape) for weight in model.weights])
-    return model
+    return randomized(
+        AdaFTR.from_spec(spec, cases.SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **options), 0.6
+    )

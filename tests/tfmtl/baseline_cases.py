@@ -1,8 +1,7 @@
 """Small baselines that tests share."""
 
-import numpy as np
-
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import MODELS
 
 _EXPERTS = {"num_shared": 2, "num_per_task": 1, "expert_units": [6, 5], "tower_units": [4]}
@@ -18,7 +17,4 @@ OPTIONS = {
 def model_of(name, spec=None, sizes=cases.SIZES, **options):
     """A model whose weights, biases too, are such that every part of it counts."""
     spec = cases.chain() if spec is None else spec
-    model = MODELS[name].from_spec(spec, sizes, **{"embedding_dim": 3, **OPTIONS[name], **options})
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, 0.6, weight.shape) for weight in model.weights])
-    return model
+    return randomized(MODELS[name].from_spec(spec, sizes, **{"embedding_dim": 3, **OPTIONS[name], **options}), 0.6)

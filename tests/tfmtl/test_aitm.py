@@ -1,6 +1,7 @@
 """AITM: the forward pass written out in NumPy, its chain or tree, its calibrator, and odd batches."""
 
-import keras
+import functools
+
 import numpy as np
 import pytest
 
@@ -9,20 +10,22 @@ from tests.tfmtl.entire_space_cases import (
     FEATURES,
     PREVIOUS,
     SPECS,
+)
+from tests.tfmtl.model_harness import (
     assert_finite_losses_and_gradients,
+    assert_trains_saves_and_loads,
+    config_error,
     randomized,
 )
 from tests.tfmtl.numpy_layers import cross_entropy, flat, relu_layers, sigmoid, task_attention, tower
-from tfmtl.config import ConfigError
 from tfmtl.models import AITM, model_class
 from tfmtl.models.aitm import AITMOptions
-from tfmtl.optimizers import RowSparseAdam
 
 SMALL = {"embedding_dim": 4, "bottom_units": [6, 5]}
 
 
 def model_of(name="chain", **options):
-    return randomized(AITM, SPECS[name], **{**SMALL, **options})
+    return randomized(AITM.from_spec(SPECS[name], cases.SIZES, **{**SMALL, **options}))
 
 
 def expected_logits(model):
@@ -94,17 +97,7 @@ def test_the_second_stage_trains_what_is_above_the_bottoms():
 def test_training_saving_and_loading(tmp_path):
     features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
     model = model_of("tree", dropout=0.1, tower_units=[4])
-    model.compile(RowSparseAdam(0.02))
-    losses = model.fit(features, labels, epochs=15, verbose=0).history["loss"]
-    assert losses[-1] < losses[0] - 0.05
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.options == model.options
-    before, after = model.score(features), loaded.score(features)
-    for name, values in before.items():
-        np.testing.assert_array_equal(values, after[name])
-    totals = [float(one.losses_of(features, labels, training=False).total) for one in (model, loaded)]
-    assert totals[0] == totals[1]
+    assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.05)
 
 
 def test_preset_and_registry():
@@ -114,11 +107,7 @@ def test_preset_and_registry():
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            AITM.from_spec(cases.pair(), cases.SIZES, **{**SMALL, **changed})
-        return str(caught.value)
-
+    message = functools.partial(config_error, AITM.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(bottom_units=[]) == "bottom_units: should be positive and at least one. Received: ()"
     assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"

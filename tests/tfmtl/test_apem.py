@@ -1,13 +1,14 @@
 """APEM: the forward pass written out in NumPy, its ablations, what it shows, its options."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import config_error
 from tests.tfmtl.numpy_layers import embedded, relu_layers, softmax, tower
-from tfmtl.config import ConfigError
 from tfmtl.models import APEM, model_class
 from tfmtl.models.apem import APEMOptions
 
@@ -152,11 +153,7 @@ def test_the_papers_sizes_are_the_defaults_and_the_presets():
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            APEM.from_spec(cases.pair(), cases.SIZES, **{**TINY, **changed})
-        return str(caught.value)
-
+    message = functools.partial(config_error, APEM.from_spec, cases.pair(), cases.SIZES, **TINY)
     assert message(num_heads=3) == "num_heads: should be a divisor of embedding_dim, 4. Received: 3"
     assert message(num_layers=0) == "num_layers: should be at least 1. Received: 0"
     assert message(num_points=0) == "num_points: should be at least 1. Received: 0"

@@ -1,13 +1,12 @@
 """Single-Task, Cross-Stitch, OMoE, CGC and PLE as models of the package: training, saving, extremes, options."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases, panel_cases
 from tests.tfmtl.baseline_cases import OPTIONS, model_of
-from tfmtl.config import ConfigError
+from tests.tfmtl.model_harness import assert_finite_losses_and_gradients, assert_trains_saves_and_loads, config_error
 from tfmtl.models import MODELS, AdaFTR, model_class
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
@@ -22,18 +21,8 @@ def test_training_saving_and_loading(name, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.pair(), 60)
     options = {"space": "previous", "dropout": 0.1}
     model = MODELS[name].from_spec(cases.pair(), cases.SIZES, **OPTIONS[name], **options)
-    model.compile(RowSparseAdam(0.03))
-    losses = model.fit(features, labels, epochs=9, verbose=0).history["loss"]
-    assert losses[-1] < losses[0] - 0.02
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(loaded) is model_class(name)
-    assert loaded.options == model.options
-    before, after = model.score(features), loaded.score(features)
-    assert list(before) == list(after)
-    for output, values in before.items():
-        np.testing.assert_array_equal(values, after[output])
-    assert int(loaded.optimizer.iterations) == 9 * 2
+    assert type(model) is model_class(name)
+    assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.02, epochs=9, rate=0.03)
 
 
 @pytest.mark.parametrize("name", ["single_task", "ple"])
@@ -61,17 +50,7 @@ def test_counts_of_panels(name):
 @pytest.mark.parametrize(("rows", "bias"), [(1, 0.0), (7, -100.0), (7, 100.0)])
 def test_odd_batches(name, rows, bias):
     model = model_of(name, cases.pair(), space="previous")
-    for tower in model.towers.values():
-        tower.head.bias.assign([bias])
-    features = {key: values[:rows] for key, values in FEATURES.items()}
-    for labels in (np.zeros(rows, "float32"), np.ones(rows, "float32")):
-        with tf.GradientTape() as tape:
-            losses = model.losses_of(features, dict.fromkeys(model.towers, labels))
-        slopes = tape.gradient(losses.total, model.trainable_variables)
-        assert np.isfinite(losses.total)
-        for slope, weight in zip(slopes, model.trainable_variables, strict=True):
-            assert isinstance(slope, tf.IndexedSlices) == (weight is model.embedding.table)
-            assert np.isfinite(tf.convert_to_tensor(slope)).all(), weight.path
+    assert_finite_losses_and_gradients(model, rows, 2 * [bias])
 
 
 @ALL
@@ -139,9 +118,7 @@ def test_adaftr_over_the_backbones_of_table_6(backbone):
 
 def test_wrong_options():
     def message(name, **changed):
-        with pytest.raises(ConfigError) as caught:
-            MODELS[name].from_spec(cases.pair(), cases.SIZES, **{**OPTIONS[name], **changed})
-        return str(caught.value)
+        return config_error(MODELS[name].from_spec, cases.pair(), cases.SIZES, **{**OPTIONS[name], **changed})
 
     for name in OPTIONS:
         assert message(name, dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"

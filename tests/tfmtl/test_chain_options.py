@@ -1,12 +1,14 @@
 """The options `dependence`, `calibrator` and `local_space` of any model."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import config_error
 from tfmtl import DatasetSpec
-from tfmtl.config import ConfigError
 from tfmtl.models import SharedBottom
 
 CALL = "  - {name: call, label: called, follows: click}\n"
@@ -147,11 +149,7 @@ def test_extremes_are_finite(options, logit, rows):
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            SharedBottom.from_spec(TREE, cases.SIZES, **SMALL, **changed)
-        return str(caught.value)
-
+    message = functools.partial(config_error, SharedBottom.from_spec, TREE, cases.SIZES, **SMALL)
     assert message(dependence=-1) == "dependence: should be at least 0. Received: -1.0"
     assert message(dependence={"buy": -1}) == "dependence.buy: should be at least 0. Received: -1.0"
     expected = "should be a task of the spec that follows another. Received:"

@@ -1,6 +1,5 @@
 """ESCM^2 with IPS and with DR: the counterfactual risks written out in NumPy, and what they change."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,14 +9,16 @@ from tests.tfmtl.entire_space_cases import (
     FEATURES,
     PREVIOUS,
     SPECS,
-    assert_finite_losses_and_gradients,
     products,
+)
+from tests.tfmtl.model_harness import (
+    assert_finite_losses_and_gradients,
+    assert_trains_saves_and_loads,
+    config_error,
     randomized,
 )
 from tests.tfmtl.numpy_layers import cross_entropy, flat, sigmoid, tower
-from tfmtl.config import ConfigError
 from tfmtl.models import ESCM2DR, ESCM2IPS, ESMM, model_class
-from tfmtl.optimizers import RowSparseAdam
 
 SMALL = {"embedding_dim": 4, "tower_units": [5, 3]}
 BOTH = pytest.mark.parametrize("kind", [ESCM2IPS, ESCM2DR])
@@ -25,7 +26,7 @@ WEIGHTS = np.float32([1, 2, 0, 1, 3, 1, 0.5])
 
 
 def model_of(kind, name="chain", **options):
-    return randomized(kind, SPECS[name], **{**SMALL, **options})
+    return randomized(kind.from_spec(SPECS[name], cases.SIZES, **{**SMALL, **options}))
 
 
 def expected_extras(model, labels, weights, most):
@@ -132,18 +133,8 @@ def test_scores_do_not_depend_on_the_imputation():
 def test_training_saving_and_loading(kind, tmp_path):
     features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
     model = model_of(kind, "tree", dropout=0.1)
-    model.compile(RowSparseAdam(0.02))
-    history = model.fit(features, labels, epochs=15, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0] - 0.05
+    history = assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.05)
     assert set(model.extra_loss_names) <= set(history)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.options == model.options
-    before, after = model.score(features), loaded.score(features)
-    for name, values in before.items():
-        np.testing.assert_array_equal(values, after[name])
-    totals = [float(one.losses_of(features, labels, training=False).total) for one in (model, loaded)]
-    assert totals[0] == totals[1]
 
 
 def test_preset_and_registry():
@@ -154,9 +145,7 @@ def test_preset_and_registry():
 
 def test_wrong_options():
     def message(kind, **changed):
-        with pytest.raises(ConfigError) as caught:
-            kind.from_spec(cases.pair(), cases.SIZES, **{**SMALL, **changed})
-        return str(caught.value)
+        return config_error(kind.from_spec, cases.pair(), cases.SIZES, **{**SMALL, **changed})
 
     expected = "counterfactual_weight: should be at least 0. Received: -1.0"
     assert message(ESCM2IPS, counterfactual_weight=-1.0) == expected

@@ -1,6 +1,7 @@
 """ESMM: forward pass and losses written out in NumPy, on a chain, a tree and one task."""
 
-import keras
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,20 +11,22 @@ from tests.tfmtl.entire_space_cases import (
     FEATURES,
     PREVIOUS,
     SPECS,
-    assert_finite_losses_and_gradients,
     products,
+)
+from tests.tfmtl.model_harness import (
+    assert_finite_losses_and_gradients,
+    assert_trains_saves_and_loads,
+    config_error,
     randomized,
 )
 from tests.tfmtl.numpy_layers import cross_entropy, flat, sigmoid, tower
-from tfmtl.config import ConfigError
 from tfmtl.models import ESMM, AdaFTR, model_class
-from tfmtl.optimizers import RowSparseAdam
 
 SMALL = {"embedding_dim": 4, "tower_units": [5, 3]}
 
 
 def model_of(name="chain", **options):
-    return randomized(ESMM, SPECS[name], **{**SMALL, **options})
+    return randomized(ESMM.from_spec(SPECS[name], cases.SIZES, **{**SMALL, **options}))
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -108,17 +111,7 @@ def test_inspect():
 def test_training_saving_and_loading(tmp_path):
     features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
     model = model_of("tree", dropout=0.1)
-    model.compile(RowSparseAdam(0.02))
-    losses = model.fit(features, labels, epochs=15, verbose=0).history["loss"]
-    assert losses[-1] < losses[0] - 0.05
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.options == model.options
-    before, after = model.score(features), loaded.score(features)
-    for name, values in before.items():
-        np.testing.assert_array_equal(values, after[name])
-    totals = [float(one.losses_of(features, labels, training=False).total) for one in (model, loaded)]
-    assert totals[0] == totals[1]
+    assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.05)
 
 
 def test_it_is_a_backbone():
@@ -142,11 +135,7 @@ def test_preset_and_registry():
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            ESMM.from_spec(cases.pair(), cases.SIZES, **{**SMALL, **changed})
-        return str(caught.value)
-
+    message = functools.partial(config_error, ESMM.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(space="previous") == "space: should be entire, for every loss is on all rows. Received: 'previous'"
     expected = "local_space: should be false, for every loss is on all rows. Received: True"
     assert message(local_space=True) == expected

@@ -1,12 +1,14 @@
 """Options of every model's loss: weighting by uncertainty, focal loss, class weights, weight decay."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
-from tfmtl.config import ConfigError
+from tests.tfmtl.model_harness import config_error, randomized
 from tfmtl.models import CustomizedGateControl, MMoE, SharedBottom
 from tfmtl.optimizers import RowSparseAdam
 
@@ -18,9 +20,7 @@ BINARY = ("click", "buy", "back")
 
 def model_of(**options):
     small = {"embedding_dim": 4, "bottom_units": [6], "tower_units": [4]}
-    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, **small, **options)
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
+    model = randomized(SharedBottom.from_spec(cases.chain(), cases.SIZES, **small, **options))
     model.compile("sgd")
     return model
 
@@ -130,11 +130,7 @@ def test_weight_decay():
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            model_of(**changed)
-        return str(caught.value)
-
+    message = functools.partial(config_error, model_of)
     assert message(focal_gamma=-1) == "focal_gamma: should be at least 0. Received: -1.0"
     assert message(weight_decay=-1) == "weight_decay: should be at least 0. Received: -1.0"
     assert message(weighting="dynamic") == "weighting: should be one of fixed, uncertainty. Received: 'dynamic'"

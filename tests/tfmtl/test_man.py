@@ -1,5 +1,7 @@
 """MAN: the forward pass written out in NumPy, its chain or tree, its ablations, and odd batches."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,11 +9,15 @@ import tensorflow as tf
 
 from tests.tfmtl import cases
 from tests.tfmtl.entire_space_cases import PREVIOUS, SPECS
+from tests.tfmtl.model_harness import (
+    assert_finite_losses_and_gradients,
+    assert_trains_saves_and_loads,
+    config_error,
+    randomized,
+)
 from tests.tfmtl.numpy_layers import experts, flat, gated, task_attention, tower
-from tfmtl.config import ConfigError
 from tfmtl.models import MAN, model_class
 from tfmtl.models.man import MANOptions
-from tfmtl.optimizers import RowSparseAdam
 
 FEATURES = cases.features(7)
 SMALL = {"embedding_dim": 4, "num_shared": 2, "num_per_task": 1, "expert_units": [6, 5], "tower_units": [4, 3]}
@@ -19,10 +25,7 @@ SMALL = {"embedding_dim": 4, "num_shared": 2, "num_per_task": 1, "expert_units":
 
 def model_of(spec, **options):
     """A model whose weights, the biases too, are so large that every part counts."""
-    model = MAN.from_spec(spec, cases.SIZES, **{**SMALL, **options})
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, 0.6, weight.shape) for weight in model.weights])
-    return model
+    return randomized(MAN.from_spec(spec, cases.SIZES, **{**SMALL, **options}), 0.6)
 
 
 def raw(model, features):
@@ -136,16 +139,7 @@ def test_presets():
 def test_training_saving_and_loading(options, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.chain(), 60)
     model = MAN.from_spec(cases.chain(), cases.SIZES, **{**SMALL, **options})
-    model.compile(RowSparseAdam(0.02))
-    losses = model.fit(features, labels, epochs=15, verbose=0).history["loss"]
-    assert losses[-1] < losses[0] - 0.02
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.options == model.options
-    before, after = model.score(features), loaded.score(features)
-    for name, values in before.items():
-        np.testing.assert_array_equal(values, after[name])
-    loaded.fit(features, labels, verbose=0)
+    assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.02)
 
 
 @pytest.mark.parametrize("space", ["entire", "previous"])
@@ -153,17 +147,7 @@ def test_training_saving_and_loading(options, tmp_path):
 @pytest.mark.parametrize("bias", [0.0, -100.0, 100.0])
 def test_odd_batches(space, rows, bias):
     model = model_of(cases.chain(), space=space)
-    for own in model.towers.values():
-        own.head.bias.assign([bias])
-    features = {name: values[:rows] for name, values in FEATURES.items()}
-    for labels in (np.zeros(rows, "float32"), np.ones(rows, "float32")):
-        with tf.GradientTape() as tape:
-            losses = model.losses_of(features, dict.fromkeys(model.towers, labels))
-        slopes = tape.gradient(losses.total, model.trainable_variables)
-        assert np.isfinite(losses.total)
-        for slope, weight in zip(slopes, model.trainable_variables, strict=True):
-            assert isinstance(slope, tf.IndexedSlices) == (weight is model.embedding.table)
-            assert np.isfinite(tf.convert_to_tensor(slope)).all(), weight.path
+    assert_finite_losses_and_gradients(model, rows, 4 * [bias])
 
 
 def test_mixed_precision():
@@ -176,11 +160,7 @@ def test_mixed_precision():
 
 
 def test_wrong_options():
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            MAN.from_spec(cases.pair(), cases.SIZES, **{**SMALL, **changed})
-        return str(caught.value)
-
+    message = functools.partial(config_error, MAN.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(num_shared=-1) == "num_shared: should be at least 0. Received: -1"
     assert message(num_per_task=-1) == "num_per_task: should be at least 0. Received: -1"
     expected = "num_per_task: should be at least 1 where no expert is shared. Received: 0"

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import APEM, MAN, AdaFTR, MMoE
 from tfmtl.training import Losses, MetaLearning, meta_learning
 from tfmtl.training.episodes import Episode
@@ -110,10 +111,7 @@ def test_where_the_hessian_is_zero_both_orders_agree():
 
 
 def model_of(kind, **options):
-    model = kind.from_spec(cases.chain(), cases.SIZES, embedding_dim=4, **options)
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
-    return model
+    return randomized(kind.from_spec(cases.chain(), cases.SIZES, embedding_dim=4, **options))
 
 
 def rows_of(data, rows):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests.tfmtl import cases
 from tests.tfmtl.graphs import tensors_of_shape
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import MAN, MMoE, SharedBottom
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
@@ -16,10 +17,7 @@ MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units"
 
 def model_of(**options):
     """An MMoE of the chain whose weights, the biases too, are not those that it begins with."""
-    model = MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE, **options)
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
-    return model
+    return randomized(MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE, **options))
 
 
 def clicks_by_user(rows, seed=0):

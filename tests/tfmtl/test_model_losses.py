@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import MMoE, SharedBottom
 
 ROWS = 40
@@ -15,9 +16,7 @@ SAMPLE_WEIGHT = np.random.default_rng(1).uniform(0, 3, ROWS).astype("float32")
 
 def model_of(space="entire", **options):
     small = {"embedding_dim": 4, "bottom_units": [6], "tower_units": [4]}
-    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, space=space, **small, **options)
-    rng = np.random.default_rng(2)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
+    model = randomized(SharedBottom.from_spec(cases.chain(), cases.SIZES, space=space, **small, **options))
     model.compile("sgd")
     return model
 

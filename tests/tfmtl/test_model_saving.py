@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import randomized
 from tfmtl.models import MMoE, SharedBottom
 from tfmtl.optimizers import RowSparseAdam
 
@@ -24,14 +25,6 @@ def batches(seed=0, rows=300):
     return tf.data.Dataset.from_tensor_slices(data).batch(64)
 
 
-def randomized(kind, options, spec=SPEC):
-    """A model whose weights, the biases too, are not those that it begins with."""
-    model = kind.from_spec(spec, cases.SIZES, **options)
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
-    return model
-
-
 def reloaded(model, tmp_path):
     model.save(tmp_path / "model.keras")
     return keras.saving.load_model(tmp_path / "model.keras")
@@ -46,7 +39,7 @@ def assert_same(ones, others):
 @pytest.mark.parametrize("space", ["entire", "previous"])
 def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
     more = {"space": space, "embedding_l2": 1e-3, "task_weights": {"buy": 2.0}, "dropout": 0.1}
-    model = randomized(kind, {**options, **more}, cases.chain())
+    model = randomized(kind.from_spec(cases.chain(), cases.SIZES, **{**options, **more}))
     model.compile(RowSparseAdam(0.01))
     model.name = "of_the_shop"
     loaded = reloaded(model, tmp_path)
@@ -81,7 +74,7 @@ def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
 
 @pytest.mark.filterwarnings("error:Skipping variable loading")
 def test_evaluation_after_loading(tmp_path):
-    model = randomized(SharedBottom, SHARED_BOTTOM)
+    model = randomized(SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM))
     model.compile(RowSparseAdam(0.01))
     loaded = reloaded(model, tmp_path)
     before, after = (one.evaluate(batches(seed=2), return_dict=True, verbose=0) for one in (model, loaded))
@@ -107,7 +100,7 @@ def test_weights_alone(kind, options, tmp_path):
 
 
 def test_a_model_that_was_not_compiled(tmp_path):
-    model = randomized(SharedBottom, SHARED_BOTTOM)
+    model = randomized(SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM))
     loaded = reloaded(model, tmp_path)
     assert not loaded.compiled
     assert_same(model.get_weights(), loaded.get_weights())

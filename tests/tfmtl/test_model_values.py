@@ -1,10 +1,13 @@
 """MMoE and SharedBottom: the forward pass written out in NumPy, what they show, and how they begin."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 
 from tests.tfmtl import cases
+from tests.tfmtl.model_harness import config_error, randomized
 from tests.tfmtl.numpy_layers import experts, flat, gated, relu_layers, tower
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS, MMoE, SharedBottom, model_class
@@ -15,15 +18,8 @@ SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [6, 5], "tower_units": [4]}
 BOTH = pytest.mark.parametrize(("kind", "options"), [(MMoE, MMOE), (SharedBottom, SHARED_BOTTOM)])
 
 
-def randomize(model):
-    """Weights so large that every part of the model counts, biases too."""
-    rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, 0.7, weight.shape) for weight in model.weights])
-
-
 def test_shared_bottom_equation():
-    model = SharedBottom.from_spec(cases.chain(), cases.SIZES, **SHARED_BOTTOM)
-    randomize(model)
+    model = randomized(SharedBottom.from_spec(cases.chain(), cases.SIZES, **SHARED_BOTTOM), 0.7)
     shared = relu_layers(flat(model, FEATURES), model.bottom.get_weights())
     logits = model(FEATURES)
     assert list(logits) == ["click", "buy", "back", "views"]
@@ -32,8 +28,7 @@ def test_shared_bottom_equation():
 
 
 def test_mmoe_equation():
-    model = MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE)
-    randomize(model)
+    model = randomized(MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE), 0.7)
     x = flat(model, FEATURES)
     bank = experts(model.experts, x)
     logits = model(FEATURES)
@@ -98,11 +93,7 @@ def test_unseen_and_missing_ids_are_valid(kind, options):
 
 @BOTH
 def test_wrong_options(kind, options):
-    def message(**changed):
-        with pytest.raises(ConfigError) as caught:
-            kind.from_spec(cases.pair(), cases.SIZES, **{**options, **changed})
-        return str(caught.value)
-
+    message = functools.partial(config_error, kind.from_spec, cases.pair(), cases.SIZES, **options)
     name = kind.options_class.__name__
     assert message(embeding_dim=3) == f"embeding_dim: should be a field of {name}. Did you mean `embedding_dim`?"
     assert message(embedding_dim=0) == "embedding_dim: should be at least 1. Received: 0"
