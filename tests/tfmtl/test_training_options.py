@@ -8,6 +8,8 @@ from tfmtl import config
 from tfmtl.config import ConfigError
 from tfmtl.training import (
     AdagradOptions,
+    ArchitectureSearch,
+    ArchitectureSearchOptions,
     MetaLearning,
     MetaLearningOptions,
     PlainOptions,
@@ -49,8 +51,15 @@ def test_meta_learning():
     }
 
 
+def test_architecture_search():
+    strategy = settings("strategy: {kind: architecture_search, held_out: 0.2}").strategy.strategy()
+    assert type(strategy) is ArchitectureSearch
+    assert strategy.get_config() == {"held_out": 0.2}
+
+
 def test_the_defaults_are_those_of_the_strategy():
     assert MetaLearningOptions().strategy().get_config() == MetaLearning().get_config()
+    assert ArchitectureSearchOptions().strategy().get_config() == ArchitectureSearch().get_config()
 
 
 def test_a_second_stage_there_and_back():
@@ -73,9 +82,16 @@ def test_a_second_stage_there_and_back():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("strategy: {kind: reptile}", "a.yaml:1: strategy.kind: should be one of plain, maml. Received: 'reptile'"),
+        (
+            "strategy: {kind: reptile}",
+            "a.yaml:1: strategy.kind: should be one of plain, maml, architecture_search. Received: 'reptile'",
+        ),
         ("strategy: {kind: plain, episodes: 2}", "a.yaml:1: strategy.episodes: should be a field of PlainOptions."),
         ("strategy: {kind: maml, episodes: 0}", "a.yaml:1: strategy.episodes: should be at least 1. Received: 0"),
+        (
+            "strategy: {kind: architecture_search, held_out: 1}",
+            "a.yaml:1: strategy.held_out: should be between 0 and 1. Received: 1.0",
+        ),
         ("strategy: {kind: maml, inner_steps: 0}", "a.yaml:1: strategy.inner_steps: should be at least 1. Received: 0"),
         (
             "strategy: {kind: maml, inner_learning_rate: 0}",

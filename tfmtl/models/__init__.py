@@ -4,6 +4,7 @@ import tfmtl.optimizers  # noqa: F401  A saved model is loaded with its optimize
 from tfmtl.models.adaftr import AdaFTR
 from tfmtl.models.aitm import AITM
 from tfmtl.models.apem import APEM
+from tfmtl.models.autoheri import AutoHERI
 from tfmtl.models.base import MultiTaskModel
 from tfmtl.models.cgc import CustomizedGateControl
 from tfmtl.models.cross_stitch import CrossStitchNetwork
@@ -13,6 +14,7 @@ from tfmtl.models.esmm import ESMM
 from tfmtl.models.m2m import M2M
 from tfmtl.models.man import MAN
 from tfmtl.models.mmoe import MMoE
+from tfmtl.models.mran import MRAN
 from tfmtl.models.omoe import OMoE
 from tfmtl.models.ple import PLE
 from tfmtl.models.registry import MODELS, model_class
@@ -28,8 +30,10 @@ __all__ = [
     "M2M",
     "MAN",
     "MODELS",
+    "MRAN",
     "PLE",
     "AdaFTR",
+    "AutoHERI",
     "CrossStitchNetwork",
     "CustomizedGateControl",
     "MMoE",

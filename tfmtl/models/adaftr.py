@@ -119,6 +119,10 @@ class AdaFTR(MultiTaskModel):
         return self.backbone.decayed_variables
 
     @property
+    def architecture_variables(self):
+        return self.backbone.architecture_variables
+
+    @property
     def upper_layers(self):
         return (*self.backbone.upper_layers, *getattr(self, "relatedness", {}).values(), *super().upper_layers)
 

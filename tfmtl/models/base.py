@@ -101,6 +101,11 @@ class MultiTaskModel(ReplicatedModel):
         """What the option `weight_decay` decays, embedding tables and the weights of losses left out of it."""
         return self.trainable_variables
 
+    @property
+    def architecture_variables(self) -> list[Any]:
+        """What `tfmtl.training.ArchitectureSearch` learns on rows of its own, such as connections; none by default."""
+        return []
+
     def serving_model(self) -> "MultiTaskModel":
         """The model whose weights and `score` are exported: itself, or the part of it that scores."""
         return self

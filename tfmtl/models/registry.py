@@ -3,6 +3,7 @@
 from tfmtl.models.adaftr import AdaFTR
 from tfmtl.models.aitm import AITM
 from tfmtl.models.apem import APEM
+from tfmtl.models.autoheri import AutoHERI
 from tfmtl.models.base import MultiTaskModel
 from tfmtl.models.cgc import CustomizedGateControl
 from tfmtl.models.cross_stitch import CrossStitchNetwork
@@ -12,6 +13,7 @@ from tfmtl.models.esmm import ESMM
 from tfmtl.models.m2m import M2M
 from tfmtl.models.man import MAN
 from tfmtl.models.mmoe import MMoE
+from tfmtl.models.mran import MRAN
 from tfmtl.models.omoe import OMoE
 from tfmtl.models.ple import PLE
 from tfmtl.models.shared_bottom import SharedBottom
@@ -21,6 +23,7 @@ MODELS: dict[str, type[MultiTaskModel]] = {
     "adaftr": AdaFTR,
     "aitm": AITM,
     "apem": APEM,
+    "autoheri": AutoHERI,
     "cgc": CustomizedGateControl,
     "cross_stitch": CrossStitchNetwork,
     "escm2_dr": ESCM2DR,
@@ -29,6 +32,7 @@ MODELS: dict[str, type[MultiTaskModel]] = {
     "m2m": M2M,
     "man": MAN,
     "mmoe": MMoE,
+    "mran": MRAN,
     "omoe": OMoE,
     "ple": PLE,
     "shared_bottom": SharedBottom,

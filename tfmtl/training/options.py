@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tfmtl.config import require
+from tfmtl.training.architecture_search import ArchitectureSearch
 from tfmtl.training.meta_learning import MetaLearning
 from tfmtl.training.optimizer_options import AdamOptions, OptimizerOptions
 from tfmtl.training.strategy import PlainTraining, Strategy
@@ -54,7 +55,26 @@ class MetaLearningOptions:
         return MetaLearning(**arguments)
 
 
-StrategyOptions = PlainOptions | MetaLearningOptions
+@dataclasses.dataclass(frozen=True)
+class ArchitectureSearchOptions:
+    """Differentiable architecture search (`ArchitectureSearch`), for a model such as `autoheri`.
+
+    Attributes:
+        held_out: share of a batch's rows on which connections are learned; the weights are learned on the others.
+    """
+
+    kind: Literal["architecture_search"] = "architecture_search"
+    held_out: float = 0.5
+
+    def __post_init__(self):
+        require(0 < self.held_out < 1, "held_out", "between 0 and 1", self.held_out)
+
+    def strategy(self) -> Strategy:
+        """The strategy itself."""
+        return ArchitectureSearch(self.held_out)
+
+
+StrategyOptions = PlainOptions | MetaLearningOptions | ArchitectureSearchOptions
 """Told apart by `kind`."""
 
 
