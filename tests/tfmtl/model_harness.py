@@ -11,9 +11,11 @@ from tfmtl.optimizers import RowSparseAdam
 
 
 def randomized(model, deviation=0.5):
-    """The model with weights, the biases too, that are so large that every part of it counts."""
+    """The model with weights, the biases too, that are so large that every part of it counts; counters stay."""
     rng = np.random.default_rng(3)
-    model.set_weights([rng.normal(0, deviation, weight.shape) for weight in model.weights])
+    for weight in model.weights:
+        if "float" in str(weight.dtype):
+            weight.assign(rng.normal(0, deviation, weight.shape))
     return model
 
 

@@ -5,13 +5,14 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases
-from tests.tfmtl.baseline_cases import OPTIONS, model_of
 from tests.tfmtl.numpy_layers import embedded, experts, flat, gated, relu_layers, tower
+from tests.tfmtl.tiny_models import OPTIONS, tiny_randomized
 from tfmtl.models import CustomizedGateControl, SingleTask
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.spec import DatasetSpec
 
 FEATURES = cases.features(7)
+CHAIN = cases.chain()
 TASKS = ["click", "buy", "back", "views"]
 
 
@@ -23,9 +24,9 @@ def assert_logits(model, expected):
 
 
 def test_single_task():
-    model = model_of("single_task")
+    model = tiny_randomized("single_task", CHAIN)
     table = model.embedding.get_weights()[0]
-    assert table.shape == (sum(cases.ROWS.values()), 4 * 3)
+    assert table.shape == (sum(cases.ROWS.values()), 4 * 4)
     columns = np.split(table, 4, axis=1)
     expected = {
         name: tower(model.towers[name], embedded(own, FEATURES).reshape(7, -1))
@@ -40,7 +41,7 @@ def test_single_task_learns_what_separate_models_learn():
     buy = {"name": "buy", "label": "bought"}
     base = cases.pair().to_dict()
     together, *alone = (DatasetSpec.from_dict({**base, "tasks": tasks}) for tasks in ([click, buy], [click], [buy]))
-    options = {**OPTIONS["single_task"], "embedding_dim": 3, "embedding_l2": 0.01, "weight_decay": 0.01}
+    options = {**OPTIONS["single_task"], "embedding_dim": 4, "embedding_l2": 0.01, "weight_decay": 0.01}
     both = SingleTask.from_spec(together, cases.SIZES, **options)
     singles = [SingleTask.from_spec(spec, cases.SIZES, **options) for spec in alone]
     columns = np.split(np.array(both.embedding.table), 2, axis=1)
@@ -60,7 +61,7 @@ def test_single_task_learns_what_separate_models_learn():
 
 
 def test_no_weight_of_single_task_is_shared():
-    model = model_of("single_task", embedding_l2=0.0)
+    model = tiny_randomized("single_task", CHAIN, embedding_l2=0.0)
     for place, task in enumerate(TASKS):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(model(FEATURES)[task])
@@ -76,7 +77,7 @@ def test_no_weight_of_single_task_is_shared():
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_cross_stitch(per_channel):
-    model = model_of("cross_stitch", per_channel=per_channel)
+    model = tiny_randomized("cross_stitch", CHAIN, per_channel=per_channel)
     hiddens = dict.fromkeys(TASKS, flat(model, FEATURES))
     for i, width in enumerate((6, 5)):
         own = {name: relu_layers(hiddens[name], model.networks[f"{name}_{i}"].get_weights()) for name in TASKS}
@@ -89,7 +90,7 @@ def test_cross_stitch(per_channel):
 
 
 def test_networks_that_are_not_stitched_do_not_see_each_other():
-    model = model_of("cross_stitch")
+    model = tiny_randomized("cross_stitch", CHAIN)
     identity = np.eye(4)[:, :, None]
     for weights, alike in ((identity, True), (0.9 * identity + 0.1 / 3 * (1 - identity), False)):
         for stitch in model.stitches:
@@ -103,7 +104,7 @@ def test_networks_that_are_not_stitched_do_not_see_each_other():
 
 
 def test_omoe():
-    model = model_of("omoe")
+    model = tiny_randomized("omoe", CHAIN)
     x = flat(model, FEATURES)
     mixed, _ = gated(model.gate, x, experts(model.experts, x))
     assert_logits(model, {name: tower(model.towers[name], mixed) for name in TASKS})
@@ -111,7 +112,7 @@ def test_omoe():
 
 
 def test_cgc():
-    model = model_of("cgc")
+    model = tiny_randomized("cgc", CHAIN)
     x = flat(model, FEATURES)
     bank = experts(model.cgc.experts, x)
     expected = {}
@@ -123,7 +124,7 @@ def test_cgc():
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_ple(levels):
-    model = model_of("ple", num_levels=levels)
+    model = tiny_randomized("ple", CHAIN, num_levels=levels)
     assert len(model.levels) == levels
     tasks, shared = dict.fromkeys(TASKS, flat(model, FEATURES)), flat(model, FEATURES)
     for level in model.levels:
@@ -137,7 +138,7 @@ def test_ple(levels):
 
 
 def test_ple_of_one_level_is_cgc():
-    ple, cgc = model_of("ple", num_levels=1), model_of("cgc")
+    ple, cgc = tiny_randomized("ple", CHAIN, num_levels=1), tiny_randomized("cgc", CHAIN)
     (level,) = ple.levels
     banks = [*level.experts.values(), level.shared_experts]
     experts_weights = [np.concatenate(parts) for parts in zip(*(bank.get_weights() for bank in banks), strict=True)]
@@ -152,7 +153,7 @@ def test_ple_of_one_level_is_cgc():
 
 
 def test_what_ple_shows():
-    taps = model_of("ple").inspect(FEATURES)
+    taps = tiny_randomized("ple", CHAIN).inspect(FEATURES)
     gates = {name: tap.shape for name, tap in taps.items() if name.startswith("gate/")}
     assert gates == {
         **{f"gate/{name}/{level}": (7, 3) for name in TASKS for level in (0, 1)},

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases, panel_cases
-from tests.tfmtl.baseline_cases import OPTIONS, model_of
 from tests.tfmtl.model_harness import assert_finite_losses_and_gradients, assert_trains_saves_and_loads, config_error
-from tfmtl.models import MODELS, AdaFTR, model_class
+from tests.tfmtl.tiny_models import BASELINES, tiny, tiny_randomized
+from tfmtl.models import AdaFTR, model_class
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
 
-ALL = pytest.mark.parametrize("name", OPTIONS)
+ALL = pytest.mark.parametrize("name", BASELINES)
 FEATURES = cases.features(7)
 TREE = cases.FEATURES + cases.CLICK + cases.BUY + "  - {name: like, label: liked, follows: click}\n"
 
@@ -20,7 +20,7 @@ TREE = cases.FEATURES + cases.CLICK + cases.BUY + "  - {name: like, label: liked
 def test_training_saving_and_loading(name, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.pair(), 60)
     options = {"space": "previous", "dropout": 0.1}
-    model = MODELS[name].from_spec(cases.pair(), cases.SIZES, **OPTIONS[name], **options)
+    model = tiny(name, **options)
     assert type(model) is model_class(name)
     assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.02, epochs=9, rate=0.03)
 
@@ -28,7 +28,7 @@ def test_training_saving_and_loading(name, tmp_path):
 @pytest.mark.parametrize("name", ["single_task", "ple"])
 def test_trees_and_meta_learning(name):
     spec = cases.DatasetSpec.from_yaml(TREE)
-    model = model_of(name, spec)
+    model = tiny_randomized(name, spec)
     assert model.spaces == {"click": "entire", "buy": "entire", "like": "entire"}
     strategy = MetaLearning(episodes=1, inner_learning_rate=0.05)
     model.compile(RowSparseAdam(0.01), strategy=strategy, run_eagerly=True)
@@ -40,7 +40,7 @@ def test_trees_and_meta_learning(name):
 
 @ALL
 def test_counts_of_panels(name):
-    model = MODELS[name].from_spec(panel_cases.SPEC, panel_cases.SIZES, embedding_dim=3, **OPTIONS[name])
+    model = tiny(name, panel_cases.SPEC, panel_cases.SIZES)
     losses = model.losses_of(panel_cases.features(9), panel_cases.labels(9))
     assert set(losses.tasks) == {"next_clicks", "next_pay"}
     assert np.isfinite(losses.total)
@@ -49,13 +49,13 @@ def test_counts_of_panels(name):
 @ALL
 @pytest.mark.parametrize(("rows", "bias"), [(1, 0.0), (7, -100.0), (7, 100.0)])
 def test_odd_batches(name, rows, bias):
-    model = model_of(name, cases.pair(), space="previous")
+    model = tiny_randomized(name, space="previous")
     assert_finite_losses_and_gradients(model, rows, 2 * [bias])
 
 
 @ALL
 def test_the_second_stage_trains_the_towers(name):
-    model = model_of(name, cases.pair())
+    model = tiny_randomized(name)
     found = {weight.path for layer in model.upper_layers for weight in layer.trainable_variables}
     assert found == {weight.path for tower in model.towers.values() for weight in tower.trainable_variables}
     assert len(found) < len(model.trainable_variables)
@@ -95,7 +95,7 @@ def test_presets_have_the_papers_sizes(name, preset, dim, widths):
 
 def test_every_preset_is_tested():
     (mark,) = test_presets_have_the_papers_sizes.pytestmark
-    kinds = {*OPTIONS, "mmoe", "shared_bottom"}
+    kinds = {*BASELINES, "mmoe", "shared_bottom"}
     presets = {(name, preset) for name in kinds for preset in model_class(name).presets}
     assert presets == {(name, preset) for name, preset, *_ in mark.args[1]}
 
@@ -118,9 +118,9 @@ def test_adaftr_over_the_backbones_of_table_6(backbone):
 
 def test_wrong_options():
     def message(name, **changed):
-        return config_error(MODELS[name].from_spec, cases.pair(), cases.SIZES, **{**OPTIONS[name], **changed})
+        return config_error(tiny, name, **changed)
 
-    for name in OPTIONS:
+    for name in BASELINES:
         assert message(name, dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
         assert message(name, tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
         assert message(name, embedding_dim=0) == "embedding_dim: should be at least 1. Received: 0"

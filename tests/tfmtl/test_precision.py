@@ -7,39 +7,35 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfmtl import baseline_cases, cases, panel_cases
+from tests.tfmtl.tiny_models import rows_of, tiny
 from tfmtl import introspection
 from tfmtl.models import MODELS
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.precision import dtype_policy
 
-OPTIONS = {
-    "aitm": {"bottom_units": [8, 4]},
-    "esmm": {"tower_units": [8]},
-    "escm2_ips": {"tower_units": [8]},
-    "escm2_dr": {"tower_units": [8]},
-    "apem": {"embedding_dim": 4, "num_layers": 2, "num_points": 4, "dependence": 1.0},
-    **baseline_cases.OPTIONS,
-    "m2m": {**panel_cases.OPTIONS, "meta_memory_mb": 1e-3},  # A few rows a chunk.
-}
-ATTENTION = ("gate/", "task_attention/", "pattern/", "meta_attention/", "sequence_attention/", "selection_rate/")
+EXTRA = {"apem": {"dependence": 1.0}, "m2m": {"meta_memory_mb": 1e-3}}  # A few rows of a panel a chunk.
+ATTENTION = (
+    "gate/",
+    "task_attention/",
+    "pattern/",
+    "meta_attention/",
+    "sequence_attention/",
+    "selection_rate/",
+    "self_attention/",
+    "task_feature_attention/",
+    "connection/",
+)
 ROWS = 24
 
 
 def model_of(name, policy):
     keras.utils.set_random_seed(3)
-    on_panels = name == "m2m"
-    spec, sizes = (panel_cases.SPEC, panel_cases.SIZES) if on_panels else (cases.pair(), cases.SIZES)
     with dtype_policy(policy):
-        return MODELS[name].from_spec(spec, sizes, **{"embedding_dim": 4, **OPTIONS.get(name, {})})
+        return tiny(name, **EXTRA.get(name, {}))
 
 
 def batch_of(name):
-    if name == "m2m":
-        found = panel_cases.features(ROWS), panel_cases.labels(ROWS)
-    else:
-        found = cases.features(ROWS), cases.labels(cases.pair(), ROWS)
-    return tuple({key: tf.constant(value) for key, value in part.items()} for part in found)
+    return tuple({key: tf.constant(value) for key, value in part.items()} for part in rows_of(name, ROWS))
 
 
 @pytest.mark.parametrize("name", MODELS)

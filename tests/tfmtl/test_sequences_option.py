@@ -5,40 +5,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfmtl import baseline_cases, cases, panel_cases
+from tests.tfmtl import cases, panel_cases
 from tests.tfmtl.graphs import tensors_of_shape
 from tests.tfmtl.numpy_layers import relu_layers, tower
 from tests.tfmtl.panel_cases import LENGTHS, ROWS, SIZES, SPEC
+from tests.tfmtl.tiny_models import BASELINES, tiny, tiny_randomized
 from tfmtl import DatasetSpec
 from tfmtl.config import ConfigError
-from tfmtl.models import M2M, MODELS, AdaFTR
+from tfmtl.models import M2M, AdaFTR
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
 from tfmtl.training.warm_start import warm_start
 
 FEATURES, LABELS = panel_cases.features(9), panel_cases.labels(9)
-EXPERTS = {"expert_units": [6], "tower_units": [4]}
-OPTIONS = {
-    **baseline_cases.OPTIONS,
-    "shared_bottom": {"bottom_units": [6, 5], "tower_units": [4]},
-    "mmoe": {"num_experts": 2, **EXPERTS},
-    "man": {"num_shared": 1, "num_per_task": 1, **EXPERTS},
-    "apem": {"num_layers": 2, "num_points": 3, "num_heads": 1, "tower_units": [4]},
-}
-ALL = pytest.mark.parametrize("name", OPTIONS)
+NAMES = [*BASELINES, "shared_bottom", "mmoe", "man", "apem"]
+ALL = pytest.mark.parametrize("name", NAMES)
 SEQUENCES = ("logins", "campaign", "clicks")
 PLACES = {name: LENGTHS[name] if name in SEQUENCES else 1 for name in ROWS}
 
 
 def model_of(name, spec=SPEC, sizes=SIZES, **options):
-    """A model whose weights, biases too, are such that every part of it counts."""
-    options = {"embedding_dim": 3, "sequences": "concat", **OPTIONS[name], **options}
-    model = MODELS[name].from_spec(spec, sizes, **options)
-    rng = np.random.default_rng(3)
-    for weight in model.weights:
-        if "float" in str(weight.dtype):
-            weight.assign(rng.normal(0, 0.6, weight.shape))
-    return model
+    return tiny_randomized(name, spec, sizes=sizes, **{"sequences": "concat", **options})
 
 
 def fields(table, features, row):
@@ -113,7 +100,7 @@ def test_an_absent_day_is_the_same_whatever_its_id(name):
 
 @ALL
 def test_training_saving_and_loading(name, tmp_path):
-    model = MODELS[name].from_spec(SPEC, SIZES, embedding_dim=3, sequences="concat", **OPTIONS[name])
+    model = tiny(name, SPEC, SIZES, sequences="concat")
     model.compile(RowSparseAdam(0.03))
     losses = model.fit(FEATURES, LABELS, epochs=9, verbose=0).history["loss"]
     assert losses[-1] < losses[0] - 0.02
