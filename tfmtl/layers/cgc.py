@@ -8,6 +8,7 @@ from keras import ops
 
 from tfmtl.layers.experts import Experts
 from tfmtl.layers.gate import Gate
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -54,14 +55,12 @@ class CGC(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be names, each once, and at least one. Received: {list(tasks)}")
+        self.tasks = task_names(tasks)
         if min(num_shared, num_per_task) < 0 or num_shared + num_per_task == 0:
             raise ValueError(
                 "`num_shared` and `num_per_task` should be at least 0 and not both 0. "
                 f"Received: {num_shared} and {num_per_task}"
             )
-        self.tasks = tuple(tasks)
         self.num_shared = num_shared
         self.num_per_task = num_per_task
         self.experts = Experts(

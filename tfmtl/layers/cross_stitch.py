@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from tfmtl import introspection
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -44,11 +45,9 @@ class CrossStitch(keras.layers.Layer):
 
     def __init__(self, tasks: Sequence[str], own: float = 0.9, per_channel: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be names, each once, and at least one. Received: {list(tasks)}")
+        self.tasks = task_names(tasks)
         if not 0 <= own <= 1:
             raise ValueError(f"`own` should be in [0, 1]. Received: {own}")
-        self.tasks = tuple(tasks)
         self.own = own
         self.per_channel = per_channel
 

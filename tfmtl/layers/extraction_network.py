@@ -8,6 +8,7 @@ from keras import ops
 
 from tfmtl.layers.experts import Experts
 from tfmtl.layers.gate import Gate
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -61,13 +62,11 @@ class ExtractionNetwork(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be names, each once, and at least one. Received: {list(tasks)}")
+        self.tasks = task_names(tasks)
         if min(num_shared, num_per_task) < 1:
             raise ValueError(
                 f"`num_shared` and `num_per_task` should be at least 1. Received: {num_shared} and {num_per_task}"
             )
-        self.tasks = tuple(tasks)
         self.is_last = is_last
         bank = {"units": units, "activation": activation, "dropout": dropout, "dtype": self.dtype_policy}
         self.experts = {task: Experts(num_per_task, **bank, name=f"{task}_experts") for task in self.tasks}

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -42,9 +43,7 @@ class PatternSelector(keras.layers.Layer):
 
     def __init__(self, tasks: Sequence[str], epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(**kwargs)
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be different names, at least one. Received: {list(tasks)}")
-        self.tasks = tuple(tasks)
+        self.tasks = task_names(tasks)
         # The gain and bias of each task are this layer's own: those of LayerNormalization would be common to all.
         self.norm = keras.layers.LayerNormalization(
             center=False, scale=False, epsilon=epsilon, dtype=self.dtype_policy, name="norm"

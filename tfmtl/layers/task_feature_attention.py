@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -46,9 +47,7 @@ class TaskFeatureAttention(keras.layers.Layer):
 
     def __init__(self, tasks: Sequence[str], epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(**kwargs)
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be names, each once, and at least one. Received: {list(tasks)}")
-        self.tasks = tuple(tasks)
+        self.tasks = task_names(tasks)
         self.norm = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm")
 
     def build(self, tasks_shape, features_shape):

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfmtl.losses.logit_losses import MAX_LOG_RATE, rate
+from tfmtl.task_names import task_names
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -42,9 +43,7 @@ class UncertaintyWeighting(keras.layers.Layer):
 
     def __init__(self, tasks: Sequence[str], **kwargs: Any):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if not tasks or len(set(tasks)) < len(tasks):
-            raise ValueError(f"`tasks` should be names, each once, and at least one. Received: {list(tasks)}")
-        self.tasks = tuple(tasks)
+        self.tasks = task_names(tasks)
 
     def build(self, input_shape=None):
         self.log_variances = self.add_weight(shape=(len(self.tasks),), initializer="zeros", name="log_variances")
