@@ -64,6 +64,4 @@ class MetaAttention(keras.layers.Layer):
         return (views_shape[0], views_shape[-1])
 
     def get_config(self):
-        of_unit = self.unit.get_config()
-        names = ("num_layers", "rank", "memory_mb", "generated", "activation")
-        return {**super().get_config(), **{name: of_unit[name] for name in names}}
+        return {**super().get_config(), **self.unit.get_options()}

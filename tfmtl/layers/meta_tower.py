@@ -72,7 +72,4 @@ class MetaTower(keras.layers.Layer):
         return tuple(inputs_shape[:-1])
 
     def get_config(self):
-        of_unit = self.units[0].get_config()
-        names = ("num_layers", "rank", "memory_mb", "generated", "activation")
-        mine = {"num_residuals": len(self.units), **{name: of_unit[name] for name in names}}
-        return {**super().get_config(), **mine}
+        return {**super().get_config(), "num_residuals": len(self.units), **self.units[0].get_options()}

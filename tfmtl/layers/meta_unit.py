@@ -111,8 +111,11 @@ class MetaUnit(keras.layers.Layer):
         return tuple(inputs_shape)
 
     def get_config(self):
+        return {**super().get_config(), **self.get_options()}
+
+    def get_options(self) -> dict[str, Any]:
+        """The constructor's arguments that are not those of every layer; a layer that holds a unit has them too."""
         return {
-            **super().get_config(),
             "num_layers": self.num_layers,
             "rank": self.rank,
             "memory_mb": self.memory_mb,
