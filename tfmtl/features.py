@@ -86,8 +86,7 @@ class MultiValuedFeature:
 
     def __post_init__(self):
         _check_vocabulary(self)
-        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
-        require(bool(self.separator), "separator", "at least one character", self.separator)
+        _check_bag(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +109,7 @@ class SequenceFeature:
 
     def __post_init__(self):
         _check_vocabulary(self)
-        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
-        require(bool(self.separator), "separator", "at least one character", self.separator)
+        _check_bag(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,8 +137,7 @@ class NumberSequenceFeature:
 
     def __post_init__(self):
         _check_buckets(self)
-        require(self.max_length >= 1, "max_length", "at least 1", self.max_length)
-        require(bool(self.separator), "separator", "at least one character", self.separator)
+        _check_bag(self)
 
 
 Feature = CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature | NumberSequenceFeature
@@ -156,6 +153,11 @@ def _check_vocabulary(feature: Any) -> None:
     require(feature.min_frequency >= 1, "min_frequency", "at least 1", feature.min_frequency)
     require(feature.num_oov >= 1, "num_oov", "at least 1", feature.num_oov)
     require(feature.max_tokens is None or feature.max_tokens >= 1, "max_tokens", "at least 1", feature.max_tokens)
+
+
+def _check_bag(feature: Any) -> None:
+    require(feature.max_length >= 1, "max_length", "at least 1", feature.max_length)
+    require(bool(feature.separator), "separator", "at least one character", feature.separator)
 
 
 def _check_buckets(feature: Any) -> None:
