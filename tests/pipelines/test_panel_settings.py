@@ -12,7 +12,7 @@ from pipelines.cli import main
 from pipelines.commands import typed_columns
 from pipelines.settings import load_settings
 from serving.rows import Feature
-from tfmtl.config import ConfigError
+from tests.pipelines.settings_cases import assert_names_line_and_field
 from transforms.panel_options import PanelOptions
 from transforms.simulator_options import SimulatorOptions
 
@@ -56,15 +56,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("right", "wrong", "field", "message"), MISTAKES, ids=[m[2] + " " + m[1] for m in MISTAKES])
 def test_mistakes_name_line_and_field(tmp_path, right, wrong, field, message):
-    text = M2M.read_text()
-    assert right in text
-    path = tmp_path / "settings.yaml"
-    path.write_text(text.replace(right, wrong, 1))
-    line = next(i for i, line in enumerate(path.read_text().splitlines(), 1) if wrong in line)
-    with pytest.raises(ConfigError) as caught:
-        load_settings(path)
-    assert str(caught.value).startswith(f"{path}:{line}: {field}: ")
-    assert message in str(caught.value)
+    assert_names_line_and_field(M2M, tmp_path, right, wrong, field, message)
 
 
 def test_options_that_do_not_fit_the_spec_end_with_code_2_and_one_line(tmp_path):

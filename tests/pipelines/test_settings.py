@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from pipelines.settings import load_settings
+from tests.pipelines.settings_cases import assert_names_line_and_field
 from tfmtl.config import ConfigError
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.yaml"))
@@ -37,15 +38,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("right", "wrong", "field", "message"), MISTAKES, ids=[m[2] + " " + m[1] for m in MISTAKES])
 def test_mistakes_name_line_and_field(tmp_path, right, wrong, field, message):
-    text = DEMO.read_text()
-    assert right in text
-    path = tmp_path / "settings.yaml"
-    path.write_text(text.replace(right, wrong, 1))
-    line = next(i for i, line in enumerate(path.read_text().splitlines(), 1) if wrong.strip() in line)
-    with pytest.raises(ConfigError) as caught:
-        load_settings(path)
-    assert str(caught.value).startswith(f"{path}:{line}: {field}: ")
-    assert message in str(caught.value)
+    assert_names_line_and_field(DEMO, tmp_path, right, wrong, field, message)
 
 
 def test_a_base_gives_what_a_file_leaves_out(tmp_path):
