@@ -18,15 +18,24 @@ from pipelines.code_hash import code_hash
 from tfmtl.spec import DatasetSpec
 from transforms import beam_ingest
 from transforms.batch import SPLITS, IngestReport, Reject
-from transforms.beam_ingest import IngestPaths
+from transforms.beam_ingest import SAMPLE, IngestPaths
+from transforms.beam_vocabularies import WriteVocabularies
+from transforms.files import size
 from transforms.ingest import expand
+from transforms.sample import sampling_step
+from transforms.shards import UNFINISHED
 
 REPORT = "ingest_report.json"
 REJECTS = "rejects"
+VOCABULARIES = "vocabularies"
 
 
 class LogExampleGenExecutor(BaseExampleGenExecutor):
-    """Writes tf.Examples by split, `ingest_report.json` and `rejects-*.jsonl` (one line a rejected row)."""
+    """Writes tf.Examples by split and a sample of them, `vocabularies/`, `ingest_report.json` and `rejects-*.jsonl`.
+
+    A line of the last is a rejected row. The rows are written by the workers themselves (`IngestPaths`), so that none
+    is left for TFX to write.
+    """
 
     def GetInputSourceToExamplePTransform(self) -> Any:
         return IngestPaths
@@ -34,8 +43,12 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
     def GenerateExamplesByBeam(self, pipeline, exec_properties):
         options = _options(exec_properties)
         reader = options["reader"]
-        paths = [(reader, path) for path in expand(reader, self._log(reader, exec_properties))]
-        read = pipeline | "Paths" >> beam.Create(paths) | IngestPaths(DatasetSpec.from_dict(options["spec"]))
+        spec = DatasetSpec.from_dict(options["spec"])
+        paths = expand(reader, self._log(reader, exec_properties))
+        step = sampling_step(sum(map(size, paths)))
+        numbered = [(reader, path, number) for number, path in enumerate(paths)]
+        read = pipeline | "Paths" >> beam.Create(numbered) | IngestPaths(spec, self._root, step)
+        _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES))
         _ = (
             read[beam_ingest.REJECTS]
             | "RejectLines" >> beam.Map(Reject.to_json)
@@ -43,14 +56,16 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         )
         _ = (
             read[beam_ingest.REPORT]
-            | "ReportLine" >> beam.Map(lambda report: json.dumps(report.to_dict()))
+            | "ReportLine" >> beam.Map(lambda report: json.dumps({**report.to_dict(), "sampling_step": step}))
             | "WriteReport" >> beam.io.WriteToText(os.path.join(self._root, REPORT), shard_name_template="")
         )
-        return {split: read[split] for split in SPLITS}
+        return {}
 
     def Do(self, input_dict, output_dict, exec_properties):
         self._root = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
         super().Do(input_dict, output_dict, exec_properties)
+        if fileio.exists(os.path.join(self._root, UNFINISHED)):
+            fileio.rmtree(os.path.join(self._root, UNFINISHED))
 
     @staticmethod
     def _log(reader: str, exec_properties: dict[str, Any]) -> str:
@@ -77,7 +92,7 @@ class LogExampleGen(FileBasedExampleGen):
         options = {"spec": spec.to_dict(), "reader": reader, "code": code_hash("transforms", "tfmtl")}
         packed = any_pb2.Any()
         packed.Pack(struct_pb2.Value(string_value=json.dumps(options, sort_keys=True)))
-        splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS]
+        splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in (*SPLITS, SAMPLE)]
         super().__init__(
             input_base=input_base,
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="log", pattern=pattern)]),

@@ -1,12 +1,12 @@
 """The pipeline, defined once; it knows no runner."""
 
 from tfx import v1 as tfx
-from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer, Transform
+from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2, transform_pb2
+from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel, standard_artifacts
 
 from pipelines.baseline import CURRENT, BlessedPredecessorStrategy
@@ -15,8 +15,10 @@ from pipelines.evaluation import eval_config
 from pipelines.example_gen import LogExampleGen
 from pipelines.pusher import OncePusher
 from pipelines.settings import Settings
+from pipelines.transform import LogTransform
 from pipelines.warm_start import LATEST, fingerprint
 from tfmtl.config import to_plain
+from transforms.batch import SPLITS
 
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
@@ -105,21 +107,16 @@ def create_data_pipeline(
 
 
 def data_components(settings: Settings) -> dict[str, BaseComponent]:
-    """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, by name."""
+    """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, by name.
+
+    Statistics are of the sample that ExampleGen takes of the log (`transforms.sample`).
+    """
     spec = settings.spec
     examples = LogExampleGen(settings.data.path, settings.data.pattern, settings.data.reader, spec)
-    statistics = StatisticsGen(examples.outputs["examples"])
+    statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
     schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
     validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
-    transform = Transform(
-        examples=examples.outputs["examples"],
-        schema=schema.outputs["schema"],
-        preprocessing_fn="pipelines.transform_module.preprocessing_fn",
-        custom_config={"spec": spec.to_dict(), "code": code_hash("transforms", "tfmtl")},
-        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval", "test"]),
-        materialize=False,
-        disable_statistics=True,
-    )
+    transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], spec).with_id("Transform")
     return {component.id: component for component in (examples, statistics, schema, validator, transform)}
 
 

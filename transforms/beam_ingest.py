@@ -1,4 +1,4 @@
-"""The same ingestion as a Beam transform: one path is one unit of parallel work."""
+"""Ingestion as a Beam transform: one path is one unit of parallel work, and only counts travel between workers."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,52 +7,71 @@ import apache_beam as beam
 
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport
-from transforms.ingest import ingest
+from transforms.beam_vocabularies import pack
+from transforms.ingest import encode, ingest
+from transforms.sample import Sampler
+from transforms.shards import ShardWriter
+from transforms.token_counts import TokenCounter
 
-REJECTS, REPORT = "rejects", "report"
+REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
+SAMPLE = "sample"
+"""The split that holds a sample of the rows of all others."""
 
 
 class IngestPaths(beam.PTransform):
-    """Turns a PCollection of `(reader, path)` into a dict of PCollections.
+    """Writes the rows of a PCollection of `(reader, path, number)`, and tells of them.
 
-    The keys are those of `SPLITS`, with serialized tf.Examples; `rejects`, with a `Reject` for each row that is in
-    none; and `report`, with one `IngestReport` of all paths together.
+    Each worker writes its rows itself, into files of `transforms.shards.ShardWriter` named by the path's number, in the
+    splits `SPLITS` and `sample`. Returned is a dict of PCollections: `rejects`, with a `Reject` for each row that is in
+    no split; `report`, with one `IngestReport` of all paths together; and `counts`, with the tokens of each path's
+    training rows, for `transforms.beam_vocabularies`.
 
     Args:
         spec: of the data set.
+        folder: where the splits are written.
+        sampling_step: every how many rows of a path and split one is in the sample.
     """
 
-    def __init__(self, spec: DatasetSpec):
+    def __init__(self, spec: DatasetSpec, folder: str, sampling_step: int = 1):
         super().__init__()
-        self._spec = spec.to_json()
+        self._arguments = (spec.to_json(), folder, sampling_step)
 
     def expand(self, paths: beam.PCollection) -> Any:
         """Called by Beam."""
         outputs = (
             paths
             | "Spread" >> beam.Reshuffle()
-            | "Ingest" >> beam.ParDo(_Ingest(self._spec)).with_outputs(*SPLITS, REJECTS, REPORT)
+            | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REJECTS, REPORT, COUNTS)
         )
         reports = outputs[REPORT] | "MergeReports" >> beam.CombineGlobally(_MergeReports())
-        return {**{name: outputs[name] for name in (*SPLITS, REJECTS)}, REPORT: reports}
+        return {REJECTS: outputs[REJECTS], REPORT: reports, COUNTS: outputs[COUNTS]}
 
 
 class _Ingest(beam.DoFn):
-    def __init__(self, spec: str):
+    def __init__(self, spec: str, folder: str, sampling_step: int):
         self._spec_text = spec
+        self._folder = folder
+        self._sampling_step = sampling_step
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
 
-    def process(self, element: tuple[str, str]) -> Iterator[Any]:
-        reader, path = element
+    def process(self, element: tuple[str, str, int]) -> Iterator[Any]:
+        reader, path, number = element
+        writer = ShardWriter(self._folder, f"{number:05d}")
+        samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
+        counter = TokenCounter(self._spec)
         for batch in ingest([path], self._spec, reader):
-            for split, examples in batch.examples.items():
-                for example in examples:
-                    yield beam.pvalue.TaggedOutput(split, example)
+            writer.write(batch.examples)
+            for split, rows in batch.typed.items():
+                writer.write({SAMPLE: encode(rows.take(samplers[split].choose(rows)))})
+            counter.add(batch.typed["train"])
             for reject in batch.rejects:
                 yield beam.pvalue.TaggedOutput(REJECTS, reject)
             yield beam.pvalue.TaggedOutput(REPORT, batch.report)
+        writer.finish()
+        for feature, counts in counter.counts().items():
+            yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
 
 
 class _MergeReports(beam.CombineFn):

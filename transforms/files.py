@@ -30,6 +30,15 @@ def is_folder(path: str) -> bool:
     return system.get_file_info(name).type == fs.FileType.Directory
 
 
+def size(path: str) -> int:
+    """Bytes of the file, as it is stored, or of all files right in the folder."""
+    system, name = _resolve(path)
+    info = system.get_file_info(name)
+    if info.type != fs.FileType.Directory:
+        return int(info.size or 0)
+    return sum(int(file.size or 0) for file in system.get_file_info(fs.FileSelector(name)))
+
+
 def list_files(folder: str, patterns: tuple[str, ...]) -> list[str]:
     """The files right in `folder` whose name fits one of `patterns` (`*.csv`), sorted."""
     system, name = _resolve(folder)

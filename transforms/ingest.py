@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -27,14 +28,19 @@ class IngestedBatch:
     """What became of a batch of rows.
 
     Attributes:
-        examples: serialized tf.Examples by split; each of `SPLITS` is there.
+        typed: columns (`transforms.check.CheckedBatch.typed`) by split; each of `SPLITS` is there.
         rejects: the rows that are in none.
         report: the count of both.
     """
 
-    examples: Mapping[str, list[bytes]]
+    typed: Mapping[str, pa.RecordBatch]
     rejects: tuple[Reject, ...]
     report: IngestReport
+
+    @functools.cached_property
+    def examples(self) -> dict[str, list[bytes]]:
+        """Serialized tf.Examples by split."""
+        return {split: encode(rows) for split, rows in self.typed.items()}
 
 
 def expand(reader: str, base_path: str) -> list[str]:
@@ -66,7 +72,7 @@ def expand(reader: str, base_path: str) -> list[str]:
 
 
 def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[IngestedBatch]:
-    """Reads the files, checks every row, and encodes those that pass, batch by batch in the order of the files.
+    """Reads the files, checks every row, and types those that pass, batch by batch in the order of the files.
 
     Args:
         paths: of `expand`.
@@ -84,16 +90,16 @@ def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[Ing
 
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
-    """Checks, splits and encodes the rows of a batch; the report counts each row that was read exactly once."""
+    """Checks, types and splits the rows of a batch; the report counts each row that was read exactly once."""
     checked = check(batch, spec)
     split = assign(spec.split, checked.raw)
-    examples = {name: encode(checked.typed.take(pa.array(np.flatnonzero(split == i)))) for i, name in enumerate(SPLITS)}
+    typed = {name: checked.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
     report = SourceReport(
         read=len(batch.lines) + len(batch.rejects),
-        accepted={name: len(rows) for name, rows in examples.items() if rows},
+        accepted={name: rows.num_rows for name, rows in typed.items() if rows.num_rows},
         rejected=dict(collections.Counter(reject.reason for reject in checked.rejects)),
     )
-    return IngestedBatch(examples, checked.rejects, IngestReport({batch.source: report}))
+    return IngestedBatch(typed, checked.rejects, IngestReport({batch.source: report}))
 
 
 def encode(typed: pa.RecordBatch) -> list[bytes]:

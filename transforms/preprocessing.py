@@ -1,5 +1,7 @@
 """The `preprocessing_fn` of a spec: raw features in; ids, weights and labels out."""
 
+import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,16 +22,20 @@ from tfmtl.spec import DatasetSpec
 Tensors = dict[str, Any]
 
 
-def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Tensors]:
+def make_preprocessing_fn(spec: DatasetSpec, vocabularies: str | None = None) -> Callable[[Mapping[str, Any]], Tensors]:
     """The function that Transform analyses and that training and serving apply.
 
     Its inputs are `tf.SparseTensor`s (or dense ones) by raw feature name; its outputs are those of
     `tfmtl.fields.transformed_inputs(spec)`, and the labels that are among the inputs, float32 `(batch,)` by label
     column. A feature that is not among the inputs, because no row of the log has it, is missing in every row.
 
-    Vocabularies are made from the rows that Transform analyses, the training split's; the file of a feature's
-    vocabulary has the feature's name.
+    Args:
+        spec: of the data set.
+        vocabularies: the folder of `transforms.beam_vocabularies.WriteVocabularies`; Transform then need not look at
+            any row. Without it Transform makes them, of the rows that it analyses (`tft.vocabulary`). In both cases
+            the file of a feature's vocabulary has the feature's name.
     """
+    lookups = _Lookups(vocabularies)
 
     def preprocessing_fn(inputs: Mapping[str, Any]) -> Tensors:
         batch_size = _batch_size(next(iter(inputs.values())))
@@ -39,14 +45,18 @@ def make_preprocessing_fn(spec: DatasetSpec) -> Callable[[Mapping[str, Any]], Te
                 tokens = _dense(inputs.get(feature.name), batch_size, feature.default or "", tf.string)
                 if feature.default is not None:
                     tokens = tf.where(tf.equal(tokens, ""), feature.default, tokens)
-                outputs[feature.name] = _lookup(tokens, feature)
+                outputs[feature.name] = lookups(tokens, feature)
             elif isinstance(feature, NumericalFeature):
                 values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
                 outputs[feature.name] = log_round(values, feature)
             elif isinstance(feature, MultiValuedFeature):
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _bag(inputs, feature, batch_size)
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _bag(
+                    inputs, feature, batch_size, lookups
+                )
             else:
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _sequence(inputs, feature, batch_size)
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _sequence(
+                    inputs, feature, batch_size, lookups
+                )
         for label in spec.labels:
             if label in inputs:
                 outputs[label] = _dense(inputs[label], batch_size, 0.0, tf.float32)
@@ -79,43 +89,64 @@ def log_round(values: tf.Tensor, feature: NumericalFeature | NumberSequenceFeatu
     return ids if default is not None else tf.where(missing, tf.zeros_like(ids), ids)
 
 
-def _lookup(tokens: Any, feature: Any) -> Any:
+@dataclasses.dataclass(frozen=True)
+class _Lookups:
     """Ids of tokens, dense or sparse: `0 .. num_oov - 1` for unseen ones, line in the vocabulary + num_oov else."""
-    vocabulary = tft.vocabulary(
-        tokens,
-        top_k=feature.max_tokens,
-        frequency_threshold=feature.min_frequency if feature.min_frequency > 1 else None,
-        vocab_filename=feature.name,
-        name=f"{feature.name}_vocabulary",
-    )
 
-    def lookup(keys: Any, filename: Any) -> tuple[Any, Any]:
-        initializer = tf.lookup.TextFileInitializer(
-            filename,
-            key_dtype=tf.string,
-            key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
-            value_dtype=tf.int64,
-            value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+    vocabularies: str | None
+
+    def __call__(self, tokens: Any, feature: Any) -> Any:
+        if isinstance(tokens, tf.SparseTensor):
+            return tf.SparseTensor(tokens.indices, self(tokens.values, feature), tokens.dense_shape)
+        if self.vocabularies is None:
+            return self._analyzed(tokens, feature)
+        path = os.path.join(self.vocabularies, feature.name)
+        table = tft.make_and_track_object(lambda: _table(path), name=f"{feature.name}_vocabulary")
+        return _ids(table, tokens, feature)
+
+    @staticmethod
+    def _analyzed(tokens: tf.Tensor, feature: Any) -> tf.Tensor:
+        vocabulary = tft.vocabulary(
+            tokens,
+            top_k=feature.max_tokens,
+            frequency_threshold=feature.min_frequency if feature.min_frequency > 1 else None,
+            vocab_filename=feature.name,
+            name=f"{feature.name}_vocabulary",
         )
-        table = tf.lookup.StaticHashTable(initializer, default_value=-1)
-        lines = table.lookup(keys)
-        unseen = tf.strings.to_hash_bucket_fast(keys, feature.num_oov)
-        return tf.where(lines < 0, unseen, lines + feature.num_oov), table.size()
 
-    if isinstance(tokens, tf.SparseTensor):
-        values = tft.apply_vocabulary(tokens.values, vocabulary, lookup_fn=lookup)
-        return tf.SparseTensor(tokens.indices, values, tokens.dense_shape)
-    return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
+        def lookup(keys: Any, filename: Any) -> tuple[Any, Any]:
+            table = _table(filename)
+            return _ids(table, keys, feature), table.size()
+
+        return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
 
 
-def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature, batch_size: Any) -> tuple[Any, Any]:
+def _table(filename: Any) -> Any:
+    """From a token to its line, from 0."""
+    initializer = tf.lookup.TextFileInitializer(
+        filename,
+        key_dtype=tf.string,
+        key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+        value_dtype=tf.int64,
+        value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
+    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+
+
+def _ids(table: Any, tokens: tf.Tensor, feature: Any) -> tf.Tensor:
+    lines = table.lookup(tokens)
+    unseen = tf.strings.to_hash_bucket_fast(tokens, feature.num_oov)
+    return tf.where(lines < 0, unseen, lines + feature.num_oov)
+
+
+def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature, batch_size: Any, lookups: _Lookups) -> tuple[Any, Any]:
     """Ids and weights `(batch, max_length)` of the first tokens; a padded place has id 0 and weight 0.
 
     The tokens of a row without weights weigh 1.
     """
     tokens = inputs.get(feature.name)
     tokens = _empty(batch_size, tf.string) if tokens is None else tokens
-    ids = tf.RaggedTensor.from_sparse(_lookup(tokens, feature))[:, : feature.max_length]
+    ids = tf.RaggedTensor.from_sparse(lookups(tokens, feature))[:, : feature.max_length]
     shape = (None, feature.max_length)
     ones = ids.with_values(tf.ones_like(ids.values, tf.float32)).to_tensor(0.0, shape=shape)
     weights_of = inputs.get(feature.weights) if feature.weights else None
@@ -127,7 +158,7 @@ def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature, batch_size: Any
 
 
 def _sequence(
-    inputs: Mapping[str, Any], feature: SequenceFeature | NumberSequenceFeature, batch_size: Any
+    inputs: Mapping[str, Any], feature: SequenceFeature | NumberSequenceFeature, batch_size: Any, lookups: _Lookups
 ) -> tuple[Any, Any]:
     """Ids and weights `(batch, max_length)` of the last places, the most recent one in the last column.
 
@@ -141,7 +172,7 @@ def _sequence(
         ids = log_round(places.values, feature)
     else:
         present = tf.not_equal(places.values, "")
-        ids = tf.where(present, _lookup(places, feature).values, tf.constant(0, tf.int64))
+        ids = tf.where(present, lookups(places, feature).values, tf.constant(0, tf.int64))
 
     def dense(values: Any) -> Any:
         placed = tf.SparseTensor(places.indices, values, places.dense_shape)

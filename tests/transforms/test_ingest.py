@@ -10,7 +10,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
 from transforms.batch import SPLITS, IngestReport
-from transforms.beam_ingest import REJECTS, REPORT, IngestPaths
+from transforms.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
 from transforms.csv_reader import MissingColumnError
 from transforms.ingest import expand, ingest
 
@@ -136,21 +136,27 @@ def test_beam_gives_the_same_for_all_paths(tmp_path, log):
         file.write(LOG)
     alone = list(ingest([log, other], SPEC, "csv"))
     report = alone[0].report.merge(alone[1].report)
+    folder = tmp_path / "out"
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([("csv", log), ("csv", other)]) | IngestPaths(SPEC)
-        assert set(outputs) == {*SPLITS, REJECTS, REPORT}
-        for split in SPLITS:
-            expected = [plain(example) for batch in alone for example in batch.examples[split]]
-            assert_that(outputs[split] | f"Parse {split}" >> beam.Map(plain), equal_to(expected), label=split)
+        outputs = pipeline | beam.Create([("csv", log, 0), ("csv", other, 1)]) | IngestPaths(SPEC, str(folder))
         assert_that(outputs[REJECTS], equal_to([*alone[0].rejects, *alone[1].rejects]), label="rejects")
         assert_that(outputs[REPORT], equal_to([report]), label="report")
+    for split in SPLITS:
+        expected = [plain(example) for batch in alone for example in batch.examples[split]]
+        assert written(folder, split) == expected
+    assert sorted(map(str, written(folder, SAMPLE))) == sorted(str(row) for s in SPLITS for row in written(folder, s))
+
+
+def written(folder, split):
+    files = sorted(str(path) for path in (folder / f"Split-{split}").iterdir())
+    return [plain(row) for row in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
 
 
 def test_beam_without_rows_reports_nothing_read(tmp_path):
     path = tmp_path / "empty.csv"
     path.write_bytes(LOG.partition(b"\n")[0] + b"\n")
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([("csv", str(path))]) | IngestPaths(SPEC)
+        outputs = pipeline | beam.Create([("csv", str(path), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"))
         assert_that(outputs[REPORT], equal_to([IngestReport()]))
 
 

@@ -1,0 +1,87 @@
+"""Vocabularies as a Beam transform: the counts of all workers, merged, pruned and written in order."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from tfmtl.features import Feature
+from tfmtl.fields import vocabularies
+from tfmtl.spec import DatasetSpec
+from transforms.token_counts import SCHEMA, TOKEN, merge, order, prune
+
+_PARTS = 8
+
+
+class WriteVocabularies(beam.PTransform):
+    """Writes `<folder>/<feature>`, a token a line, from a PCollection of `(feature, pack(counts))`.
+
+    The file is the one that `tft.vocabulary` would write. The tokens of a feature are merged in parts, by their hash,
+    and pruned there; what is left has to fit into one worker's memory, as it has to fit into a server's.
+
+    Args:
+        spec: of the data set; each feature with a vocabulary has a file, also if there are no counts of it.
+        folder: made if it is not there.
+    """
+
+    def __init__(self, spec: DatasetSpec, folder: str):
+        super().__init__()
+        self._spec = spec
+        self._folder = folder
+
+    def expand(self, counts: beam.PCollection) -> Any:
+        """Called by Beam."""
+        names = vocabularies(self._spec)
+        empty = pack(SCHEMA.empty_table())
+        none = counts.pipeline | "AllFeatures" >> beam.Create([((name, 0), empty) for name in names])
+        features = {feature.name: feature for feature in self._spec.features}
+        return (
+            (counts | "Parts" >> beam.FlatMap(_parts), none)
+            | "WithEmpty" >> beam.Flatten()
+            | "Merge" >> beam.CombinePerKey(_merged)
+            | "Prune" >> beam.Map(_pruned, features)
+            | "Gather" >> beam.GroupByKey()
+            | "Write" >> beam.Map(_write, features, self._folder)
+        )
+
+
+def pack(counts: pa.Table) -> bytes:
+    """Counts as they travel between workers: what Arrow's own pickling of a part writes may be the whole."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA) as writer:
+        writer.write_table(counts.combine_chunks())
+    return sink.getvalue().to_pybytes()
+
+
+def unpack(packed: bytes) -> pa.Table:
+    """The counts of `pack`."""
+    return pa.ipc.open_stream(packed).read_all()
+
+
+def _parts(counts: tuple[str, bytes]) -> Iterator[tuple[tuple[str, int], bytes]]:
+    name, packed = counts
+    table = unpack(packed)
+    part = tf.strings.to_hash_bucket_fast(table[TOKEN].to_numpy().astype(object), _PARTS).numpy()
+    for number in np.unique(part).tolist():
+        yield (name, number), pack(table.filter(pa.array(part == number)))
+
+
+def _merged(parts: Iterable[bytes]) -> bytes:
+    return pack(merge(map(unpack, parts)))
+
+
+def _pruned(part: tuple[tuple[str, int], bytes], features: Mapping[str, Feature]) -> tuple[str, bytes]:
+    (name, _), packed = part
+    return name, pack(prune(unpack(packed), features[name]))
+
+
+def _write(parts: tuple[str, Iterable[bytes]], features: Mapping[str, Feature], folder: str) -> None:
+    name, packed = parts
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(os.path.join(folder, name), "wb") as file:
+        for token in order(pa.concat_tables(map(unpack, packed)), features[name]):
+            file.write(token + b"\n")
