@@ -14,6 +14,7 @@ from pipelines.compare.evaluate import evaluate
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.jobs import Job, code
 from pipelines.compare.prepared import Prepared
+from pipelines.compare.scenarios import evaluate_scenarios
 from pipelines.compare.store import Result, write_run
 
 
@@ -39,6 +40,7 @@ def run(job: Job, prepared: pathlib.Path, folder: pathlib.Path) -> Result:
         history=fitted.history,
         seconds=time.perf_counter() - start,
         rows=data.rows["test"],
+        scenarios=evaluate_scenarios(data.spec, data.columns("test"), fitted.scores["test"]),
     )
     write_run(folder, result, fitted.scores["test"])
     return result

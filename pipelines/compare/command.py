@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pipelines.compare.candidates import Comparison, load_comparison
 from pipelines.compare.data import LOG, prepare, simulated_log
 from pipelines.compare.evaluate import evaluate
-from pipelines.compare.jobs import Job, code
+from pipelines.compare.jobs import NO_SEED, Job, code
 from pipelines.compare.prepared import Prepared
 from pipelines.compare.processes import run_apart
 from pipelines.compare.report import PAGE, Origin, notes, sheets, write_report
 from pipelines.compare.runner import Outcome, Runner
+from pipelines.compare.scenarios import evaluate_scenarios, scenario_table
 from pipelines.compare.store import RunStore
-from pipelines.compare.table import make_table
+from pipelines.compare.table import ORACLE, ResultTable, make_table
 from pipelines.compare.watch import RunLines
 from pipelines.progress import ComponentProgress
 from pipelines.terminal import console
@@ -58,7 +59,8 @@ def compare(settings_path: str, arguments: CompareArguments) -> bool:
     with store.alone():
         watcher = RunLines(console, comparison.spec)
         outcome = Runner(comparison, store, None if arguments.kept_only else execute, watcher).run()
-    _show(comparison, data, outcome, pathlib.Path(arguments.report) if arguments.report else root / REPORT)
+    table = _table(comparison, data, store, outcome)
+    _show(comparison, data, table, outcome, pathlib.Path(arguments.report) if arguments.report else root / REPORT)
     for job in outcome.failed:
         console.print(f"{job.title} failed; what it printed: {store.root / job.key(store.data)}.log", highlight=False)
     return not outcome.failed
@@ -76,10 +78,21 @@ def _data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepa
     return dataclasses.replace(comparison, base=base), data
 
 
-def _show(comparison: Comparison, data: Prepared, outcome: Outcome, folder: pathlib.Path) -> None:
-    truth = data.truth()
-    oracle = None if truth is None else evaluate(comparison.spec, data.columns("test"), truth, truth)
-    table = make_table(comparison.settings, comparison.spec, outcome.runs, oracle)
+def _table(comparison: Comparison, data: Prepared, store: RunStore, outcome: Outcome) -> ResultTable:
+    """The numbers, those by scenario too: of a run from before these were kept, of its kept scores."""
+    spec, columns, truth = comparison.spec, data.columns("test"), data.truth()
+    oracle = None if truth is None else evaluate(spec, columns, truth, truth)
+    table = make_table(comparison.settings, spec, outcome.runs, oracle)
+    by_row = {
+        row: {run.job.seed: run.scenarios or evaluate_scenarios(spec, columns, store.scores(run.job)) for run in runs}
+        for row, runs in outcome.runs.items()
+    }
+    if truth is not None:
+        by_row[ORACLE] = {NO_SEED: evaluate_scenarios(spec, columns, truth)}
+    return dataclasses.replace(table, scenarios=scenario_table(spec, columns, by_row))
+
+
+def _show(comparison: Comparison, data: Prepared, table: ResultTable, outcome: Outcome, folder: pathlib.Path) -> None:
     for sheet in sheets(comparison, table, outcome):
         console.print(sheet.rich())
     for note in notes(comparison, table, outcome, data.rows["test"]):

@@ -25,6 +25,8 @@ from transforms.simulator import simulate
 LOG = "log"
 _SIMULATED = "simulated.json"
 _TRAINING_FILES = 8
+_FORMAT = 2
+"""Of what `prepare` keeps: data of another format are made anew."""
 
 
 def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
@@ -64,7 +66,7 @@ def prepare(settings: Settings, root: pathlib.Path, progress: Progress | None = 
     folder = root / "prepared"
     if (folder / PREPARED).exists():
         kept = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
-        if kept["made_of"] == made_of and kept["spec"] == settings.spec.to_dict():
+        if [kept["made_of"], kept["spec"], kept.get("format")] == [made_of, settings.spec.to_dict(), _FORMAT]:
             return Prepared.load(folder)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / EXAMPLES).mkdir(parents=True)
@@ -75,7 +77,7 @@ def prepare(settings: Settings, root: pathlib.Path, progress: Progress | None = 
         prints = _write_split(settings.spec, examples, folder, split)
         digest.update(prints.tobytes())
         rows[split] = len(prints)
-    plain = {"spec": settings.spec.to_dict(), "rows": rows, "made_of": made_of, "fingerprint": ""}
+    plain = {"format": _FORMAT, "spec": settings.spec.to_dict(), "rows": rows, "made_of": made_of, "fingerprint": ""}
     for tokens in _vocabularies(Prepared(folder, settings.spec, "", rows)):
         digest.update(tokens)
     plain["fingerprint"] = digest.hexdigest()[:16]
@@ -101,7 +103,8 @@ def _write_split(spec: DatasetSpec, examples: str, folder: pathlib.Path, split: 
     if split != "train":
         if not ordered:
             raise ValueError(f"the {split} split should hold rows. Received: none")
-        columns = Columns(order.labels(spec, ordered), order.group_keys(spec, ordered))
+        scenarios = order.scenarios(spec, ordered)
+        columns = Columns(order.labels(spec, ordered), order.group_keys(spec, ordered), *scenarios)
         write_columns(folder / f"{split}.npz", columns)
     return prints[places]
 

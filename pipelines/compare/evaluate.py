@@ -76,9 +76,7 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
     labels, scores = columns.labels[output.task], np.asarray(scores, np.float64)
     if not np.isfinite(scores).all():
         raise ValueError(f"scores of `{output.name}` should be finite. Received: {scores[~np.isfinite(scores)][0]}")
-    rows = np.ones(len(labels), bool)
-    if output.space != ENTIRE and task.follows is not None:
-        rows = columns.labels[task.follows] == 1
+    rows = rows_of_space(spec, output, columns)
     labels, scores = labels[rows], scores[rows]
     if task.kind == "count":
         return {
@@ -96,6 +94,14 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
         CALIBRATION: calibration_ratio(labels, scores),
         ECE: expected_calibration_error(labels, scores),
     }
+
+
+def rows_of_space(spec: DatasetSpec, output: Output, columns: Columns) -> np.ndarray:
+    """Which rows an output is measured on, `(rows,)` of bool: those of its space."""
+    task = spec.task(output.task)
+    if output.space != ENTIRE and task.follows is not None:
+        return columns.labels[task.follows] == 1
+    return np.ones(len(columns.labels[output.task]), bool)
 
 
 def log_loss(labels: Any, scores: Any) -> float:

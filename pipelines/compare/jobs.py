@@ -11,7 +11,8 @@ from typing import Any
 from pipelines.code_hash import code_hash
 
 _PACKAGES = ("tfmtl", "transforms", "pipelines.compare.fitters")
-_MODULES = ("pipelines.input", "pipelines.trainer", "pipelines.compare.evaluate", "pipelines.compare.order")
+_MEASURES = ("pipelines.compare.evaluate", "pipelines.compare.scenarios")
+_MODULES = ("pipelines.input", "pipelines.trainer", "pipelines.compare.order", *_MEASURES)
 NO_SEED = -1
 """The seed of a model that has nothing random."""
 

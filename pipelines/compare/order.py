@@ -15,6 +15,7 @@ from tfmtl.spec import DatasetSpec
 
 _BUCKETS = 2**63 - 1
 _BLOCK_ROWS = 4096
+_MISSING = "<missing>"
 
 
 def fingerprints(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray:
@@ -33,12 +34,20 @@ def group_keys(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray | Non
     """
     if spec.group_key is None:
         return None
-    feature = {spec.group_key: _columns(spec)[spec.group_key]}
-    keys = []
-    for start in range(0, len(examples), _BLOCK_ROWS):
-        parsed = tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), feature)
-        keys.append(_text(parsed[spec.group_key]).numpy())
-    return np.unique(np.concatenate(keys), return_inverse=True)[1]
+    return np.unique(_texts(spec, examples, spec.group_key), return_inverse=True)[1]
+
+
+def scenarios(spec: DatasetSpec, examples: Sequence[bytes]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The scenario of each row as a number, and their names by that number; None and none where the spec has none.
+
+    A row without a value is in the scenario of the token that stands for a missing one.
+    """
+    if spec.scenario is None:
+        return None, ()
+    texts = _texts(spec, examples, spec.scenario)
+    missing = getattr(spec.feature(spec.scenario), "default", None) or _MISSING
+    names, numbers = np.unique(np.where(texts == b"", missing.encode(), texts), return_inverse=True)
+    return numbers, tuple(name.decode("utf-8", "backslashreplace") for name in names)
 
 
 def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -52,6 +61,16 @@ def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray
         task.name: np.concatenate([block[task.label].numpy() for block in blocks]).astype(np.float32)
         for task in spec.tasks
     }
+
+
+def _texts(spec: DatasetSpec, examples: Sequence[bytes], column: str) -> np.ndarray:
+    """A column's values, `(rows,)` of bytes; empty where there is none."""
+    feature = {column: _columns(spec)[column]}
+    texts = []
+    for start in range(0, len(examples), _BLOCK_ROWS):
+        parsed = tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), feature)
+        texts.append(_text(parsed[column]).numpy())
+    return np.concatenate(texts)
 
 
 def _columns(spec: DatasetSpec) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tfmtl.spec import DatasetSpec
 
 PREPARED = "prepared.json"
 EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"
-GROUPS = "groups"
+GROUPS, SCENARIOS, SCENARIO_NAMES = "groups", "scenarios", "scenario_names"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +25,14 @@ class Columns:
     Attributes:
         labels: by task.
         groups: the group of each row as a number; None where the spec has no group key.
+        scenarios: the scenario of each row as a number; None where the spec has none.
+        scenario_names: their names, by that number.
     """
 
     labels: dict[str, np.ndarray]
     groups: np.ndarray | None = None
+    scenarios: np.ndarray | None = None
+    scenario_names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +75,12 @@ class Prepared:
         return vocabulary_sizes(self.spec, self.transformed)
 
     def columns(self, split: str) -> Columns:
-        """Labels and groups of the rows of `eval` or `test`, in the order of `files`."""
+        """Labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
         with np.load(self.folder / f"{split}.npz") as arrays:
             held = dict(arrays)
-        return Columns({task.name: held[task.name] for task in self.spec.tasks}, held.get(f"{GROUPS}:"))
+        labels = {task.name: held[task.name] for task in self.spec.tasks}
+        names = tuple(held.get(f"{SCENARIO_NAMES}:", np.array([])).tolist())
+        return Columns(labels, held.get(f"{GROUPS}:"), held.get(f"{SCENARIOS}:"), names)
 
     def truth(self) -> dict[str, np.ndarray] | None:
         """The true probabilities and rates of the test rows by output; None where the log was not simulated."""
@@ -90,4 +96,7 @@ def write_columns(path: pathlib.Path, columns: Columns) -> None:
     arrays: dict[str, Any] = dict(columns.labels)
     if columns.groups is not None:
         arrays[f"{GROUPS}:"] = columns.groups  # No task's name has a colon.
+    if columns.scenarios is not None:
+        arrays[f"{SCENARIOS}:"] = columns.scenarios
+        arrays[f"{SCENARIO_NAMES}:"] = np.array(columns.scenario_names, np.str_)
     np.savez_compressed(path, **arrays)

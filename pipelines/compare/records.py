@@ -11,11 +11,11 @@ from pipelines.compare.table import ResultTable
 from tfmtl.spec import DatasetSpec
 
 FIELDS = (
-    "model", "task", "output", "space", "metric", "mean", "sd", "runs", "gain", "gain_sd",
+    "model", "task", "output", "space", "metric", "scenario", "rows", "mean", "sd", "runs", "gain", "gain_sd",
     "lift_share", "best_baseline", "better", "p", "p_holm", "parameters", "training_seconds", "epochs",
     "scoring_us_per_row",
 )  # fmt: skip
-"""The columns of the CSV."""
+"""The columns of the CSV; `scenario`, and how many rows it has, are empty where a metric is of all rows."""
 
 
 def records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
             "output": output,
             "space": outputs[output].space,
             "metric": metric,
-            **_summary(cell.summary),
+            **summary_fields(cell.summary),
             "gain": cell.gain,
             "gain_sd": cell.gain_sd,
             "lift_share": cell.lift_share,
@@ -65,5 +65,6 @@ def defined(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
+def summary_fields(summary: Summary) -> dict[str, Any]:
+    """Mean, deviation and number of runs."""
     return {"mean": summary.mean, "sd": summary.sd, "runs": summary.runs}

@@ -15,6 +15,7 @@ from pipelines.compare.estimate import duration
 from pipelines.compare.evaluate import monitored
 from pipelines.compare.records import defined, records, write_csv
 from pipelines.compare.runner import Outcome
+from pipelines.compare.scenario_sheets import scenario_note, scenario_records, scenario_sheets
 from pipelines.compare.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
 from pipelines.compare.table import ORACLE, ResultTable
 from pipelines.terminal import log_level
@@ -46,7 +47,7 @@ class Origin:
 def sheets(comparison: Comparison, table: ResultTable, outcome: Outcome) -> list[Sheet]:
     """The tables, as a terminal and the page show them."""
     settings, spec = comparison.settings, comparison.spec
-    found = output_sheets(settings, spec, table)
+    found = [*output_sheets(settings, spec, table), *scenario_sheets(spec, table)]
     if settings.claims:
         found.append(claim_sheet(judge(settings.claims, spec, table)))
     found.append(cost_sheet(table))
@@ -82,6 +83,8 @@ def notes(comparison: Comparison, table: ResultTable, outcome: Outcome, rows: in
             "The oracle scores every row with its true probability or rate: no model can do better. "
             "Of the lift: the share of the oracle's AUC above 0.5 that the mean reaches."
         )
+    if table.scenarios is not None:
+        found.append(scenario_note(comparison.spec, table.scenarios))
     codes = {result.code for results in outcome.runs.values() for result in results}
     if len(codes) > 1:
         found.append(f"The runs were made by {len(codes)} versions of the code.")
@@ -98,14 +101,15 @@ def write_report(
     """Writes `results.md`, `results.csv`, `results.json` and the figures; a folder that is not there is made."""
     folder.mkdir(parents=True, exist_ok=True)
     settings, spec = comparison.settings, comparison.spec
-    table_records = records(spec, table)
-    write_csv(folder / CSV, table_records)
+    table_records, by_scenario = records(spec, table), scenario_records(spec, table)
+    write_csv(folder / CSV, [*table_records, *by_scenario])
     plain: dict[str, Any] = {
         "settings": to_plain(settings),
         "command": origin.command,
         "commit": commit(),
         "data": {"fingerprint": origin.data, "rows": origin.rows},
         "records": table_records,
+        "scenario_records": by_scenario,
         "runs": [defined(dataclasses.asdict(run)) for results in outcome.runs.values() for run in results],
     }
     (folder / JSON).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.compare.claims import Verdict
@@ -64,7 +65,7 @@ class Sheet:
         """For a terminal."""
         table = Table(title=self.title, title_justify="left")
         for i, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if i < self.text else "right", no_wrap=i >= self.text)
+            table.add_column(escape(column), justify="left" if i < self.text else "right", no_wrap=i >= self.text)
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -72,7 +73,8 @@ class Sheet:
     def markdown(self) -> str:
         """For a page."""
         marks = [":--" if i < self.text else "--:" for i in range(len(self.columns))]
-        lines = [f"**{self.title}**", ""] + [f"| {' | '.join(row)} |" for row in (self.columns, marks, *self.rows)]
+        rows = [[cell.replace("|", "\\|") for cell in row] for row in (self.columns, marks, *self.rows)]
+        lines = [f"**{self.title}**", ""] + [f"| {' | '.join(row)} |" for row in rows]
         return "\n".join(lines) + "\n"
 
 

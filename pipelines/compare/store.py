@@ -30,6 +30,7 @@ class Result:
         parameters, training_seconds, scoring_seconds, epochs, history: see `pipelines.compare.fitters.Fitted`.
         seconds: of the whole run, from its process's start to its end.
         rows: of the test split.
+        scenarios: the metrics of the test split by output, scenario and name; see `pipelines.compare.scenarios`.
     """
 
     job: Job
@@ -42,6 +43,7 @@ class Result:
     history: Mapping[str, list[float]]
     seconds: float
     rows: int
+    scenarios: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
         """The text that `from_json` reads."""

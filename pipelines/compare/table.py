@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.compare.evaluate import AUC, AUC_ALL, GAUC, HIGHER_IS_BETTER, Metrics
 from pipelines.compare.jobs import NO_SEED
+from pipelines.compare.scenarios import ScenarioTable
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.statistics import Summary, best, gain, gains_by_seed, holm, p_value, paired, summarize
 from pipelines.compare.store import Result
@@ -75,11 +76,13 @@ class ResultTable:
         rows: of the table that have runs, in the order of the settings; the oracle's last, where there is one.
         cells: by row, output and metric.
         costs: by row; the oracle costs nothing and has none.
+        scenarios: what was measured by scenario; None where the spec has none.
     """
 
     rows: tuple[str, ...]
     cells: Mapping[tuple[str, str, str], Cell]
     costs: Mapping[str, Cost]
+    scenarios: ScenarioTable | None = None
 
     def metrics(self, output: str) -> list[str]:
         """The metrics of an output, in their order."""

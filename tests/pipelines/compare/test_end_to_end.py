@@ -10,8 +10,10 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from click.testing import CliRunner
+from sklearn.metrics import roc_auc_score
 
 from pipelines.cli import main
 from pipelines.compare.evaluate import evaluate
@@ -77,6 +79,57 @@ def test_the_table(finished):
         for output_name, metrics in measured.items():
             for metric, value in metrics.items():
                 assert found[job["row"], output_name, metric][str(job["seed"])] == pytest.approx(value, nan_ok=True)
+
+
+def by_scenario(plain):
+    return {(r["model"], r["output"], r["scenario"]): r for r in plain["scenario_records"] if r["metric"] == "auc"}
+
+
+def test_by_scenario_against_scikit_learn_on_the_kept_scores(finished):
+    root, output, plain = finished
+    assert "click: ctr on all rows, by scenario: AUC" in output
+    found = by_scenario(plain)
+    data = Prepared.load(root / "out" / "prepared")
+    columns = {
+        "scenario": tf.io.FixedLenFeature([], tf.string),
+        **{name: tf.io.FixedLenFeature([], tf.int64) for name in data.spec.labels},
+    }
+    records = list(tf.data.TFRecordDataset(data.files("test"), "GZIP").as_numpy_iterator())
+    rows = {name: values.numpy() for name, values in tf.io.parse_example(records, columns).items()}
+    labels = {task.name: rows[task.label] for task in data.spec.tasks}
+    assert {scenario.encode() for _, _, scenario in found} == set(rows["scenario"])
+    for path in (root / "out" / "runs").glob("*/result.json"):
+        job = json.loads(path.read_text())["job"]
+        with np.load(path.parent / "scores.npz") as scores:
+            for output in data.spec.outputs:
+                for scenario in ("search", "feed", "banner"):
+                    own = rows["scenario"] == scenario.encode()
+                    if output.space != "entire":
+                        own &= labels[data.spec.task(output.task).follows] == 1
+                    record = found[job["row"], output.name, scenario]
+                    assert record["rows"] == own.sum()
+                    expected = None
+                    if len(set(labels[output.task][own])) == 2:
+                        expected = pytest.approx(roc_auc_score(labels[output.task][own], scores[output.name][own]))
+                    assert record["values"][str(job["seed"])] == expected
+
+
+def test_data_that_were_kept_before_scenarios_were_are_made_anew(finished):
+    root, _, plain = finished
+    prepared = root / "out" / "prepared"
+    kept = json.loads((prepared / "prepared.json").read_text())
+    del kept["format"]
+    (prepared / "prepared.json").write_text(json.dumps(kept))
+    with np.load(prepared / "test.npz") as arrays:
+        old = {name: values for name, values in arrays.items() if not name.startswith("scenario")}
+    np.savez_compressed(prepared / "test.npz", **old)
+    for path in (root / "out" / "runs").glob("*/result.json"):
+        result = json.loads(path.read_text())
+        del result["scenarios"]
+        path.write_text(json.dumps(result))
+    _, again = compare(root / "small.yaml", root / "out", "--kept-only")
+    assert again["data"] == plain["data"]
+    assert by_scenario(again) == by_scenario(plain)
 
 
 def test_another_seed_is_another_run(finished):
