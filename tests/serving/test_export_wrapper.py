@@ -5,37 +5,14 @@ import pytest
 import tensorflow as tf
 
 from serving.export import TRANSFORMED, ServingModule, describe, export, fingerprint
-from tfmtl import DatasetSpec
+from tests.serving.export_cases import FEATURES, RNG, SIZES, SPEC, HashTransform, examples
 from tfmtl.models import MODELS, AdaFTR
 
-SPEC = DatasetSpec.from_yaml("""
-name: shop
-features:
-  - {name: user, kind: categorical}
-  - {name: item, kind: categorical}
-tasks:
-  - {name: click, label: clicked, output: ctr}
-  - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
-""")
-SIZES = {"user": 20, "item": 30}
 BACKBONES = {
     "mmoe": {"num_experts": 2, "expert_units": [5], "tower_units": [6, 4]},
     "shared_bottom": {"bottom_units": [5], "tower_units": [6, 4]},
     "ple": {"num_shared": 1, "num_per_task": 1, "expert_units": [5], "tower_units": [6, 4]},
 }
-RNG = np.random.default_rng(0)
-FEATURES = {"user": RNG.integers(0, 21, 9), "item": RNG.integers(0, 31, 9)}
-
-
-class HashTransform(tf.Module):
-    """Stands for a fitted transform: the id of a token is its hash."""
-
-    def __call__(self, features):
-        found = {}
-        for name, size in SIZES.items():
-            tokens = tf.strings.reduce_join(tf.sparse.to_dense(features[name], default_value=""), axis=1)
-            found[name] = tf.strings.to_hash_bucket_fast(tokens, size + 1)
-        return found
 
 
 def models(backbone):
@@ -77,14 +54,6 @@ def test_the_variables_are_the_backbones(exported):
 def test_scores_are_the_backbones(exported):
     _, alone, *folders = exported
     expected = alone.score(FEATURES)
-    examples = [
-        tf.train.Example(
-            features=tf.train.Features(
-                feature={name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"t%d" % i])) for name in SIZES}
-            )
-        ).SerializeToString()
-        for i in range(5)
-    ]
     answers = []
     for folder in folders:
         signatures = tf.saved_model.load(folder).signatures
@@ -92,7 +61,7 @@ def test_scores_are_the_backbones(exported):
         assert set(scores) == {"ctr", "cvr", "ctcvr"}
         for name, values in scores.items():
             np.testing.assert_allclose(values, expected[name], rtol=1e-5)
-        answers.append(signatures["serving_default"](examples=tf.constant(examples)))
+        answers.append(signatures["serving_default"](examples=tf.constant(examples(5))))
     for name, values in answers[0].items():
         assert len(set(values.numpy().tolist())) > 1
         np.testing.assert_allclose(values, answers[1][name], rtol=1e-5)

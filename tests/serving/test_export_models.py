@@ -1,0 +1,45 @@
+"""Every model as a SavedModel that a graph session runs, as TensorFlow Serving does: its scores are Keras's."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
+from serving.servable import Servable
+from tests.serving.export_cases import FEATURES, SIZES, SPEC, HashTransform, examples, transformed
+from tests.tfmtl.tiny_models import OPTIONS, tiny
+from tfmtl.models import MODELS
+
+
+def moved(model):
+    """The model with weights, the biases too, that are not those that it begins with."""
+    rng = np.random.default_rng(1)
+    model.set_weights([weight + rng.normal(0, 0.2, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def test_every_model_is_here():
+    assert set(OPTIONS) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_scores_of_all_signatures(name, tmp_path):
+    keras.utils.set_random_seed(1)
+    model = moved(tiny(name, SPEC, SIZES))
+    export(model, HashTransform(), str(tmp_path / "1"), warmup_examples=examples(2))
+    expected, of_examples = model.score(FEATURES), model.score(transformed(5))
+    servable = Servable(tmp_path / "1")
+    assert servable.warm_up() > 0
+    tokens = tf.constant([b"t%d" % i for i in range(5)])
+    requests = {
+        TRANSFORMED: (FEATURES, expected),
+        SERVING_DEFAULT: ({"examples": examples(5)}, of_examples),
+        RAW: (dict.fromkeys(SIZES, tokens), of_examples),
+    }
+    for signature, (inputs, scores) in requests.items():
+        found = servable.predict(signature, {key: tf.make_tensor_proto(value) for key, value in inputs.items()})
+        assert set(found) == set(scores) == {"ctr", "cvr", "ctcvr"}
+        assert max(len(set(values.tolist())) for values in found.values()) > 1
+        for output, values in found.items():
+            np.testing.assert_allclose(values, scores[output], rtol=1e-5, err_msg=f"{signature} {output}")
