@@ -76,7 +76,7 @@ def run_pipeline(
         pipeline = create_pipeline(
             settings, str(paths.artifacts), serving, baseline=BlessedPredecessorStrategy, **options
         )
-    with _told(progress), log_level(settings.log_level):
+    with told(progress), log_level(settings.log_level):
         LocalDagRunner().run(pipeline)
     return latest_run(paths.metadata)
 
@@ -99,7 +99,7 @@ def locate_log(settings: Settings) -> Settings:
 
 
 @contextmanager
-def _told(progress: Progress | None) -> Iterator[None]:
+def told(progress: Progress | None) -> Iterator[None]:
     """Tells `progress` when the launcher of a component begins and ends."""
     if progress is None:
         yield

@@ -1,0 +1,56 @@
+"""Runs the data components in a process of its own: seconds and peak memory of each (see `benchmarks.transform`)."""
+
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+from benchmarks.protocol import answer
+from benchmarks.timing import peak_memory_mb, reset_peak_memory
+
+_START = time.monotonic()
+
+
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Seconds of all (this process's imports included) and, by component, seconds and peak memory in MB.
+
+    Args:
+        job: `kind` (`tfmtl` or `tfx`), `settings` (a file), `log` (a folder), and the folder `out`.
+    """
+    from tfx.orchestration import metadata
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from benchmarks.tfx_default import default_pipeline
+    from pipelines.local import locate_log, told
+    from pipelines.pipeline import create_data_pipeline
+    from pipelines.settings import load_settings
+    from pipelines.terminal import log_level
+    from tfmtl.fields import vocabularies
+
+    settings = locate_log(load_settings(job["settings"], data=job["log"]))
+    seconds: dict[str, float] = {}
+    memory: dict[str, float] = {}
+
+    def listen(name: str, event: str) -> None:
+        if event == "start":
+            reset_peak_memory()
+            seconds[name] = -time.monotonic()
+        else:
+            seconds[name] += time.monotonic()
+            memory[name] = peak_memory_mb()
+
+    with tempfile.TemporaryDirectory(dir=job["out"]) as folder:
+        store = metadata.sqlite_metadata_connection_config(str(pathlib.Path(folder) / "metadata.sqlite"))
+        if job["kind"] == "tfx":
+            names = list(vocabularies(settings.spec))
+            pipeline = default_pipeline(job["log"], names, folder, store, list(settings.beam_pipeline_args))
+        else:
+            pipeline = create_data_pipeline(settings, folder, metadata_connection_config=store, enable_cache=False)
+        with told(listen), log_level("error"):
+            LocalDagRunner().run(pipeline)
+        total = time.monotonic() - _START
+    return {"kind": job["kind"], "total": total, "seconds": seconds, "memory": memory}
+
+
+if __name__ == "__main__":
+    answer(measure)

@@ -1,0 +1,52 @@
+"""The peer of `benchmarks.transform`: TFX's own components, as its tutorials put them together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow_transform as tft
+from tfx.components import CsvExampleGen, ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.orchestration.metadata import ConnectionConfigType
+from tfx.orchestration.pipeline import Pipeline
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, Any]:
+    """A vocabulary of each of `custom_config["categorical"]`, everything else as it is."""
+    categorical = custom_config["categorical"]
+    return {
+        name: tft.compute_and_apply_vocabulary(values, num_oov_buckets=1, vocab_filename=name)
+        if name in categorical
+        else values
+        for name, values in inputs.items()
+    }
+
+
+def default_pipeline(
+    log: str, categorical: list[str], root: str, metadata: ConnectionConfigType, beam_pipeline_args: list[str]
+) -> Pipeline:
+    """CsvExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, with their defaults.
+
+    Args:
+        log: a folder of CSV files.
+        categorical: the columns with a vocabulary.
+        root: where artifacts are written.
+        metadata: of the ML Metadata store.
+        beam_pipeline_args: given to Beam.
+    """
+    examples = CsvExampleGen(input_base=log)
+    statistics = StatisticsGen(examples.outputs["examples"])
+    schema = SchemaGen(statistics.outputs["statistics"])
+    validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
+    transform = Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="benchmarks.tfx_default.preprocessing_fn",
+        custom_config={"categorical": categorical},
+    )
+    return Pipeline(
+        pipeline_name="tfx_default",
+        pipeline_root=root,
+        components=[examples, statistics, schema, validator, transform],
+        enable_cache=False,
+        metadata_connection_config=metadata,
+        beam_pipeline_args=beam_pipeline_args,
+    )

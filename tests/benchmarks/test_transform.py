@@ -1,0 +1,62 @@
+"""The benchmark of the data path: its sums by hand, and its own half once at the size of a test."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from benchmarks.transform import STEPS, costs, table
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def measured(kind, total):
+    names = STEPS[kind]
+    seconds = dict(zip(names, (total / 2, total / 4, 0.5, 0.5, total / 8), strict=True))
+    return {"kind": kind, "total": total, "seconds": seconds, "memory": dict.fromkeys(names, 700.0)}
+
+
+def text(shown):
+    console = Console(width=150, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(shown)
+    return console.export_text()
+
+
+def test_rates_and_ratios():
+    shown = text(table(1000, {"tfx": measured("tfx", 100.0), "tfmtl": measured("tfmtl", 8.0)}))
+    lines = {line.split("  ")[0].strip(" │"): line for line in shown.splitlines()}
+    first = next(line for name, line in lines.items() if name.startswith("CsvExampleGen / LogExampleGen"))
+    assert "50.0" in first
+    assert "250" in first, "1,000 rows in 4 s"
+    assert first.rstrip(" │").endswith("12.5")
+    everything = next(line for name, line in lines.items() if name.startswith("all"))
+    assert "125" in everything, "1,000 rows in 8 s"
+    assert everything.rstrip(" │").endswith("12.5")
+
+
+def test_fixed_and_marginal_cost():
+    """30 s and 10 ms a row against 5 s and 1 ms a row."""
+    sizes = {n: {"tfx": measured("tfx", 30 + n * 0.01), "tfmtl": measured("tfmtl", 5 + n * 0.001)} for n in (100, 9000)}
+    shown = text(costs(sizes))
+    fixed = next(line for line in shown.splitlines() if "fixed" in line)
+    each = next(line for line in shown.splitlines() if "each further" in line)
+    assert "30.0" in fixed
+    assert "5.0" in fixed
+    assert "100" in each
+    assert "1,000" in each
+
+
+@pytest.mark.slow
+def test_our_half_runs(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.transform", "--rows", "300", "--only", "tfmtl"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([*command, "--json", str(tmp_path / "out.json")], cwd=ROOT, env=environment, text=True)
+    assert done.returncode == 0
+    found = json.loads((tmp_path / "out.json").read_text())["300"]["tfmtl"]
+    assert list(found["seconds"]) == list(STEPS["tfmtl"])
+    assert found["total"] > sum(found["seconds"].values())
+    assert all(peak > 100 for peak in found["memory"].values())
