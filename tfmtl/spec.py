@@ -109,6 +109,13 @@ class TimeSplit:
 
 
 @dataclasses.dataclass(frozen=True)
+class GivenSplit:
+    """Rows are in the split in which the log has them: that of `tfmtl ingest` has a folder for each."""
+
+    kind: Literal["given"] = "given"
+
+
+@dataclasses.dataclass(frozen=True)
 class DatasetSpec:
     """Features, tasks, scenario, group key and split of one data set.
 
@@ -129,7 +136,7 @@ class DatasetSpec:
     tasks: tuple[Task, ...]
     scenario: str | None = None
     group_key: str | None = None
-    split: RandomSplit | TimeSplit = RandomSplit()
+    split: RandomSplit | TimeSplit | GivenSplit = RandomSplit()
     groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     version: int = SPEC_VERSION
 

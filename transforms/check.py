@@ -14,7 +14,7 @@ from tfmtl.features import (
     NumericalFeature,
     SequenceFeature,
 )
-from tfmtl.spec import DatasetSpec, TimeSplit
+from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
 from transforms import batch as reasons
 from transforms.batch import RawBatch, Reject
 from transforms.typed import as_lists, as_mask, as_single, parse_binary, parse_counts, parse_numbers, split_tokens
@@ -40,7 +40,11 @@ class CheckedBatch:
 
 def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
     """The columns that are read for a data set: `typed_columns`, and those that the split looks at."""
-    split = (spec.split.column,) if isinstance(spec.split, TimeSplit) else spec.split.key
+    split: tuple[str, ...] = ()
+    if isinstance(spec.split, TimeSplit):
+        split = (spec.split.column,)
+    elif isinstance(spec.split, RandomSplit):
+        split = spec.split.key
     return tuple(dict.fromkeys([*typed_columns(spec), *split]))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.spec import RandomSplit, TimeSplit
+from tfmtl.spec import GivenSplit, RandomSplit, TimeSplit
 from transforms.batch import SPLITS, RawBatch
 from transforms.typed import parse_numbers
 
@@ -12,7 +12,7 @@ BUCKETS = 1_000_000
 _TRAIN, _EVAL, _TEST = range(len(SPLITS))
 
 
-def assign(split: RandomSplit | TimeSplit, batch: RawBatch) -> np.ndarray:
+def assign(split: RandomSplit | TimeSplit | GivenSplit, batch: RawBatch) -> np.ndarray:
     """The split of each row, as its index in `SPLITS`; int8, shape `(rows,)`.
 
     Random: the row's key, `farmhash.Fingerprint64` of `split_key`, modulo `BUCKETS`, in shares of the range: first
@@ -24,7 +24,12 @@ def assign(split: RandomSplit | TimeSplit, batch: RawBatch) -> np.ndarray:
     Args:
         split: of the data set's spec.
         batch: rows that passed `check`, with the columns that the split looks at.
+
+    Raises:
+        ValueError: if the split is given with the log: the rows of a batch do not say which one they are in.
     """
+    if isinstance(split, GivenSplit):
+        raise ValueError("split should be random or time where rows are read one by one. Received: given")
     if isinstance(split, TimeSplit):
         return _by_time(split, batch.column(split.column))
     import tensorflow as tf

@@ -15,7 +15,7 @@ from tfmtl.features import (
     NumericalFeature,
     SequenceFeature,
 )
-from tfmtl.spec import RandomSplit, Task, TimeSplit
+from tfmtl.spec import GivenSplit, RandomSplit, Task, TimeSplit
 
 FULL = """
 name: shop
@@ -108,6 +108,12 @@ def test_a_time_that_looks_like_a_number_stays_what_it_is():
     assert DatasetSpec.from_yaml(spec.to_yaml()).split == split
 
 
+def test_a_split_may_be_given_with_the_log():
+    spec = dataclasses.replace(DatasetSpec.from_yaml(SMALL), split=GivenSplit())
+    assert DatasetSpec.from_yaml(spec.to_yaml()) == spec
+    assert spec.to_dict()["split"] == {"kind": "given"}
+
+
 def test_hash_is_that_of_the_sorted_content():
     content = (
         '{"features": [{"kind": "categorical", "name": "u"}], "name": "s", '
@@ -190,7 +196,7 @@ def test_hash_changes_with_any_field_of_the_spec():
     random = {"kind": "random"}
     splits = [random] + [{**random, name: value} for name, value in RANDOM_CHANGES.items()]
     time = {"kind": "time", "column": "day", "eval_from": 1, "test_from": 3}
-    splits += [time, {**time, "column": "hour"}, {**time, "eval_from": 2}, {**time, "test_from": 4}]
+    splits += [{"kind": "given"}, time, {**time, "column": "hour"}, {**time, "eval_from": 2}, {**time, "test_from": 4}]
     changes = [("name", "x"), ("scenario", "user"), ("scenario", None), ("group_key", "place"), ("group_key", None)]
     changes += [("groups", groups) for groups in ({}, {"who": ["user"]}, {"who": ["place", "user"]}, {"wo": ["user"]})]
     for key, value in changes + [("split", split) for split in splits]:

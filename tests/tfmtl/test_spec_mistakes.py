@@ -137,7 +137,7 @@ scenario: user >> scenario: price
 group_key: user_id >> group_key: bought
     23: group_key: should be no label. Received: 'bought'
 kind: random >> kind: hash
-    25: split.kind: should be one of random, time. Received: 'hash'
+    25: split.kind: should be one of random, time, given. Received: 'hash'
 test: 0.2 >> test: 2
     26: split.test: should be between 0 and 1. Received: 2.0
 test: 0.2 >> test: 0.95

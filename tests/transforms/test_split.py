@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfmtl.spec import RandomSplit, TimeSplit
+from tfmtl.spec import GivenSplit, RandomSplit, TimeSplit
 from transforms.batch import SPLITS, RawBatch
 from transforms.split import assign, split_key
 
@@ -82,3 +82,8 @@ def test_times_as_numbers():
 def test_times_as_text():
     rows = batch(day=["2026-11-19", "2026-11-20", "2026-11-20T23:59", "2026-12-01"])
     assert names(TimeSplit("day", "2026-11-20", "2026-12-01"), rows) == ["train", "eval", "eval", "test"]
+
+
+def test_a_given_split_is_not_assigned():
+    with pytest.raises(ValueError, match="split should be random or time where rows are read one by one"):
+        assign(GivenSplit(), batch(user=["7"]))
