@@ -13,7 +13,15 @@ CUT_LINE = "cut_line"
 BAD_ENCODING = "bad_encoding"
 UNKNOWN_KEY = "unknown_key"
 IMPOSSIBLE_RATING = "impossible_rating"
+FIELD_WITHOUT_VALUE = "field_without_value"
+BAD_ID = "bad_id"
+DOUBLED_ID = "doubled_id"
+MISSING_COMMON_ROW = "missing_common_row"
+CUT_RECORD = "cut_record"
+CORRUPT_RECORD = "corrupt_record"
+NO_EXAMPLE = "no_example"
 # Reasons of the check, in the order in which they are looked for.
+SEVERAL_VALUES = "several_values"
 MISSING_LABEL = "missing_label"
 IMPOSSIBLE_LABEL = "impossible_label"
 BROKEN_CHAIN = "broken_chain"
@@ -25,8 +33,16 @@ BAD_TIME = "bad_time"
 REASONS: dict[str, str] = {
     CUT_LINE: "the line does not have as many cells as there are columns",
     BAD_ENCODING: "the line is not UTF-8",
+    CUT_RECORD: "the file ends within the record",
+    CORRUPT_RECORD: "the record does not have its checksum",
+    NO_EXAMPLE: "the record is no tf.Example",
+    SEVERAL_VALUES: "a column that has one value a row has several",
     UNKNOWN_KEY: "the row names a user or an item that the tables beside it do not hold",
     IMPOSSIBLE_RATING: "the rating is not on the scale",
+    FIELD_WITHOUT_VALUE: "a feature lacks its field, its id or its value",
+    BAD_ID: "the id of the row is missing, or is not written as it should be",
+    DOUBLED_ID: "an earlier row of the file has the same id",
+    MISSING_COMMON_ROW: "the row that holds the rest of its features is missing",
     MISSING_LABEL: "a label is missing",
     IMPOSSIBLE_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
     BROKEN_CHAIN: "a label is positive where the label of the task it follows is 0",
@@ -67,7 +83,7 @@ class RawBatch:
     """Rows of one file, cut into columns and not looked at any further.
 
     Attributes:
-        columns: text columns; null is a missing value.
+        columns: text, in which null is a missing value, or what `transforms.cells` can use, lists of it too.
         lines: 1-based line numbers of the rows, int64, shape `(rows,)`.
         source: the file.
         rejects: the rows met on the way that could not be cut into columns.

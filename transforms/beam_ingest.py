@@ -9,13 +9,11 @@ from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_vocabularies import pack
 from transforms.ingest import encode, ingest
-from transforms.sample import Sampler
+from transforms.sample import SAMPLE, Sampler
 from transforms.shards import ShardWriter
 from transforms.token_counts import TokenCounter
 
 REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
-SAMPLE = "sample"
-"""The split that holds a sample of the rows of all others."""
 
 
 class IngestPaths(beam.PTransform):

@@ -3,6 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
+SAMPLE = "sample"
+"""The split that holds a sample of the rows of all others."""
 SAMPLE_BYTES = 8 << 20
 
 

@@ -34,12 +34,15 @@ class TokenCounter:
     def add(self, typed: pa.RecordBatch) -> None:
         """Counts the rows of typed columns (`transforms.check.CheckedBatch.typed`)."""
         for feature in self._features:
-            part = _counted(_tokens(typed, feature))
-            self._parts[feature.name].append(part)
-            self._rows[feature.name] += part.num_rows
-            if self._rows[feature.name] > _MANY:
-                self._parts[feature.name] = [merge(self._parts[feature.name])]
-                self._rows[feature.name] = -self._parts[feature.name][0].num_rows  # As many again until the next merge.
+            self.add_counts(feature.name, count_tokens(_tokens(typed, feature)))
+
+    def add_counts(self, feature: str, counts: pa.Table) -> None:
+        """Adds what was counted elsewhere (`SCHEMA`), each token once."""
+        self._parts[feature].append(counts)
+        self._rows[feature] += counts.num_rows
+        if self._rows[feature] > _MANY:
+            self._parts[feature] = [merge(self._parts[feature])]
+            self._rows[feature] = -self._parts[feature][0].num_rows  # As many again until the next merge.
 
     def counts(self) -> Mapping[str, pa.Table]:
         """Of each feature, its tokens and their counts (`SCHEMA`), in no order."""
@@ -86,7 +89,8 @@ def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
     return tokens
 
 
-def _counted(tokens: pa.Array) -> pa.Table:
+def count_tokens(tokens: pa.Array) -> pa.Table:
+    """How often each token stands in an array, without those that are left out of a vocabulary."""
     found = pc.value_counts(tokens)
     table = pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
     odd = pc.or_(pc.equal(table[TOKEN], b""), pc.match_substring_regex(table[TOKEN], r"[\n\r]"))

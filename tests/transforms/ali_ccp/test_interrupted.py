@@ -1,0 +1,123 @@
+"""An ingest that is stopped leaves nothing that looks complete; run again, it finishes what it should."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.transforms.ali_ccp.raw_cases import write_raw
+from tfmtl.config import ConfigError
+from transforms.ali_ccp.ingest import ingest_ali_ccp
+from transforms.ali_ccp.options import IngestOptions
+from transforms.ingested import Manifest
+from transforms.shards import UNFINISHED
+
+REPOSITORY = pathlib.Path(__file__).parents[3]
+KILLED = """
+import os, signal, sys
+from transforms.ali_ccp.ingest import ingest_ali_ccp
+from transforms.ali_ccp.options import IngestOptions
+
+def progress(name, done, total):
+    if name == "sample_skeleton_test":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ingest_ali_ccp(sys.argv[1], sys.argv[2], IngestOptions("aitm"), progress, block_bytes=300)
+"""
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return write_raw(tmp_path / "raw")
+
+
+@pytest.fixture
+def whole(raw, tmp_path):
+    """The manifest and the files of an ingest that nothing stopped."""
+    manifest = ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
+    return manifest, contents(tmp_path / "whole")
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_incomplete(folder):
+    with pytest.raises(FileNotFoundError, match=r"a folder that `tfmtl ingest` has finished. Missing: manifest.json"):
+        Manifest.load(str(folder))
+
+
+def test_killed(raw, whole, tmp_path):
+    out = tmp_path / "out"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", KILLED, str(raw), str(out)]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert out.exists()
+    assert_incomplete(out)
+    ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
+    assert contents(out) == whole[1]
+
+
+@pytest.mark.parametrize("calls", [1, 5, 20])
+def test_stopped_at_some_block(raw, whole, tmp_path, calls):
+    """With other options, and so with files of other names, before it is run again."""
+    out, left = tmp_path / "out", iter(range(calls))
+
+    def progress(name, done, total):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_ali_ccp(str(raw), str(out), IngestOptions("all", eval=0.5), progress, block_bytes=200)
+    assert_incomplete(out)
+    ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
+    assert contents(out) == whole[1]
+
+
+def test_stopped_before_the_manifest(raw, whole, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def fail(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Manifest, "to_dict", fail)
+        with pytest.raises(KeyboardInterrupt):
+            ingest_ali_ccp(str(raw), str(out), IngestOptions("all"))
+    assert any(path.startswith("Split-") for path in contents(out))
+    assert_incomplete(out)
+    ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
+    assert contents(out) == whole[1]
+    assert not (out / UNFINISHED).exists()
+
+
+def test_what_is_finished_is_not_made_again(raw, whole, tmp_path):
+    def progress(name, done, total):
+        raise AssertionError("nothing should be read")
+
+    again = ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"), progress)
+    assert again == whole[0]
+    assert contents(tmp_path / "whole") == whole[1]
+
+
+def test_another_log_is_not_replaced(raw, whole, tmp_path):
+    with pytest.raises(ConfigError, match=r"should be a new folder. Received: .*ali-ccp.*'prepare': 'aitm'"):
+        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("all"))
+    with (raw / "sample_skeleton_test.csv").open("a") as file:
+        file.write("99,0,0\n")
+    with pytest.raises(ConfigError, match=r"should be a new folder. Received: .*'files'"):
+        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
+    assert contents(tmp_path / "whole") == whole[1]
+
+
+def test_other_files_are_not_removed(raw, tmp_path):
+    out = tmp_path / "out"
+    (out / "Split-train").mkdir(parents=True)
+    (out / "thesis.tex").write_text("all of it")
+    with pytest.raises(ConfigError, match=r"or one that an ingest left unfinished. Received: one with thesis.tex"):
+        ingest_ali_ccp(str(raw), str(out), IngestOptions())
+    assert contents(out) == {"thesis.tex": b"all of it"}
+    assert (out / "Split-train").exists()
