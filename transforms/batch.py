@@ -16,6 +16,7 @@ IMPOSSIBLE_RATING = "impossible_rating"
 FIELD_WITHOUT_VALUE = "field_without_value"
 BAD_ID = "bad_id"
 DOUBLED_ID = "doubled_id"
+DOUBLED_DAY = "doubled_day"
 MISSING_COMMON_ROW = "missing_common_row"
 CUT_RECORD = "cut_record"
 CORRUPT_RECORD = "corrupt_record"
@@ -42,6 +43,7 @@ REASONS: dict[str, str] = {
     FIELD_WITHOUT_VALUE: "a feature lacks its field, its id or its value",
     BAD_ID: "the id of the row is missing, or is not written as it should be",
     DOUBLED_ID: "an earlier row of the file has the same id",
+    DOUBLED_DAY: "the entity has a row of that day already",
     MISSING_COMMON_ROW: "the row that holds the rest of its features is missing",
     MISSING_LABEL: "a label is missing",
     IMPOSSIBLE_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
