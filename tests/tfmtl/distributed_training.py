@@ -21,7 +21,7 @@ from tests.tfmtl.adaftr_cases import BACKBONES
 from tfmtl import DatasetSpec
 from tfmtl.models import model_class
 from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
-from tfmtl.training import MetaLearning, PlainTraining
+from tfmtl.training import ArchitectureSearch, MetaLearning, PlainTraining
 from tfmtl.training.distribution import Distribution, folder_of_chief, is_chief, share_of_worker
 
 BATCH = 8
@@ -74,6 +74,13 @@ CASES = {
     "m2m": Case("m2m", M2M, spec=panel_cases.SPEC),
     "adaftr": Case("adaftr", {"embedding_dim": 4, "backbone_options": BACKBONES["mmoe"]}, equal=False),
     "maml": Case("mmoe", {**MMOE, "weighting": "uncertainty"}, strategy=lambda: MAML, equal=False),
+    "architecture_search": Case(
+        "autoheri",
+        {"embedding_dim": 4, "network_units": [6, 4]},
+        lambda: RowSparseAdam(0.05),
+        ArchitectureSearch,
+        equal=False,
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.training.episodes import take
-from tfmtl.training.strategy import Losses, Strategy
+from tfmtl.training.strategy import Losses, Strategy, join_losses
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -20,7 +20,7 @@ class ArchitectureSearch(Strategy):
     they do, and a is learned as any weight is.
 
     A batch costs what a plain step of as many rows does. The loss and the metrics that training shows are those of
-    the rows on which w is learned.
+    all its rows.
 
     Decisions where the paper leaves room:
 
@@ -56,12 +56,12 @@ class ArchitectureSearch(Strategy):
         count = tf.shape(keras.tree.flatten(features)[0])[0]
         rows = tf.random.shuffle(tf.range(count))
         held = tf.cast(tf.round(self.held_out * tf.cast(count, "float32")), "int32")
-        train = take(data, rows[held:])
-        losses, slopes = _slopes(model, train, weights)
-        _, of_architecture = _slopes(model, take(data, rows[:held]), architecture)
+        of_train, slopes = _slopes(model, take(data, rows[held:]), weights)
+        of_held, of_architecture = _slopes(model, take(data, rows[:held]), architecture)
         pairs = [*zip(slopes, weights, strict=True), *zip(of_architecture, architecture, strict=True)]
         model.optimizer.apply_gradients(pairs)
-        return model.track(losses, *train[1:])
+        rows = tf.roll(rows, -held, axis=0)  # As the losses have them.
+        return model.track(join_losses([of_train, of_held]), take(labels, rows), take(sample_weight, rows))
 
     def get_config(self) -> dict[str, Any]:
         return {"held_out": self.held_out}

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfmtl.losses.batch_mean import own_rows, replicas, sum_over_replicas
 from tfmtl.training.episodes import draw_episodes, take
 from tfmtl.training.functional import FunctionalParameters, dense_gradient
-from tfmtl.training.strategy import Losses, Strategy
+from tfmtl.training.strategy import Losses, Strategy, join_losses
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -171,19 +171,3 @@ def _of_share(losses: Losses, share: Any) -> Losses:
     logits = {name: logit[: tf.where(share > 0, tf.size(logit), 0)] for name, logit in losses.logits.items()}
     tasks = {name: (loss, tf.where(share > 0, weight, 0.0)) for name, (loss, weight) in losses.tasks.items()}
     return Losses(losses.total, logits, tasks, losses.extras)
-
-
-def join_losses(parts: Sequence[Losses]) -> Losses:
-    """The losses of several sets of rows as those of all of them, the logits one after the other.
-
-    A task's loss is the mean over the rows of all sets; the total and the extras are means over the sets.
-    """
-    tasks = {}
-    for name in parts[0].tasks:
-        weights = tf.stack([part.tasks[name][1] for part in parts])
-        losses = tf.stack([part.tasks[name][0] for part in parts])
-        rows = tf.reduce_sum(weights)
-        tasks[name] = (tf.math.divide_no_nan(tf.reduce_sum(weights * losses), rows), rows)
-    logits = {name: tf.concat([part.logits[name] for part in parts], axis=0) for name in parts[0].logits}
-    extras = {name: tf.add_n([part.extras[name] for part in parts]) / len(parts) for name in parts[0].extras}
-    return Losses(tf.add_n([part.total for part in parts]) / len(parts), logits, tasks, extras)

@@ -1,7 +1,7 @@
 """How a batch becomes an update of a model: the interface, and plain training."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -24,6 +24,26 @@ class Losses:
     logits: Mapping[str, Any]
     tasks: Mapping[str, tuple[Any, Any]]
     extras: Mapping[str, Any]
+
+
+def join_losses(parts: Sequence[Losses]) -> Losses:
+    """The losses of several sets of rows as those of all of them, the logits one after the other.
+
+    They are means over rows: of a task, by the weights of its rows; of the total and the extras, by how many rows a
+    set has.
+    """
+
+    def mean(losses: Sequence[Any], weights: Any) -> Any:
+        return tf.math.divide_no_nan(tf.reduce_sum(weights * tf.stack(losses)), tf.reduce_sum(weights))
+
+    rows = tf.cast(tf.stack([tf.shape(next(iter(part.logits.values())))[0] for part in parts]), "float32")
+    tasks = {}
+    for name in parts[0].tasks:
+        weights = tf.stack([part.tasks[name][1] for part in parts])
+        tasks[name] = (mean([part.tasks[name][0] for part in parts], weights), tf.reduce_sum(weights))
+    logits = {name: tf.concat([part.logits[name] for part in parts], axis=0) for name in parts[0].logits}
+    extras = {name: mean([part.extras[name] for part in parts], rows) for name in parts[0].extras}
+    return Losses(mean([part.total for part in parts], rows), logits, tasks, extras)
 
 
 class Strategy:
