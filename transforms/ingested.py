@@ -13,9 +13,11 @@ from tfmtl import config
 from tfmtl.config import require
 from tfmtl.features import NUMBERS, CategoricalFeature, Feature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, GivenSplit
-from transforms.batch import IngestReport
+from transforms.batch import SPLITS, IngestReport
 from transforms.token_counts import SCHEMA, merge
 
+INGESTED = "ingested"
+"""What the reader of such a log is called."""
 MANIFEST = "manifest.json"
 COUNTS = "counts"
 REJECTS = "rejects"
@@ -104,6 +106,8 @@ class Manifest:
             FieldError: naming the field of the spec that cannot.
         """
         require(isinstance(spec.split, GivenSplit), ("split", "kind"), "given, as the log is split", spec.split.kind)
+        empty = [split for split in SPLITS if not self.rows[split]]
+        require(not empty, ("split",), "of a log with rows to train, validate and test", f"none for {', '.join(empty)}")
         for i, feature in enumerate(spec.features):
             path = ("features", i)
             kind: Any = "numbers" if isinstance(feature, NUMBERS) else "tokens"
