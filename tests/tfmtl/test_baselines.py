@@ -1,4 +1,4 @@
-"""Single-Task, Cross-Stitch, OMoE, CGC and PLE as models of the package: training, saving, extremes, options."""
+"""Single-Task, Cross-Stitch, OMoE, CGC, PLE and MRAN as models of the package: training, saving, extremes, options."""
 
 import numpy as np
 import pytest
@@ -76,6 +76,7 @@ def test_the_second_stage_trains_the_towers(name):
         ("mmoe", "man_ali_ccp", 5, [128, 16, 32]),
         ("mmoe", "adaftr_ali_ccp", 8, [64, 32, 16]),
         ("mmoe", "adaftr_ecomm_ads", 8, [128, 64, 32]),
+        ("mran", "m2m_taobao", 16, [64, 32]),
         ("ple", "man_ali_ccp", 5, [128, 16, 32]),
         ("ple", "adaftr_ali_ccp", 8, [64, 32, 16]),
         ("ple", "adaftr_ecomm_ads", 8, [128, 64, 32]),

@@ -10,7 +10,7 @@ from tests.tfmtl import cases
 from tests.tfmtl.entire_space_cases import FEATURES, SPECS
 from tests.tfmtl.model_harness import config_error, randomized
 from tests.tfmtl.numpy_layers import embedded, softmax, tower
-from tfmtl.models import MRAN, model_class
+from tfmtl.models import MRAN
 
 SMALL = {"embedding_dim": 4, "anchor_dim": 3, "tower_units": [5, 4]}
 
@@ -100,13 +100,6 @@ def test_a_score_does_not_depend_on_the_rows_beside_it():
     alone = model({name: values[2:3] for name, values in FEATURES.items()}, training=True)
     for name, logit in model(FEATURES, training=True).items():
         np.testing.assert_allclose(logit[2:3], alone[name], rtol=1e-4, atol=1e-5)
-
-
-def test_preset_and_registry():
-    built = MRAN.from_spec(cases.pair(), cases.SIZES, **MRAN.preset("m2m_taobao"))
-    assert (built.embedding.dim, built.task_attention.num_heads, built.feature_attention.num_heads) == (16, 2, 2)
-    assert list(MRAN.presets) == ["m2m_taobao"]
-    assert model_class("mran") is MRAN
 
 
 def test_wrong_options():

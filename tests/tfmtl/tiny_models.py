@@ -12,6 +12,7 @@ BASELINES = {
     "omoe": _ONE_BANK,
     "cgc": _EXPERTS_OF_TASKS,
     "ple": _EXPERTS_OF_TASKS,
+    "mran": {"anchor_dim": 3, "tower_units": [5, 4]},
 }
 OPTIONS = {
     **BASELINES,
@@ -24,7 +25,6 @@ OPTIONS = {
     "escm2_ips": {"tower_units": [5, 3]},
     "escm2_dr": {"tower_units": [5, 3]},
     "autoheri": {"network_units": [6, 5]},
-    "mran": {"anchor_dim": 3, "tower_units": [5, 4]},
     "adaftr": {"backbone_options": {"num_experts": 2, "expert_units": [6], "tower_units": [6, 4]}},
     "m2m": panel_cases.OPTIONS,
 }
