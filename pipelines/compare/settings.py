@@ -103,7 +103,7 @@ class CompareSettings:
         options: of all models that are networks.
         training: fields of the training settings in which all models differ from the base.
         simulator: fields of the simulator's settings that are otherwise than the base's.
-        papers: figures of papers on the same data set.
+        papers: figures of papers; where they are of another data set, their titles say so.
         claims: of papers, each of which the result says whether it holds.
     """
 
