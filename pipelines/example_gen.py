@@ -21,7 +21,7 @@ from transforms.batch import SPLITS, IngestReport, Reject
 from transforms.beam_ingest import SAMPLE, IngestPaths
 from transforms.beam_vocabularies import WriteVocabularies
 from transforms.files import size
-from transforms.ingest import expand
+from transforms.readers import OF_FOLDERS, expand
 from transforms.sample import sampling_step
 from transforms.shards import UNFINISHED
 
@@ -73,16 +73,16 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         inputs = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs)
-        return base if reader == "movielens" else os.path.join(base, inputs.splits[0].pattern)
+        return base if reader in OF_FOLDERS else os.path.join(base, inputs.splits[0].pattern)
 
 
 class LogExampleGen(FileBasedExampleGen):
-    """Reads a raw log by the spec, with the readers of `transforms.ingest`.
+    """Reads a raw log by the spec, with the readers of `transforms.readers`.
 
     Args:
         input_base: the folder of the log.
         pattern: which of its files are read.
-        reader: a name of `transforms.ingest.READERS`.
+        reader: one of `transforms.readers.NAMES`.
         spec: features, tasks and split of the log.
     """
 

@@ -20,7 +20,7 @@ def test_rows(spec: DatasetSpec, data: pathlib.Path) -> np.ndarray:
     rows = []
     for batch in read_csv(str(data / IMPRESSIONS), raw_columns(spec)):
         checked = check(batch, spec)
-        rows.append(checked.raw.lines[assign(spec.split, checked.raw) == _TEST] - 2)
+        rows.append(checked.raw.lines[assign(spec, checked) == _TEST] - 2)
     return np.concatenate(rows)
 
 

@@ -11,8 +11,8 @@ from tfmtl.config import FieldError, require
 from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
-from transforms.ingest import READERS
 from transforms.panel_options import PanelOptions
+from transforms.readers import AUTO, NAMES
 from transforms.simulator_options import SimulatorOptions
 
 
@@ -22,16 +22,18 @@ class DataSettings:
 
     Attributes:
         path: the folder of the log's files, or one file.
-        reader: `csv`, or `movielens` for MovieLens-1M's official files.
-        pattern: which files of the folder are read.
+        reader: `csv`, `parquet`, `tfrecord` (tf.Examples), or `movielens` for MovieLens-1M's official files. `auto`
+            goes by each file's name: Parquet where it ends in .parquet, .parq or .pq, TFRecord where `tfrecord` is in
+            it, else CSV.
+        pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`.
     """
 
     path: str = ""
-    reader: str = "csv"
+    reader: str = AUTO
     pattern: str = "*"
 
     def __post_init__(self):
-        require(self.reader in READERS, "reader", f"one of {', '.join(READERS)}", self.reader)
+        require(self.reader in NAMES, "reader", f"one of {', '.join(NAMES)}", self.reader)
 
 
 @dataclasses.dataclass(frozen=True)

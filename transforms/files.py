@@ -1,11 +1,15 @@
 """Opening and listing files, here or on an object store (`gs://`, `s3://`), through pyarrow."""
 
 import fnmatch
+import functools
 import os
 import posixpath
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 from pyarrow import fs
+
+_ANY_DEPTH = "**"
 
 
 def open_file(path: str) -> pa.NativeFile:
@@ -16,6 +20,26 @@ def open_file(path: str) -> pa.NativeFile:
     """
     system, name = _resolve(path)
     return system.open_input_stream(name)
+
+
+def open_stored(path: str) -> pa.NativeFile:
+    """A stream of the file's bytes as they are stored.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    system, name = _resolve(path)
+    return system.open_input_stream(name, compression=None)
+
+
+def open_random_access(path: str) -> pa.NativeFile:
+    """The file's bytes as they are stored, to be read at any place.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    system, name = _resolve(path)
+    return system.open_input_file(name)
 
 
 def exists(path: str) -> bool:
@@ -39,19 +63,59 @@ def size(path: str) -> int:
     return sum(int(file.size or 0) for file in system.get_file_info(fs.FileSelector(name)))
 
 
-def list_files(folder: str, patterns: tuple[str, ...]) -> list[str]:
-    """The files right in `folder` whose name fits one of `patterns` (`*.csv`), sorted."""
-    system, name = _resolve(folder)
-    infos = system.get_file_info(fs.FileSelector(name, allow_not_found=True))
-    names = [info.base_name for info in infos if info.type == fs.FileType.File]
-    return [posixpath.join(folder, base) for base in sorted(names) if _fits(base, patterns)]
+def find_files(pattern: str) -> list[str]:
+    """The files that a pattern fits, sorted.
+
+    In a name `*` stands for any characters, `?` for one and `[ab]` for one of some; a folder that is called `**` stands
+    for folders of any depth, none too. A name that begins with a dot or an underscore, which is not part of the data
+    (`_SUCCESS`), is only found by a pattern that begins so.
+
+    Args:
+        pattern: a path with any of these in its last parts, here or on an object store (`logs/day=*/part-*.parquet`).
+    """
+    parts = pattern.split("/")
+    first = next((i for i, part in enumerate(parts) if _is_wild(part)), len(parts) - 1)
+    return sorted(set(_find("/".join(parts[:first]) or ("/" if first else ""), parts[first:])))
 
 
-def _fits(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _find(folder: str, parts: Sequence[str]) -> Iterator[str]:
+    name, below = parts[0], parts[1:]
+    path = posixpath.join(folder, name)
+    if not _is_wild(name) or exists(path) or is_folder(path):
+        yield from _find(path, below) if below else [path] if exists(path) else []
+        return
+    system, resolved = _resolve(folder or ".")
+    for info in system.get_file_info(fs.FileSelector(resolved, allow_not_found=True)):
+        path, holds_files = posixpath.join(folder, info.base_name), info.type == fs.FileType.Directory
+        if not _fits(info.base_name, "*" if name == _ANY_DEPTH else name):
+            continue
+        if holds_files and name == _ANY_DEPTH:
+            yield from _find(path, parts)
+        elif holds_files and below:
+            yield from _find(path, below)
+        elif not holds_files and not below:
+            yield path
+    if name == _ANY_DEPTH and below:
+        yield from _find(folder, below)
+
+
+def _is_wild(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and (name[0] not in "._" or name[0] == pattern[0])
 
 
 def _resolve(path: str) -> tuple[fs.FileSystem, str]:
-    if "://" in path:
-        return fs.FileSystem.from_uri(path)
-    return fs.LocalFileSystem(), os.path.abspath(path)
+    if "://" not in path:
+        return fs.LocalFileSystem(), os.path.abspath(path)
+    scheme, _, rest = path.partition("://")
+    host, _, name = rest.partition("/")
+    system, root = _file_system(f"{scheme}://{host}/")
+    return system, posixpath.join(root, name)  # Not parsed as a part of the URI, for which `?` and `%` are signs.
+
+
+@functools.cache
+def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    return fs.FileSystem.from_uri(uri)

@@ -3,8 +3,7 @@
 import collections
 import dataclasses
 import functools
-import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +11,8 @@ import pyarrow as pa
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport, RawBatch, Reject, SourceReport
 from transforms.check import check, raw_columns
-from transforms.csv_reader import read_csv
-from transforms.files import exists, is_folder, list_files
-from transforms.movielens import ratings_path, read_movielens
+from transforms.readers import read
 from transforms.split import assign
-
-Reader = Callable[[str, Sequence[str]], Iterator[RawBatch]]
-
-READERS: dict[str, Reader] = {"csv": read_csv, "movielens": read_movielens}
-_CSV_NAMES = ("*.csv", "*.csv.gz", "*.csv.bz2", "*.csv.zst")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,56 +35,29 @@ class IngestedBatch:
         return {split: encode(rows) for split, rows in self.typed.items()}
 
 
-def expand(reader: str, base_path: str) -> list[str]:
-    """The paths that `reader` reads one by one, each a unit of parallel work.
-
-    Args:
-        reader: a key of `READERS`.
-        base_path: for `csv` a file, a folder (its .csv files, compressed or not) or a pattern for the names in one
-            (`logs/day-*.csv`); for `movielens` the folder of the files.
-
-    Raises:
-        ValueError: if there is no such reader.
-        FileNotFoundError: if nothing is there to be read.
-    """
-    if reader not in READERS:
-        raise ValueError(f"reader should be one of {', '.join(READERS)}. Received: {reader!r}")
-    if reader == "movielens":
-        ratings_path(base_path)
-        return [base_path]
-    if exists(base_path):
-        return [base_path]
-    if is_folder(base_path):
-        paths = list_files(base_path, _CSV_NAMES)
-    else:
-        paths = list_files(posixpath.dirname(base_path) or ".", (posixpath.basename(base_path),))
-    if not paths:
-        raise FileNotFoundError(f"should be a file, a folder of .csv files or a pattern. Received: {base_path!r}")
-    return paths
-
-
 def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[IngestedBatch]:
     """Reads the files, checks every row, and types those that pass, batch by batch in the order of the files.
 
     Args:
-        paths: of `expand`.
+        paths: of `transforms.readers.expand`.
         spec: of the data set.
-        reader: a key of `READERS`.
+        reader: one of `transforms.readers.NAMES`.
 
     Raises:
         MissingColumnError: if a file lacks a column of the spec.
+        ColumnTypeError: if a file's column is of a type that cannot be what the spec says it is.
         FileNotFoundError, ValueError: as the reader does.
     """
     columns = raw_columns(spec)
     for path in paths:
-        for batch in READERS[reader](path, columns):
+        for batch in read(reader, path, columns):
             yield ingest_batch(batch, spec)
 
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
     """Checks, types and splits the rows of a batch; the report counts each row that was read exactly once."""
     checked = check(batch, spec)
-    split = assign(spec.split, checked.raw)
+    split = assign(spec, checked)
     typed = {name: checked.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
     report = SourceReport(
         read=len(batch.lines) + len(batch.rejects),

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +13,23 @@ from transforms.batch import REASONS, SPLITS, IngestReport, Reject
 
 
 def as_csv(columns: pa.Table, rows: np.ndarray) -> list[str]:
-    """Each of the `rows` as a line of CSV, null as an empty cell."""
+    """Each of the `rows` as a line of CSV, null as an empty cell and a list as JSON."""
     taken = columns.take(pa.array(rows, pa.int64()))
     return [_line(cells) for cells in zip(*(column.to_pylist() for column in taken.columns), strict=True)]
 
 
-def _line(cells: Iterable[str | None]) -> str:
+def _line(cells: Iterable[Any]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow("" if cell is None else cell for cell in cells)
+    csv.writer(text, lineterminator="").writerow(map(_text, cells))
     return text.getvalue()
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, list):
+        return json.dumps(cell, ensure_ascii=False, default=_text)
+    return cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else str(cell)
 
 
 def write_rejects(rejects: Iterable[Reject], stream: TextIO) -> int:

@@ -57,7 +57,7 @@ def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> np.ndarray:
     rows, prints = [], []
     for batch in read_csv(str(log), raw_columns(spec)):
         checked = check(batch, spec)
-        chosen = np.flatnonzero(assign(spec.split, checked.raw) == SPLITS.index("test"))
+        chosen = np.flatnonzero(assign(spec, checked) == SPLITS.index("test"))
         rows.append(checked.raw.lines[chosen] - 2)
         prints.append(order.fingerprints(spec, encode(checked.typed.take(pa.array(chosen)))))
     return np.concatenate(rows)[np.argsort(np.concatenate(prints), kind="stable")]

@@ -31,7 +31,7 @@ MISTAKES = [
     ("patience: 1", "monitor: click_auc", "training.monitor", "should be one of loss"),
     ("  ctr: {min_auc: 0.6,", "  clicks: {min_auc: 0.6,", "thresholds.clicks", "should be an output of the spec"),
     ("  ctr: {min_auc: 0.6,", "  ctr: {min_auc: 6,", "thresholds.ctr.min_auc", "should be in [0, 1]"),
-    ("pattern: impressions.csv", "reader: xml", "data.reader", "should be one of csv"),
+    ("pattern: impressions.csv", "reader: xml", "data.reader", "should be one of auto, csv"),
     ("follows: click", "follows: view", "spec.tasks[1].follows", "should be a task listed before it"),
 ]
 

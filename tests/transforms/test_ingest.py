@@ -12,7 +12,8 @@ from tfmtl.spec import DatasetSpec, Task, TimeSplit
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
 from transforms.csv_reader import MissingColumnError
-from transforms.ingest import expand, ingest
+from transforms.ingest import ingest
+from transforms.readers import expand
 
 SPEC = DatasetSpec(
     name="log",
@@ -181,9 +182,11 @@ def test_expand(tmp_path):
 
 
 def test_expand_finds_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"should be a file, a folder of .csv files or a pattern"):
+    with pytest.raises(FileNotFoundError, match=r"should be a file, a folder of files \(\*.csv, .* or a pattern"):
         expand("csv", str(tmp_path / "day-*.csv"))
     with pytest.raises(FileNotFoundError, match=r"Missing: users.dat, movies.dat, ratings.dat or ratings.csv"):
         expand("movielens", str(tmp_path))
-    with pytest.raises(ValueError, match=r"reader should be one of csv, movielens. Received: 'xml'"):
+    with pytest.raises(
+        ValueError, match=r"reader should be one of auto, csv, parquet, tfrecord, movielens. Received: 'xml'"
+    ):
         expand("xml", str(tmp_path))

@@ -1,0 +1,84 @@
+"""Patterns find files at any depth, in order, and not what is no data."""
+
+import pytest
+
+from transforms.files import find_files
+from transforms.readers import expand, reader_of
+
+FILES = (
+    "a.csv",
+    "b.csv.gz",
+    "notes.txt",
+    "_SUCCESS",
+    ".hidden.csv",
+    "day=1/part-0.parquet",
+    "day=1/part-1.parquet",
+    "day=1/_metadata",
+    "day=2/part-0.parquet",
+    "day=2/hour=3/part-0.parquet",
+    "_temporary/part-9.parquet",
+    "x[1]/c.csv",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*", ["a.csv", "b.csv.gz", "notes.txt"]),
+        ("*.csv", ["a.csv"]),
+        ("?.csv*", ["a.csv", "b.csv.gz"]),
+        ("[bc].*", ["b.csv.gz"]),
+        ("_*", ["_SUCCESS"]),
+        ("day=*/part-*.parquet", ["day=1/part-0.parquet", "day=1/part-1.parquet", "day=2/part-0.parquet"]),
+        ("day=2/*", ["day=2/part-0.parquet"]),
+        ("**/part-0.parquet", ["day=1/part-0.parquet", "day=2/hour=3/part-0.parquet", "day=2/part-0.parquet"]),
+        ("**/hour=*/*", ["day=2/hour=3/part-0.parquet"]),
+        ("day=2/**", ["day=2/hour=3/part-0.parquet", "day=2/part-0.parquet"]),
+        ("**/*.csv", ["a.csv", "x[1]/c.csv"]),
+        ("x[1]/*.csv", ["x[1]/c.csv"]),
+        ("*/nothing", []),
+        ("nothing/*", []),
+        ("a.csv", ["a.csv"]),
+    ],
+)
+def test_patterns(folder, pattern, found, monkeypatch):
+    assert [path.removeprefix(f"{folder}/") for path in find_files(f"{folder}/{pattern}")] == found
+    monkeypatch.chdir(folder)
+    assert find_files(pattern) == found
+    assert [path.removeprefix(f"file://{folder}/") for path in find_files(f"file://{folder}/{pattern}")] == found
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("part-00000-c000.snappy.parquet", "parquet"),
+        ("log.pq", "parquet"),
+        ("log.tfrecord", "tfrecord"),
+        ("log.tfrecords.gz", "tfrecord"),
+        ("data_tfrecord-00000-of-00001.gz", "tfrecord"),
+        ("tfrecord/log.csv.gz", "csv"),
+        ("log.txt", "csv"),
+        ("log", "csv"),
+    ],
+)
+def test_auto_goes_by_the_name(name, reader):
+    assert reader_of("auto", f"/logs/{name}") == reader
+    assert reader_of("movielens", f"/logs/{name}") == "movielens"
+
+
+def test_a_folder_has_the_files_of_the_reader(folder):
+    (folder / "d.tfrecord.gz").touch()
+    found = {reader: expand(reader, str(folder)) for reader in ("auto", "csv", "tfrecord")}
+    names = {reader: [path.removeprefix(f"{folder}/") for path in paths] for reader, paths in found.items()}
+    csv = ["a.csv", "b.csv.gz"]
+    assert names == {"auto": [*csv, "d.tfrecord.gz"], "csv": csv, "tfrecord": ["d.tfrecord.gz"]}
+    with pytest.raises(FileNotFoundError, match=r"a folder of files \(\*.parquet, \*.pq, \*.parq\) or a pattern"):
+        expand("parquet", str(folder))

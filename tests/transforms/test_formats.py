@@ -1,0 +1,272 @@
+"""One log in CSV, Parquet and TFRecord becomes the same tf.Examples in the same splits."""
+
+import csv
+import datetime
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from tfmtl.features import (
+    CategoricalFeature,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+    SequenceFeature,
+)
+from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
+from transforms.batch import SPLITS
+from transforms.csv_reader import MissingColumnError
+from transforms.ingest import ingest
+from transforms.readers import expand
+
+FEATURES = (
+    CategoricalFeature("city"),
+    CategoricalFeature("shop", required=True),
+    NumericalFeature("price"),
+    NumericalFeature("age"),
+    MultiValuedFeature("tags", weights="tag_weights"),
+    MultiValuedFeature("words"),
+    SequenceFeature("seen"),
+    NumberSequenceFeature("daily"),
+)
+TASKS = (Task("click", "click"), Task("buy", "buy", follows="click"), Task("visits", "visits", kind="count"))
+SPEC = DatasetSpec("log", FEATURES, TASKS, group_key="user", split=RandomSplit(eval=0.2, test=0.2))
+LISTS = ("tags", "tag_weights", "words", "seen", "daily")
+TYPES = {
+    "city": pa.string(),
+    "shop": pa.int32(),
+    "price": pa.float64(),
+    "age": pa.int16(),
+    "tags": pa.list_(pa.string()),
+    "tag_weights": pa.list_(pa.float32()),
+    "words": pa.large_list(pa.large_string()),
+    "seen": pa.list_(pa.int64()),
+    "daily": pa.list_(pa.float64()),
+    "click": pa.bool_(),
+    "buy": pa.float64(),
+    "visits": pa.int64(),
+    "user": pa.dictionary(pa.int32(), pa.string()),
+}
+BAD = {  # By the line among the rows, what is wrong, and the reason.
+    3: ({"click": None}, "missing_label"),
+    7: ({"buy": float("nan")}, "missing_label"),
+    11: ({"click": False, "buy": 1.0}, "broken_chain"),
+    15: ({"visits": -1}, "impossible_label"),
+    19: ({"shop": None}, "missing_required"),
+    23: ({"price": float("inf")}, "not_a_number"),
+    27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "bad_weights"),
+}
+
+
+def some(rng, values, longest):
+    return [values[i] for i in rng.integers(len(values), size=rng.integers(longest + 1))]
+
+
+def log(rows=200):
+    """Rows of values, None where one is missing; lists may be empty, and a place of `daily` None."""
+    rng = np.random.default_rng(5)
+    made = []
+    for _ in range(rows):
+        tags = some(rng, ["a", "Ü", "日本", "long tag"], 4)
+        click = bool(rng.random() < 0.5)
+        made.append(
+            {
+                "city": [None, "Rome", "Zürich", "São Paulo", "東京", 'a "b", c'][rng.integers(6)],
+                "shop": int(rng.integers(50)),
+                "price": [None, float("nan"), 0.1, -3.25, 1e-6, 16777217.0, float(rng.random())][rng.integers(7)],
+                "age": [None, 0, int(rng.integers(100))][rng.integers(3)],
+                "tags": tags,
+                "tag_weights": [float(np.float32(weight)) for weight in rng.random(len(tags))],
+                "words": some(rng, ["x", "y z"], 2) or None,
+                "seen": some(rng, list(range(9)), 3),
+                "daily": some(rng, [None, 0.5, 2.0, 7.0], 3),
+                "click": click,
+                "buy": float(click and rng.random() < 0.5),
+                "visits": int(rng.integers(4)),
+                "user": [None, "u1", "ü2"][rng.integers(3)],
+            }
+        )
+    for line, (change, _) in BAD.items():
+        made[line - 1 : line] = [{**row, **change} for row in made[line - 1 : line]]
+    return made
+
+
+def cell(value, name):
+    if name in LISTS:
+        return "|".join(cell(one, "") for one in value or [])
+    if value is None or (name == "buy" and np.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def write_csv(rows, path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(TYPES)
+        writer.writerows([cell(row[name], name) for name in TYPES] for row in rows)
+
+
+def write_parquet(rows, path, types=TYPES):
+    table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in types.items()})
+    pq.write_table(table, path, row_group_size=64, compression="gzip")
+
+
+def feature(values):
+    if not values:
+        return tf.train.Feature()
+    if isinstance(values[0], str):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
+    if all(isinstance(value, int) for value in values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[float("nan") if v is None else v for v in values]))
+
+
+def example(row):
+    """A tf.Example, as one is written by hand: what is missing is not there, or a list without values."""
+    features = {}
+    for name, value in row.items():
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if values or name in LISTS:
+            features[name] = feature(values)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def write_tfrecord(rows, path):
+    with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else "") as writer:
+        for row in rows:
+            writer.write(example(row))
+
+
+WRITERS = {
+    "log.csv": write_csv,
+    "log.csv.gz": write_csv,
+    "log.parquet": write_parquet,
+    "log.tfrecord": write_tfrecord,
+    "data_tfrecord-00000-of-00001.gz": write_tfrecord,
+}
+
+
+def plain(data):
+    """The features of a serialized tf.Example that have values; numbers by their bits, for NaN is not itself."""
+    features = tf.train.Example.FromString(data).features.feature
+    kinds = {name: one.WhichOneof("kind") for name, one in features.items()}
+    values = {name: getattr(features[name], kind).value for name, kind in kinds.items() if kind}
+    return {
+        name: np.float32(value).tobytes() if kinds[name] == "float_list" else list(value)
+        for name, value in sorted(values.items())
+        if value
+    }
+
+
+def ingested(path, spec=SPEC, reader="auto"):
+    """The tf.Examples by split, and the reason by number of row for each that was rejected."""
+    batches = list(ingest(expand(reader, str(path)), spec, reader))
+    first = 2 if ".csv" in path.name else 1
+    rejects = {reject.line - first + 1: reject.reason for batch in batches for reject in batch.rejects}
+    return {split: [plain(e) for batch in batches for e in batch.examples[split]] for split in SPLITS}, rejects
+
+
+@pytest.fixture(scope="module")
+def from_csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "log.csv"
+    write_csv(log(), path)
+    return ingested(path)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same(name, from_csv, tmp_path):
+    WRITERS[name](log(), tmp_path / name)
+    examples, rejects = ingested(tmp_path / name)
+    for split in SPLITS:
+        assert examples[split] == from_csv[0][split]
+    assert rejects == from_csv[1]
+
+
+def test_the_log_says_what_it_should(from_csv):
+    """That is, the formats do not agree on nothing."""
+    examples, rejects = from_csv
+    assert rejects == {line: reason for line, (_, reason) in BAD.items()}
+    assert all(len(examples[split]) > 20 for split in SPLITS)
+    rows = [row for i, row in enumerate(log(), 1) if i not in BAD]
+    everything = [one for split in SPLITS for one in examples[split]]
+    for name in ("tags", "words", "seen"):
+        expected = sorted([str(v).encode() for v in row[name] or []] for row in rows)
+        assert sorted(one.get(name, []) for one in everything) == expected
+    prices = sorted(np.float32(row["price"]).tobytes() for row in rows if row["price"] not in (None,))
+    nan = np.float32("nan").tobytes()
+    assert sorted(one["price"] for one in everything if "price" in one) == [p for p in prices if p != nan]
+
+
+def test_a_token_of_a_list_is_not_split(tmp_path):
+    rows = [{**row, "words": ["a|b", "c"], "seen": ["1|2"]} for row in log()[:2]]
+    write_parquet(rows, tmp_path / "log.parquet", {**TYPES, "seen": pa.list_(pa.string())})
+    write_tfrecord(rows, tmp_path / "log.tfrecord")
+    for name in ("log.parquet", "log.tfrecord"):
+        examples, _ = ingested(tmp_path / name)
+        rows = [one for split in SPLITS for one in examples[split]]
+        assert [(one["words"], one["seen"]) for one in rows] == [([b"a|b", b"c"], [b"1|2"])] * 2
+
+
+@pytest.mark.parametrize("split", [TimeSplit("day", "2026-11-19", "2026-11-20"), RandomSplit(key=("day",))])
+def test_folders_name_columns(split, tmp_path):
+    """What Hive and Spark write is what a column in the file would be."""
+    days = [f"2026-11-{day}" for day in (18, 19, 20)]
+    spec = DatasetSpec("log", FEATURES, TASKS, split=split)
+    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD]
+    found = {}
+    for kind in (pa.string(), pa.date32()):
+        dates = [datetime.date.fromisoformat(day) for day in days]
+        values = days if kind == pa.string() else dates
+        written = [{**row, "day": values[i % 3]} for i, row in enumerate(rows)]
+        write_parquet(written, tmp_path / f"{kind}.parquet", {**TYPES, "day": kind})
+        found[str(kind)] = ingested(tmp_path / f"{kind}.parquet", spec)
+    for day, name in zip(days, ("a.parquet", "b.csv.gz", "c.tfrecord"), strict=True):
+        (tmp_path / f"days/day={day}").mkdir(parents=True)
+        writer = {"a": write_parquet, "b": write_csv, "c": write_tfrecord}[name[0]]
+        writer([row for i, row in enumerate(rows) if days[i % 3] == day], tmp_path / f"days/day={day}/{name}")
+    in_folders, rejects = ingested(tmp_path / "days/day=*/*", spec)
+    assert rejects == {}
+    assert found["string"] == found["date32[day]"]
+    for name in SPLITS:
+        assert sorted(map(str, in_folders[name])) == sorted(map(str, found["string"][0][name]))
+    if isinstance(split, TimeSplit):
+        assert {name: len(rows) for name, rows in in_folders.items()} == {"train": 18, "eval": 18, "test": 17}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "expected"),
+    [
+        ("city", pa.float64(), "text, whole numbers, booleans, dates or timestamps"),
+        ("tags", pa.list_(pa.float32()), "text, whole numbers, booleans, dates or timestamps"),
+        ("seen", pa.list_(pa.list_(pa.int64())), "text, whole numbers, booleans, dates or timestamps"),
+        ("user", pa.time64("us"), "text, whole numbers, booleans, dates or timestamps"),
+        ("price", pa.date32(), "numbers, booleans or text"),
+        ("click", pa.timestamp("us"), "numbers, booleans or text"),
+        ("daily", pa.struct([("x", pa.int64())]), "numbers, booleans or text"),
+    ],
+)
+def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
+    rows = [{**log(1)[0], column: None}]
+    path = tmp_path / "log.parquet"
+    write_parquet(rows, path, {**TYPES, column: kind})
+    with pytest.raises(ValueError) as error:
+        ingested(path)
+    assert str(error.value) == f"{path}: {column} should be {expected}, or lists of them. Received: {kind_text(kind)}"
+
+
+def kind_text(kind):
+    """As it comes back from the file, and is made plain."""
+    nested = pa.types.is_list(kind) and pa.types.is_list(kind.value_type)
+    return "list<item: list<item: int64>>" if nested else str(kind)
+
+
+def test_missing_columns(tmp_path):
+    rows = log(1)
+    write_parquet(rows, tmp_path / "log.parquet", {name: kind for name, kind in TYPES.items() if name != "price"})
+    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: city, shop, age"):
+        ingested(tmp_path / "log.parquet")
