@@ -11,6 +11,7 @@ PIPELINE = [
     "tfx>=1.16,<2",
     "kfp>=2.6,<3",
     "dill>=0.3.9",
+    "google-crc32c>=1.5",
     "click>=8.1",
     "keras-tuner>=1.4.7,<2",
     "lightgbm>=4.3,<5",
