@@ -37,6 +37,52 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
         simulate_log(settings, out, rows=rows, seed=seed)
 
 
+@main.group(short_help="Make tf.Examples of a data set's raw files, once.")
+def ingest() -> None:
+    """Read the raw files of a data set, join and check them, and write tf.Examples that `tfmtl run` takes as they are.
+
+    \b
+    Example:
+      tfmtl ingest ali-ccp --raw ali-ccp --out ali-ccp-aitm --prepare aitm
+    """
+
+
+@ingest.command(name="ali-ccp", short_help="Ali-CCP: skeleton and common features.")
+@click.option("--raw", required=True, type=click.Path(), help="Folder with the four .csv files, compressed or not.")
+@click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
+@click.option("--prepare", type=click.Choice(["aitm", "adaftr"]), help="As a paper does; all as it is by default.")
+@click.option(
+    "--eval",
+    "eval_share",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of the rows of the train files that validate.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the rows that validate.")
+@click.option("--max-values", type=click.IntRange(min=1), help="Keep so many ids of each list, of the largest values.")
+def ingest_ali_ccp(
+    raw: str, out: str, prepare: str | None, eval_share: float, seed: int, max_values: int | None
+) -> None:
+    """Join Ali-CCP's skeleton with its common features, and write tf.Examples by split.
+
+    \b
+    aitm    18 fields with one value, the last one; as AITM, MAN and APEM
+    adaftr  all 23 fields, lists with their values
+    none    every value of every field
+
+    What was stopped leaves no manifest.json, and is made anew when it is run again.
+
+    \b
+    Example:
+      tfmtl ingest ali-ccp --raw ali-ccp --out ali-ccp-aitm --prepare aitm
+    """
+    from pipelines.ingest_command import ingest_ali_ccp_files
+
+    with _clear_errors():
+        ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
+
+
 @main.command(short_help="Run the pipeline: raw log to pushed model.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")

@@ -23,6 +23,8 @@ from serving.rows import Feature, features_of
 from serving.server import EmbeddedServer
 from tfmtl.config import ConfigError, FieldError
 from tfmtl.models import MODELS
+from transforms.ali_ccp.simulator import simulate_ali_ccp
+from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.panel_options import PanelOptions
 from transforms.panel_simulator import simulate_panels
 from transforms.rejects import format_report
@@ -30,7 +32,7 @@ from transforms.simulator import simulate
 
 NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
-_ROWS = {"impressions": "impressions", "panels": "rows"}
+_ROWS = {"impressions": "impressions", "panels": "rows", "ali_ccp": "rows to train on"}
 """What a simulator's rows are called, by its kind."""
 
 
@@ -49,6 +51,8 @@ def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: in
         try:
             if isinstance(options, PanelOptions):
                 simulate_panels(settings.spec, options, pathlib.Path(out))
+            elif isinstance(options, AliCcpOptions):
+                simulate_ali_ccp(options, pathlib.Path(out))
             else:
                 simulate(settings.spec, options, pathlib.Path(out))
         except FieldError as error:

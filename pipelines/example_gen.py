@@ -19,8 +19,10 @@ from tfmtl.spec import DatasetSpec
 from transforms import beam_ingest
 from transforms.batch import SPLITS, IngestReport, Reject
 from transforms.beam_ingest import SAMPLE, IngestPaths
+from transforms.beam_ingested import AdoptIngested
 from transforms.beam_vocabularies import WriteVocabularies
 from transforms.files import size
+from transforms.ingested import INGESTED, MANIFEST, Manifest
 from transforms.readers import OF_FOLDERS, expand
 from transforms.sample import sampling_step
 from transforms.shards import UNFINISHED
@@ -44,6 +46,9 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         options = _options(exec_properties)
         reader = options["reader"]
         spec = DatasetSpec.from_dict(options["spec"])
+        if reader == INGESTED:
+            self._adopt(pipeline, self._log(reader, exec_properties), spec)
+            return {}
         paths = expand(reader, self._log(reader, exec_properties))
         step = sampling_step(sum(map(size, paths)))
         numbered = [(reader, path, number) for number, path in enumerate(paths)]
@@ -61,6 +66,13 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         )
         return {}
 
+    def _adopt(self, pipeline: beam.Pipeline, log: str, spec: DatasetSpec) -> None:
+        """Takes what `tfmtl ingest` wrote as it is."""
+        _ = pipeline | AdoptIngested(log, self._root, spec, os.path.join(self._root, VOCABULARIES))
+        manifest = Manifest.load(log)
+        with fileio.open(os.path.join(self._root, REPORT), "w") as file:
+            json.dump({**manifest.report.to_dict(), "sampling_step": manifest.notes["sampling_step"]}, file)
+
     def Do(self, input_dict, output_dict, exec_properties):
         self._root = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
         super().Do(input_dict, output_dict, exec_properties)
@@ -69,11 +81,11 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
 
     @staticmethod
     def _log(reader: str, exec_properties: dict[str, Any]) -> str:
-        """What the reader takes: MovieLens's is a folder of different files, a CSV's a pattern of files alike."""
+        """What the reader takes: a folder of different files, or, of a CSV, a pattern of files alike."""
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         inputs = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs)
-        return base if reader in OF_FOLDERS else os.path.join(base, inputs.splits[0].pattern)
+        return base if reader in (*OF_FOLDERS, INGESTED) else os.path.join(base, inputs.splits[0].pattern)
 
 
 class LogExampleGen(FileBasedExampleGen):
@@ -82,13 +94,14 @@ class LogExampleGen(FileBasedExampleGen):
     Args:
         input_base: the folder of the log.
         pattern: which of its files are read.
-        reader: one of `transforms.readers.NAMES`.
+        reader: one of `transforms.readers.NAMES`, or `ingested` for a folder that `tfmtl ingest` wrote.
         spec: features, tasks and split of the log.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogExampleGenExecutor)
 
     def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec):
+        pattern = MANIFEST if reader == INGESTED else pattern  # What there is else, it tells.
         options = {"spec": spec.to_dict(), "reader": reader, "code": code_hash("transforms", "tfmtl")}
         packed = any_pb2.Any()
         packed.Pack(struct_pb2.Value(string_value=json.dumps(options, sort_keys=True)))

@@ -15,6 +15,8 @@ from pipelines.lineage import Run, latest_run
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.settings import Settings
 from pipelines.terminal import log_level
+from tfmtl.config import ConfigError, FieldError
+from transforms.ingested import INGESTED, Manifest
 
 Progress = Callable[[str, str], None]
 """Called with a component's name and "start" or "end"."""
@@ -86,11 +88,17 @@ def locate_log(settings: Settings) -> Settings:
 
     Raises:
         FileNotFoundError: naming the path, if nothing is there or no file matches.
+        ConfigError: if an ingested log does not have what the spec names.
     """
     data = settings.data
     path = pathlib.Path(data.path).expanduser()
     if not data.path or not path.exists():
         raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
+    if data.reader == INGESTED:
+        try:
+            Manifest.load(str(path)).check_spec(settings.spec)
+        except FieldError as error:
+            raise ConfigError(f"{path}: spec.{error}") from error
     if path.is_file():
         path, data = path.parent, dataclasses.replace(data, pattern=path.name)
     if not list(path.glob(data.pattern)):

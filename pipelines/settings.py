@@ -11,6 +11,8 @@ from tfmtl.config import FieldError, require
 from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
+from transforms.ali_ccp.simulator_options import AliCcpOptions
+from transforms.ingested import INGESTED
 from transforms.panel_options import PanelOptions
 from transforms.readers import AUTO, NAMES
 from transforms.simulator_options import SimulatorOptions
@@ -22,9 +24,9 @@ class DataSettings:
 
     Attributes:
         path: the folder of the log's files, or one file.
-        reader: `csv`, `parquet`, `tfrecord` (tf.Examples), or `movielens` for MovieLens-1M's official files. `auto`
-            goes by each file's name: Parquet where it ends in .parquet, .parq or .pq, TFRecord where `tfrecord` is in
-            it, else CSV.
+        reader: `csv`, `parquet`, `tfrecord` (tf.Examples), `movielens` for MovieLens-1M's official files, or `ingested`
+            for what `tfmtl ingest` wrote. `auto` goes by each file's name: Parquet where it ends in .parquet, .parq or
+            .pq, TFRecord where `tfrecord` is in it, else CSV.
         pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`.
     """
 
@@ -33,7 +35,8 @@ class DataSettings:
     pattern: str = "*"
 
     def __post_init__(self):
-        require(self.reader in NAMES, "reader", f"one of {', '.join(NAMES)}", self.reader)
+        known = (*NAMES, INGESTED)
+        require(self.reader in known, "reader", f"one of {', '.join(known)}", self.reader)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Settings:
         data: the raw log.
         training: how the model is trained.
         thresholds: what each output must reach, by output name; outputs that are not named are reported only.
-        simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, or panels.
+        simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, panels, or ali_ccp.
         reference: whether a run also fits one-hot logistic regression on the same rows and prints it beside the model.
         beam_pipeline_args: given to Beam as they are.
         log_level: of the components: how much they say while they run.
@@ -142,7 +145,7 @@ class Settings:
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
-    simulator: SimulatorOptions | PanelOptions | None = None
+    simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     reference: bool = False
     beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
     log_level: Literal["info", "warning", "error"] = "error"
@@ -153,6 +156,9 @@ class Settings:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)
         binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
         known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
+        given = self.spec.split.kind == "given"
+        expected = f"given where the log is {INGESTED}, and only there"
+        require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
         monitor = self.training.monitor
         require(monitor in known, ("training", "monitor"), f"one of {', '.join(known)}", monitor)
 

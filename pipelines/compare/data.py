@@ -17,6 +17,7 @@ from pipelines.settings import Settings
 from tfmtl.config import to_plain
 from tfmtl.fields import vocabularies
 from tfmtl.spec import DatasetSpec
+from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.batch import SPLITS
 from transforms.panel_options import PanelOptions
 from transforms.panel_simulator import simulate_panels
@@ -33,10 +34,10 @@ def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     """The log that the settings' simulator describes; it is drawn unless it is there already.
 
     Raises:
-        FileNotFoundError: if the settings have no simulator.
+        FileNotFoundError: if the settings have no simulator of a log.
     """
     options = settings.simulator
-    if options is None:
+    if options is None or isinstance(options, AliCcpOptions):  # Whose raw files are yet to be ingested.
         raise FileNotFoundError("--data should be the folder of the raw log, or a file. Received: none")
     stamp = folder / _SIMULATED
     made_by = json.dumps([settings.spec.to_dict(), to_plain(options)], sort_keys=True)

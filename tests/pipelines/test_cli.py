@@ -13,7 +13,7 @@ from pipelines.cli import main
 from serving.server import EmbeddedServer
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-COMMANDS = ["simulate", "run", "compare", "compile", "models", "serve", "predict"]
+COMMANDS = ["simulate", "ingest", "run", "compare", "compile", "models", "serve", "predict"]
 
 
 def invoke(*words):
