@@ -83,6 +83,23 @@ def ingest_ali_ccp(
         ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
 
 
+@ingest.command(name="panels", short_help="Daily rows of entities: windows of days.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the daily files.")
+@click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
+def panels(settings: str, raw: str, out: str) -> None:
+    """Write a log of windows, by the `windows` of SETTINGS: the days before a date, and the sums of those from it on.
+
+    \b
+    Example:
+      tfmtl ingest panels examples/koubei_m2m.yaml --raw koubei --out runs/koubei_m2m/data
+    """
+    from pipelines.windows_command import ingest_panels
+
+    with _clear_errors():
+        ingest_panels(settings, raw, out)
+
+
 @main.command(short_help="Run the pipeline: raw log to pushed model.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")

@@ -16,6 +16,7 @@ from transforms.ingested import INGESTED
 from transforms.panel_options import PanelOptions
 from transforms.readers import AUTO, NAMES
 from transforms.simulator_options import SimulatorOptions
+from transforms.window_options import WindowOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +135,7 @@ class Settings:
         training: how the model is trained.
         thresholds: what each output must reach, by output name; outputs that are not named are reported only.
         simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, panels, or ali_ccp.
+        windows: how `tfmtl ingest panels` makes a log for this spec from daily rows.
         reference: whether a run also fits one-hot logistic regression on the same rows and prints it beside the model.
         beam_pipeline_args: given to Beam as they are.
         log_level: of the components: how much they say while they run.
@@ -146,6 +148,7 @@ class Settings:
     training: TrainingSettings = TrainingSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
+    windows: WindowOptions | None = None
     reference: bool = False
     beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
     log_level: Literal["info", "warning", "error"] = "error"
