@@ -93,11 +93,12 @@ def test_values_are_hashed_as_they_are_typed():
         "counts": [[1, None, 2], None, [None, 3]],
         "price": [12.5, None, 1e14],
     }
-    expected = [  # Bag, click, counts, price, weights.
-        "3:a;b" "1:1" "4:1||2" "4:12.5" "5:0.1;2",
-        "1:c" "1:1" "-" "-" "1:0",
-        "-" "1:1" "2:|3" "5:1e+14" "-",
+    columns = [  # Bag, click, counts, price, weights.
+        ["3:a;b", "1:1", "4:1||2", "4:12.5", "5:0.1;2"],
+        ["1:c", "1:1", "-", "-", "1:0"],
+        ["-", "1:1", "2:|3", "5:1e+14", "-"],
     ]
+    expected = ["".join(row) for row in columns]
     assert keys(RandomSplit(), features, **written) == expected
     assert keys(RandomSplit(), features, **typed) == expected
 
