@@ -22,10 +22,13 @@ def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> conf
     change take effect when there is a baseline.
     """
     model = config_pb2.ModelSpec(signature_name="serving_default")
-    for output in spec.outputs:
-        model.label_keys[output.name] = spec.task(output.task).label
-        if output.space != ENTIRE:
-            model.example_weight_keys[output.name] = _previous_label(spec, output)
+    if len(spec.outputs) == 1:
+        model.label_key = spec.tasks[0].label
+    else:
+        for output in spec.outputs:
+            model.label_keys[output.name] = spec.task(output.task).label
+            if output.space != ENTIRE:
+                model.example_weight_keys[output.name] = _previous_label(spec, output)
     slices = [config_pb2.SlicingSpec()]
     if spec.scenario:
         slices.append(config_pb2.SlicingSpec(feature_keys=[spec.scenario]))
@@ -36,9 +39,15 @@ def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> conf
     )
 
 
+def name_in_tfma(spec: DatasetSpec, output: Output) -> str:
+    """What TFMA calls an output: a model's only one has no name there."""
+    return output.name if len(spec.outputs) > 1 else ""
+
+
 def _metrics_spec(spec: DatasetSpec, output: Output, threshold: Thresholds | None) -> config_pb2.MetricsSpec:
     weights = config_pb2.ExampleWeightOptions(weighted=output.space != ENTIRE, unweighted=output.space == ENTIRE)
-    metrics = config_pb2.MetricsSpec(output_names=[output.name], example_weights=weights)
+    names = [name] if (name := name_in_tfma(spec, output)) else []
+    metrics = config_pb2.MetricsSpec(output_names=names, example_weights=weights)
     if spec.task(output.task).kind == "binary":
         auc = metrics.metrics.add(class_name="AUC", config=f'{{"name": "{AUC}", "num_thresholds": {NUM_THRESHOLDS}}}')
         if threshold is not None:

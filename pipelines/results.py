@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from rich.table import Table
 
 from pipelines.count_metrics import NMAE, SMAPE
-from pipelines.evaluation import AUC, CALIBRATION
+from pipelines.evaluation import AUC, CALIBRATION, name_in_tfma
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 OVERALL = ""
@@ -43,7 +43,7 @@ def measured(spec: DatasetSpec, evaluation_uri: str) -> list[Measured]:
     for slice_key, by_output in result.slicing_metrics:
         name = ", ".join(_text(value) for _, value in slice_key)
         for output in spec.outputs:
-            metrics = by_output.get(output.name, {}).get("", {})
+            metrics = by_output.get(name_in_tfma(spec, output), {}).get("", {})
             values = [_number(metrics, metric) for metric in (AUC, CALIBRATION, NMAE, SMAPE)]
             rows.append(Measured(output, name, *values))
     return sorted(rows, key=lambda row: row.slice)

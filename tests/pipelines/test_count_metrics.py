@@ -73,3 +73,13 @@ def test_counts_have_errors_and_thresholds_on_them_and_binary_tasks_have_auc():
     assert threshold.threshold.change_threshold.direction == tfma.MetricDirection.LOWER_IS_BETTER
     assert not specs["clicks"].metrics[1].per_slice_thresholds
     assert not any(metric.per_slice_thresholds for metric in specs["active"].metrics)
+
+
+def test_the_only_output_has_no_name_in_tfma():
+    """TFMA takes the scores of a model with one output out of their dictionary."""
+    spec = DatasetSpec("one", SPEC.features, SPEC.tasks[:1])
+    config = eval_config(spec, {})
+    assert config.model_specs[0].label_key == "clicks_7d"
+    assert not config.model_specs[0].label_keys
+    assert not config.metrics_specs[0].output_names
+    assert set(eval_config(SPEC, {}).model_specs[0].label_keys) == {"clicks", "active"}
