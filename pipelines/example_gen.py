@@ -10,11 +10,12 @@ from tfx.components import FileBasedExampleGen
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from pipelines.code_hash import code_hash
+from pipelines.log_driver import LogDriver, options_of
 from tfmtl.spec import DatasetSpec
 from transforms import beam_ingest
 from transforms.batch import SPLITS, IngestReport, Reject
@@ -30,20 +31,21 @@ from transforms.shards import UNFINISHED
 REPORT = "ingest_report.json"
 REJECTS = "rejects"
 VOCABULARIES = "vocabularies"
+COUNTS = "token_counts"
 
 
 class LogExampleGenExecutor(BaseExampleGenExecutor):
     """Writes tf.Examples by split and a sample of them, `vocabularies/`, `ingest_report.json` and `rejects-*.jsonl`.
 
-    A line of the last is a rejected row. The rows are written by the workers themselves (`IngestPaths`), so that none
-    is left for TFX to write.
+    A line of the last is a rejected row. Of a span, `token_counts/` is written too. The rows are written by the workers
+    themselves (`IngestPaths`), so that none is left for TFX to write.
     """
 
     def GetInputSourceToExamplePTransform(self) -> Any:
         return IngestPaths
 
     def GenerateExamplesByBeam(self, pipeline, exec_properties):
-        options = _options(exec_properties)
+        options = options_of(exec_properties)
         reader = options["reader"]
         spec = DatasetSpec.from_dict(options["spec"])
         if reader == INGESTED:
@@ -53,7 +55,8 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         step = sampling_step(sum(map(size, paths)))
         numbered = [(reader, path, number) for number, path in enumerate(paths)]
         read = pipeline | "Paths" >> beam.Create(numbered) | IngestPaths(spec, self._root, step)
-        _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES))
+        counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
+        _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)
         _ = (
             read[beam_ingest.REJECTS]
             | "RejectLines" >> beam.Map(Reject.to_json)
@@ -93,33 +96,38 @@ class LogExampleGen(FileBasedExampleGen):
 
     Args:
         input_base: the folder of the log.
-        pattern: which of its files are read.
+        pattern: which of its files are read; with the placeholders of `transforms.spans`, those of one span.
         reader: one of `transforms.readers.NAMES`, or `ingested` for a folder that `tfmtl ingest` wrote.
         spec: features, tasks and split of the log.
+        span: which one; the newest by default.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogExampleGenExecutor)
+    DRIVER_CLASS = LogDriver
 
-    def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec):
+    def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec, span: int | None = None):
         pattern = MANIFEST if reader == INGESTED else pattern  # What there is else, it tells.
-        options = {"spec": spec.to_dict(), "reader": reader, "code": code_hash("transforms", "tfmtl")}
+        options = {
+            "spec": spec.to_dict(),
+            "reader": reader,
+            "is_span": span is not None,
+            "code": code_hash("transforms", "tfmtl"),
+        }
         packed = any_pb2.Any()
         packed.Pack(struct_pb2.Value(string_value=json.dumps(options, sort_keys=True)))
         splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in (*SPLITS, SAMPLE)]
         super().__init__(
             input_base=input_base,
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="log", pattern=pattern)]),
+            range_config=None if span is None else _only(span),
             output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
             custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
         )
 
 
-def _options(exec_properties: dict[str, Any]) -> dict[str, Any]:
-    custom = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom)
-    value = struct_pb2.Value()
-    custom.custom_config.Unpack(value)
-    return json.loads(value.string_value)
+def _only(span: int) -> range_config_pb2.RangeConfig:
+    spans = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    return range_config_pb2.RangeConfig(static_range=spans)
 
 
 def ingest_report(examples_uri: str) -> IngestReport:

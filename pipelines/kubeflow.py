@@ -7,6 +7,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings
 from tfmtl.config import ConfigError
+from transforms.spans import has_spans
 
 
 def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathlib.Path) -> pathlib.Path:
@@ -22,8 +23,14 @@ def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathl
         The path of the file.
 
     Raises:
-        ConfigError: if the file's ending is neither.
+        ConfigError: if the file's ending is neither, or the log's pattern is of a kind that ExampleGen's driver there
+            does not know.
     """
+    data = settings.data
+    if has_spans(data.pattern) and data.spans != 1:
+        raise ConfigError(f"data.spans should be 1, as a run there reads the newest span. Received: {data.spans}")
+    if "**" in data.pattern:
+        raise ConfigError(f"data.pattern should name folders one by one. Received: {data.pattern!r}")
     out = pathlib.Path(out).resolve()
     if out.suffix not in (".yaml", ".yml", ".json"):
         raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")

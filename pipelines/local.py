@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,9 @@ from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.settings import Settings
 from pipelines.terminal import log_level
 from tfmtl.config import ConfigError, FieldError
+from transforms.files import exists, find_files, is_folder
 from transforms.ingested import INGESTED, Manifest
+from transforms.spans import SpanPattern, has_spans
 
 Progress = Callable[[str, str], None]
 """Called with a component's name and "start" or "end"."""
@@ -71,6 +74,7 @@ def run_pipeline(
     paths.root.mkdir(parents=True, exist_ok=True)
     store = metadata.sqlite_metadata_connection_config(str(paths.metadata))
     options: dict[str, Any] = {"metadata_connection_config": store, "enable_cache": cache}
+    options["spans"] = newest_spans(settings)
     if data_only:
         pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
     else:
@@ -91,19 +95,40 @@ def locate_log(settings: Settings) -> Settings:
         ConfigError: if an ingested log does not have what the spec names.
     """
     data = settings.data
-    path = pathlib.Path(data.path).expanduser()
-    if not data.path or not path.exists():
+    path = data.path if "://" in data.path else str(pathlib.Path(data.path).expanduser().resolve())
+    if not data.path or not (exists(path) or is_folder(path)):
         raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
     if data.reader == INGESTED:
         try:
-            Manifest.load(str(path)).check_spec(settings.spec)
+            Manifest.load(path).check_spec(settings.spec)
         except FieldError as error:
             raise ConfigError(f"{path}: spec.{error}") from error
-    if path.is_file():
-        path, data = path.parent, dataclasses.replace(data, pattern=path.name)
-    if not list(path.glob(data.pattern)):
-        raise FileNotFoundError(f"data.pattern should match a file in {path}. Received: {data.pattern!r}")
-    return dataclasses.replace(settings, data=dataclasses.replace(data, path=str(path.resolve())))
+    if exists(path):
+        path, name = posixpath.split(path)
+        data = dataclasses.replace(data, pattern=name, spans=None)
+    if not find_files(f"{path}/{SpanPattern(data.pattern).files if has_spans(data.pattern) else data.pattern}"):
+        expected = f"data.pattern should match a file in {path} (in folders below it: */* or **/*)"
+        raise FileNotFoundError(f"{expected}. Received: {data.pattern!r}")
+    return dataclasses.replace(settings, data=dataclasses.replace(data, path=path))
+
+
+def newest_spans(settings: Settings) -> tuple[int, ...]:
+    """The spans of a located log that a run takes; none where its pattern has no placeholders.
+
+    Raises:
+        ConfigError: naming the file, if its name does not fit.
+        FileNotFoundError: if there is no span.
+    """
+    data = settings.data
+    if not has_spans(data.pattern):
+        return ()
+    try:
+        found = tuple(SpanPattern(data.pattern).find(data.path))
+    except ValueError as error:
+        raise ConfigError(f"data.pattern: {error}") from error
+    if not found:
+        raise FileNotFoundError(f"data.pattern should match a span in {data.path}. Received: {data.pattern!r}")
+    return found[-(data.spans or len(found)) :]
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The pipeline, defined once; it knows no runner."""
 
+from collections.abc import Sequence
+
 from tfx import v1 as tfx
 from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -8,6 +10,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import La
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel, standard_artifacts
+from tfx.types.channel import UnionChannel
 
 from pipelines.baseline import CURRENT, BlessedPredecessorStrategy
 from pipelines.code_hash import code_hash
@@ -15,10 +18,12 @@ from pipelines.evaluation import eval_config
 from pipelines.example_gen import LogExampleGen
 from pipelines.pusher import OncePusher
 from pipelines.settings import Settings
+from pipelines.span_merge import SpanMerge
 from pipelines.transform import LogTransform
 from pipelines.warm_start import LATEST, fingerprint
 from tfmtl.config import to_plain
 from transforms.batch import SPLITS
+from transforms.spans import SpanPattern
 
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
@@ -31,6 +36,7 @@ def create_pipeline(
     root: str,
     serving_dir: str,
     *,
+    spans: Sequence[int] = (),
     baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
     metadata_connection_config: object = None,
     enable_cache: bool = True,
@@ -41,12 +47,13 @@ def create_pipeline(
         settings: of the experiment.
         root: where artifacts are written.
         serving_dir: the model's base directory, to which versions are pushed.
+        spans: as for `data_components`.
         baseline: finds the model against which the new one is compared.
         metadata_connection_config: of the ML Metadata store, where the runner needs one.
         enable_cache: uses the outputs of an earlier execution with the same inputs, parameters and code.
     """
     spec = settings.spec
-    data = data_components(settings)
+    data = data_components(settings, spans)
     examples, schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
     starts = [_warm_start_resolver()] if settings.training.warm_start == LATEST else []
     trainer = Trainer(
@@ -93,31 +100,51 @@ def create_pipeline(
 
 
 def create_data_pipeline(
-    settings: Settings, root: str, *, metadata_connection_config: object = None, enable_cache: bool = True
+    settings: Settings,
+    root: str,
+    *,
+    spans: Sequence[int] = (),
+    metadata_connection_config: object = None,
+    enable_cache: bool = True,
 ) -> Pipeline:
     """The part of the pipeline that depends on no model: ExampleGen .. Transform. Args: as for `create_pipeline`."""
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
-        components=list(data_components(settings).values()),
+        components=list(data_components(settings, spans).values()),
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),
     )
 
 
-def data_components(settings: Settings) -> dict[str, BaseComponent]:
+def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, BaseComponent]:
     """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, by name.
 
     Statistics are of the sample that ExampleGen takes of the log (`transforms.sample`).
+
+    Args:
+        settings: of the experiment.
+        spans: where the log's pattern has placeholders, those that are read, each by an ExampleGen of its own, which
+            the cache spares a later run. `LogExampleGen` then is what puts them together. Without any, it reads the
+            newest span alone, as it finds it when it runs.
     """
     spec = settings.spec
-    examples = LogExampleGen(settings.data.path, settings.data.pattern, settings.data.reader, spec)
+    log = (settings.data.path, settings.data.pattern, settings.data.reader, spec)
+    parts = []
+    for span in spans:
+        name = SpanPattern(settings.data.pattern).name(span)
+        parts.append(LogExampleGen(*log, span).with_id(f"{LogExampleGen.__name__}_{name}"))
+    if parts:
+        every = UnionChannel([part.outputs["examples"] for part in parts])
+        examples: BaseComponent = SpanMerge(every, spec).with_id(LogExampleGen.__name__)
+    else:
+        examples = LogExampleGen(*log)
     statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
     schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
     validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
     transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], spec).with_id("Transform")
-    return {component.id: component for component in (examples, statistics, schema, validator, transform)}
+    return {component.id: component for component in (*parts, examples, statistics, schema, validator, transform)}
 
 
 def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Resolver:

@@ -14,8 +14,9 @@ from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingested import INGESTED
 from transforms.panel_options import PanelOptions
-from transforms.readers import AUTO, NAMES
+from transforms.readers import AUTO, NAMES, OF_FOLDERS
 from transforms.simulator_options import SimulatorOptions
+from transforms.spans import SpanPattern, has_spans
 from transforms.window_options import WindowOptions
 
 
@@ -28,16 +29,30 @@ class DataSettings:
         reader: `csv`, `parquet`, `tfrecord` (tf.Examples), `movielens` for MovieLens-1M's official files, or `ingested`
             for what `tfmtl ingest` wrote. `auto` goes by each file's name: Parquet where it ends in .parquet, .parq or
             .pq, TFRecord where `tfrecord` is in it, else CSV.
-        pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`.
+        pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`. With
+            placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.spans`) each day, or other span of
+            time, is read once: a later run reads the new ones and takes the others from the cache.
+        spans: how many of the newest spans a run takes; all by default.
     """
 
     path: str = ""
     reader: str = AUTO
     pattern: str = "*"
+    spans: int | None = None
 
     def __post_init__(self):
         known = (*NAMES, INGESTED)
         require(self.reader in known, "reader", f"one of {', '.join(known)}", self.reader)
+        if has_spans(self.pattern):
+            require(self.reader not in (*OF_FOLDERS, INGESTED), "pattern", f"plain for {self.reader}", self.pattern)
+            require(self.spans is None or self.spans >= 1, "spans", "at least 1", self.spans)
+            try:
+                SpanPattern(self.pattern)
+            except ValueError as error:
+                raise FieldError("pattern", str(error)) from error
+        else:
+            expected = "left out where the pattern has no {SPAN} or date"
+            require(self.spans is None, "spans", expected, self.spans)
 
 
 @dataclasses.dataclass(frozen=True)

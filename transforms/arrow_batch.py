@@ -27,10 +27,11 @@ def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iter
     Returns:
         The rows; those with text that is not UTF-8 are among the rejects (`bad_encoding`).
     """
+    found = RawBatch(columns, lines, source)
     arrays, bad = {}, np.zeros(len(lines), bool)
     for name in columns.column_names:
-        arrays[name], wrong = _plain(_in_one_piece(columns.column(name)))
-        arrays[name] = without_empty(arrays[name])
+        plain, wrong = _plain(found.column(name))
+        arrays[name] = without_empty(plain)
         bad |= wrong
     batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects))
     if not bad.any():
@@ -42,13 +43,6 @@ def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iter
     ]
     kept = batch.take(np.flatnonzero(~bad))
     return RawBatch(kept.columns, kept.lines, source, (*rejects, *more))
-
-
-def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
-    column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):  # What `combine_chunks` returns depends on the version of pyarrow.
-        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    return column
 
 
 def _plain(array: pa.Array) -> tuple[pa.Array, np.ndarray]:

@@ -33,7 +33,7 @@ BAD_TIME = "bad_time"
 
 REASONS: dict[str, str] = {
     CUT_LINE: "the line does not have as many cells as there are columns",
-    BAD_ENCODING: "the line is not UTF-8",
+    BAD_ENCODING: "the line, or a text of the row, is not UTF-8",
     CUT_RECORD: "the file ends within the record",
     CORRUPT_RECORD: "the record does not have its checksum",
     NO_EXAMPLE: "the record is no tf.Example",
@@ -63,7 +63,7 @@ class Reject:
 
     Attributes:
         source: the file.
-        line: 1-based number of the row's first line.
+        line: 1-based number of the row's first line; of a file without lines, of the row.
         reason: one of `REASONS`.
         detail: what should have been there, and what was.
         text: the line as it was read, or the cells of the row that were read, as CSV.
@@ -86,7 +86,7 @@ class RawBatch:
 
     Attributes:
         columns: text, in which null is a missing value, or what `transforms.cells` can use, lists of it too.
-        lines: 1-based line numbers of the rows, int64, shape `(rows,)`.
+        lines: 1-based line numbers of the rows (see `Reject`), int64, shape `(rows,)`.
         source: the file.
         rejects: the rows met on the way that could not be cut into columns.
     """

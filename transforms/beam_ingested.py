@@ -3,12 +3,12 @@
 import os
 
 import apache_beam as beam
-import tensorflow as tf
 
 from tfmtl.fields import vocabularies
 from tfmtl.spec import DatasetSpec
 from transforms.beam_vocabularies import WriteVocabularies, pack
 from transforms.ingested import Manifest
+from transforms.links import link
 
 
 class AdoptIngested(beam.PTransform):
@@ -50,15 +50,8 @@ class AdoptIngested(beam.PTransform):
 
 
 def link_file(name: str, source: str, folder: str) -> None:
-    """Makes `folder/name` the file `source/name`: by a hard link, or by a copy where there can be none."""
-    path, final = os.path.join(source, name), os.path.join(folder, name)
-    tf.io.gfile.makedirs(os.path.dirname(final))
-    if tf.io.gfile.exists(final):
-        tf.io.gfile.remove(final)  # It may be a link to `path`, into which nothing must be copied.
-    try:
-        os.link(path, final)
-    except OSError:  # Another disk, or an object store.
-        tf.io.gfile.copy(path, final)
+    """Makes `folder/name` the file `source/name`."""
+    link(os.path.join(source, name), os.path.join(folder, name))
 
 
 def _counts(name: str, source: str, spec: DatasetSpec) -> tuple[str, bytes]:

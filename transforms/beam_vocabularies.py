@@ -1,7 +1,7 @@
 """Vocabularies as a Beam transform: the counts of all workers, merged, pruned and written in order."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -26,12 +26,14 @@ class WriteVocabularies(beam.PTransform):
     Args:
         spec: of the data set; each feature with a vocabulary has a file, also if there are no counts of it.
         folder: made if it is not there.
+        counts: a folder in which the counts of all tokens are kept, for `KeptCounts`; by default they are not.
     """
 
-    def __init__(self, spec: DatasetSpec, folder: str):
+    def __init__(self, spec: DatasetSpec, folder: str, counts: str | None = None):
         super().__init__()
         self._spec = spec
         self._folder = folder
+        self._counts = counts
 
     def expand(self, counts: beam.PCollection) -> Any:
         """Called by Beam."""
@@ -43,10 +45,28 @@ class WriteVocabularies(beam.PTransform):
             (counts | "Parts" >> beam.FlatMap(_parts), none)
             | "WithEmpty" >> beam.Flatten()
             | "Merge" >> beam.CombinePerKey(_merged)
+            | "Keep" >> beam.Map(_keep, self._counts)
             | "Prune" >> beam.Map(_pruned, features)
             | "Gather" >> beam.GroupByKey()
             | "Write" >> beam.Map(_write, features, self._folder)
         )
+
+
+class KeptCounts(beam.PTransform):
+    """The counts that `WriteVocabularies` kept in some folders, as it takes them.
+
+    Args:
+        folders: each of a part of the log.
+    """
+
+    def __init__(self, folders: Sequence[str]):
+        super().__init__()
+        self._folders = folders
+
+    def expand(self, begin: beam.pvalue.PBegin) -> Any:
+        """Called by Beam."""
+        paths = [path for folder in self._folders for path in sorted(tf.io.gfile.glob(os.path.join(folder, "*-*")))]
+        return begin | "Paths" >> beam.Create(paths) | "Read" >> beam.Map(_kept)
 
 
 def pack(counts: pa.Table) -> bytes:
@@ -72,6 +92,20 @@ def _parts(counts: tuple[str, bytes]) -> Iterator[tuple[tuple[str, int], bytes]]
 
 def _merged(parts: Iterable[bytes]) -> bytes:
     return pack(merge(map(unpack, parts)))
+
+
+def _keep(part: tuple[tuple[str, int], bytes], folder: str | None) -> tuple[tuple[str, int], bytes]:
+    (name, number), packed = part
+    if folder is not None:
+        tf.io.gfile.makedirs(folder)
+        with tf.io.gfile.GFile(os.path.join(folder, f"{name}-{number}"), "wb") as file:
+            file.write(packed)
+    return part
+
+
+def _kept(path: str) -> tuple[str, bytes]:
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return os.path.basename(path).rpartition("-")[0], file.read()
 
 
 def _pruned(part: tuple[tuple[str, int], bytes], features: Mapping[str, Feature]) -> tuple[str, bytes]:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import functools
+import hashlib
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,16 @@ def size(path: str) -> int:
     if info.type != fs.FileType.Directory:
         return int(info.size or 0)
     return sum(int(file.size or 0) for file in system.get_file_info(fs.FileSelector(name)))
+
+
+def fingerprint(paths: Sequence[str]) -> str:
+    """64 hexadecimal digits of the names of files, their sizes, and when they changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        system, name = _resolve(path)
+        info = system.get_file_info(name)
+        digest.update(f"{path}\0{info.size}\0{info.mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def find_files(pattern: str) -> list[str]:

@@ -1,5 +1,7 @@
 """A sample of the log's rows, of which statistics are taken."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import pyarrow as pa
 
@@ -41,6 +43,19 @@ class Sampler:
         seldom = [_first_valid(typed.column(name)) for name in new]
         self._known |= {name for name, row in zip(new, seldom, strict=True) if row is not None}
         return np.union1d(chosen, [row for row in seldom if row is not None]).astype(np.int64)
+
+
+def thin(examples: Iterable[bytes], step: int) -> Iterator[bytes]:
+    """Of a sample's serialized tf.Examples, the first and each `step`-th one after it, and the first with a feature."""
+    import tensorflow as tf
+
+    known: set[str] = set()
+    for number, example in enumerate(examples):
+        features = tf.train.Example.FromString(example).features.feature
+        names = {name for name, feature in features.items() if feature.WhichOneof("kind")}
+        if number % step == 0 or names - known:
+            known |= names
+            yield example
 
 
 def _first_valid(column: pa.Array) -> int | None:

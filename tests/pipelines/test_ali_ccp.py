@@ -203,3 +203,17 @@ def test_transformed_values_are_those_of_plain_python(transformed):
                     weights[i, : len(tokens[i])] = row.get(feature.weights, [])
                 np.testing.assert_array_equal(values[f"{feature.name}__weights"], weights)
     assert rare > 1000
+
+
+@pytest.mark.slow
+def test_the_readmes_commands(tmp_path, monkeypatch):
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("tfmtl") and re.search("ali.ccp", line)]
+    assert [command.split()[1] for command in commands] == ["simulate", "ingest", "run"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    for command in commands:
+        result = invoke(*command.split()[1:])
+        assert result.exit_code == 0, result.output
+    assert "pushed version" in result.output
+    assert Manifest.load("ali-ccp-aitm").rows["test"] == 10_000

@@ -26,7 +26,7 @@ FINITE = "the value of a field should be a finite number"
 
 
 class CommonRows:
-    """The rows of a file of common features.
+    """The rows of a file of common features, in memory: their bytes as they will be written, and about 60 more a row.
 
     Args:
         examples: of each row, its features as a serialized tf.Example.
