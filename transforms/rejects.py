@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from transforms.batch import REASONS, SPLITS, IngestReport, Reject
 
+_FILES = 20
+"""How many files' counts a person is shown; the report has them all."""
+
 
 def as_csv(columns: pa.Table, rows: np.ndarray) -> list[str]:
     """Each of the `rows` as a line of CSV, null as an empty cell and a list as JSON."""
@@ -48,7 +51,7 @@ def write_report(report: IngestReport, stream: TextIO) -> None:
 
 
 def format_report(report: IngestReport) -> str:
-    """The report as plain text for a person: rows by split, then rejected rows by reason, then by file."""
+    """The report as plain text for a person: rows by split, rejected rows by reason, then files, the worst first."""
     total = report.total
     rows = [("read", total.read, "")]
     rows += [(f"  {split}", total.accepted.get(split, 0), "") for split in SPLITS]
@@ -56,13 +59,19 @@ def format_report(report: IngestReport) -> str:
     by_count = sorted(total.rejected.items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"  {reason}", count, REASONS.get(reason, "")) for reason, count in by_count]
     if len(report.sources) > 1:
-        rows += [("files", len(report.sources), "")]
-        for name, source in sorted(report.sources.items()):
-            rejected = sum(source.rejected.values())
-            rows.append((f"  {name}", source.read, f"{rejected:,} rejected" if rejected else ""))
+        rows += _of_files(report)
     width = max(len(name) for name, _, _ in rows)
     lines = [f"{name:<{width}}  {count:>14,}  {_share(count, total.read):>7}  {note}" for name, count, note in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _of_files(report: IngestReport) -> list[tuple[str, int, str]]:
+    """Rows of some files: a name may be as long as a line, so it stands last."""
+    counts = [(sum(source.rejected.values()), name, source.read) for name, source in report.sources.items()]
+    counts.sort(key=lambda file: (-file[0], file[1]))
+    rows = [("file", read, name + (f": {bad:,} rejected" if bad else "")) for bad, name, read in counts[:_FILES]]
+    rest = counts[_FILES:]
+    return rows + ([("others", sum(read for _, _, read in rest), f"{len(rest):,} files")] if rest else [])
 
 
 def _share(count: int, read: int) -> str:

@@ -68,4 +68,15 @@ def test_report_for_a_person():
     assert ["rejected", "4", "44.44%"] in cells
     assert "  cut_line" in "\n".join(lines)
     assert "the line does not have as many cells as there are columns" in "\n".join(lines)
-    assert ["b.csv", "4", "44.44%", "3", "rejected"] in cells
+    assert ["file", "4", "44.44%", "b.csv:", "3", "rejected"] in cells
+
+
+def test_files_are_few_and_their_names_move_nothing():
+    bad = {f"/{'long/' * 40}{i}.csv": SourceReport(9, {"train": 9 - i}, {"cut_line": i}) for i in range(1, 10)}
+    good = {f"{i}.csv": SourceReport(2, {"train": 2}, {}) for i in range(30)}
+    lines = format_report(IngestReport({**good, **bad})).splitlines()
+    assert all(len(line) < 100 for line in lines if "long" not in line)
+    files = [line.split() for line in lines if line.startswith("file")]
+    assert [file[4] for file in files[:9]] == [*map(str, range(9, 0, -1))]
+    assert len(files) == 20
+    assert lines[-1].split() == ["others", "38", "26.95%", "19", "files"]
