@@ -6,7 +6,9 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks.rows import Sizes, all_rows
+import pytest
+
+from benchmarks.rows import IDS, Sizes, all_rows
 from benchmarks.train import without_places
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -19,6 +21,7 @@ def call(*words):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_quick_prints_and_writes_a_table_with_every_row(tmp_path):
     done = call("--quick", "--no-rivals", "--json", tmp_path / "out.json", "--markdown", tmp_path / "out.md")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -33,6 +36,13 @@ def test_quick_prints_and_writes_a_table_with_every_row(tmp_path):
     models = [row for row in rows if row.job["kind"] == "model"]
     assert all(found[row.name][0]["flops"] > 0 and found[row.name][0]["peak_mb"] > 0 for row in models)
     assert "share of the limit" in done.stdout
+
+
+def test_rows_have_the_ids_of_their_label():
+    rows = {row.name: row for row in all_rows(Sizes())}
+    for label, ids in IDS.items():
+        row = rows[f"mmoe/{ids}/float32"]
+        assert (row.label, row.job["ids"]) == (f"{label} ids: tfmtl, float32", ids)
 
 
 def test_a_gpu_that_is_not_there_is_said_so():

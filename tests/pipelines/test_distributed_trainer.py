@@ -31,6 +31,7 @@ def weights(folder: pathlib.Path) -> list[np.ndarray]:
     return keras.saving.load_model(folder / "run" / "model.keras").get_weights()
 
 
+@pytest.mark.slow
 def test_two_devices_are_one(trained):
     one, two = (json.loads((trained / name / "run" / "history.json").read_text()) for name in ("one", "two"))
     assert set(one) == set(two)

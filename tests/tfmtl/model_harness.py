@@ -25,13 +25,16 @@ def assert_same_arrays(ones, others):
         np.testing.assert_array_equal(values, others[name], err_msg=name)
 
 
-def assert_trains_saves_and_loads(model, features, labels, tmp_path, fall, epochs=15, rate=0.02):
+def assert_trains_saves_and_loads(model, features, labels, tmp_path, fall, epochs=15, rate=0.02, eagerly=False):
     """The loss falls by more than `fall`; the loaded model is of the same kind, scores and losses, and trains on.
+
+    Args:
+        eagerly: for few steps, which take less time than to trace one.
 
     Returns:
         What `fit` recorded, by name of a loss.
     """
-    model.compile(RowSparseAdam(rate))
+    model.compile(RowSparseAdam(rate), run_eagerly=eagerly)
     history = model.fit(features, labels, epochs=epochs, verbose=0).history
     assert history["loss"][-1] < history["loss"][0] - fall
     model.save(tmp_path / "model.keras")
@@ -41,7 +44,7 @@ def assert_trains_saves_and_loads(model, features, labels, tmp_path, fall, epoch
     assert_same_arrays(model.score(features), loaded.score(features))
     totals = [float(one.losses_of(features, labels, training=False).total) for one in (model, loaded)]
     assert totals[0] == totals[1]
-    steps = epochs * -(-len(features["user"]) // 32)
+    steps = epochs * -(-len(next(iter(features.values()))) // 32)
     assert int(loaded.optimizer.iterations) == steps
     before = loaded.get_weights()
     loaded.run_eagerly = True

@@ -39,12 +39,16 @@ def error(spec=SPEC, **options):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "options"),
-    [("mmoe", {}), ("mmoe", {"temperature": "learned"}), ("shared_bottom", {"contrast": "bpr", "anchor": "buy"})],
+    ("backbone", "options", "eagerly"),
+    [
+        ("mmoe", {}, True),
+        ("mmoe", {"temperature": "learned"}, True),
+        ("shared_bottom", {"contrast": "bpr", "anchor": "buy"}, False),
+    ],
 )
-def test_saved_model_goes_on_as_before(backbone, options, tmp_path):
+def test_saved_model_goes_on_as_before(backbone, options, eagerly, tmp_path):
     model = adaftr(backbone, **options)
-    model.compile(RowSparseAdam(0.01))
+    model.compile(RowSparseAdam(0.01), run_eagerly=eagerly)
     model.fit(batches(), verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -56,6 +60,7 @@ def test_saved_model_goes_on_as_before(backbone, options, tmp_path):
     assert list(taps) == list(of_loaded)
     assert_same(taps.values(), of_loaded.values())
     assert ("temperature/click/buy" in of_loaded) == ("contrast" not in options)
+    loaded.run_eagerly = eagerly
     for one in (model, loaded):
         one.fit(batches(seed=1), verbose=0)
     assert int(loaded.optimizer.iterations) == 6
@@ -161,7 +166,7 @@ def test_trees():
     spec = cases.DatasetSpec.from_yaml(cases.FEATURES + TREE)
     model = adaftr(spec=spec)
     assert model.pairs == (("click", "buy"), ("click", "share"))
-    model.compile(RowSparseAdam(0.01))
+    model.compile(RowSparseAdam(0.01), run_eagerly=True)
     history = model.fit(batches(spec), verbose=0).history
     assert all(np.all(np.isfinite(values)) for name, values in history.items())
     assert {"buy_contrastive_loss", "share_relatedness_loss"} <= set(history)

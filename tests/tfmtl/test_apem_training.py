@@ -76,6 +76,7 @@ def test_the_first_training_step_selects_by_step_0_and_inference_by_the_last():
 
 def test_a_saved_model_goes_on_from_its_step(tmp_path):
     model = apem(**FAST)
+    model.run_eagerly = True
     first, second = data(50), data(50, seed=1)
     model.fit(*first, batch_size=10, epochs=3, shuffle=False, verbose=0)
     model.save(tmp_path / "model.keras")
@@ -84,6 +85,7 @@ def test_a_saved_model_goes_on_from_its_step(tmp_path):
     features = cases.features(30, seed=2)
     for name, values in model.score(features).items():
         np.testing.assert_array_equal(loaded.score(features)[name], values)
+    loaded.run_eagerly = True
     for one in (model, loaded):
         one.fit(*second, batch_size=10, epochs=2, shuffle=False, verbose=0)
     assert steps(loaded) == steps(model) == [25, 25]
@@ -174,6 +176,7 @@ def test_mixed_precision():
     losses = model.losses_of(features, labels)
     assert {logit.dtype.name for logit in losses.logits.values()} == {"float32"}
     assert np.isfinite(losses.total)
+    model.run_eagerly = True
     model.fit(features, labels, batch_size=10, verbose=0)
     assert steps(model) == [2, 2]
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())

@@ -87,6 +87,7 @@ def assert_equal(found, expected):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EQUAL)
 def test_two_replicas_are_one_device(mirrored, name):
     assert_equal(np.load(mirrored / f"{name}_two.npz"), np.load(mirrored / f"{name}_one.npz"))
@@ -119,6 +120,7 @@ def test_the_comparison_sees_metrics(mirrored):
     assert {one for one in found if one.startswith("history/val_")}
 
 
+@pytest.mark.slow
 def test_two_workers_are_one_device(mirrored, workers):
     expected = np.load(mirrored / "mmoe_one.npz")
     for index in range(2):

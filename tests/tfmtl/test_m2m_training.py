@@ -71,7 +71,7 @@ def test_chains_of_binary_tasks():
     groups = {"scenario": ("user",), "behaviour": ("history",)}
     spec = dataclasses.replace(cases.chain(), groups=groups)
     model = M2M.from_spec(spec, cases.SIZES, **OPTIONS)
-    model.compile(RowSparseAdam(0.01, clipvalue=3.0))
+    model.compile(RowSparseAdam(0.01, clipvalue=3.0), run_eagerly=True)
     data = tf.data.Dataset.from_tensor_slices((cases.features(200), cases.labels(spec, 200))).batch(64)
     history = model.fit(data, epochs=3, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]

@@ -1,12 +1,12 @@
 """The option `sequences`: days side by side instead of their mean, in every model that has it."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.tfmtl import cases, panel_cases
 from tests.tfmtl.graphs import tensors_of_shape
+from tests.tfmtl.model_harness import assert_trains_saves_and_loads
 from tests.tfmtl.numpy_layers import relu_layers, tower
 from tests.tfmtl.panel_cases import LENGTHS, ROWS, SIZES, SPEC
 from tests.tfmtl.tiny_models import BASELINES, tiny, tiny_randomized
@@ -101,15 +101,8 @@ def test_an_absent_day_is_the_same_whatever_its_id(name):
 @ALL
 def test_training_saving_and_loading(name, tmp_path):
     model = tiny(name, SPEC, SIZES, sequences="concat")
-    model.compile(RowSparseAdam(0.03))
-    losses = model.fit(FEATURES, LABELS, epochs=9, verbose=0).history["loss"]
-    assert losses[-1] < losses[0] - 0.02
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert loaded.options.sequences == "concat"
-    before, after = model.score(FEATURES), loaded.score(FEATURES)
-    for output, values in before.items():
-        np.testing.assert_array_equal(values, after[output])
+    assert model.options.sequences == "concat"
+    assert_trains_saves_and_loads(model, FEATURES, LABELS, tmp_path, fall=0.02, epochs=9, rate=0.03, eagerly=True)
 
 
 @ALL

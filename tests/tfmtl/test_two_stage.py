@@ -20,7 +20,7 @@ QUIET = {"shuffle": False, "verbose": 0}
 MAML = MetaLearningOptions(episodes=2, inner_learning_rate=0.05)
 
 
-def model_of(name="man", **options):
+def model_of(name="shared_bottom", **options):
     kind, small, _ = MODELS[name]
     return kind.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, **small, **options)
 
@@ -83,7 +83,7 @@ def test_the_lower_part_is_frozen_in_the_second_stage(name, strategies):
 
 
 def test_the_first_stage_trains_everything():
-    model, start = model_of(), WeightsAtTheStart()
+    model, start = model_of("man"), WeightsAtTheStart()
     TwoStage(Stage(**FAST), Stage(**FAST)).fit(model, rows(), callbacks=[start], **QUIET)
     before, general = (start.stages[i][0] for i in (0, 1))
     assert all(np.any(before[path] != general[path]) for path in before if "kernel" in path or "table" in path)
@@ -128,7 +128,7 @@ def test_the_second_stage_sees_the_support_rows():
 
 @pytest.mark.parametrize(("monitor", "best"), [("loss", min), ("ctr_auc", max)])
 def test_a_stage_keeps_its_best_epoch(monitor, best):
-    model = model_of("shared_bottom")
+    model = model_of()
     stage = Stage(learning_rate=0.05, max_epochs=30, monitor=monitor, patience=2)
     history = fit_stage(model, stage, rows(), rows(seed=1), **QUIET)
     watched = history[f"val_{monitor}"]
@@ -139,7 +139,7 @@ def test_a_stage_keeps_its_best_epoch(monitor, best):
 
 
 def test_without_validation_the_metric_of_training_is_watched():
-    history = fit_stage(model_of("shared_bottom"), Stage(learning_rate=1e-30, max_epochs=9), rows(), **QUIET)
+    history = fit_stage(model_of(), Stage(learning_rate=1e-30, max_epochs=9), rows(), **QUIET)
     assert len(history["loss"]) == 2
 
 

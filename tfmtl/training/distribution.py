@@ -146,9 +146,20 @@ def on_replicas(model: keras.Model, step: Callable[[Any], dict[str, Any]]) -> Ca
         logs = strategy.run(on_replica, args=(batch,))
         return {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
 
-    if not model.run_eagerly:
-        on_batch = tf.function(on_batch, reduce_retracing=True, autograph=False)
-    return lambda iterator: on_batch(next(iterator))
+    if model.run_eagerly:
+        return lambda iterator: on_batch(next(iterator))
+    traced = tf.function(on_batch, autograph=False)
+    of_spec: list[Any] = [None, None]
+
+    def on_next(iterator):
+        # By the data set's specification, batches have any number of rows: the last one, a smaller one, is not traced
+        # again. To look the function up at each step would take longer than to see that the data set is the same.
+        spec = iterator.element_spec
+        if spec is not of_spec[0]:
+            of_spec[:] = spec, traced.get_concrete_function(spec)
+        return of_spec[1](next(iterator))
+
+    return on_next
 
 
 def _local_replicas(strategy: tf.distribute.Strategy) -> int:

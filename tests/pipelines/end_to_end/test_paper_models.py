@@ -14,7 +14,7 @@ from pipelines.settings import load_settings
 from serving.client import TfmtlClient
 from serving.export import describe
 from serving.server import EmbeddedServer
-from tests.pipelines.conftest import EXAMPLES
+from tests.pipelines.end_to_end.conftest import EXAMPLES
 from tests.pipelines.scoring import graph_session_scores, rows_of
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""One run of the whole pipeline on a small simulated log with bad lines in it, shared by the end-to-end tests."""
+"""One run of the whole pipeline on a small simulated log with bad lines in it, shared by the tests of this folder."""
 
 import dataclasses
 import pathlib
@@ -10,7 +10,7 @@ from pipelines.local import RunPaths, run_pipeline
 from pipelines.settings import Settings, load_settings
 from transforms.simulator import simulate
 
-EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
 ROWS = 12_000
 BAD_LINES = {
     "1,2,search\n": "cut_line",

@@ -1,4 +1,4 @@
-"""The whole pipeline on a small log: the report, lineage, cache, blessing and push."""
+"""The whole pipeline on a small log: report, lineage, cache, blessing, push. First of its folder: others push more."""
 
 import dataclasses
 import glob
@@ -18,7 +18,7 @@ from pipelines.local import run_pipeline
 from pipelines.pusher import OncePusherExecutor, newest_version
 from pipelines.results import measured, overall_auc
 from serving.export import describe
-from tests.pipelines.conftest import ROWS
+from tests.pipelines.end_to_end.conftest import ROWS
 from tests.pipelines.scoring import graph_session_scores, rows_of
 
 pytestmark = pytest.mark.slow
