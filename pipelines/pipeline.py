@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from tfx import v1 as tfx
 from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
@@ -154,12 +153,12 @@ def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Re
     }
     if strategy is BlessedPredecessorStrategy:
         channels[CURRENT] = trainer.outputs["model"]
-    return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id(_BASELINE)
+    return Resolver(strategy_class=strategy, **channels).with_id(_BASELINE)
 
 
 def _warm_start_resolver() -> Resolver:
     """The latest blessed model of the runs before this one."""
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=LatestBlessedModelStrategy,
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing),

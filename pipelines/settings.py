@@ -165,7 +165,7 @@ class Settings:
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
     reference: bool = False
-    beam_pipeline_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+    beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"
 
     def __post_init__(self):
