@@ -9,7 +9,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner
 
 from pipelines.cli import main
@@ -17,6 +16,7 @@ from pipelines.example_gen import REJECTS, VOCABULARIES, ingest_report
 from pipelines.local import RunPaths, locate_log, newest_spans, run_pipeline
 from pipelines.results import measured
 from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
+from tests.pipelines.splits import rows_of_split
 from tfmtl.config import ConfigError, build, parse_yaml
 from transforms.batch import SPLITS
 from transforms.sample import SAMPLE
@@ -127,13 +127,7 @@ def test_each_day_is_read_once(grown):
 
 
 def rows(run, split, step="LogExampleGen"):
-    files = sorted(str(path) for path in pathlib.Path(run.uri(step, "examples"), f"Split-{split}").iterdir())
-    return collections.Counter(map(content, tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()))
-
-
-def content(example):
-    features = tf.train.Example.FromString(example).features.feature
-    return tuple(sorted((name, feature.SerializeToString()) for name, feature in features.items()))
+    return rows_of_split(run.uri(step, "examples"), split)
 
 
 def test_days_together_are_the_log_read_at_once(grown):

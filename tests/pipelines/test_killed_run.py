@@ -1,0 +1,84 @@
+"""A run that is killed while it reads leaves nothing that looks complete; run again, it finishes what it should."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.example_gen import REJECTS, ingest_report
+from pipelines.local import RunPaths, run_pipeline
+from pipelines.settings import load_settings
+from tests.pipelines.splits import rows_of_split
+from transforms.batch import SPLITS
+from transforms.shards import UNFINISHED
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+SETTINGS = """
+name: shop
+spec:
+  name: shop
+  features:
+    - {name: user, kind: categorical}
+    - {name: tags, kind: multi_valued}
+  tasks:
+    - {name: click, label: clicked, output: ctr}
+  split: {kind: random, eval: 0.2, test: 0.2}
+model: {name: shared_bottom}
+data: {pattern: "*.csv"}
+"""
+KILLED = """
+import os, pathlib, signal, sys
+from pipelines.local import RunPaths, run_pipeline
+from pipelines.settings import load_settings
+from transforms import beam_ingest
+
+class Killed(beam_ingest.ShardWriter):
+    def finish(self):
+        done = [*Killed.done, super().finish()]
+        Killed.done = done
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+Killed.done = []
+beam_ingest.ShardWriter = Killed
+run_pipeline(load_settings(sys.argv[1], data=sys.argv[2]), RunPaths(pathlib.Path(sys.argv[3])), data_only=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    (folder / "log").mkdir()
+    for part in range(3):
+        rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 2}" for i in range(60)]
+        lines = ["user,tags,clicked", *rows, f"u1,cut in {part}"]
+        (folder / f"log/part-{part}.csv").write_text("\n".join(lines) + "\n")
+    (folder / "shop.yaml").write_text(SETTINGS)
+    return load_settings(folder / "shop.yaml", data=str(folder / "log"))
+
+
+def test_killed_in_the_middle_of_a_log(settings, tmp_path):
+    paths = RunPaths(tmp_path / "run")
+    yaml = pathlib.Path(settings.data.path).parent / "shop.yaml"
+    command = [sys.executable, "-c", KILLED, str(yaml), settings.data.path, str(paths.root)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    left = sorted(path for path in paths.artifacts.rglob("Split-*/*") if path.is_file())
+    assert left, "it should be killed after it wrote something"
+    run = run_pipeline(settings, paths, data_only=True)
+    assert not any(step.cached for step in run.steps.values())
+    whole = run_pipeline(settings, RunPaths(tmp_path / "whole"), data_only=True)
+    uris = [one.uri("LogExampleGen", "examples") for one in (run, whole)]
+    assert uris[0] not in {str(path.parents[1]) for path in left}
+    found, expected = ({split: rows_of_split(uri, split) for split in SPLITS} for uri in uris)
+    assert found == expected
+    assert sum(sum(split.values()) for split in found.values()) == 3 * 60
+    reports = [ingest_report(uri) for uri in uris]
+    assert reports[0] == reports[1]
+    assert reports[0].total.rejected == {"cut_line": 3}
+    for uri in uris:
+        assert not pathlib.Path(uri, UNFINISHED).exists()
+        assert sum(len(path.read_text().splitlines()) for path in pathlib.Path(uri).glob(f"{REJECTS}*")) == 3
