@@ -1,7 +1,9 @@
 # The image in which the pipeline's components run on Kubeflow: TFX 1.21 on Debian 13, with tfmtl and its examples.
 #   docker build --tag tfmtl . && docker run --rm tfmtl models
+# Its stage `worker` is for Beam's workers on Flink, Spark or Dataflow (docs/beam.md):
+#   docker build --target worker --tag tfmtl-worker .
 
-FROM debian:trixie-slim
+FROM debian:trixie-slim AS tfmtl
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libgomp1 python3 python3-venv \
@@ -25,3 +27,11 @@ RUN uv pip install --python /opt/venv --no-cache --no-deps --no-build-isolation 
 
 ENTRYPOINT ["tfmtl"]
 CMD ["--help"]
+
+# Debian 13's Python is 3.13; Beam's starter has to be of the version in the lock.
+FROM tfmtl AS worker
+COPY --from=apache/beam_python3.13_sdk:2.77.0 /opt/apache/beam /opt/apache/beam
+ENTRYPOINT ["/opt/apache/beam/boot"]
+
+# The last stage is what is built without `--target`.
+FROM tfmtl

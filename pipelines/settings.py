@@ -152,7 +152,8 @@ class Settings:
         simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, panels, or ali_ccp.
         windows: how `tfmtl ingest panels` makes a log for this spec from daily rows.
         reference: whether a run also fits one-hot logistic regression on the same rows and prints it beside the model.
-        beam_pipeline_args: given to Beam as they are.
+        beam_pipeline_args: given to Beam as they are: runner and workers, for Flink, Spark or Dataflow (docs/beam.md).
+            Without any, Beam's jobs run in this process.
         log_level: of the components: how much they say while they run.
     """
 

@@ -1,0 +1,147 @@
+"""The data's part of the pipeline on Beam workers of another process, which have our code from `setup.py` alone."""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.stager import Stager
+
+from pipelines.example_gen import VOCABULARIES, ingest_report
+from pipelines.local import RunPaths, run_pipeline
+from pipelines.settings import load_settings
+from tests.pipelines.splits import rows_of_split
+from transforms.batch import SPLITS
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+PACKAGES = ("pipelines", "serving", "tfmtl", "transforms")
+SETTINGS = """
+name: shop
+spec:
+  name: shop
+  features:
+    - {name: user, kind: categorical}
+    - {name: tags, kind: multi_valued}
+    - {name: price, kind: numerical}
+  tasks:
+    - {name: click, label: clicked, output: ctr}
+  split: {kind: random, eval: 0.2, test: 0.2}
+model: {name: shared_bottom}
+data: {pattern: "*.csv"}
+"""
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """What Beam sends to workers with `--setup_file`, unpacked."""
+    folder = tmp_path_factory.mktemp("shipped")
+    options = PipelineOptions([f"--setup_file={REPOSITORY / 'setup.py'}", "--sdk_location=container"])
+    (folder / "staged").mkdir()
+    staged = Stager.create_job_resources(options, str(folder / "staged"))
+    names = [
+        name for artifact in staged for name in [artifact.type_payload.decode("utf-8", "replace")] if ".tar.gz" in name
+    ]
+    assert len(names) == 1
+    with tarfile.open(next((folder / "staged").rglob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    (package,) = [path for path in folder.iterdir() if path.name.startswith("tfmtl")]
+    return package
+
+
+def sources(folder):
+    return {
+        path.relative_to(folder).as_posix()
+        for package in PACKAGES
+        for path in (folder / package).rglob("*")
+        if path.suffix in (".py", ".typed", ".config")
+    }
+
+
+def test_setup_py_ships_every_file(shipped):
+    assert sources(shipped) == sources(REPOSITORY)
+    assert len(sources(shipped)) > 100
+
+
+def wait_for(port, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < end, f"nothing listens at {port}"
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def worker_pool(package, folder):
+    """A process that starts a worker whenever a job asks for one, as it runs beside a Flink task manager."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = "import sys, transforms; print(transforms.__file__, flush=True)\n"
+    program += "from apache_beam.runners.worker.worker_pool_main import main; main(sys.argv)"
+    command = [sys.executable, "-P", "-c", program, f"--service_port={port}"]
+    environment = {**os.environ, "PYTHONPATH": str(package)}
+    log = (folder / "pool.log").open("w")
+    pool = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert pool.stdout.readline().startswith(str(package))
+        wait_for(port)
+        yield f"localhost:{port}"
+    finally:
+        pool.terminate()
+        pool.wait(30)
+        log.close()
+
+
+@pytest.mark.slow
+def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path):
+    (tmp_path / "log").mkdir()
+    for part in range(3):
+        rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 7}.5,{i % 2}" for i in range(60)]
+        lines = ["user,tags,price,clicked", *rows, f"u1,cut in {part}"]
+        (tmp_path / f"log/part-{part}.csv").write_text("\n".join(lines) + "\n")
+    settings = tmp_path / "shop.yaml"
+    settings.write_text(SETTINGS)
+    here = run_pipeline(load_settings(settings, data=str(tmp_path / "log")), RunPaths(tmp_path / "a"), data_only=True)
+    with worker_pool(shipped, tmp_path) as address:
+        runner = ["--runner=PortableRunner", "--job_endpoint=embed"]
+        workers = ["--environment_type=EXTERNAL", f"--environment_config={address}"]
+        arguments = [*runner, *workers, f"--setup_file={REPOSITORY / 'setup.py'}"]
+        settings.write_text(f"{SETTINGS}beam_pipeline_args: [{', '.join(map(repr, arguments))}]\n")
+        loaded = load_settings(settings, data=str(tmp_path / "log"))
+        there = run_pipeline(loaded, RunPaths(tmp_path / "b"), data_only=True)
+    uris = [run.uri("LogExampleGen", "examples") for run in (here, there)]
+    for split in SPLITS:
+        assert rows_of_split(uris[0], split) == rows_of_split(uris[1], split)
+    reports = [ingest_report(uri) for uri in uris]
+    assert reports[0] == reports[1]
+    assert reports[0].total.rejected == {"cut_line": 3}
+    for run in (here, there):
+        graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
+        written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)
+        assert (graph / "user").read_bytes() == (written / "user").read_bytes()
+
+
+def test_arguments_of_the_document_are_beams():
+    """Beam drops what it does not know without a word."""
+    text = (REPOSITORY / "docs" / "beam.md").read_text()
+    rows = [re.findall(r"`(--\w+=[^`]*)`", line) for line in text.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if row]
+    assert len(rows) == 5
+    for row in rows:
+        known = PipelineOptions(row).get_all_options(drop_default=True)
+        assert {argument[2:].partition("=")[0] for argument in row} <= set(known)
+
+
+def test_the_worker_image_has_the_locks_beam():
+    """What starts workers in a container has to be of the version of Beam that submits the job."""
+    (locked,) = re.findall(r"^apache-beam==(\S+)$", (REPOSITORY / "requirements/tfx-1.21.txt").read_text(), re.M)
+    assert f"apache/beam_python3.13_sdk:{locked} " in (REPOSITORY / "Dockerfile").read_text()
