@@ -3,23 +3,20 @@
 Run from the root of the repository: `python -m benchmarks.train --help`. See `benchmarks/README.md`.
 """
 
-import datetime
 import itertools
 import json
 import os
 import pathlib
-import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import click
 from rich.console import Console
 
-from benchmarks import protocol, report
+from benchmarks import page, protocol, report
 from benchmarks.results import Results, measured
 from benchmarks.rivals import DEFAULT_ENVIRONMENT, REQUIREMENTS, rival_python
 from benchmarks.rows import SECTIONS, Row, Sizes, all_rows, chosen_rows
@@ -111,7 +108,7 @@ def main(
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps({"notes": notes, "rows": found}, indent=1) + "\n", encoding="utf-8")
     if markdown_path:
-        report.write_markdown(markdown_path, report.markdown(results, notes))
+        page.write_section(markdown_path, "train", report.markdown(results, notes))
     sys.exit(1 if any(one.error for one in results.rows.values()) else 0)
 
 
@@ -181,31 +178,16 @@ def run_jobs(jobs: Iterable[Mapping[str, Any]], python: str, rival: bool) -> lis
 
 def _notes(device: str, rounds: int, seconds: float, rows: Sequence[Row]) -> list[str]:
     """Machine, versions, command and method."""
-    names = ["tensorflow", "keras", "numpy"]
-    versions = [f"{name} {metadata.version(name)}" for name in names]
+    rivals = []
     if any(row.job["kind"] == "rechub" for row in rows):
         pins = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-        versions += [pin.replace("==", " ") for pin in pins if pin.startswith("torch")]
-    command = shlex.join(["python", "-m", "benchmarks.train", *without_places(sys.argv[1:])])
+        rivals = [pin.replace("==", " ") for pin in pins if pin.startswith("torch")]
     return [
-        f"Machine: {report.machine(len(os.sched_getaffinity(0)))}; device: {device}; {datetime.date.today()}.",
-        f"Software: Python {sys.version.split()[0]}, {', '.join(versions)}.",
-        f"Command: `{command}`.",
+        *page.setting("benchmarks.train", ("tensorflow", "keras", "numpy"), device, rivals),
         f"Time of a step: median over blocks in {seconds:g} s, best of rounds in which all rows take turns: {rounds}.",
         "The limit is the fastest product of the row's dtype; FLOPs are those of a training step's matrix products, "
         "what is computed again to save memory (after the +) not counted as work done.",
     ]
-
-
-def without_places(words: Sequence[str]) -> list[str]:
-    """The words of a command less the options that name a file or folder, which are one machine's."""
-    kept, words = [], iter(words)
-    for word in words:
-        if word.partition("=")[0] not in ("--json", "--markdown", "--rivals-env"):
-            kept.append(word)
-        elif "=" not in word:
-            next(words, None)
-    return kept
 
 
 if __name__ == "__main__":

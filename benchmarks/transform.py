@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import page
 from benchmarks.protocol import results
 
 SETTINGS = pathlib.Path(__file__).with_name("transform.yaml")
@@ -97,12 +98,19 @@ def _ratio(times: list[float]) -> str:
 @click.command(help=__doc__)
 @click.option("--rows", default="20000,200000,2000000", show_default=True, help="Sizes of the log.")
 @click.option("--only", type=click.Choice(KINDS), help="Measures one of the two.")
+@click.option(
+    "--markdown",
+    "markdown_path",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="Write the tables here: between the marks of a file that has them, such as benchmarks/README.md.",
+)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Keeps all numbers.")
-def main(rows: str, only: str | None, json_path: pathlib.Path | None) -> None:
+def main(rows: str, only: str | None, markdown_path: pathlib.Path | None, json_path: pathlib.Path | None) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=150)
     measured: dict[int, dict[str, Measured]] = {}
+    shown = []
     with tempfile.TemporaryDirectory(prefix="tfmtl_transform_") as folder:
         for count in sorted(int(size) for size in rows.split(",")):
             log = pathlib.Path(folder) / str(count)
@@ -113,9 +121,15 @@ def main(rows: str, only: str | None, json_path: pathlib.Path | None) -> None:
             for kind in [only] if only else KINDS:
                 with console.status(f"{kind}, {count:,} rows ..."):
                     measured[count][kind] = run(kind, log, folder)
-            console.print(table(count, measured[count]))
+            shown.append(table(count, measured[count]))
+            console.print(shown[-1])
     if len(measured) > 1:
-        console.print(costs(measured))
+        shown.append(costs(measured))
+        console.print(shown[-1])
+    if markdown_path:
+        notes = page.setting("benchmarks.transform", ("tfx", "tensorflow", "apache-beam", "pyarrow"))
+        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_of, shown)])
+        page.write_section(markdown_path, "transform", text)
     if json_path:
         json_path.write_text(json.dumps({str(count): one for count, one in measured.items()}, indent=1) + "\n")
 

@@ -1,7 +1,8 @@
 import pytest
 
+from benchmarks.page import write_section
 from benchmarks.protocol import MARK, results
-from benchmarks.report import check_lines, markdown, write_markdown
+from benchmarks.report import check_lines, markdown
 from benchmarks.results import COLUMNS, Results, measured
 from benchmarks.rows import IDS, SECTIONS, Row, Sizes, all_rows, chosen_rows
 from tfmtl.models import MODELS
@@ -83,12 +84,14 @@ def test_a_row_that_failed_says_so():
 
 def test_markdown_stands_between_the_marks(tmp_path):
     path = tmp_path / "new" / "README.md"
-    write_markdown(path, "old table\n")
+    write_section(path, "train", "old table\n")
+    write_section(path, "transform", "another table\n")
     path.write_text(f"before\n{path.read_text()}after\n")
-    write_markdown(path, markdown(run(RUN), ["Machine: a toy."]))
+    write_section(path, "train", markdown(run(RUN), ["Machine: a toy."]))
     text = path.read_text()
     assert text.startswith("before\n<!-- benchmarks.train: begin -->\n- Machine: a toy.\n")
-    assert text.endswith("<!-- benchmarks.train: end -->\nafter\n")
+    assert "<!-- benchmarks.train: end -->\n<!-- benchmarks.transform: begin -->\nanother table\n" in text
+    assert text.endswith("<!-- benchmarks.transform: end -->\nafter\n")
     assert "old table" not in text
     assert "| 500 k ids: tfmtl, float32 | 100 | 200 | 500.00 |  | 0.01 | 0 | 90 % | 50 |" in text
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from benchmarks.page import without_places
 from benchmarks.rows import IDS, Sizes, all_rows
-from benchmarks.train import without_places
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -54,8 +54,13 @@ def test_fixed_and_marginal_cost():
 def test_our_half_runs(tmp_path):
     command = [sys.executable, "-m", "benchmarks.transform", "--rows", "300", "--only", "tfmtl"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([*command, "--json", str(tmp_path / "out.json")], cwd=ROOT, env=environment, text=True)
+    places = ["--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "page.md")]
+    done = subprocess.run([*command, *places], cwd=ROOT, env=environment, text=True)
     assert done.returncode == 0
+    page = (tmp_path / "page.md").read_text()
+    assert "Command: `python -m benchmarks.transform --rows 300 --only tfmtl`." in page
+    for step in STEPS["tfmtl"]:
+        assert f"\n| {step} | " in page
     found = json.loads((tmp_path / "out.json").read_text())["300"]["tfmtl"]
     assert list(found["seconds"]) == list(STEPS["tfmtl"])
     assert found["total"] > sum(found["seconds"].values())
