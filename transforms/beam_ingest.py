@@ -1,6 +1,7 @@
 """Ingestion as a Beam transform: one path is one unit of parallel work, and only counts travel between workers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
@@ -8,7 +9,8 @@ import apache_beam as beam
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_vocabularies import pack
-from transforms.ingest import encode, ingest
+from transforms.example_columns import encode
+from transforms.ingest import IngestedBatch, ingest
 from transforms.sample import SAMPLE, Sampler
 from transforms.shards import ShardWriter
 from transforms.token_counts import TokenCounter
@@ -59,17 +61,27 @@ class _Ingest(beam.DoFn):
         writer = ShardWriter(self._folder, f"{number:05d}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
         counter = TokenCounter(self._spec)
-        for batch in ingest([path], self._spec, reader):
-            writer.write(batch.examples)
-            for split, rows in batch.typed.items():
-                writer.write({SAMPLE: encode(rows.take(samplers[split].choose(rows)))})
-            counter.add(batch.typed["train"])
-            for reject in batch.rejects:
-                yield beam.pvalue.TaggedOutput(REJECTS, reject)
-            yield beam.pvalue.TaggedOutput(REPORT, batch.report)
+        with ThreadPoolExecutor(1) as thread:
+            written: list[Future[None]] = []
+            for batch in ingest([path], self._spec, reader):
+                while written:
+                    written.pop().result()  # One batch is written while the next one is read.
+                written.append(thread.submit(self._write, batch, writer, samplers))
+                counter.add(batch.typed["train"])
+                for reject in batch.rejects:
+                    yield beam.pvalue.TaggedOutput(REJECTS, reject)
+                yield beam.pvalue.TaggedOutput(REPORT, batch.report)
+            while written:
+                written.pop().result()
         writer.finish()
         for feature, counts in counter.counts().items():
             yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
+
+    @staticmethod
+    def _write(batch: IngestedBatch, writer: ShardWriter, samplers: Mapping[str, Sampler]) -> None:
+        writer.write(batch.examples)
+        for split, rows in batch.typed.items():
+            writer.write({SAMPLE: encode(rows.take(samplers[split].choose(rows)))})
 
 
 class _MergeReports(beam.CombineFn):

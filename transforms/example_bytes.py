@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
+from transforms.example_wire import BYTES_LIST, FLOAT_LIST, INT64_LIST, field_key, head, packed_head, varint
+
 _FEW = 1 << 22
 
 
@@ -47,7 +48,7 @@ def encode_tokens(
 
     pieces = _Pieces()
     lengths = pc.binary_length(tokens).to_numpy(zero_copy_only=False).astype(np.int64)
-    prefixes = pieces.add_table(lengths, lambda length: _key(1) + _varint(length))
+    prefixes = pieces.add_table(lengths, lambda length: field_key(1) + varint(length))
     bodies = np.add.reduceat(pieces.sizes(prefixes) + lengths, starts)
     weighted = np.isin(list_field, [i for i, name in enumerate(names) if name in (weight_names or {})])
     # A row is its head and its lists; a list is its head, a prefix and a token for each, and a head and all weights.
@@ -55,7 +56,7 @@ def encode_tokens(
     place = np.cumsum(size) - size
     sequence = np.zeros(size.sum(), np.int64)
     sequence[place + heads] = pieces.add_table(
-        bodies * len(names) + list_field, lambda k: _head(names[k % len(names)], _BYTES_LIST, k // len(names))
+        bodies * len(names) + list_field, lambda k: head(names[k % len(names)], BYTES_LIST, k // len(names))
     )
     inner = np.repeat(place + heads + 1 - 2 * starts, counts) + 2 * np.arange(len(key))
     sequence[inner] = prefixes
@@ -65,7 +66,7 @@ def encode_tokens(
         own = dict(weight_names)
         sequence[after] = pieces.add_table(
             (counts * len(names) + list_field)[weighted],
-            lambda k: _packed_head(own[names[k % len(names)]], _FLOAT_LIST, 4 * (k // len(names))),
+            lambda k: packed_head(own[names[k % len(names)]], FLOAT_LIST, 4 * (k // len(names))),
         )
         sequence[after + 1] = pieces.add(_cut(weights, np.append(starts, len(key))))[weighted]
     return pieces.join(sequence, place[heads], list_row[heads], rows)
@@ -73,10 +74,10 @@ def encode_tokens(
 
 def encode_numbers(numbers: Mapping[str, int]) -> bytes:
     """A serialized tf.Example of whole numbers from 0 on, one of each name."""
-    values = {name: _varint(number) for name, number in numbers.items()}
-    entries = [_packed_head(name, _INT64_LIST, len(value)) + value for name, value in values.items()]
+    values = {name: varint(number) for name, number in numbers.items()}
+    entries = [packed_head(name, INT64_LIST, len(value)) + value for name, value in values.items()]
     body = b"".join(entries)
-    return _key(1) + _varint(len(body)) + body
+    return field_key(1) + varint(len(body)) + body
 
 
 class _Pieces:
@@ -112,7 +113,7 @@ class _Pieces:
     def join(self, sequence: np.ndarray, starts: np.ndarray, row: np.ndarray, rows: int) -> list[bytes]:
         """Joins a sequence of pieces into messages, which begin at `starts`, and gives each to its row."""
         lengths = np.add.reduceat(self.sizes(sequence), starts)
-        sequence[starts] = self.add_table(lengths, lambda length: _key(1) + _varint(length))
+        sequence[starts] = self.add_table(lengths, lambda length: field_key(1) + varint(length))
         joined = pa.concat_arrays(self._arrays).take(pa.array(sequence))
         _, offsets, data = joined.buffers()
         ends = np.frombuffer(offsets, np.int32)[np.append(starts, len(sequence))]
@@ -124,29 +125,3 @@ def _cut(values: np.ndarray, ends: np.ndarray) -> pa.Array:
     """The bytes of float32 values, cut where lists end."""
     data = pa.py_buffer(np.ascontiguousarray(values, "<f4"))
     return pa.Array.from_buffers(pa.binary(), len(ends) - 1, [None, pa.py_buffer((4 * ends).astype(np.int32)), data])
-
-
-def _head(name: str, kind: int, body: int) -> bytes:
-    """What stands before the body of a list, an entry of `Features.feature`."""
-    feature = _key(kind) + _varint(body)
-    key = _key(1) + _varint(len(name.encode())) + name.encode()
-    value = _key(2) + _varint(len(feature) + body) + feature
-    return _key(1) + _varint(len(key) + len(value) + body) + key + value
-
-
-def _packed_head(name: str, kind: int, size: int) -> bytes:
-    """The same for a list of numbers, which are packed into `size` bytes."""
-    packed = _key(1) + _varint(size)
-    return _head(name, kind, len(packed) + size) + packed
-
-
-def _key(number: int) -> bytes:
-    """Of a field that holds bytes of some length."""
-    return bytes([number << 3 | 2])
-
-
-def _varint(number: int) -> bytes:
-    groups = [number & 127]
-    while number := number >> 7:
-        groups.append(number & 127)
-    return bytes([*(group | 128 for group in groups[:-1]), groups[-1]])

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport, RawBatch, Reject, SourceReport
 from transforms.check import check, raw_columns
+from transforms.example_columns import encode
 from transforms.readers import read
 from transforms.split import assign
 
@@ -65,10 +66,3 @@ def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
         rejected=dict(collections.Counter(reject.reason for reject in checked.rejects)),
     )
     return IngestedBatch(typed, checked.rejects, IngestReport({batch.source: report}))
-
-
-def encode(typed: pa.RecordBatch) -> list[bytes]:
-    """A serialized tf.Example for each row; a feature that is null has no values, and the order of features varies."""
-    from tfx_bsl.coders import example_coder
-
-    return example_coder.RecordBatchToExamples(typed) if typed.num_rows else []

@@ -14,7 +14,7 @@ from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS
 from transforms.check import check, raw_columns
 from transforms.csv_reader import read_csv
-from transforms.ingest import encode
+from transforms.example_columns import encode
 from transforms.panel_simulator import PANELS, RATES
 from transforms.simulator import IMPRESSIONS, PROBABILITIES
 from transforms.split import assign

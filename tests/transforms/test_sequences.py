@@ -18,7 +18,7 @@ from tfmtl.fields import transformed_inputs
 from tfmtl.spec import DatasetSpec, Task
 from transforms.batch import RawBatch
 from transforms.check import check
-from transforms.ingest import encode
+from transforms.example_columns import encode
 from transforms.preprocessing import make_preprocessing_fn
 
 SPEC = DatasetSpec(
