@@ -1,9 +1,11 @@
 """Compiles the pipeline for Kubeflow Pipelines 2."""
 
+import dataclasses
 import pathlib
 
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
+from pipelines.beam_runner import with_runner
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings
 from tfmtl.config import ConfigError
@@ -31,6 +33,7 @@ def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathl
         raise ConfigError(f"data.spans should be 1, as a run there reads the newest span. Received: {data.spans}")
     if "**" in data.pattern:
         raise ConfigError(f"data.pattern should name folders one by one. Received: {data.pattern!r}")
+    settings = dataclasses.replace(settings, beam_pipeline_args=tuple(with_runner(settings.beam_pipeline_args)))
     out = pathlib.Path(out).resolve()
     if out.suffix not in (".yaml", ".yml", ".json"):
         raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")

@@ -12,6 +12,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher
 
 from pipelines.baseline import BlessedPredecessorStrategy
+from pipelines.beam_runner import run_in_process
 from pipelines.lineage import Run, latest_run
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.settings import Settings
@@ -72,6 +73,7 @@ def run_pipeline(
     """
     settings = locate_log(settings)
     paths.root.mkdir(parents=True, exist_ok=True)
+    run_in_process()
     store = metadata.sqlite_metadata_connection_config(str(paths.metadata))
     options: dict[str, Any] = {"metadata_connection_config": store, "enable_cache": cache}
     options["spans"] = newest_spans(settings)

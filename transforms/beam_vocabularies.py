@@ -10,7 +10,6 @@ import pyarrow as pa
 import tensorflow as tf
 
 from tfmtl.features import Feature
-from tfmtl.fields import vocabularies
 from tfmtl.spec import DatasetSpec
 from transforms.token_counts import SCHEMA, TOKEN, merge, order, prune
 
@@ -24,7 +23,7 @@ class WriteVocabularies(beam.PTransform):
     and pruned there; what is left has to fit into one worker's memory, as it has to fit into a server's.
 
     Args:
-        spec: of the data set; each feature with a vocabulary has a file, also if there are no counts of it.
+        spec: of the data set; each feature that is in the collection has a file, also if it has no token.
         folder: made if it is not there.
         counts: a folder in which the counts of all tokens are kept, for `KeptCounts`; by default they are not.
     """
@@ -37,13 +36,10 @@ class WriteVocabularies(beam.PTransform):
 
     def expand(self, counts: beam.PCollection) -> Any:
         """Called by Beam."""
-        names = vocabularies(self._spec)
-        empty = pack(SCHEMA.empty_table())
-        none = counts.pipeline | "AllFeatures" >> beam.Create([((name, 0), empty) for name in names])
         features = {feature.name: feature for feature in self._spec.features}
         return (
-            (counts | "Parts" >> beam.FlatMap(_parts), none)
-            | "WithEmpty" >> beam.Flatten()
+            counts
+            | "Parts" >> beam.FlatMap(_parts)
             | "Merge" >> beam.CombinePerKey(_merged)
             | "Keep" >> beam.Map(_keep, self._counts)
             | "Prune" >> beam.Map(_pruned, features)
@@ -84,6 +80,7 @@ def unpack(packed: bytes) -> pa.Table:
 
 def _parts(counts: tuple[str, bytes]) -> Iterator[tuple[tuple[str, int], bytes]]:
     name, packed = counts
+    yield (name, 0), pack(SCHEMA.empty_table())  # So that a feature without tokens has a file too.
     table = unpack(packed)
     part = tf.strings.to_hash_bucket_fast(table[TOKEN].to_numpy().astype(object), _PARTS).numpy()
     for number in np.unique(part).tolist():

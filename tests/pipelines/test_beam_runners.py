@@ -10,10 +10,13 @@ import sys
 import tarfile
 import time
 
+import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability import prism_runner
 from apache_beam.runners.portability.stager import Stager
 
+from pipelines.beam_runner import run_in_process, with_runner
 from pipelines.example_gen import VOCABULARIES, ingest_report
 from pipelines.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
@@ -128,6 +131,20 @@ def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path):
         graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
         written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)
         assert (graph / "user").read_bytes() == (written / "user").read_bytes()
+
+
+def test_no_other_runner_is_tried(monkeypatch):
+    """Beam's default tries one that it downloads, and runs ours only where that fails: here, and not at a user's."""
+    tried = []
+    monkeypatch.setattr(prism_runner.PrismRunner, "run_pipeline", lambda *_: tried.append(1))
+    monkeypatch.setattr(StandardOptions, "DEFAULT_RUNNER", StandardOptions.DEFAULT_RUNNER)
+    run_in_process()
+    with beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create([1])
+    with beam.Pipeline(options=PipelineOptions(with_runner([]))) as pipeline:
+        _ = pipeline | beam.Create([1])
+    assert not tried
+    assert with_runner(["--runner=FlinkRunner", "--x=1"]) == ["--runner=FlinkRunner", "--x=1"]
 
 
 def test_arguments_of_the_document_are_beams():
