@@ -24,6 +24,7 @@ from transforms.beam_ingested import AdoptIngested
 from transforms.beam_vocabularies import WriteVocabularies
 from transforms.files import size
 from transforms.ingested import INGESTED, MANIFEST, Manifest
+from transforms.log_spec import log_spec
 from transforms.readers import OF_FOLDERS, expand
 from transforms.sample import sampling_step
 from transforms.shards import UNFINISHED
@@ -108,10 +109,10 @@ class LogExampleGen(FileBasedExampleGen):
     def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec, span: int | None = None):
         pattern = MANIFEST if reader == INGESTED else pattern  # What there is else, it tells.
         options = {
-            "spec": spec.to_dict(),
+            "spec": log_spec(spec, pruned=span is None).to_dict(),  # Of a span all tokens are counted.
             "reader": reader,
             "is_span": span is not None,
-            "code": code_hash("transforms", "tfmtl"),
+            "code": code_hash("pipelines.example_gen"),
         }
         packed = any_pb2.Any()
         packed.Pack(struct_pb2.Value(string_value=json.dumps(options, sort_keys=True)))

@@ -47,9 +47,11 @@ class _LogInputProcessor(FileBasedInputProcessor):
         """The span that is asked for, or the newest one; and the newest version of it."""
         if not has_spans(self._split.pattern):
             return 0, None
-        found = SpanPattern(self._split.pattern).find(self._base)
-        given = self._range_config is not None and self._range_config.HasField("static_range")
-        span = self._range_config.static_range.start_span_number if given else max(found, default=0)
+        pattern, given = SpanPattern(self._split.pattern), None
+        if self._range_config is not None and self._range_config.HasField("static_range"):
+            given = self._range_config.static_range.start_span_number
+        found = pattern.find(self._base, given)
+        span = max(found, default=0) if given is None else given
         if span not in found:
             raise FileNotFoundError(f"{self._split.pattern} should match files of span {span} in {self._base}")
         return span, found[span]

@@ -69,7 +69,7 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
-            "code": code_hash("tfmtl", "transforms", "pipelines", "serving"),
+            "code": code_hash("pipelines.trainer"),
         },
     )
     resolver = _baseline_resolver(trainer, baseline)

@@ -63,7 +63,7 @@ class SpanMerge(base_beam_component.BaseBeamComponent):
 
     def __init__(self, spans: BaseChannel, spec: DatasetSpec):
         examples = Channel(type=standard_artifacts.Examples)
-        code = code_hash("transforms", "tfmtl")
+        code = code_hash("pipelines.span_merge")
         super().__init__(SpanMergeSpec(spans=spans, examples=examples, spec=spec.to_json(), code=code))
 
 

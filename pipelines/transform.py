@@ -39,7 +39,10 @@ class LogTransform(Transform):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogTransformExecutor)
 
     def __init__(self, examples: Channel, schema: Channel, spec: DatasetSpec):
-        custom_config: dict[str, Any] = {"spec": spec.to_dict(), "code": code_hash("transforms", "tfmtl")}
+        custom_config: dict[str, Any] = {
+            "spec": spec.to_dict(),
+            "code": code_hash("pipelines.transform", "pipelines.transform_module"),
+        }
         super().__init__(
             examples=examples,
             schema=schema,

@@ -39,10 +39,16 @@ def ingest_panels(settings_path: str, raw: str, out: str) -> None:
         except FieldError as error:
             path = ".".join(str(part) for part in error.path)
             raise ConfigError(f"{settings_path}: windows.{path}: {error.message}") from error
-    (folder / REJECTS).unlink(missing_ok=True)
     if rejects:
         with (unfinished / REJECTS).open("w", encoding="utf-8") as file:
             write_rejects(rejects, file)
+    if not sum(report.windows.values()):
+        console.print(_table(report))
+        expected = f"{raw}: should have rows of which windows can be made"
+        raise ConfigError(f"{expected}. Received: none; {len(rejects):,} rows are in {unfinished / REJECTS}")
+    for name in (WINDOWS, REJECTS):
+        (folder / name).unlink(missing_ok=True)
+    if rejects:
         (unfinished / REJECTS).rename(folder / REJECTS)
     (unfinished / WINDOWS).replace(folder / WINDOWS)
     unfinished.rmdir()

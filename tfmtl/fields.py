@@ -3,8 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tfmtl.features import BAGS, NUMBERS, SEQUENCES
-from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
+from tfmtl.features import BAGS, NUMBERS, SEQUENCES, WEIGHTS_SUFFIX
 from tfmtl.spec import DatasetSpec
 
 

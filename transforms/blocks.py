@@ -58,6 +58,11 @@ class BlockReader:
         self._line = 1
         self._last = False
 
+    @property
+    def next_line(self) -> int:
+        """1-based number of the first line that is in no block yet."""
+        return self._line
+
     def header(self) -> str:
         """The first line, without byte order mark and newline. Raises `ValueError` if it is not UTF-8 or not there."""
         while b"\n" not in self._rest and not self._last:

@@ -35,13 +35,17 @@ def read_csv(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTE
 
     Raises:
         MissingColumnError: if the header lacks one of `columns`.
-        ValueError: if the file is empty, or names a column twice.
+        ValueError: if the file is empty, names a column twice, or cannot be read to its end.
         FileNotFoundError: if there is no such file.
     """
     with open_file(path) as stream:
         blocks = BlockReader(stream, block_bytes)
-        names = _header(blocks, path, columns)
-        yield from Cutter(path, names, columns).cut_all(blocks)
+        try:
+            names = _header(blocks, path, columns)
+            yield from Cutter(path, names, columns).cut_all(blocks)
+        except OSError as error:
+            expected = f"should be a whole file, but cannot be read on from line {blocks.next_line:,} or after"
+            raise ValueError(f"{path}: {expected}. Received: {error}") from error
 
 
 def _header(blocks: BlockReader, path: str, columns: Sequence[str]) -> list[str]:

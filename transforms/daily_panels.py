@@ -15,7 +15,8 @@ from transforms.typed import as_mask, parse_numbers
 from transforms.verdict import Verdict
 from transforms.window_options import Attributes, WindowOptions
 
-_CHUNK = 20_000
+_CELLS = 1 << 23
+"""Days in all windows of the entities that are worked on at once: with 28 a window, some 100 MB for each series."""
 _OTHER = "other"
 
 
@@ -42,7 +43,7 @@ class Panel:
     rows: int
 
 
-def read_panels(options: WindowOptions, raw: pathlib.Path, rejects: list[Reject]) -> Iterator[Panel]:
+def read_panels(options: WindowOptions, raw: pathlib.Path, rejects: list[Reject], longest: int = 1) -> Iterator[Panel]:
     """Reads the daily file, and yields its entities in the order in which they appear, so many at a time.
 
     What cannot be used is added to `rejects`: lines that the CSV reader rejects, rows without a day or an entity, with
@@ -53,22 +54,24 @@ def read_panels(options: WindowOptions, raw: pathlib.Path, rejects: list[Reject]
         options: which columns.
         raw: the folder of the files.
         rejects: is appended to.
+        longest: how many days a window has.
     """
     table = _attributes(options.attributes, raw, rejects) if options.attributes else None
     daily = _read(options, raw, None if table is None else table.column(_ENTITY), rejects)
     if not daily.num_rows:
         return
-    keys = daily.column(_ENTITY).combine_chunks().dictionary_encode()
+    keys = _in_one_piece(daily.column(_ENTITY))
     code, day = keys.indices.to_numpy().astype(np.int64), daily.column(_DAY).to_numpy()
     first, days = int(day.min()), int(day.max() - day.min()) + 1
     _, rows = np.unique(code * days + day - first, return_index=True)  # By entity, then day; of equals the first.
     rejects.extend(_doubled(daily, np.setdiff1d(np.arange(len(code)), rows), options))
-    bounds = np.searchsorted(code[rows], np.arange(0, len(keys.dictionary) + _CHUNK, _CHUNK))
+    chunk_size = max(1, _CELLS // (longest * max(1, days // options.step)))
+    bounds = np.searchsorted(code[rows], np.arange(0, len(keys.dictionary) + chunk_size, chunk_size))
     for chunk in range(len(bounds) - 1):
         own = rows[bounds[chunk] : bounds[chunk + 1]]
         if len(own):
-            entities = keys.dictionary.slice(chunk * _CHUNK, _CHUNK)
-            place = (code[own] - chunk * _CHUNK, day[own] - first)
+            entities = keys.dictionary.slice(chunk * chunk_size, chunk_size)
+            place = (code[own] - chunk * chunk_size, day[own] - first)
             start = np.full(len(entities), days)
             np.minimum.at(start, *place)
             values = {}
@@ -83,6 +86,12 @@ def read_panels(options: WindowOptions, raw: pathlib.Path, rejects: list[Reject]
 _ENTITY, _DAY, _LINE = "#entity", "#day", "#line"
 
 
+def _in_one_piece(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column of one dictionary."""
+    indices = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
+    return pa.DictionaryArray.from_arrays(pa.array(indices), column.chunk(0).dictionary)
+
+
 def _fill(matrix: np.ndarray, start: np.ndarray, first: int, name: str, options: WindowOptions) -> None:
     """The days without a number, of one column."""
     day = np.arange(matrix.shape[1])
@@ -95,10 +104,11 @@ def _fill(matrix: np.ndarray, start: np.ndarray, first: int, name: str, options:
 def _read(options: WindowOptions, raw: pathlib.Path, known: pa.ChunkedArray | None, rejects: list[Reject]) -> pa.Table:
     """The daily rows that are good: entity, day (since 1970), the line where they stand, and numbers."""
     columns = tuple(dict.fromkeys([options.entity, options.date, *options.columns]))
-    fields = [(_ENTITY, pa.string()), (_DAY, pa.int64()), (_LINE, pa.int64())]
+    fields = [(_ENTITY, pa.dictionary(pa.int32(), pa.string())), (_DAY, pa.int64()), (_LINE, pa.int64())]
     empty = pa.schema([*fields, *((name, pa.float64()) for name in options.columns)]).empty_table()
     batches = read_csv(str(raw / options.daily), columns)
-    return pa.concat_tables([empty, *(_checked(batch, options, known, rejects) for batch in batches)])
+    tables = [empty, *(_checked(batch, options, known, rejects) for batch in batches)]
+    return pa.concat_tables(tables).unify_dictionaries()
 
 
 def _checked(batch: RawBatch, options: WindowOptions, known: pa.ChunkedArray | None, rejects: list[Reject]) -> pa.Table:
@@ -110,8 +120,10 @@ def _checked(batch: RawBatch, options: WindowOptions, known: pa.ChunkedArray | N
         verdict.reject(as_mask(unknown), reasons.UNKNOWN_KEY, "an entity of the table of attributes", options.entity)
     written = as_mask(pc.match_substring_regex(date, r"^\d{4}-\d{2}-\d{2}$"))
     days = pc.strptime(pc.if_else(pa.array(written), date, None), format="%Y-%m-%d", unit="s", error_is_null=True)
-    verdict.reject(as_mask(days.is_null()), reasons.BAD_TIME, "a day such as 2016-09-25", options.date)
-    columns = {_ENTITY: entity, _DAY: days.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())}
+    days = days.cast(pa.date32())
+    real = as_mask(pc.equal(days.cast(pa.string()), date))  # The 30th of February becomes the 1st of March.
+    verdict.reject(~real, reasons.BAD_TIME, "a day such as 2016-09-25", options.date)
+    columns = {_ENTITY: entity.dictionary_encode(), _DAY: days.cast(pa.int32()).cast(pa.int64())}
     columns[_LINE] = pa.array(batch.lines)
     for name in options.columns:
         numbers, bad = parse_numbers(batch.column(name))

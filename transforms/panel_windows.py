@@ -78,7 +78,8 @@ def write_windows(
     left_out: collections.Counter[str] = collections.Counter()
     entities = days = 0
     with CsvFile(folder / WINDOWS) as file:
-        for panel in read_panels(options, pathlib.Path(raw), rejects):
+        longest = max(getattr(spec.feature(name), "max_length", 1) for name in options.series)
+        for panel in read_panels(options, pathlib.Path(raw), rejects, longest):
             table, lost = windows_of(spec, options, panel)
             file.write(table)
             left_out.update(lost)

@@ -10,13 +10,13 @@ import tensorflow_transform as tft
 
 from tfmtl.alignment import align_right
 from tfmtl.features import (
+    WEIGHTS_SUFFIX,
     CategoricalFeature,
     MultiValuedFeature,
     NumberSequenceFeature,
     NumericalFeature,
     SequenceFeature,
 )
-from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
 from tfmtl.spec import DatasetSpec
 
 Tensors = dict[str, Any]

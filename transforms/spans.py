@@ -52,8 +52,10 @@ class SpanPattern:
         """The pattern of the files of all spans, for `transforms.files.find_files`."""
         return _PLACEHOLDER.sub("*", self.pattern)
 
-    def find(self, folder: str) -> dict[int, int | None]:
+    def find(self, folder: str, span: int | None = None) -> dict[int, int | None]:
         """The spans of which there are files, in order, each with its newest version (None without `{VERSION}`).
+
+        With a `span`, only files of this one are looked for.
 
         Files whose names have other characters in place of a number are of no span.
 
@@ -62,7 +64,7 @@ class SpanPattern:
         """
         found: dict[int, int | None] = {}
         start = len(folder.rstrip("/")) + 1
-        for path in find_files(f"{folder.rstrip('/')}/{self.files}"):
+        for path in find_files(f"{folder.rstrip('/')}/{self.files if span is None else self.at(span)}"):
             match = self._regex.fullmatch(path[start:])
             if match is None:
                 continue
@@ -71,12 +73,14 @@ class SpanPattern:
         return dict(sorted(found.items()))
 
     def at(self, span: int, version: int | None = None) -> str:
-        """The pattern of the files of one span, and of one version of it."""
+        """The pattern of the files of one span, and of one version of it (of all by default)."""
         date = _EPOCH + datetime.timedelta(span) if self.by_date else _EPOCH
         values = {"SPAN": span, "VERSION": version, "YYYY": date.year, "MM": date.month, "DD": date.day}
 
         def fill(match: re.Match) -> str:
             name, width, date_name = match.groups()
+            if name == "VERSION" and version is None:
+                return "*"
             return str(values[name or date_name]).zfill(int(width or _DATE.get(date_name, 0)))
 
         return _PLACEHOLDER.sub(fill, self.pattern)

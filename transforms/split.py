@@ -1,5 +1,8 @@
 """Which rows train, evaluate and test: by a hash of their key, or by time."""
 
+import datetime
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,7 +10,7 @@ import pyarrow.compute as pc
 from tfmtl.features import BAGS, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
 from transforms.batch import SPLITS
-from transforms.cells import as_text
+from transforms.cells import ColumnTypeError, as_text
 from transforms.check import CheckedBatch
 from transforms.typed import as_mask, parse_numbers
 
@@ -22,7 +25,8 @@ def assign(spec: DatasetSpec, checked: CheckedBatch) -> np.ndarray:
     `eval`, then `test`, then `train`. The hash is part of TensorFlow's contract (`tf.strings.to_hash_bucket_fast`), so
     that a row falls to the same split on every machine and in every version.
 
-    Time: `train` before `eval_from`, `eval` before `test_from`, then `test`; compared as numbers if the bounds are.
+    Time: `train` before `eval_from`, `eval` before `test_from`, then `test`; compared as numbers if the bounds are, as
+    moments if the column holds dates or timestamps, else as text.
 
     Args:
         spec: of the data set.
@@ -30,6 +34,7 @@ def assign(spec: DatasetSpec, checked: CheckedBatch) -> np.ndarray:
 
     Raises:
         ValueError: if the split is given with the log: the rows of a batch do not say which one they are in.
+        ColumnTypeError: if the column holds dates or timestamps, and the bounds are texts that are none.
     """
     split = spec.split
     if isinstance(split, GivenSplit):
@@ -107,8 +112,23 @@ def _part(texts: pa.Array) -> pa.Array:
 
 
 def _by_time(split: TimeSplit, cells: pa.Array) -> np.ndarray:
-    texts = isinstance(split.eval_from, str)
-    times = as_text(cells) if texts else pa.array(parse_numbers(cells)[0])
-    late = as_mask(pc.greater_equal(times, pa.scalar(split.eval_from, times.type)))
-    last = as_mask(pc.greater_equal(times, pa.scalar(split.test_from, times.type)))
+    bounds: list[Any] = [split.eval_from, split.test_from]
+    if not isinstance(split.eval_from, str):
+        times = pa.array(parse_numbers(cells)[0])
+    elif pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
+        times = cells.cast(pa.timestamp("us"))
+        bounds = [_moment(bound, split.column) for bound in bounds]
+    else:
+        times = as_text(cells)
+    late, last = (as_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
     return np.where(last, _TEST, np.where(late, _EVAL, _TRAIN)).astype(np.int8)
+
+
+def _moment(bound: str, column: str) -> datetime.datetime:
+    """A bound as a time of UTC, whether it is written with a space or a T."""
+    try:
+        moment = datetime.datetime.fromisoformat(bound)
+    except ValueError as error:
+        expected = f"{column} holds dates or times, so the bounds of the split should be such"
+        raise ColumnTypeError(f"{expected} (2026-11-18 12:00). Received: {bound!r}") from error
+    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -35,6 +35,7 @@ def read_tfrecord(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK
 
     Raises:
         FileNotFoundError: if there is no such file.
+        ValueError: if it is of another kind, or compressed by other means than gzip.
     """
     decoder = _Decoder(path, columns)
     with open_stored(path) as stream:

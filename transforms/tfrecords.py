@@ -58,6 +58,9 @@ def read_records(stream: Stream, source: str, block_bytes: int = BLOCK_BYTES) ->
         stream: of the file's bytes as they are stored.
         source: the file.
         block_bytes: how much is read at a time.
+
+    Raises:
+        ValueError: if nothing in it is the beginning of a record, as in a file of another kind or compression.
     """
     reader = _RecordReader(source)
     blocks = _Blocks(stream, block_bytes)
@@ -129,6 +132,7 @@ class _RecordReader:
         self._number = 1
         self._lost = b""  # The first bytes since the last record that belong to none,
         self._lost_bytes = 0  # and how many there are.
+        self._any_header = False
 
     def read(self, block: bytes, last: bool = False) -> Records:
         """The records that are whole with this block."""
@@ -139,6 +143,7 @@ class _RecordReader:
             if not _is_header(self._data, place):
                 place = self._lose(place)
                 continue
+            self._any_header = True
             begin = place + _HEADER.size
             end = begin + _HEADER.unpack_from(self._data, place)[0]
             after = end + _CHECKSUM.size
@@ -164,8 +169,16 @@ class _RecordReader:
         return records
 
     def finish(self, damage: str) -> Records:
-        """What is left at the end of the file, of which `damage` says what else is wrong."""
+        """What is left at the end of the file, of which `damage` says what else is wrong.
+
+        Raises:
+            ValueError: if nothing in the file is the beginning of a record: it is one of another kind.
+        """
         records = self.read(b"", last=True)
+        size = self._start + len(self._data)
+        if size >= _HEADER.size and not self._any_header:
+            expected = "should be a TFRecord file, plain or compressed by gzip"
+            raise ValueError(f"{self._source}: {expected}. Received: {size:,} bytes without a record")
         rest, note = self._data, f" ({damage})" if damage else ""
         if self._lost_bytes and not (len(rest) >= _HEADER.size and _is_header(rest, 0)):
             self._lost_bytes += len(rest)

@@ -68,6 +68,22 @@ def test_what_is_stopped_leaves_no_log(settings, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["panels.csv"]
 
 
+def test_no_row_that_can_be_used(settings, tmp_path):
+    raw, out = cases.write(tmp_path / "raw", cases.daily()), tmp_path / "out"
+    assert run(settings, "--raw", raw, "--out", out).exit_code == 0
+    before = (out / "panels.csv").read_bytes()
+    (raw / "daily.csv").write_text("id,day,view,pay\n1,03/01/2024,1,2\n2,03/01/2024,1,2\n")
+    done = run(settings, "--raw", raw, "--out", out)
+    assert done.exit_code == 2
+    assert "bad_time" in done.output
+    assert "should have rows of which windows can be made. Received: none; 2 rows are in" in " ".join(
+        done.output.split()
+    )
+    assert (out / "panels.csv").read_bytes() == before
+    assert not (out / "rejects.jsonl").exists()
+    assert len((out / ".unfinished" / "rejects.jsonl").read_text().splitlines()) == 2
+
+
 def test_settings_without_windows(tmp_path):
     demo = EXAMPLE.with_name("demo.yaml")
     done = run(demo, "--raw", tmp_path, "--out", tmp_path / "out")

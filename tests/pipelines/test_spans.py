@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from pipelines.cli import main
@@ -148,9 +149,18 @@ def test_vocabularies_are_of_all_counts(grown):
     for name in ("user", "tags", "rare"):
         merged, at_once = ((folder / name).read_bytes() for folder in folders)
         assert merged == at_once
-    days = [pathlib.Path(grown.second.uri(part(day), "examples"), VOCABULARIES, "user") for day in DAYS]
-    in_a_day = {token for path in days for token in path.read_bytes().split()}
-    assert set((folders[0] / "user").read_bytes().split()) > in_a_day
+    days = [users(rows(grown.second, "train", part(day))) for day in DAYS]
+    together = sum(days, collections.Counter())
+    kept = {user for user, count in together.items() if count >= 8}
+    assert set((folders[0] / "user").read_bytes().split()) == kept
+    assert any(all(day[user] < 8 for day in days) for user in kept)
+
+
+def users(examples):
+    counts = collections.Counter()
+    for example, count in examples.items():
+        counts[tf.train.Feature.FromString(dict(example)["user"]).bytes_list.value[0]] += count
+    return counts
 
 
 def test_report_and_rejected_rows_are_of_all_days(grown):

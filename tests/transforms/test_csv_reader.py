@@ -124,6 +124,15 @@ def test_compressed_file(tmp_path):
     assert read(path, ["a"])[0] == [(2, ("1",)), (3, ("2",))]
 
 
+def test_a_compressed_file_that_is_cut_is_named(tmp_path):
+    path = tmp_path / "cut.csv.gz"
+    rows = "".join(f"{i},{hash(i) % 997}\n" for i in range(50_000))
+    path.write_bytes(gzip.compress(f"a,b\n{rows}".encode())[:-400])
+    expected = r"cut.csv.gz: should be a whole file, but cannot be read on from line [\d,]+ or after. Received: "
+    with pytest.raises(ValueError, match=expected):
+        list(read_csv(str(path), ["a"], block_bytes=1000))
+
+
 def test_header_alone_has_no_rows(tmp_path):
     path = tmp_path / "header.csv"
     path.write_text("a,b\n")

@@ -19,6 +19,7 @@ from tfmtl.features import (
 )
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batch import SPLITS
+from transforms.cells import ColumnTypeError
 from transforms.csv_reader import MissingColumnError
 from transforms.ingest import ingest
 from transforms.readers import expand
@@ -210,6 +211,25 @@ def test_a_token_of_a_list_is_not_split(tmp_path):
         examples, _ = ingested(tmp_path / name)
         rows = [one for split in SPLITS for one in examples[split]]
         assert [(one["words"], one["seen"]) for one in rows] == [([b"a|b", b"c"], [b"1|2"])] * 2
+
+
+def test_a_moment_is_in_one_split_whatever_its_type_and_the_bounds_spelling(tmp_path):
+    moments = [datetime.datetime(2026, 11, 18, 9) + datetime.timedelta(hours=i) for i in range(24)]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD][:24]
+    sizes = []
+    for mark in (" ", "T"):
+        split = TimeSplit("at", f"2026-11-18{mark}12:00:00", f"2026-11-18{mark}20:30:00")
+        spec = DatasetSpec("log", FEATURES, TASKS, split=split)
+        kinds = {"text": pa.string(), "local": pa.timestamp("ms"), "utc": pa.timestamp("us", "UTC")}
+        for name, kind in kinds.items():
+            values = [moment.isoformat(mark) if name == "text" else moment for moment in moments]
+            written = [{**row, "at": value} for row, value in zip(rows, values, strict=True)]
+            write_parquet(written, tmp_path / f"{name}.parquet", {**TYPES, "at": kind})
+            examples, _ = ingested(tmp_path / f"{name}.parquet", spec)
+            sizes.append({split: len(examples[split]) for split in SPLITS})
+    assert sizes == [{"train": 3, "eval": 9, "test": 12}] * 6
+    with pytest.raises(ColumnTypeError, match=r"at holds dates or times.* Received: 'noon'"):
+        ingested(tmp_path / "utc.parquet", DatasetSpec("log", FEATURES, TASKS, split=TimeSplit("at", "noon", "one")))
 
 
 @pytest.mark.parametrize("split", [TimeSplit("day", "2026-11-19", "2026-11-20"), RandomSplit(key=("day",))])

@@ -11,6 +11,7 @@ import pytest
 from tfmtl.config import FieldError
 from tfmtl.features import CategoricalFeature, NumberSequenceFeature
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
+from transforms import daily_panels
 from transforms.panel_windows import GAP, UNRECORDED, WINDOWS, write_windows
 from transforms.window_options import Attributes, WindowOptions
 
@@ -164,7 +165,7 @@ def test_missing_days_are_empty_places_and_no_labels(tmp_path):
 def test_what_cannot_be_used_is_counted_with_its_line(tmp_path):
     rows = daily()
     bad = ["1,2024-02-20,5,1", "9,2024-02-20,5,1", "1,20.2.2024,5,1", "1,2024-13-01,5,1", "1,2024-03-30,much,1"]
-    bad += ["1,2024-03-30,-1,1", ",2024-03-30,1,1", "1,2024-03-30,1"]
+    bad += ["1,2024-03-30,-1,1", ",2024-03-30,1,1", "1,2024-03-30,1", "1,2024-02-30,7,7"]
     raw = write(tmp_path / "raw", rows, "\n".join(bad) + "\n")
     report, rejects = write_windows(SPEC, OPTIONS, raw, tmp_path / "out")
     line = len(rows) + 2
@@ -177,9 +178,21 @@ def test_what_cannot_be_used_is_counted_with_its_line(tmp_path):
         (5, "not_a_number"),
         (6, "missing_required"),
         (7, "cut_line"),
+        (8, "bad_time"),
     }
     assert sum(report.rejected.values()) == len(bad)
     assert read(tmp_path / "out").keys() == expected(rows).keys()
+
+
+def test_entities_are_worked_on_in_chunks(tmp_path, monkeypatch):
+    raw = write(tmp_path / "raw", daily())
+    report, _ = write_windows(SPEC, OPTIONS, raw, tmp_path / "all")
+    done = []
+    monkeypatch.setattr(daily_panels, "_CELLS", 2 * 5 * (DAYS // 3))
+    chunked, _ = write_windows(SPEC, OPTIONS, raw, tmp_path / "chunks", done.append)
+    assert done == [2, 4]
+    assert chunked == report
+    assert (tmp_path / "chunks" / WINDOWS).read_bytes() == (tmp_path / "all" / WINDOWS).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import datetime
 
 import pytest
+from pyarrow import fs
 
+from transforms import files
 from transforms.files import find_files
 from transforms.spans import SpanPattern, has_spans
 
@@ -45,6 +47,7 @@ def test_spans(make, pattern, files, spans):
     assert list(pattern.find(folder)) == spans
     found = [path for span in spans for path in find_files(f"{folder}/{pattern.at(span)}")]
     assert len(found) == len(set(found)) >= len(spans)
+    assert [pattern.find(folder, span) for span in spans] == [{span: None} for span in spans]
 
 
 def test_newest_version(make):
@@ -52,7 +55,23 @@ def test_newest_version(make):
     pattern = SpanPattern("{SPAN}/v-{VERSION}/*")
     assert pattern.find(folder) == {1: 10, 2: 1}
     assert pattern.at(1, 10) == "1/v-10/*"
+    assert pattern.find(folder, 1) == {1: 10}
+    assert pattern.find(folder, 3) == {}
     assert SpanPattern("{YYYY}{MM}{DD}-{VERSION:2}").at(days("2026-03-04")[0], 7) == "20260304-07"
+
+
+def test_one_span_is_found_without_a_look_at_the_others(make, monkeypatch):
+    folder = make(*(f"{span}/{part}.csv" for span in range(30) for part in range(3)))
+    looked, list_files = [], fs.LocalFileSystem.get_file_info
+
+    class Counting(fs.LocalFileSystem):
+        def get_file_info(self, what):
+            looked.append(what)
+            return list_files(self, what)
+
+    monkeypatch.setattr(files, "_resolve", lambda path: (Counting(), path))
+    assert SpanPattern("{SPAN}/*.csv").find(folder, 7) == {7: None}
+    assert len(looked) < 8
 
 
 def test_names():

@@ -1,8 +1,10 @@
 """A TFRecord file gives every record that is whole, and says what is not, wherever it is damaged."""
 
+import bz2
 import gzip
 import io
 import struct
+import zlib
 
 import pytest
 import tensorflow as tf
@@ -117,6 +119,16 @@ def test_a_gzip_stream_that_is_cut_or_damaged(written, block_bytes):
     assert read(without_end, block_bytes) == (others(), [(6, "cut_record")])
     wrong_checksum = flip(data, len(data) - 8)
     assert read(wrong_checksum, block_bytes) == (others(), [(6, "cut_record")])
+
+
+@pytest.mark.parametrize("other", [zlib.compress, bz2.compress, lambda _: b"user,item,click\n1,2,0\n"])
+@pytest.mark.parametrize("block_bytes", [5, 1 << 20])
+def test_a_file_of_another_kind_is_no_rejected_row(written, other, block_bytes):
+    data = other(written)
+    with pytest.raises(
+        ValueError, match=r"log: should be a TFRecord file, plain or compressed by gzip. Received: \d+ bytes"
+    ):
+        list(read_records(io.BytesIO(data), "log", block_bytes))
 
 
 def test_details_say_where(written):

@@ -13,7 +13,7 @@ from transforms.ali_ccp.skeleton import SkeletonReader
 from transforms.ali_ccp.tally import Tally
 from transforms.batch import SPLITS
 from transforms.blocks import BLOCK_BYTES, Block, BlockReader
-from transforms.files import exists, open_file, size
+from transforms.files import exists, open_file, sampled_checksum, size
 from transforms.ingested import Manifest
 from transforms.ingested_writer import IngestedWriter
 from transforms.sample import SAMPLE, Sampler, sampling_step
@@ -35,7 +35,7 @@ def ingest_ali_ccp(
     is the common row's. Rows of the train files train or validate; those of the test files test.
 
     What is killed on the way leaves no manifest, and is made anew. What was made of the same files with the same
-    options is left as it is.
+    options is left as it is; files are told apart by their sizes and a checksum of pieces of them.
 
     Args:
         raw: the folder with `sample_skeleton_{train,test}.csv` and `common_features_{train,test}.csv`, each of which
@@ -50,7 +50,8 @@ def ingest_ali_ccp(
         ConfigError: if `out` holds something else.
     """
     files = find_files(raw)
-    made_by = {**dataclasses.asdict(options), "files": {os.path.basename(path): size(path) for path in files.values()}}
+    kept = {os.path.basename(path): [size(path), sampled_checksum(path)] for path in files.values()}
+    made_by = {**dataclasses.asdict(options), "files": kept}
     writer = IngestedWriter(out, "ali-ccp", made_by)
     if writer.finished is not None:
         return writer.finished

@@ -103,6 +103,16 @@ def test_what_is_finished_is_not_made_again(raw, whole, tmp_path):
     assert contents(tmp_path / "whole") == whole[1]
 
 
+def test_other_bytes_of_the_same_length_are_another_log(raw, whole, tmp_path):
+    path = raw / "sample_skeleton_train.csv"
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b",0,0,", b",1,0,"))
+    assert path.stat().st_size == len(data)
+    assert path.read_bytes() != data
+    with pytest.raises(ConfigError, match=r"should be a new folder. Received: one that holds ali-ccp with"):
+        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
+
+
 def test_another_log_is_not_replaced(raw, whole, tmp_path):
     with pytest.raises(ConfigError, match=r"should be a new folder. Received: .*ali-ccp.*'prepare': 'aitm'"):
         ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("all"))

@@ -1,0 +1,81 @@
+"""What a component's hash is made of: what it runs, and nothing else."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from pipelines import code_hash as subject
+from pipelines.code_hash import code_hash
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+EXAMPLE_GEN = "pipelines.example_gen"
+TRANSFORM = ("pipelines.transform", "pipelines.transform_module")
+TRAINER = "pipelines.trainer"
+
+
+def modules(name):
+    return set(subject._with_imports(name))
+
+
+PROGRAM = """
+import importlib, pathlib, sys, types
+name, ours, *emptied = sys.argv[1:]
+for package in emptied:
+    module = types.ModuleType(package)
+    module.__path__ = [str(pathlib.Path(*package.split(".")))]
+    sys.modules[package] = module
+importlib.import_module(name)
+print(*(module for module in sys.modules if module.split(".")[0] in ours.split(",")))
+"""
+
+
+@pytest.mark.parametrize("name", [EXAMPLE_GEN, "pipelines.span_merge", *TRANSFORM, TRAINER])
+def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
+    """Packages that nobody asks for by their own name are emptied, so that nothing comes in through them."""
+    found = modules(name)
+    packages = {one.removesuffix(".__init__") for one in found if one.endswith(".__init__")}
+    arguments = [name, ",".join(subject._OURS), *sorted(packages - found)]
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert name in loaded
+    assert loaded <= found | packages
+
+
+def test_a_log_is_not_read_again_for_another_models_code():
+    found = modules(EXAMPLE_GEN)
+    assert {"transforms.check", "transforms.csv_reader", "transforms.shards", "tfmtl.spec", "tfmtl.features"} <= found
+    assert not {
+        one for one in found if one.startswith(("tfmtl.models", "tfmtl.layers", "transforms.ali_ccp", "serving"))
+    }
+    assert not {"transforms.simulator", "transforms.preprocessing"} & found
+    assert "tfmtl.models.mmoe" in modules(TRAINER)
+
+
+def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
+    for name, text in {
+        "__init__": "",
+        "a": "from pack import b\nimport os",
+        "b": "import pack.c",
+        "c": "",
+        "d": "",
+    }.items():
+        (tmp_path / "pack").mkdir(exist_ok=True)
+        (tmp_path / f"pack/{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(subject, "_OURS", ("pack",))
+    of_module, of_package = code_hash("pack.a"), code_hash("pack")
+    (tmp_path / "pack/d.py").write_text("x = 1")
+    assert code_hash("pack.a") == of_module
+    assert code_hash("pack") != of_package
+    (tmp_path / "pack/c.py").write_text("x = 1")
+    assert code_hash("pack.a") != of_module
+    with pytest.raises(ValueError, match=r"packages and modules of ours. Received: 'pack.none'"):
+        code_hash("pack.none")
+
+
+def test_names_of_others_are_refused():
+    with pytest.raises(ValueError, match="Received: 'json'"):
+        code_hash("json")
