@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
+from pipelines.code_hash import code_hash
 from pipelines.commands import NOT_BLESSED, report_push, run_and_report, scores_table, simulate_log, typed_columns
 from pipelines.local import RunPaths
 from pipelines.oracle import oracle_auc, test_rows
@@ -48,13 +49,16 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
 
 
 def make_log(settings_path: pathlib.Path, data: pathlib.Path) -> None:
-    """Simulates the log unless it is there already, made by the same settings."""
+    """Simulates the log unless it is there already, made by the same settings and code."""
     settings = load_settings(settings_path)
     stamp = data / "simulated.json"
-    made_by = json.dumps([settings.spec.to_dict(), to_plain(settings.simulator)], sort_keys=True)
+    made_by = json.dumps(
+        [settings.spec.to_dict(), to_plain(settings.simulator), code_hash("transforms")], sort_keys=True
+    )
     if stamp.exists() and stamp.read_text(encoding="utf-8") == made_by:
         console.print(f"the log in {data} is there already", highlight=False)
         return
+    stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
     simulate_log(str(settings_path), str(data))
     stamp.write_text(made_by, encoding="utf-8")
 

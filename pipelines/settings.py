@@ -178,8 +178,11 @@ class Settings:
         given = self.spec.split.kind == "given"
         expected = f"given where the log is {INGESTED}, and only there"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
-        monitor = self.training.monitor
-        require(monitor in known, ("training", "monitor"), f"one of {', '.join(known)}", monitor)
+        monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
+        if self.training.fine_tuning is not None:
+            monitors["training", "fine_tuning", "monitor"] = self.training.fine_tuning.monitor
+        for path, monitor in monitors.items():
+            require(monitor in known, path, f"one of {', '.join(known)}", monitor)
 
 
 def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Settings:

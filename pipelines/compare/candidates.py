@@ -158,9 +158,7 @@ class _Resolver:
 
     def _plain(self, training: Mapping[str, Any]) -> Plain:
         """The training of a candidate, with the monitor of all, as plain data without seed."""
-        plain = {**training, "monitor": self.base.training.monitor}
-        if plain.get("fine_tuning"):
-            plain["fine_tuning"] = {"monitor": plain["monitor"], **plain["fine_tuning"]}
+        plain = with_monitor({**training, "monitor": self.base.training.monitor})
         plain.pop("seed", None)
         return to_plain(plain)
 
@@ -177,6 +175,12 @@ class _Resolver:
         except FieldError as error:
             raise self.document.error((*path, "options", *error.path), error.message) from error
         _built(TrainingSettings, training, (*path, "training"), self.document)
+
+
+def with_monitor(training: Mapping[str, Any]) -> Plain:
+    """The training with its own monitor in its second stage, too, if it has one."""
+    stage = training.get("fine_tuning")
+    return dict(training) if stage is None else {**training, "fine_tuning": {**stage, "monitor": training["monitor"]}}
 
 
 def _built(kind: Any, plain: Mapping[str, Any], path: config.Path, document: Document) -> Any:

@@ -1,6 +1,7 @@
-"""One run in a process of its own: `python -m pipelines.compare.child PREPARED FOLDER`, the job being on its input.
+"""One run in a process of its own: `python -m pipelines.compare.child PREPARED FINGERPRINT FOLDER`.
 
-A crash takes this run alone, nothing that TensorFlow keeps reaches the next run, and seeds hold for the whole process.
+The job is on its input. A crash takes this run alone, nothing that TensorFlow keeps reaches the next run, and seeds
+hold for the whole process.
 """
 
 import os
@@ -18,11 +19,17 @@ from pipelines.compare.scenarios import evaluate_scenarios
 from pipelines.compare.store import Result, write_run
 
 
-def run(job: Job, prepared: pathlib.Path, folder: pathlib.Path) -> Result:
-    """Fits, scores and measures, and writes the result and the test scores into a folder."""
+def run(job: Job, prepared: pathlib.Path, fingerprint: str, folder: pathlib.Path) -> Result:
+    """Fits, scores and measures, and writes the result and the test scores into a folder.
+
+    Raises:
+        ValueError: if the prepared data are not those of the fingerprint.
+    """
     start = time.perf_counter()
     made_by = code()
     data = Prepared.load(prepared)
+    if data.fingerprint != fingerprint:
+        raise ValueError(f"{prepared} should hold the data {fingerprint}. Received: {data.fingerprint}")
     fitted = fitter_of(job.model).fit(job, data)
     truths = {"test": data.truth()}
     metrics = {
@@ -58,11 +65,11 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Reads the job's line from the input, and runs it."""
-    prepared, folder = (pathlib.Path(path) for path in sys.argv[1:])
+    prepared, fingerprint, folder = sys.argv[1:]
     job = Job.from_json(sys.stdin.readline())
     _end_with_parent()
     warnings.simplefilter("ignore")
-    run(job, prepared, folder)
+    run(job, pathlib.Path(prepared), fingerprint, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

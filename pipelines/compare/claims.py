@@ -4,9 +4,11 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from pipelines.compare.evaluate import HIGHER_IS_BETTER, main_metric
-from pipelines.compare.settings import Claim
-from pipelines.compare.statistics import best, holm, p_value, paired
+from pipelines.compare.settings import Claim, CompareSettings
+from pipelines.compare.statistics import Values, complete, holm, p_value, paired
 from pipelines.compare.table import Cell, ResultTable
 from tfmtl.spec import DatasetSpec
 
@@ -18,12 +20,19 @@ LEVEL = 0.05
 class Verdict:
     """A claim, and what was measured.
 
+    That a row is better than several others is shown by an intersection-union test: it has to be better than each of
+    them, so that the largest p of the paired t-tests counts. That it is not takes one that is better: the p against the
+    best of them counts, times their number (Bonferroni), for it was chosen by its mean.
+
     Attributes:
         claim: of the settings.
         metric: by which it is judged.
-        against: the best of the rows that are to be beaten, by the mean; empty where none has runs.
-        advantage: of the means over the seeds that both have; above 0 is better, of errors too.
-        p: of the two-sided paired t-test, with Holm's correction over all claims.
+        against: the best of the rows that are to be beaten, by the mean; empty where a row or a seed is missing.
+        advantage: over that one, of the means: the smallest over all of them; above 0 is better, of errors too.
+        p: of the two-sided tests, with Holm's correction over all claims; NaN where there is no test.
+
+    References:
+        - Berger, 1982, Multiparameter Hypothesis Testing and Acceptance Sampling (Technometrics)
     """
 
     claim: Claim
@@ -34,36 +43,48 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """`holds`: better, and significantly so; `not shown`: better, or no difference; `does not hold`: worse."""
+        """`holds`: significantly better than each; `does not hold`: significantly worse than the best of them.
+
+        Else `not shown`, or `not run` where a row or a seed is missing.
+        """
         if math.isnan(self.advantage):
             return NO_RUNS
-        if self.advantage < 0:
-            return FAILS
-        return HOLDS if self.p < LEVEL else NOT_SHOWN
+        if not self.p < LEVEL:
+            return NOT_SHOWN
+        return HOLDS if self.advantage > 0 else FAILS
 
 
-def judge(claims: Sequence[Claim], spec: DatasetSpec, table: ResultTable) -> list[Verdict]:
+def judge(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[Verdict]:
     """The verdict on each claim, in their order.
 
     Args:
-        claims: of the settings.
+        settings: claims, and the seeds that each row has to have.
         spec: of the data set.
         table: the numbers.
     """
     outputs = {output.name: output for output in spec.outputs}
-    found = [_judged(claim, claim.metric or main_metric(spec, outputs[claim.output]), table.cells) for claim in claims]
+    found = [
+        _judged(claim, claim.metric or main_metric(spec, outputs[claim.output]), settings.seeds, table.cells)
+        for claim in settings.claims
+    ]
     corrected = holm([verdict.p for verdict in found])
     return [dataclasses.replace(verdict, p=p) for verdict, p in zip(found, corrected, strict=True)]
 
 
-def _judged(claim: Claim, metric: str, cells: Mapping[tuple[str, str, str], Cell]) -> Verdict:
-    own = cells.get((claim.row, claim.output, metric))
-    others = {row: cells[row, claim.output, metric] for row in claim.over if (row, claim.output, metric) in cells}
-    higher = HIGHER_IS_BETTER[metric]
-    against = best(tuple(others), {row: cell.summary.mean for row, cell in others.items()}, higher)
-    if own is None or against is None:
+def _judged(claim: Claim, metric: str, seeds: Sequence[int], cells: Mapping[tuple[str, str, str], Cell]) -> Verdict:
+    rows = (claim.row, *claim.over)
+    values = {row: cells[row, claim.output, metric].values for row in rows if (row, claim.output, metric) in cells}
+    if not all(row in values and complete(values[row], seeds) for row in rows):
         return Verdict(claim, metric)
-    pairs = list(paired(own.values, others[against].values).values())
-    ahead = sum(one - other for one, other in pairs) / len(pairs) if pairs else math.nan
-    p = p_value(own.values, others[against].values)
-    return Verdict(claim, metric, against, ahead if higher else -ahead, p)
+    own = values[claim.row]
+    ahead = {row: _ahead(own, values[row], HIGHER_IS_BETTER[metric]) for row in claim.over}
+    p_values = {row: p_value(own, values[row]) for row in claim.over}
+    against = min(claim.over, key=lambda row: ahead[row])
+    better = ahead[against] > 0
+    p = float(np.max(list(p_values.values())) if better else np.minimum(1, len(claim.over) * p_values[against]))
+    return Verdict(claim, metric, against, ahead[against], p)
+
+
+def _ahead(own: Values, other: Values, higher_is_better: bool) -> float:
+    mean = float(np.mean([one - against for one, against in paired(own, other).values()]))
+    return mean if higher_is_better else -mean

@@ -15,7 +15,7 @@ from pipelines.compare.processes import run_apart
 from pipelines.compare.report import PAGE, Origin, notes, sheets, write_report
 from pipelines.compare.runner import Outcome, Runner
 from pipelines.compare.scenarios import evaluate_scenarios, scenario_table
-from pipelines.compare.store import RunStore
+from pipelines.compare.store import RunStore, alone
 from pipelines.compare.table import ORACLE, ResultTable, make_table
 from pipelines.compare.watch import RunLines
 from pipelines.progress import ComponentProgress
@@ -50,15 +50,19 @@ def compare(settings_path: str, arguments: CompareArguments) -> bool:
     comparison = load_comparison(settings_path, data=arguments.data, seeds=arguments.seeds)
     root = pathlib.Path(arguments.out) if arguments.out else pathlib.Path("runs") / comparison.settings.name
     console.print(f"comparison {comparison.settings.name!r} -> {root}", highlight=False)
+    with alone(root / RUNS):  # From the first: the log and the prepared rows are of one comparison at a time, too.
+        return _compare(comparison, arguments, root)
+
+
+def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.Path) -> bool:
     comparison, data = _data(comparison, root)
     store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else code())
 
     def execute(job: Job, listen: Callable[[str], object]) -> None:
         run_apart(job, data, store, listen)
 
-    with store.alone():
-        watcher = RunLines(console, comparison.spec)
-        outcome = Runner(comparison, store, None if arguments.kept_only else execute, watcher).run()
+    watcher = RunLines(console, comparison.spec)
+    outcome = Runner(comparison, store, None if arguments.kept_only else execute, watcher).run()
     table = _table(comparison, data, store, outcome)
     _show(comparison, data, table, outcome, pathlib.Path(arguments.report) if arguments.report else root / REPORT)
     for job in outcome.failed:

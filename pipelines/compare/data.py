@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from pipelines.code_hash import code_hash
 from pipelines.compare import order
 from pipelines.compare.prepared import EXAMPLES, PREPARED, TRANSFORM, Columns, Prepared, write_columns
 from pipelines.compare.truth import write_truth
@@ -31,7 +32,7 @@ _FORMAT = 2
 
 
 def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
-    """The log that the settings' simulator describes; it is drawn unless it is there already.
+    """The log that the settings' simulator describes; it is drawn unless it is there already, drawn by the same code.
 
     Raises:
         FileNotFoundError: if the settings have no simulator of a log.
@@ -40,8 +41,9 @@ def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     if options is None or isinstance(options, AliCcpOptions):  # Whose raw files are yet to be ingested.
         raise FileNotFoundError("--data should be the folder of the raw log, or a file. Received: none")
     stamp = folder / _SIMULATED
-    made_by = json.dumps([settings.spec.to_dict(), to_plain(options)], sort_keys=True)
+    made_by = json.dumps([settings.spec.to_dict(), to_plain(options), code_hash("transforms")], sort_keys=True)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_by:
+        stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
         if isinstance(options, PanelOptions):
             simulate_panels(settings.spec, options, folder)
         else:
@@ -69,21 +71,21 @@ def prepare(settings: Settings, root: pathlib.Path, progress: Progress | None = 
         kept = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
         if [kept["made_of"], kept["spec"], kept.get("format")] == [made_of, settings.spec.to_dict(), _FORMAT]:
             return Prepared.load(folder)
+    (folder / PREPARED).unlink(missing_ok=True)  # First: what is half removed is not complete.
     shutil.rmtree(folder, ignore_errors=True)
     (folder / EXAMPLES).mkdir(parents=True)
     shutil.copytree(graph, folder / TRANSFORM)
     digest = hashlib.sha256(settings.spec.to_json().encode())
-    rows = {}
+    prints = {split: _write_split(settings.spec, examples, folder, split) for split in SPLITS}
     for split in SPLITS:
-        prints = _write_split(settings.spec, examples, folder, split)
-        digest.update(prints.tobytes())
-        rows[split] = len(prints)
+        digest.update(prints[split].tobytes())
+    rows = {split: len(of_rows) for split, of_rows in prints.items()}
     plain = {"format": _FORMAT, "spec": settings.spec.to_dict(), "rows": rows, "made_of": made_of, "fingerprint": ""}
     for tokens in _vocabularies(Prepared(folder, settings.spec, "", rows)):
         digest.update(tokens)
     plain["fingerprint"] = digest.hexdigest()[:16]
     if settings.simulator is not None:
-        write_truth(settings, folder)
+        write_truth(settings, folder, prints["test"])
     (folder / PREPARED).write_text(json.dumps(plain), encoding="utf-8")  # Last: what lacks it is not complete.
     return Prepared.load(folder)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import pathlib
@@ -11,8 +12,10 @@ from typing import Any
 from pipelines.code_hash import code_hash
 
 _PACKAGES = ("tfmtl", "transforms", "pipelines.compare.fitters")
+_DATA = ("serving.raw_features", "pipelines.compare.order", "pipelines.compare.prepared")
+_TRAINING = ("pipelines.settings", "pipelines.input", "pipelines.trainer", "pipelines.compare.child")
 _MEASURES = ("pipelines.compare.evaluate", "pipelines.compare.scenarios")
-_MODULES = ("pipelines.input", "pipelines.trainer", "pipelines.compare.order", *_MEASURES)
+_LIBRARIES = ("keras", "tensorflow", "lightgbm")
 NO_SEED = -1
 """The seed of a model that has nothing random."""
 
@@ -67,11 +70,13 @@ class Job:
 
 
 def code() -> str:
-    """A hash of the code that decides the scores and their metrics."""
+    """A hash of the code that decides the scores and their metrics, and of its libraries' versions."""
     digest = hashlib.sha256(code_hash(*_PACKAGES).encode())
-    for module in _MODULES:
+    for module in (*_DATA, *_TRAINING, *_MEASURES):
         spec = importlib.util.find_spec(module)
         assert spec is not None
         assert spec.origin is not None
         digest.update(pathlib.Path(spec.origin).read_bytes())
+    for library in _LIBRARIES:
+        digest.update(importlib.metadata.version(library).encode())
     return digest.hexdigest()[:16]

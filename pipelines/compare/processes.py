@@ -28,12 +28,14 @@ def run_apart(job: Job, prepared: Prepared, store: RunStore, listen: Callable[[s
         listen: is told each line that the run prints.
 
     Raises:
-        RunFailedError: if it fails. All that it printed is in `<store>/<key>.log`.
+        RunFailedError: if it fails, or if its data are not those of the store any more. All that it printed is in
+            `<store>/<key>.log`.
     """
     log = store.root / f"{job.key(store.data)}.log"
     log.unlink(missing_ok=True)
     with store.writing(job) as folder:
-        command = [sys.executable, "-m", "pipelines.compare.child", str(prepared.folder), str(folder)]
+        arguments = [str(prepared.folder), store.data, str(folder)]
+        command = [sys.executable, "-m", "pipelines.compare.child", *arguments]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -13,10 +13,12 @@ from pipelines.compare.candidates import Comparison
 from pipelines.compare.claims import judge
 from pipelines.compare.estimate import duration
 from pipelines.compare.evaluate import monitored
+from pipelines.compare.jobs import code
 from pipelines.compare.records import defined, records, write_csv
 from pipelines.compare.runner import Outcome
 from pipelines.compare.scenario_sheets import scenario_note, scenario_records, scenario_sheets
 from pipelines.compare.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
+from pipelines.compare.store import Result
 from pipelines.compare.table import ORACLE, ResultTable
 from pipelines.terminal import log_level
 from tfmtl.config import to_plain
@@ -49,7 +51,7 @@ def sheets(comparison: Comparison, table: ResultTable, outcome: Outcome) -> list
     settings, spec = comparison.settings, comparison.spec
     found = [*output_sheets(settings, spec, table), *scenario_sheets(spec, table)]
     if settings.claims:
-        found.append(claim_sheet(judge(settings.claims, spec, table)))
+        found.append(claim_sheet(judge(settings, spec, table)))
     found.append(cost_sheet(table))
     trials = _trials(comparison, outcome)
     if trials:
@@ -68,15 +70,16 @@ def notes(comparison: Comparison, table: ResultTable, outcome: Outcome, rows: in
     if settings.tested:
         found.append(
             "p: two-sided paired t-test over the seeds against the best of the baselines "
-            f"{', '.join(settings.baselines)} by mean, with Holm's correction "
+            f"{', '.join(settings.baselines)} by mean, of those that have all seeds, with Holm's correction "
             f"over the tests of all outputs of {', '.join(settings.tested)}. "
             "One star: below .05 and better; two: below .01; `worse`: below .05 and worse."
         )
     if settings.claims:
         found.append(
-            "A claim holds where the row is better than the best of the others and the paired t-test's p, with Holm's "
-            "correction over the claims, is below .05; it is not shown where p is not; it does not hold where the row "
-            "is worse."
+            "A claim holds where the row is better than each of the others with a p below .05: the largest of the "
+            "paired t-tests' p (an intersection-union test), with Holm's correction over the claims. It does not hold "
+            "where the row is worse than the best of the others with a p below .05: that one's, times the number of "
+            "the others, with Holm's correction. Else it is not shown; where a row or a seed is missing, it is not run."
         )
     if ORACLE in table.rows:
         found.append(
@@ -85,9 +88,10 @@ def notes(comparison: Comparison, table: ResultTable, outcome: Outcome, rows: in
         )
     if table.scenarios is not None:
         found.append(scenario_note(comparison.spec, table.scenarios))
-    codes = {result.code for results in outcome.runs.values() for result in results}
-    if len(codes) > 1:
-        found.append(f"The runs were made by {len(codes)} versions of the code.")
+    codes, now = {run.code for run in _all_runs(outcome)}, code()
+    if codes - {now}:
+        by = ", ".join(sorted(codes))
+        found.append(f"The commit is of the code that wrote this report ({now}); the runs were made by the code {by}.")
     if outcome.failed:
         found.append(f"FAILED: {'; '.join(job.title for job in outcome.failed)}.")
     if outcome.missing:
@@ -138,7 +142,7 @@ def commit() -> str:
 
 
 def _page(comparison: Comparison, table: ResultTable, outcome: Outcome, origin: Origin, figure_names: list[str]) -> str:
-    results = [run for by_row in (outcome.runs, outcome.trials) for results in by_row.values() for run in results]
+    results = _all_runs(outcome)
     seconds = sum(run.seconds for run in results)
     machine = f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
     of_rows = ", ".join(f"{count:,} {split}" for split, count in origin.rows.items())
@@ -153,6 +157,11 @@ def _page(comparison: Comparison, table: ResultTable, outcome: Outcome, origin: 
         *(f"![{name.removesuffix('.png')}]({name})\n" for name in figure_names),
     ]
     return "\n".join(parts)
+
+
+def _all_runs(outcome: Outcome) -> list[Result]:
+    """Those of the table and the trials."""
+    return [run for by_row in (outcome.runs, outcome.trials) for results in by_row.values() for run in results]
 
 
 def _trials(comparison: Comparison, outcome: Outcome) -> list[tuple[str, int, str, float, bool]]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pipelines.compare.candidates import Candidate, Comparison
+from pipelines.compare.candidates import Candidate, Comparison, with_monitor
 from pipelines.compare.evaluate import monitored
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.jobs import NO_SEED, Job
@@ -106,7 +106,7 @@ class Runner:
 
     def _job(self, candidate: Candidate, drawn: dict, seed: int, trial: int | None) -> Job:
         options, training = put(candidate.options, drawn, OPTIONS), put(candidate.training, drawn, TRAINING)
-        return Job(candidate.row, candidate.model, options, training, seed, trial)
+        return Job(candidate.row, candidate.model, options, with_monitor(training), seed, trial)
 
     def _best(self, results: list[Result]) -> Job:
         """The job of the best trial, by the monitor on the eval split."""

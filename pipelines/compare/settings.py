@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipelines.compare.fitters import fitter_of
-from pipelines.compare.space import Dimension, check_names
+from pipelines.compare.space import TRAINING, Dimension, check_names
 from tfmtl.config import FieldError, require
 
 Gain = Literal["difference", "relative", "relaimpr"]
+_OF_ALL = ("seed", "monitor")
+"""Fields of the training settings that the comparison sets, of all models and stages alike."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +34,11 @@ class ModelEntry:
 
     def __post_init__(self):
         check_names(self.space)
-        for name in ("seed", "monitor"):
-            require(name not in self.training, ("training", name), "left to the comparison", self.training.get(name))
-            field = f"training.{name}"
-            require(field not in self.space, ("space", field), "left to the comparison", field)
+        _check_shared(self.training, (*_OF_ALL, "warm_start"))
+        for name in self.space:
+            part, *_, field = name.split(".")
+            shared = part == TRAINING and field in (*_OF_ALL, "warm_start")
+            require(not shared, ("space", name), "left to the comparison", name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Claim:
     Attributes:
         text: the claim in words, with its paper.
         row: of the table, which is to be better ...
-        over: ... than the best of these.
+        over: ... than each of these.
         output: on which.
         metric: by which: a column of the table's CSV; AUC, or NMAE of a count, by default.
     """
@@ -96,7 +99,8 @@ class CompareSettings:
         reference: the row over which gains are computed.
         gain: how. `difference`: `m - r`, as MAN and AdaFTR print it. `relative`: `(m - r) / r`, as APEM (AUC) and M2M
             (errors) do. `relaimpr`: `(m - 0.5) / (r - 0.5) - 1` of an AUC. The sign is such that above 0 is better.
-        baselines: the rows among which the best one is tested against; the other rows are tested.
+        baselines: the rows among which the best one, of those that have all seeds, is tested against; the other rows
+            are tested.
         monitor: the validation metric of early stopping and of trials; the base's by default.
         trials: how many settings each model's search draws; 0 searches nothing.
         tuning_seed: of the draws, and of the trials' trainings.
@@ -137,8 +141,7 @@ class CompareSettings:
             for j, name in enumerate(claim.over):
                 require(name in self.models, ("claims", i, "over", j), f"one of the models: {rows}", name)
         require(self.trials >= 0, "trials", "at least 0", self.trials)
-        for name in ("seed", "monitor"):
-            require(name not in self.training, ("training", name), "left to the comparison", self.training.get(name))
+        _check_shared(self.training, _OF_ALL)
         self._check_models()
 
     def _check_models(self) -> None:
@@ -159,6 +162,16 @@ class CompareSettings:
     def tested(self) -> tuple[str, ...]:
         """The rows that are tested against the best baseline."""
         return tuple(name for name in self.models if name not in self.baselines) if self.baselines else ()
+
+
+def _check_shared(training: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Raises `FieldError` for one of these fields, in the training or in its second stage."""
+    stage = training.get("fine_tuning")
+    for name in names:
+        require(name not in training, ("training", name), "left to the comparison", training.get(name))
+        if isinstance(stage, Mapping):
+            path = ("training", "fine_tuning", name)
+            require(name not in stage, path, "left to the comparison", stage.get(name))
 
 
 def path_of_base(source: str | pathlib.Path, base: str) -> pathlib.Path:

@@ -63,11 +63,11 @@ class Sheet:
 
     def rich(self) -> Table:
         """For a terminal."""
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=escape(self.title), title_justify="left")
         for i, column in enumerate(self.columns):
             table.add_column(escape(column), justify="left" if i < self.text else "right", no_wrap=i >= self.text)
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*(escape(cell) for cell in row))
         return table
 
     def markdown(self) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -79,14 +78,24 @@ def paired(values: Values, others: Values) -> dict[int, tuple[float, float]]:
     }
 
 
+def complete(values: Values, seeds: Sequence[int]) -> bool:
+    """Whether there is a number with each of the seeds; a model without seeds has its value with every one."""
+    found = [values.get(seed, values.get(NO_SEED, math.nan)) for seed in seeds]
+    return not any(math.isnan(value) for value in found)
+
+
 def p_value(values: Values, others: Values) -> float:
-    """Of the two-sided paired t-test over the common seeds; NaN with fewer than two, or where all pairs are equal."""
+    """Of the two-sided paired t-test over the common seeds.
+
+    NaN with fewer than two of them, and where all differences are equal: their deviation, 0, says nothing of chance.
+    """
     pairs = np.array(list(paired(values, others).values()))
-    if len(pairs) < 2 or np.all(pairs[:, 0] == pairs[:, 1]):
+    if len(pairs) < 2:
         return math.nan
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # Where all differences are the same, p is 0.
-        return float(stats.ttest_rel(pairs[:, 0], pairs[:, 1]).pvalue)
+    differences = pairs[:, 0] - pairs[:, 1]
+    if np.allclose(differences, differences[0], rtol=1e-9, atol=0):
+        return math.nan
+    return float(stats.ttest_rel(pairs[:, 0], pairs[:, 1]).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -112,23 +112,26 @@ class RunStore:
         folder.rename(final)
         self._written.add(job.key(self.data))
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Inside the `with` block no other comparison runs in this folder; what an interrupted one left is removed.
 
-        Raises:
-            ConfigError: if another one runs.
-        """
-        with open(self.root / ".lock", "w", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigError(
-                    f"{self.root} should be of one comparison at a time. Received: another one"
-                ) from error
-            for folder in self.root.glob(f"{_UNFINISHED}*"):
-                shutil.rmtree(folder, ignore_errors=True)
-            yield
+@contextlib.contextmanager
+def alone(root: pathlib.Path) -> Iterator[None]:
+    """Inside the `with` block no other comparison runs in a store's folder; what an interrupted one left is removed.
+
+    Args:
+        root: of the store; made if it is not there.
+
+    Raises:
+        ConfigError: if another one runs.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / ".lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"{root} should be of one comparison at a time. Received: another one") from error
+        for folder in root.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        yield
 
 
 def write_run(folder: pathlib.Path, result: Result, scores: Mapping[str, Any]) -> None:

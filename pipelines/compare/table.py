@@ -8,7 +8,7 @@ from pipelines.compare.evaluate import AUC, AUC_ALL, GAUC, HIGHER_IS_BETTER, Met
 from pipelines.compare.jobs import NO_SEED
 from pipelines.compare.scenarios import ScenarioTable
 from pipelines.compare.settings import CompareSettings
-from pipelines.compare.statistics import Summary, best, gain, gains_by_seed, holm, p_value, paired, summarize
+from pipelines.compare.statistics import Summary, best, complete, gain, gains_by_seed, holm, p_value, paired, summarize
 from pipelines.compare.store import Result
 from tfmtl.spec import DatasetSpec
 
@@ -29,7 +29,7 @@ class Cell:
         gain: of the mean over the reference's mean; NaN of the reference itself and where there is none.
         gain_sd: the standard deviation of the gains of runs of the same seed.
         lift_share: of an AUC, `(m - 0.5) / (o - 0.5)` of the mean m and the oracle's o; NaN without an oracle.
-        best_baseline: what it is tested against; empty where it is not tested.
+        best_baseline: what it is tested against, of the baselines that have all seeds; empty where it is not tested.
         better: whether its mean over the seeds that both have is better than the best baseline's.
         p: of the paired t-test.
         p_holm: corrected for all tests of this metric: of all tested rows and outputs.
@@ -147,7 +147,11 @@ def _tested(
     """The cells of one metric that are tested, with their p-values."""
     family: list[Cell] = []
     for output in outputs:
-        means = {name: cells[name, output, metric].summary.mean for name, of, m in cells if (of, m) == (output, metric)}
+        means = {
+            name: cells[name, output, metric].summary.mean
+            for name in settings.baselines
+            if (name, output, metric) in cells and complete(cells[name, output, metric].values, settings.seeds)
+        }
         baseline = best(settings.baselines, means, HIGHER_IS_BETTER[metric])
         for row in settings.tested if baseline is not None else ():
             cell = cells.get((row, output, metric))

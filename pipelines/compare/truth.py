@@ -39,18 +39,39 @@ def simulated(folder: pathlib.Path) -> SimulatedLog | None:
     return None
 
 
-def write_truth(settings: Settings, folder: pathlib.Path) -> None:
-    """Writes what `Prepared.truth` reads, if the log's folder holds the truth."""
+def write_truth(settings: Settings, folder: pathlib.Path, prints: np.ndarray) -> None:
+    """Writes what `Prepared.truth` reads, if the log's folder holds the truth.
+
+    Args:
+        settings: of the experiment.
+        folder: of the prepared data.
+        prints: the fingerprints of the prepared test rows, in their order.
+
+    Raises:
+        ValueError: if the truth is not that of the log, or the log is not the one whose rows were prepared.
+    """
     found = simulated(pathlib.Path(settings.data.path))
-    if found is not None:
-        rows = _test_rows(settings.spec, found.log)
-        truth = pd.read_csv(found.truth).iloc[rows]
-        columns = {output.name: truth[output.name].to_numpy() for output in settings.spec.outputs}
-        np.savez_compressed(folder / TRUTH, **columns)
+    if found is None:
+        return
+    lines, expected = _lines(found.truth), _lines(found.log)
+    if lines != expected:
+        raise ValueError(f"{found.truth} should have the {expected:,} lines of {found.log.name}. Received: {lines:,}")
+    rows, of_log = _test_rows(settings.spec, found.log)
+    if not np.array_equal(of_log, prints):
+        message = f"{found.log} should hold the {len(prints):,} test rows that were prepared, and no others"
+        raise ValueError(f"{message}. Received: {len(of_log):,} test rows")
+    truth = pd.read_csv(found.truth).iloc[rows]
+    columns = {output.name: truth[output.name].to_numpy() for output in settings.spec.outputs}
+    np.savez_compressed(folder / TRUTH, **columns)
 
 
-def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> np.ndarray:
-    """Indices from 0 of the log's rows that are in the test split, in the order of their fingerprints.
+def _lines(path: pathlib.Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """Indices from 0 of the log's rows that are in the test split, in the order of their fingerprints, and these.
 
     Rows of one content may change places: whatever made them gave them the same truth.
     """
@@ -60,4 +81,6 @@ def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> np.ndarray:
         chosen = np.flatnonzero(assign(spec, checked) == SPLITS.index("test"))
         rows.append(checked.raw.lines[chosen] - 2)
         prints.append(order.fingerprints(spec, encode(checked.typed.take(pa.array(chosen)))))
-    return np.concatenate(rows)[np.argsort(np.concatenate(prints), kind="stable")]
+    found = np.concatenate(prints)
+    places = np.argsort(found, kind="stable")
+    return np.concatenate(rows)[places], found[places]

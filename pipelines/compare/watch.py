@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from pipelines.compare.estimate import Estimate, duration
@@ -43,13 +44,13 @@ class RunLines:
     def start(self, job: Job) -> None:
         """See `Watcher`."""
         self._start = time.monotonic()
-        self._status = self._console.status(f"{job.title} ...")
+        self._status = self._console.status(escape(f"{job.title} ..."))
         self._status.start()
 
     def line(self, job: Job, text: str) -> None:
         """See `Watcher`."""
         if self._status is not None:
-            self._status.update(f"{job.title}: {text.strip()[:80]}")
+            self._status.update(escape(f"{job.title}: {text.strip()[:80]}"))
 
     def end(self, job: Job, result: Result | None, error: str = "") -> None:
         """See `Watcher`."""
@@ -59,12 +60,13 @@ class RunLines:
         self._left = [other for other in self._left if other != job]
         self._done += 1
         if result is None:
-            self._console.print(f"  {job.title:<28} failed: {_last(error)}", style="bold red", highlight=False)
+            failed = escape(f"  {job.title:<28} failed: {_last(error)}")
+            self._console.print(failed, style="bold red", highlight=False)
             return
         self._estimate.add(job, seconds)
         count = f"{self._done}/{self._total}"
         print_ = f"  {count:>7}  {job.title:<28} {seconds:6.1f} s  {self._measured(result)}{self._remaining()}"
-        self._console.print(print_, highlight=False)
+        self._console.print(escape(print_), highlight=False)
 
     def _measured(self, result: Result) -> str:
         test = result.metrics["test"]

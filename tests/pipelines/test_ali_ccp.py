@@ -124,8 +124,8 @@ def test_a_given_split_needs_an_ingested_log(tmp_path):
         load_settings(path)
 
 
-def test_a_simulated_comparison_wants_its_raw_files_ingested():
-    result = invoke("compare", EXAMPLES / "compare_ali_ccp.yaml")
+def test_a_simulated_comparison_wants_its_raw_files_ingested(tmp_path):
+    result = invoke("compare", EXAMPLES / "compare_ali_ccp.yaml", "--out", tmp_path)
     assert result.exit_code == 2
     assert "--data should be the folder of the raw log" in result.output
 

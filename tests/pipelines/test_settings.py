@@ -29,6 +29,7 @@ MISTAKES = [
     ("batch_size: 1024", "batch_size: 0", "training.batch_size", "should be at least 1"),
     ("batch_size: 1024", "batch_size: many", "training.batch_size", "should be a whole number"),
     ("patience: 1", "monitor: click_auc", "training.monitor", "should be one of loss"),
+    ("patience: 1", "fine_tuning: {monitor: cvr_aucc}", "training.fine_tuning.monitor", "should be one of loss"),
     ("  ctr: {min_auc: 0.6,", "  clicks: {min_auc: 0.6,", "thresholds.clicks", "should be an output of the spec"),
     ("  ctr: {min_auc: 0.6,", "  ctr: {min_auc: 6,", "thresholds.ctr.min_auc", "should be in [0, 1]"),
     ("pattern: impressions.csv", "reader: xml", "data.reader", "should be one of auto, csv"),

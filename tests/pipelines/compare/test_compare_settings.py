@@ -93,6 +93,10 @@ def test_a_second_stage_stops_by_the_same_metric(tmp_path):
     plain = document(monitor="ctr_auc")
     plain["models"]["wide"]["training"] = {"fine_tuning": {"max_epochs": 1}}
     assert candidate(load(tmp_path, plain), "wide").training["fine_tuning"]["monitor"] == "ctr_auc"
+    plain["models"]["wide"]["training"] = {"fine_tuning": {}}
+    assert candidate(load(tmp_path, plain), "wide").training["fine_tuning"]["monitor"] == "ctr_auc"
+    plain["base"] = str(EXAMPLES / "man.yaml")  # Whose second stage stops by its loss.
+    assert candidate(load(tmp_path, plain), "shared_bottom").training["fine_tuning"]["monitor"] == "ctr_auc"
 
 
 def changed(path, value):
@@ -125,6 +129,26 @@ def changed(path, value):
         (["models", "wide", "options"], {"task_weights": {"view": 1}}, r"options.task_weights.view: should be a task"),
         (["models", "wide", "training"], {"patience": 0}, r"models.wide.training.patience: should be at least 1"),
         (["models", "wide", "training"], {"seed": 1}, r"models.wide.training.seed: should be left to the comparison"),
+        (
+            ["models", "wide", "training"],
+            {"monitor": "loss"},
+            r"models.wide.training.monitor: should be left to the comp",
+        ),
+        (
+            ["models", "wide", "training"],
+            {"warm_start": "latest"},
+            r"models.wide.training.warm_start: should be left to",
+        ),
+        (
+            ["models", "wide", "training"],
+            {"fine_tuning": {"monitor": "loss"}},
+            r"models.wide.training.fine_tuning.monitor: should be left to the comparison. Received: 'loss'",
+        ),
+        (
+            ["training"],
+            {"fine_tuning": {"monitor": "loss"}},
+            r"\d: training.fine_tuning.monitor: should be left to the",
+        ),
         (["models", "lightgbm", "training"], {"patience": 2}, r"models.lightgbm: should have no field of training"),
         (["models", "lightgbm", "options"], {"num_leaves": 1}, r"models.lightgbm.options.num_leaves: should be at lea"),
         (["models", "last_week"], {}, r"models.last_week.options.series: should be left to specs of counts"),
@@ -148,6 +172,13 @@ def test_mistakes_name_file_line_and_field(tmp_path, path, value, message):
         ({"options.num_experts": {"kind": "range", "low": 1, "high": 2}}, r"good values. Received: 1.0"),
         ({"options.expert_units": {"kind": "choice", "values": [[8], ["8"]]}}, r"good values. Received: \['8'\]"),
         ({"training.optimiser": {"kind": "choice", "values": [1, 2]}}, r"good values. Received: 1"),
+        ({"training.seed": {"kind": "choice", "values": [1, 2]}}, r"training.seed: should be left to the comparison"),
+        ({"training.monitor": {"kind": "choice", "values": ["loss", "ctr_auc"]}}, r"should be left to the comparison"),
+        ({"training.warm_start": {"kind": "choice", "values": ["latest", None]}}, r"should be left to the comparison"),
+        (
+            {"training.fine_tuning.monitor": {"kind": "choice", "values": ["loss", "ctr_auc"]}},
+            r"fine_tuning.monitor: should be left to the comparison",
+        ),
         ({"options.num_experts": {"kind": "grid"}}, r"kind: should be one of choice, range"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 
 import pytest
@@ -10,9 +11,11 @@ from rich.console import Console
 from pipelines.compare.candidates import Comparison
 from pipelines.compare.estimate import Estimate, duration
 from pipelines.compare.evaluate import evaluate
+from pipelines.compare.jobs import code
 from pipelines.compare.report import Origin, notes, sheets, write_report
 from pipelines.compare.runner import Outcome
 from pipelines.compare.settings import Claim, PaperTable
+from pipelines.compare.sheets import Sheet
 from pipelines.compare.table import make_table
 from pipelines.settings import ModelSettings, Settings, TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, job, noisy, result, settings
@@ -128,12 +131,33 @@ def test_without_the_truth_nothing_is_said_of_all_rows(tmp_path):
     assert not (tmp_path / "selection.png").exists()
 
 
-def test_mixed_code_is_said(made):
+def of_code(results, version):
+    return {row: [dataclasses.replace(run, code=version) for run in runs] for row, runs in results.items()}
+
+
+def test_runs_of_other_code_than_the_commit_are_said(made):
     comparison, table, outcome = made
-    mixed = {**outcome.runs, "base": [dataclasses.replace(run, code="old") for run in outcome.runs["base"]]}
-    said = notes(comparison, table, dataclasses.replace(outcome, runs=mixed), 400)
-    assert "The runs were made by 2 versions of the code." in said
-    assert not any("versions" in note for note in notes(comparison, table, outcome, 400))
+    own = of_code(outcome.runs, code())
+    old = of_code({"base": outcome.runs["base"]}, "old")
+
+    def said(runs, trials):
+        changed = dataclasses.replace(outcome, runs=runs, trials=trials)
+        return [note for note in notes(comparison, table, changed, 400) if note.startswith("The commit")]
+
+    assert said(own, {}) == []
+    assert said(own, own) == []
+    written_by = f"The commit is of the code that wrote this report ({code()}); the runs were made by the code "
+    assert said({**own, **old}, {}) == [f"{written_by}{', '.join(sorted([code(), 'old']))}."]
+    assert said(own, old) == said({**own, **old}, {}), "trials too"
+    assert said(of_code(outcome.runs, "old"), {}) == [f"{written_by}old."], "one version, but another one"
+
+
+def test_what_looks_like_markup_is_shown_as_it_is():
+    console = Console(width=110, record=True, file=io.StringIO())
+    console.print(Sheet("of [/red]", ["model", "drawn"], [["[bold]wide", "[/job:localhost]"]], text=2).rich())
+    shown = console.export_text()
+    for text in ("of [/red]", "[bold]wide", "[/job:localhost]"):
+        assert text in shown
 
 
 def test_the_estimate_is_by_model():

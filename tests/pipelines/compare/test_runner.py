@@ -119,6 +119,15 @@ def test_the_best_trial_is_trained_with_every_seed(store):
     assert again.chosen == outcome.chosen
 
 
+def test_a_second_stage_that_is_drawn_stops_by_the_same_metric(store):
+    space = {"training.fine_tuning.max_epochs": Choice((1, 2))}
+    made = comparison(space, trials=2, seeds=(1,))
+    rows = tuple(dataclasses.replace(row, training={"monitor": "ctr_auc"}) for row in made.candidates)
+    outcome, _, _ = run(store, dataclasses.replace(made, candidates=rows))
+    stages = [one.job.training["fine_tuning"] for one in (*outcome.trials["ours"], *outcome.runs["ours"])]
+    assert [stage["monitor"] for stage in stages] == ["ctr_auc"] * 3
+
+
 def test_a_trial_of_the_same_seed_is_the_run_itself(store):
     space = {"options.noise": Choice((9.0, 0.5))}
     _, machine, _ = run(store, comparison(space, trials=2, tuning_seed=1, seeds=(1, 2)))

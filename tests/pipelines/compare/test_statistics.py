@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 
 from pipelines.compare.jobs import NO_SEED
-from pipelines.compare.statistics import best, gain, gains_by_seed, holm, p_value, paired, summarize
+from pipelines.compare.statistics import best, complete, gain, gains_by_seed, holm, p_value, paired, summarize
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,22 @@ def test_p_is_that_of_the_paired_t_test():
 def test_there_is_no_test_of_one_seed_or_of_equal_runs():
     assert math.isnan(p_value({1: 0.5}, {1: 0.4}))
     assert math.isnan(p_value({1: 0.5, 2: 0.6}, {1: 0.5, 2: 0.6}))
-    assert p_value({1: 0.5, 2: 0.75}, {1: 0.25, 2: 0.5}) == 0.0
+
+
+def test_there_is_no_test_where_all_differences_are_equal():
+    """Two models of which neither has anything random: no deviation, so no chance to compare the difference with."""
+    assert math.isnan(p_value({1: 0.5, 2: 0.75}, {1: 0.25, 2: 0.5}))
+    assert math.isnan(p_value({1: 0.7, 2: 0.7, 3: 0.7}, {NO_SEED: 0.6999}))
+    assert math.isnan(p_value({1: 0.7, 2: 0.8}, {1: 0.6, 2: 0.7})), "but for rounding"
+    assert not math.isnan(p_value({1: 0.7, 2: 0.7001}, {NO_SEED: 0.69}))
+
+
+def test_complete_is_a_number_with_every_seed():
+    assert complete({1: 0.5, 2: 0.6, 3: 0.7}, (1, 2))
+    assert complete({NO_SEED: 0.5}, (1, 2))
+    assert not complete({1: 0.5}, (1, 2))
+    assert not complete({1: 0.5, 2: math.nan}, (1, 2))
+    assert not complete({NO_SEED: math.nan}, (1, 2))
 
 
 def test_holm_by_hand():

@@ -1,7 +1,9 @@
 """Finished runs: whole or not there, whatever happens to the process that writes them."""
 
+import importlib.metadata
 import multiprocessing
 import os
+import pathlib
 import signal
 import time
 
@@ -9,11 +11,12 @@ import numpy as np
 import pytest
 
 from pipelines.compare.jobs import Job, code
-from pipelines.compare.store import Result, RunStore, write_run
+from pipelines.compare.store import Result, RunStore, alone, write_run
 from tests.pipelines.compare.cases import columns, job, noisy, result
 from tfmtl.config import ConfigError
 
 DATA = columns()
+REPOSITORY = pathlib.Path(__file__).parents[3]
 
 
 def keep(store, row, seed, **changes):
@@ -68,6 +71,34 @@ def test_the_hash_of_the_code_is_stable():
     assert len(code()) == 16
 
 
+def test_the_hash_is_of_all_that_reads_trains_and_measures(monkeypatch):
+    read, of_file = [], pathlib.Path.read_bytes
+    monkeypatch.setattr(pathlib.Path, "read_bytes", lambda path: read.append(path) or of_file(path))
+    code()
+    files = {str(path.relative_to(REPOSITORY)) for path in read}
+    assert files >= {
+        "serving/raw_features.py",
+        "pipelines/settings.py",
+        "pipelines/input.py",
+        "pipelines/trainer.py",
+        "pipelines/compare/child.py",
+        "pipelines/compare/evaluate.py",
+        "pipelines/compare/fitters/network.py",
+        "pipelines/compare/order.py",
+        "pipelines/compare/prepared.py",
+        "pipelines/compare/scenarios.py",
+        "tfmtl/models/mmoe.py",
+        "transforms/check.py",
+    }
+
+
+@pytest.mark.parametrize("library", ["keras", "tensorflow", "lightgbm"])
+def test_another_version_of_a_library_is_other_code(monkeypatch, library):
+    before, version = code(), importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.1" if name == library else version(name))
+    assert code() != before
+
+
 def test_an_error_leaves_nothing(tmp_path):
     store = RunStore(tmp_path, "data", "c")
 
@@ -84,7 +115,7 @@ def test_an_error_leaves_nothing(tmp_path):
 
 def write_slowly(root, ready):
     store = RunStore(root, "data", "c")
-    with store.alone():
+    with alone(root):
         keep(store, "base", 1)
         with store.writing(job("base", 2)) as folder:
             (folder / "scores.npz").write_bytes(b"half")
@@ -104,15 +135,15 @@ def test_killing_loses_the_run_in_flight_alone(tmp_path):
     assert isinstance(store.get(job("base", 1)), Result)
     assert store.get(job("base", 2)) is None
     assert any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
-    with store.alone():
+    with alone(tmp_path):
         assert not any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
         keep(store, "base", 2)
     assert store.get(job("base", 2)) is not None
 
 
 def test_two_comparisons_do_not_share_a_folder_at_a_time(tmp_path):
-    store = RunStore(tmp_path, "data", "c")
-    with store.alone(), pytest.raises(ConfigError, match="should be of one comparison at a time"), store.alone():
+    root = tmp_path / "runs"
+    with alone(root), pytest.raises(ConfigError, match="should be of one comparison at a time"), alone(root):
         pass
-    with store.alone():
+    with alone(root):
         pass

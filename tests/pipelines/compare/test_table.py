@@ -93,6 +93,17 @@ def test_of_an_error_the_lowest_is_the_best_baseline():
     assert not cell.better
 
 
+def test_the_best_baseline_has_all_seeds():
+    """Of one seed a mean may be high by chance, and there would be no test."""
+    found = runs({"base": 3.0, "rival": 1.0, "ours": 2.0})
+    found["rival"] = found["rival"][:1]
+    cell = make_table(settings(), SPEC, found).cells["ours", "ctr", "auc"]
+    assert cell.best_baseline == "base"
+    assert cell.p == pytest.approx(stats.ttest_rel(aucs(found, "ours", "ctr"), aucs(found, "base", "ctr")).pvalue)
+    found["base"] = found["base"][:2]
+    assert make_table(settings(), SPEC, found).cells["ours", "ctr", "auc"].best_baseline == ""
+
+
 def test_the_oracle_stands_last_and_is_not_tested():
     truth = noisy(DATA, 0.5, 99)
     oracle = evaluate(SPEC, DATA, truth)
