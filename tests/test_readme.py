@@ -23,6 +23,8 @@ RUN_BY_CI = ["make demo", "make test"]
 MOVIELENS = "tfmtl run examples/movielens.yaml --data ml-1m"  # tests/pipelines/test_movielens.py
 ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run examples/ali_ccp")
 """How the commands begin that tests/pipelines/test_ali_ccp.py runs."""
+KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
+"""And those of tests/pipelines/test_koubei.py."""
 
 
 def blocks(language):
@@ -72,8 +74,8 @@ def write_log(path, rows=4000):
 def test_every_command_is_run_somewhere():
     by_this_file = [c for c in commands() if c.startswith(("tfmtl run shop", "tfmtl serve", "tfmtl predict"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
-    ali_ccp = [c for c in commands() if c.startswith(ALI_CCP)]
-    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *ali_ccp, *by_this_file, *compiled])
+    of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
+    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *by_this_file, *compiled])
     assert len(by_this_file) == 3
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()

@@ -46,6 +46,7 @@ VARIANTS = {
     "without meta tower": {"meta_tower": False},
     "without meta attention": {"meta_attention": False},
     "without transformer": {"transformer": False},
+    "residual sequences": {"sequence_residual": True},
     "one head, deep": {"num_heads": 1, "num_residuals": 3, "knowledge_units": [5, 4], "view_units": [6, 5]},
 }
 """Options of M2M that each change its forward pass, or how it is computed."""

@@ -65,7 +65,7 @@ def numpy_encoder(encoder, x, present):
     for i in range(encoder.num_heads):
         part = slice(i * width, (i + 1) * width)
         heads.append(softmax(q[:, part] @ k[:, part].T / np.sqrt(width)) @ v[:, part])
-    outputs[there] = np.concatenate(heads, axis=1) @ array(encoder.output_kernel)
+    outputs[there] = np.concatenate(heads, axis=1) @ array(encoder.output_kernel) + encoder.residual * places
     return outputs
 
 

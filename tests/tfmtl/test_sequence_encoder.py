@@ -13,15 +13,19 @@ X = RNG.normal(size=(4, 5, 3)).astype("float32")
 MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]], "float32")
 
 
-@pytest.mark.parametrize("options", [{}, {"num_heads": 3, "position_dim": 5}, {"attention": False, "position_dim": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"num_heads": 3, "position_dim": 5}, {"attention": False, "position_dim": 2}, {"residual": True}],
+)
 def test_layer_contract(options):
     run_layer_test(SequenceEncoder, options, (X, MASK), (4, 5, 3 + options.get("position_dim", 16)))
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize(("heads", "width"), [(1, 5), (2, 3), (5, 1)])
-def test_values(heads, width):
+def test_values(heads, width, residual):
     """`width` of a head: 3 + 2 numbers a place, over the heads and rounded up."""
-    layer = SequenceEncoder(heads, position_dim=2)
+    layer = SequenceEncoder(heads, position_dim=2, residual=residual)
     layer.build(X.shape, MASK.shape)
     layer.set_weights([RNG.normal(size=weight.shape) for weight in layer.weights])
     positions, *projections, output = (np.asarray(weight, "float64") for weight in layer.get_weights())
@@ -37,7 +41,7 @@ def test_values(heads, width):
             for head in range(heads):
                 part = slice(head * width, (head + 1) * width)
                 joined.append(softmax(q[:, part] @ k[:, part].T / np.sqrt(width)) @ v[:, part])
-            expected[present] = np.concatenate(joined, axis=1) @ output
+            expected[present] = np.concatenate(joined, axis=1) @ output + residual * places
         np.testing.assert_allclose(outputs[row], expected, rtol=1e-4, atol=1e-5)
 
 

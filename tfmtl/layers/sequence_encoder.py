@@ -23,12 +23,14 @@ class SequenceEncoder(keras.layers.Layer):
 
     **D** equation 2 as printed has V inside the softmax; it cites Vaswani et al., who have it outside. **D** the paper
     gives no width for the heads: `w = ceil(width of X / heads)`, and O gives the width of X, as Vaswani et al. have it.
-    There is no residual connection and no normalization: the paper has none.
+    The paper writes no residual connection and no normalization; with `residual` the output is `MH(X) + X`, as in the
+    transformer layer that it cites, so that a day's own numbers need not pass through the attention.
 
     Args:
         num_heads: h.
         position_dim: width of p_t.
         attention: False leaves the attention out and gives X (the paper's ablation "without transformer layer").
+        residual: adds X to what the attention gives.
 
     Call arguments:
         inputs: x, `(batch, places, d)`; the number of places is fixed.
@@ -43,7 +45,14 @@ class SequenceEncoder(keras.layers.Layer):
         - [Vaswani et al., 2017, Attention Is All You Need](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, num_heads: int = 2, position_dim: int = 16, attention: bool = True, **kwargs: Any):
+    def __init__(
+        self,
+        num_heads: int = 2,
+        position_dim: int = 16,
+        attention: bool = True,
+        residual: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if num_heads < 1:
             raise ValueError(f"`num_heads` should be at least 1. Received: {num_heads}")
@@ -52,6 +61,7 @@ class SequenceEncoder(keras.layers.Layer):
         self.num_heads = num_heads
         self.position_dim = position_dim
         self.attention = attention
+        self.residual = residual
 
     def build(self, inputs_shape, present_shape):
         width = inputs_shape[-1] + self.position_dim
@@ -72,7 +82,10 @@ class SequenceEncoder(keras.layers.Layer):
         positions = ops.broadcast_to(self.positions, (rows, *self.positions.shape))
         places = ops.concatenate([inputs, positions], axis=-1)
         kept = ops.cast(present, self.compute_dtype)[:, :, None]
-        return (self._attend(places, present) if self.attention else places) * kept
+        if self.attention:
+            attended = self._attend(places, present)
+            places = attended + places if self.residual else attended
+        return places * kept
 
     def _attend(self, places, present):
         query, key, value = (split_heads(ops.matmul(places, kernel), self.num_heads) for kernel in self.projections)
@@ -91,4 +104,5 @@ class SequenceEncoder(keras.layers.Layer):
             "num_heads": self.num_heads,
             "position_dim": self.position_dim,
             "attention": self.attention,
+            "residual": self.residual,
         }

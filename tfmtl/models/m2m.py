@@ -32,6 +32,7 @@ class M2MOptions(ModelOptions):
             out.
         num_heads: of the attention over days.
         position_dim: width of the embedding of a day's position.
+        sequence_residual: True: encoded days are added to what they encode; the paper writes no residual connection.
         sequence_pooling: `flatten` puts the encoded days side by side; `mean` averages those that are present.
         num_views: k, experts; the paper gives no number.
         view_units: width of each layer of an expert.
@@ -55,6 +56,7 @@ class M2MOptions(ModelOptions):
     sequence_groups: tuple[str, ...] = ("behaviour", "performance")
     num_heads: int = 2
     position_dim: int = 16
+    sequence_residual: bool = False
     sequence_pooling: Literal["flatten", "mean"] = "flatten"
     num_views: int = 4
     view_units: tuple[int, ...] = (256,)
@@ -130,6 +132,8 @@ class M2M(MultiTaskModel):
 
     Decisions where the paper leaves room:
 
+    - Days are encoded without a residual connection, which the paper does not write. A day's own numbers then pass
+      through the attention alone; with `sequence_residual` they also stand beside it.
     - Encoded days are put side by side ("a fixed-length vector"); those that are absent are 0. `sequence_pooling`.
       A sequence in no group of `sequence_groups` is a feature as others are, for which there is `sequences`.
     - The views see all features but the scenario's attributes, which act through S~ alone: section 4.1.3 adds "other
@@ -166,10 +170,8 @@ class M2M(MultiTaskModel):
         apart = (*attributes, *self._places)
         self._others = tuple(feature.name for feature in spec.features if feature.name not in apart)
         self._known = tuple(dict.fromkeys([*attributes, *groups.get(options.profile_group, ())]))
-        self.encoders = {
-            group: SequenceEncoder(options.num_heads, options.position_dim, options.transformer, name=group)
-            for group in self._sequences
-        }
+        encoder = (options.num_heads, options.position_dim, options.transformer, options.sequence_residual)
+        self.encoders = {group: SequenceEncoder(*encoder, name=group) for group in self._sequences}
         self.experts = Experts(options.num_views, options.view_units, _LEAKY, options.dropout, name="experts")
         self.anchors = TaskAnchors(len(spec.tasks), options.anchor_units, options.anchor_dim, name="anchors")
         self.knowledge = MLP(options.knowledge_units, _LEAKY, name="knowledge")
