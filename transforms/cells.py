@@ -22,7 +22,8 @@ def require_type(batch: RawBatch, column: str, expected: str) -> None:
     kind = batch.columns.schema.field(column).type
     inner = kind.value_type if pa.types.is_list(kind) else kind
     if not (_is_token if expected == TOKENS else _is_number)(inner):
-        raise ColumnTypeError(f"{batch.source}: {column} should be {expected}, or lists of them. Received: {kind}")
+        where = f"{batch.source}, from row {batch.lines[0]} on" if len(batch.lines) else batch.source
+        raise ColumnTypeError(f"{where}: {column} should be {expected}, or lists of them. Received: {kind}")
 
 
 def with_single_values(batch: RawBatch, columns: Iterable[str]) -> tuple[RawBatch, dict[str, np.ndarray]]:

@@ -276,7 +276,21 @@ def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
     write_parquet(rows, path, {**TYPES, column: kind})
     with pytest.raises(ValueError) as error:
         ingested(path)
-    assert str(error.value) == f"{path}: {column} should be {expected}, or lists of them. Received: {kind_text(kind)}"
+    named = f"{path}, from row 1 on: {column} should be {expected}, or lists of them"
+    assert str(error.value) == f"{named}. Received: {kind_text(kind)}"
+
+
+def test_a_record_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "log.tfrecord"
+    write_tfrecord(log(5), path)
+    records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    odd = tf.train.Example.FromString(records[2])
+    odd.features.feature["city"].float_list.value[:] = [0.5]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in [*records[:2], odd.SerializeToString(), *records[3:]]:
+            writer.write(record)
+    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 3 on: city should be text"):
+        ingested(path)
 
 
 def kind_text(kind):
