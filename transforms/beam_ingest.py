@@ -9,7 +9,6 @@ import apache_beam as beam
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_vocabularies import pack
-from transforms.example_columns import encode
 from transforms.ingest import IngestedBatch, ingest
 from transforms.sample import SAMPLE, Sampler
 from transforms.shards import ShardWriter
@@ -81,7 +80,7 @@ class _Ingest(beam.DoFn):
     def _write(batch: IngestedBatch, writer: ShardWriter, samplers: Mapping[str, Sampler]) -> None:
         writer.write(batch.examples)
         for split, rows in batch.typed.items():
-            writer.write({SAMPLE: encode(rows.take(samplers[split].choose(rows)))})
+            writer.write({SAMPLE: samplers[split].sample(rows)})
 
 
 class _MergeReports(beam.CombineFn):

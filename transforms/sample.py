@@ -1,9 +1,12 @@
 """A sample of the log's rows, of which statistics are taken."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from transforms.example_columns import encode
 
 SAMPLE = "sample"
 """The split that holds a sample of the rows of all others."""
@@ -19,7 +22,8 @@ class Sampler:
     """Takes the first row and each `step`-th one after it.
 
     A feature that no sampled row has is still seen: the first row that has one of the columns, so far always missing,
-    is taken too. So a schema that is made of the sample knows every feature of the log.
+    is taken too. And the very first row has an empty list of each feature that it lacks. So a schema that is made of
+    the sample knows every feature and its type, also one that the log never has.
 
     Args:
         step: 1 takes all.
@@ -29,6 +33,12 @@ class Sampler:
         self._step = step
         self._seen = 0
         self._known: set[str] = set()
+
+    def sample(self, typed: pa.RecordBatch) -> list[bytes]:
+        """Serialized tf.Examples of the rows of the next batch that are taken. Args: as for `choose`."""
+        is_first = not self._seen
+        rows = typed.take(pa.array(self.choose(typed)))
+        return encode(rows.slice(0, int(is_first)), empty_lists=True) + encode(rows.slice(int(is_first)))
 
     def choose(self, typed: pa.RecordBatch) -> np.ndarray:
         """The places of the rows of the next batch that are taken, ascending.
@@ -52,10 +62,15 @@ def thin(examples: Iterable[bytes], step: int) -> Iterator[bytes]:
     known: set[str] = set()
     for number, example in enumerate(examples):
         features = tf.train.Example.FromString(example).features.feature
-        names = {name for name, feature in features.items() if feature.WhichOneof("kind")}
+        names = {name for name, feature in features.items() if _has_values(feature)}
         if number % step == 0 or names - known:
             known |= names
             yield example
+
+
+def _has_values(feature: Any) -> bool:
+    kind = feature.WhichOneof("kind")
+    return kind is not None and len(getattr(feature, kind).value) > 0
 
 
 def _first_valid(column: pa.Array) -> int | None:

@@ -105,7 +105,8 @@ def worker_pool(package, folder):
 
 
 @pytest.mark.slow
-def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path):
+def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tfmtl"])  # TFX reads flags from it.
     (tmp_path / "log").mkdir()
     for part in range(3):
         rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 7}.5,{i % 2}" for i in range(60)]

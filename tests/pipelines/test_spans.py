@@ -32,6 +32,7 @@ spec:
     - {name: price, kind: numerical}
     - {name: tags, kind: multi_valued}
     - {name: rare, kind: categorical}
+    - {name: never, kind: numerical}
   tasks:
     - {name: click, label: clicked, output: ctr}
   split: {kind: random, key: [row], eval: 0.2, test: 0.2}
@@ -60,6 +61,7 @@ def write_day(log, day, number):
                 "price": rng.exponential(20, rows).round(2),
                 "tags": ["|".join(map(str, rng.integers(0, 5, rng.integers(0, 3)))) for _ in range(rows)],
                 "rare": [None] * rows,
+                "never": [None] * rows,
             }
         )
         frame["clicked"] = ((frame["price"] > 14) ^ (rng.random(rows) < 0.1)).astype(int)
@@ -184,7 +186,7 @@ def test_the_sample_is_as_large_as_that_of_a_day_and_knows_all_features(grown):
 def test_a_file_that_comes_late_has_its_day_read_again(grown):
     folder = grown.folder
     late = folder / "log" / f"day={DAYS[0]}" / "part-9.csv"
-    late.write_text("row,user,price,tags,rare,clicked\nlate,u,1,,,1\n")
+    late.write_text("row,user,price,tags,rare,never,clicked\nlate,u,1,,,,1\n")
     run = run_pipeline(settings_of(folder, spans=2), RunPaths(folder / "run"), data_only=True)
     assert cached(run) == {part(DAYS[1]), part(DAYS[2])}
     run = run_pipeline(settings_of(folder), RunPaths(folder / "run"), data_only=True)

@@ -74,6 +74,23 @@ def test_rows_without_anything():
     assert len(encode(pa.record_batch([pa.array([[b"x"], None, []], LISTS[0])], ["a"]))) == 3
 
 
+def test_empty_lists_say_their_type():
+    columns, _ = batch(40, 2, seed=3)
+    kinds = ("bytes_list", "float_list", "int64_list")
+    seen = 0
+    for with_empty, without in zip(encode(columns, empty_lists=True), encode(columns), strict=True):
+        every, some = (tf.train.Example.FromString(row).features.feature for row in (with_empty, without))
+        for name in columns.schema.names:
+            if name in some:
+                assert every[name] == some[name]
+                continue
+            kind = every[name].WhichOneof("kind")
+            assert kind == kinds[int(name.split("_")[1])]
+            assert not getattr(every[name], kind).value
+            seen += 1
+    assert seen > 50
+
+
 def test_a_column_of_another_type_is_named():
     with pytest.raises(TypeError, match=r"b: should be lists of binary, float or int64. Received: list<item: double>"):
         encode(pa.record_batch([pa.array([[1.0]], pa.list_(pa.float64()))], ["b"]))
