@@ -91,7 +91,9 @@ def worker_pool(package, folder):
     program = "import sys, transforms; print(transforms.__file__, flush=True)\n"
     program += "from apache_beam.runners.worker.worker_pool_main import main; main(sys.argv)"
     command = [sys.executable, "-P", "-c", program, f"--service_port={port}"]
-    environment = {**os.environ, "PYTHONPATH": str(package)}
+    python = pathlib.Path(sys.executable).parent  # The pool starts workers as `python`.
+    path = f"{python}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(package), "PATH": path}
     log = (folder / "pool.log").open("w")
     pool = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     try:

@@ -40,7 +40,7 @@ def test_the_readmes_commands(tmp_path, monkeypatch):
     settings = load_settings("examples/koubei_m2m.yaml")
     run = latest_run(paths.metadata)
     errors = {row.output.name: row.nmae for row in measured(settings.spec, run.uri("Evaluator", "evaluation"))[:2]}
-    assert errors["pay_next_week"] < 0.19
+    assert errors["pay_next_week"] < 0.21
     assert errors["view_next_week"] < 0.5
     rows = pd.read_csv("koubei-panels/panels.csv", dtype=str, keep_default_na=False)
     rows = rows[rows["date"] >= settings.spec.split.test_from]
