@@ -66,7 +66,7 @@ def plain(example):
     features = tf.train.Example.FromString(example).features.feature
     kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
     values = {name: list(getattr(features[name], kind).value) for name, kind in kinds.items() if kind}
-    return {name: value for name, value in values.items() if value}
+    return {name: value for name, value in sorted(values.items()) if value}
 
 
 def test_examples_say_what_the_rows_say(log):

@@ -216,7 +216,9 @@ def test_times(kind, values, bounds, reasons):
 
 
 def test_a_time_of_the_wrong_type():
-    with pytest.raises(ColumnTypeError, match=r"log: day should be numbers, booleans or text, .* Received: date32"):
+    with pytest.raises(
+        ColumnTypeError, match=r"log, from row \d+ on: day should be numbers, booleans or text, .* Received: date32"
+    ):
         test_times(pa.date32(), [datetime.date(2026, 11, 8)] * 2, (3, 9), {})
 
 
