@@ -11,7 +11,7 @@ from tests.pipelines.compare.cases import SPEC, columns, job, noisy, result
 LINES = [
     "Could not satisfy device specification. All available devices [/job:localhost/replica:0/task:0/device:CPU:0].",
     "TypeError: x [[{{node a}}]] [Op:Cast]",
-    "[/work/x.py:3]",
+    "[/home/x.py:3]",
     "[bold]",
 ]
 
