@@ -39,6 +39,11 @@ SETTINGS = {
 RUNS = 4
 
 
+def finished_runs(out):
+    """The results of the finished runs; `*` also finds the folder of a run that is about to end."""
+    return [path for path in (out / "runs").glob("*/result.json") if not path.parent.name.startswith(".")]
+
+
 def write(folder, **changes):
     folder.mkdir(exist_ok=True)
     path = folder / "small.yaml"
@@ -72,7 +77,7 @@ def test_the_table(finished):
     assert found["oracle", "ctr", "auc"]["-1"] > max(found["mmoe", "ctr", "auc"].values())
     for run in plain["runs"]:
         job = run["job"]
-        kept = [p for p in (root / "out" / "runs").glob("*/result.json") if json.loads(p.read_text())["job"] == job]
+        kept = [p for p in finished_runs(root / "out") if json.loads(p.read_text())["job"] == job]
         assert len(kept) == 1
         with np.load(kept[0].parent / "scores.npz") as scores:
             measured = evaluate(data.spec, data.columns("test"), dict(scores), data.truth())
@@ -98,7 +103,7 @@ def test_by_scenario_against_scikit_learn_on_the_kept_scores(finished):
     rows = {name: values.numpy() for name, values in tf.io.parse_example(records, columns).items()}
     labels = {task.name: rows[task.label] for task in data.spec.tasks}
     assert {scenario.encode() for _, _, scenario in found} == set(rows["scenario"])
-    for path in (root / "out" / "runs").glob("*/result.json"):
+    for path in finished_runs(root / "out"):
         job = json.loads(path.read_text())["job"]
         with np.load(path.parent / "scores.npz") as scores:
             for output in data.spec.outputs:
@@ -123,7 +128,7 @@ def test_data_that_were_kept_before_scenarios_were_are_made_anew(finished):
     with np.load(prepared / "test.npz") as arrays:
         old = {name: values for name, values in arrays.items() if not name.startswith("scenario")}
     np.savez_compressed(prepared / "test.npz", **old)
-    for path in (root / "out" / "runs").glob("*/result.json"):
+    for path in finished_runs(root / "out"):
         result = json.loads(path.read_text())
         del result["scenarios"]
         path.write_text(json.dumps(result))
@@ -158,11 +163,12 @@ def test_what_was_killed_goes_on(finished):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 300
-        while not (kept := len(list(runs.glob("*/result.json")))) > RUNS or not list(runs.glob(".unfinished-*")):
+        while not len(finished_runs(root / "out")) > RUNS or not list(runs.glob(".unfinished-*")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
+    kept = len(finished_runs(root / "out"))
     assert kept == RUNS + 1
     output, plain = compare(path, root / "out")
     assert f"6 runs, {kept} of them kept from before" in output
