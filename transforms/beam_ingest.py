@@ -61,26 +61,25 @@ class _Ingest(beam.DoFn):
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
         counter = TokenCounter(self._spec)
         with ThreadPoolExecutor(1) as thread:
-            written: list[Future[None]] = []
+            writing: Future[None] | None = None
             for batch in ingest([path], self._spec, reader):
-                while written:
-                    written.pop().result()  # One batch is written while the next one is read.
-                written.append(thread.submit(self._write, batch, writer, samplers))
+                if writing is not None:
+                    writing.result()  # One batch is written while the next one is read.
+                writing = thread.submit(self._write, batch, writer, samplers)
                 counter.add(batch.typed["train"])
                 for reject in batch.rejects:
                     yield beam.pvalue.TaggedOutput(REJECTS, reject)
                 yield beam.pvalue.TaggedOutput(REPORT, batch.report)
-            while written:
-                written.pop().result()
+            if writing is not None:
+                writing.result()
         writer.finish()
         for feature, counts in counter.counts().items():
             yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
 
     @staticmethod
     def _write(batch: IngestedBatch, writer: ShardWriter, samplers: Mapping[str, Sampler]) -> None:
-        writer.write(batch.examples)
-        for split, rows in batch.typed.items():
-            writer.write({SAMPLE: samplers[split].sample(rows)})
+        for split, examples in batch.examples.items():
+            writer.write({split: examples, SAMPLE: samplers[split].sample(batch.typed[split], examples)})
 
 
 class _MergeReports(beam.CombineFn):

@@ -1,6 +1,6 @@
 """Serialized tf.Examples of typed columns, made of whole columns at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from transforms.example_wire import BYTES_LIST, FLOAT_LIST, INT64_LIST, field_ke
 _NOTHING = pa.scalar(b"", pa.binary())
 
 
-def encode(columns: pa.RecordBatch, empty_lists: bool = False) -> list[bytes]:
+def encode(columns: pa.RecordBatch) -> list[bytes]:
     """A serialized tf.Example for each row, with the features of the columns that have values there.
 
     A row's bytes are pieces, joined: for each column what stands before its values, and the values. The pieces before
@@ -19,7 +19,6 @@ def encode(columns: pa.RecordBatch, empty_lists: bool = False) -> list[bytes]:
 
     Args:
         columns: lists of binary, float or int64; a list that is null or empty is no feature of its row.
-        empty_lists: makes it a feature of its type without values instead, which says what there would be.
 
     Raises:
         TypeError: if a column is of another type.
@@ -30,10 +29,21 @@ def encode(columns: pa.RecordBatch, empty_lists: bool = False) -> list[bytes]:
     pieces = []
     for name, lists in by_name:
         pieces += _pieces(name, lists)
-        if empty_lists:
-            pieces.append(_without_values(name, lists))
     features = _join(pieces) if pieces else pa.array([b""] * columns.num_rows, pa.binary())
     return _join([_by_length(features, lambda length: field_key(1) + varint(length)), features]).to_pylist()
+
+
+def without_values(types: Mapping[str, pa.ListType]) -> bytes:
+    """A serialized tf.Example of features without values, which says what there would be.
+
+    Appended to another one it adds its features, as protobuf merges messages that stand one after another.
+
+    Args:
+        types: of the features by name: lists of binary, float or int64.
+    """
+    kinds = {pa.binary(): BYTES_LIST, pa.float32(): FLOAT_LIST, pa.int64(): INT64_LIST}
+    features = b"".join(head(name, kinds[lists.value_type], 0) for name, lists in types.items())
+    return field_key(1) + varint(len(features)) + features
 
 
 def _pieces(name: str, lists: pa.Array) -> list[pa.Array]:
@@ -61,14 +71,6 @@ def _pieces(name: str, lists: pa.Array) -> list[pa.Array]:
         body = _spread(body, counts) if counts.max() == 1 else pc.binary_join(_lists(body, counts), _NOTHING)
         return [_by_length(body, lambda size: packed_head(name, INT64_LIST, size)), body]
     raise TypeError(f"{name}: should be lists of binary, float or int64. Received: {lists.type}")
-
-
-def _without_values(name: str, lists: pa.Array) -> pa.Array:
-    """The feature where there is nothing in its list, null elsewhere."""
-    kinds = {pa.float32(): FLOAT_LIST, pa.int64(): INT64_LIST}
-    feature = pa.array([head(name, kinds.get(lists.type.value_type, BYTES_LIST), 0)], pa.binary())
-    counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    return feature.take(pa.array(np.zeros(len(counts), np.int64), mask=counts > 0))
 
 
 def _join(pieces: Sequence[pa.Array]) -> pa.Array:

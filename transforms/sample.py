@@ -1,12 +1,12 @@
 """A sample of the log's rows, of which statistics are taken."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from transforms.example_columns import encode
+from transforms.example_columns import without_values
 
 SAMPLE = "sample"
 """The split that holds a sample of the rows of all others."""
@@ -34,23 +34,31 @@ class Sampler:
         self._seen = 0
         self._known: set[str] = set()
 
-    def sample(self, typed: pa.RecordBatch) -> list[bytes]:
-        """Serialized tf.Examples of the rows of the next batch that are taken. Args: as for `choose`."""
-        is_first = not self._seen
-        rows = typed.take(pa.array(self.choose(typed)))
-        return encode(rows.slice(0, int(is_first)), empty_lists=True) + encode(rows.slice(int(is_first)))
+    def sample(self, columns: pa.RecordBatch, examples: Sequence[bytes]) -> list[bytes]:
+        """The tf.Examples that are taken of the next batch.
 
-    def choose(self, typed: pa.RecordBatch) -> np.ndarray:
+        Args:
+            columns: as for `choose`.
+            examples: the rows, serialized.
+        """
+        is_first = not self._seen
+        taken = [examples[row] for row in self.choose(columns).tolist()]
+        if is_first and taken:
+            lacks = {field.name: field.type for field in columns.schema if not columns[field.name][0].is_valid}
+            taken[0] += without_values(lacks)
+        return taken
+
+    def choose(self, columns: pa.RecordBatch) -> np.ndarray:
         """The places of the rows of the next batch that are taken, ascending.
 
         Args:
-            typed: columns of lists, null where a value is missing.
+            columns: lists, null where a row does not have the feature; what the lists hold is not looked at.
         """
         first = -self._seen % self._step
-        self._seen += typed.num_rows
-        chosen = np.arange(first, typed.num_rows, self._step)
-        new = [name for name in typed.schema.names if name not in self._known]
-        seldom = [_first_valid(typed.column(name)) for name in new]
+        self._seen += columns.num_rows
+        chosen = np.arange(first, columns.num_rows, self._step)
+        new = [name for name in columns.schema.names if name not in self._known]
+        seldom = [_first_valid(columns.column(name)) for name in new]
         self._known |= {name for name, row in zip(new, seldom, strict=True) if row is not None}
         return np.union1d(chosen, [row for row in seldom if row is not None]).astype(np.int64)
 

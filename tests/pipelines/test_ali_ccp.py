@@ -132,7 +132,10 @@ def test_a_simulated_comparison_wants_its_raw_files_ingested(tmp_path):
 
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory):
-    """A simulated log with lists: its raw files, the ingested folder, and the run of ExampleGen .. Transform."""
+    """A simulated log with lists: its raw files, the ingested folder, and the run of ExampleGen .. Transform.
+
+    No row has the field 150_14, so the schema knows of it from the sample alone.
+    """
     root = tmp_path_factory.mktemp("ali_ccp")
     settings = load_settings(EXAMPLES / "ali_ccp_adaftr.yaml", data=str(root / "log"))
     small = root / "small.yaml"
@@ -142,6 +145,8 @@ def transformed(tmp_path_factory):
     assert "3,000 rows to train on" in made.output
     with (root / "raw" / "sample_skeleton_train.csv").open("a") as file:
         file.write("3001,0,0\n")
+    for path in (root / "raw").glob("common_features_*.csv"):
+        path.write_bytes(path.read_bytes().replace(b"150_14\x02", b"150\x02"))
     ingested = invoke("ingest", "ali-ccp", "--raw", root / "raw", "--out", root / "log", *ADAFTR)
     assert ingested.exit_code == 0, ingested.output
     run = run_pipeline(dataclasses.replace(settings, name="small"), RunPaths(root / "run"), data_only=True)
@@ -168,6 +173,7 @@ def test_example_gen_takes_the_log_as_it_is(transformed):
     rejects = [json.loads(line) for path in examples.glob("rejects*") for line in path.read_text().splitlines()]
     assert [(reject["line"], reject["reason"]) for reject in rejects] == [(3001, "cut_line")]
     expected = prepare(root / "raw", "adaftr", seed=1, max_values=4)
+    assert not any("f150_14" in row for rows in expected.rows.values() for row in rows)
     for feature in spec.features:
         lines = (examples / "vocabularies" / feature.name).read_text().splitlines()
         assert [line for line in lines if "-" not in line] == expected.vocabulary(feature.name, 12)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
-from transforms.example_columns import encode
+from transforms.example_columns import encode, without_values
 
 LISTS = pa.list_(pa.binary()), pa.list_(pa.float32()), pa.list_(pa.int64())
 
@@ -74,21 +74,24 @@ def test_rows_without_anything():
     assert len(encode(pa.record_batch([pa.array([[b"x"], None, []], LISTS[0])], ["a"]))) == 3
 
 
-def test_empty_lists_say_their_type():
+def test_what_a_row_lacks_is_appended():
+    """Protobuf merges the two messages."""
     columns, _ = batch(40, 2, seed=3)
     kinds = ("bytes_list", "float_list", "int64_list")
     seen = 0
-    for with_empty, without in zip(encode(columns, empty_lists=True), encode(columns), strict=True):
-        every, some = (tf.train.Example.FromString(row).features.feature for row in (with_empty, without))
+    for place, row in enumerate(encode(columns)):
+        lacks = {
+            field.name: field.type for field in columns.schema if not columns[field.name].is_valid()[place].as_py()
+        }
+        some, every = (tf.train.Example.FromString(one).features.feature for one in (row, row + without_values(lacks)))
+        assert sorted(every) == columns.schema.names
         for name in columns.schema.names:
-            if name in some:
-                assert every[name] == some[name]
-                continue
-            kind = every[name].WhichOneof("kind")
-            assert kind == kinds[int(name.split("_")[1])]
-            assert not getattr(every[name], kind).value
-            seen += 1
+            kind = kinds[int(name.split("_")[1])]
+            assert every[name].WhichOneof("kind") == kind
+            assert getattr(every[name], kind).value == (getattr(some[name], kind).value if name in some else [])
+            seen += name not in some
     assert seen > 50
+    assert tf.train.Example.FromString(without_values({})) == tf.train.Example(features=tf.train.Features())
 
 
 def test_a_column_of_another_type_is_named():

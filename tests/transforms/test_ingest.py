@@ -1,6 +1,7 @@
 """Files become tf.Examples that say what the rows say; every row is counted once."""
 
 import gzip
+import itertools
 
 import apache_beam as beam
 import pytest
@@ -9,11 +10,13 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
+from transforms import beam_ingest
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
 from transforms.csv_reader import MissingColumnError
 from transforms.ingest import ingest
 from transforms.readers import expand
+from transforms.shards import ShardWriter
 
 SPEC = DatasetSpec(
     name="log",
@@ -190,3 +193,21 @@ def test_expand_finds_nothing(tmp_path):
         ValueError, match=r"reader should be one of auto, csv, parquet, tfrecord, movielens. Received: 'xml'"
     ):
         expand("xml", str(tmp_path))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_what_cannot_be_written_fails_the_job(tmp_path, log, monkeypatch, failing):
+    """Whichever of three batches it is, the last one too, though it is written beside the reading."""
+    write, counted = ShardWriter.write, itertools.count(1)
+
+    def breaking(self, examples):
+        if "train" in examples and next(counted) == failing:
+            raise OSError("no space left on device")
+        write(self, examples)
+
+    monkeypatch.setattr(ShardWriter, "write", breaking)
+    monkeypatch.setattr(beam_ingest, "ingest", lambda *arguments: 3 * list(ingest(*arguments)))
+    with pytest.raises(Exception, match="no space left on device"), beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create([("csv", log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"))
+    assert next(counted) == failing + 1
+    assert not list(tmp_path.glob("out/Split-*/*"))

@@ -2,7 +2,9 @@
 
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
+from transforms.example_columns import encode
 from transforms.sample import Sampler, sampling_step
 
 
@@ -32,3 +34,17 @@ def test_the_first_row_of_a_seldom_column_is_taken():
     assert sampler.choose(batch(a=[[1]] * 9, b=[None] * 5 + [[7]] * 4, c=[None] * 9)).tolist() == [0, 5]
     assert sampler.choose(batch(a=[[1]] * 4, b=[[1]] * 4, c=[None, None, [2], [3]])).tolist() == [2]
     assert sampler.choose(batch(a=[[1]] * 4, b=[[1]] * 4, c=[[1]] * 4)).tolist() == []
+
+
+def test_the_first_row_of_all_names_what_it_lacks():
+    """In the first batch that has a row; what it has is left as it is, and so are the other rows."""
+    sampler = Sampler(2)
+    batches = [batch(a=[], b=[]), batch(a=[[7], [8], [9]], b=[None, None, None]), batch(a=[None], b=[None])]
+    examples = [encode(columns) for columns in batches]
+    taken = [sampler.sample(*pair) for pair in zip(batches, examples, strict=True)]
+    assert taken[0] == taken[2] == []
+    assert taken[1][1:] == [examples[1][2]]
+    first = tf.train.Example.FromString(taken[1][0]).features.feature
+    assert {name: list(feature.int64_list.value) for name, feature in first.items()} == {"a": [7], "b": []}
+    assert first["b"].WhichOneof("kind") == "int64_list"
+    assert sampler.sample(batches[2], examples[2]) == [examples[2][0]]

@@ -108,8 +108,8 @@ class _Run:
             for place, split in enumerate(SPLITS):
                 rows = np.flatnonzero(joined.split == place)
                 examples = joined.examples(rows)
-                sample = samplers[split].choose(self._present(joined.masks[rows]))
-                self.writer.write({split: examples, SAMPLE: [examples[i] for i in sample.tolist()]})
+                sample = samplers[split].sample(self._present(joined.masks[rows]), examples)
+                self.writer.write({split: examples, SAMPLE: sample})
             trains = joined.split == SPLITS.index("train")
             self.tally.add_tokens(joined.features.take(trains[joined.features.row]))
             repeats += np.bincount(joined.common[trains], minlength=len(repeats))
@@ -130,11 +130,16 @@ class _Run:
         return self.writer.finish(preparation.spec, tally.columns, tally.rows, counts, tally.report, notes)
 
     def _present(self, masks: np.ndarray) -> pa.RecordBatch:
-        """Columns that are null where a row does not have the field."""
-        names = self.options.preparation.columns
-        nothing = np.zeros(len(masks), np.int8)
-        columns = [pa.array(nothing, mask=(masks >> np.uint32(i)) & 1 == 0) for i in range(len(names))]
-        return pa.RecordBatch.from_arrays(columns, list(names))
+        """The columns, null where a row does not have the field; the lists are empty."""
+        preparation, offsets = self.options.preparation, np.zeros(len(masks) + 1, np.int32)
+        columns = {}
+        for place, name in enumerate(preparation.columns):
+            lacks = np.append((masks >> np.uint32(place)) & 1 == 0, False)
+            columns[name] = pa.ListArray.from_arrays(pa.array(offsets, mask=lacks), pa.array([], pa.binary()))
+            if name in preparation.weight_columns:
+                weights = pa.ListArray.from_arrays(pa.array(offsets, mask=lacks), pa.array([], pa.float32()))
+                columns[preparation.weight_columns[name]] = weights
+        return pa.RecordBatch.from_pydict(columns)
 
     def _blocks(self, name: str) -> Iterator[Block]:
         """The lines of a file, in the order in which they stand there."""

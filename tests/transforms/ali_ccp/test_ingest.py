@@ -153,7 +153,30 @@ def test_the_manifest_is_read_back(made):
 def test_all_rows_of_a_small_log_are_in_the_sample(made):
     _, folder, manifest = made
     rows = [row for split in SPLITS for row in written(folder, manifest, split)]
-    assert sorted(map(str, written(folder, manifest, SAMPLE))) == sorted(map(str, rows))
+    sample = [{name: values for name, values in row.items() if values} for row in written(folder, manifest, SAMPLE)]
+    assert sorted(map(repr_of, sample)) == sorted(map(repr_of, rows))
+
+
+def repr_of(row):
+    return str(sorted(row.items()))
+
+
+def test_the_sample_names_a_field_that_no_row_has(raw, tmp_path):
+    """So that the schema, and the transform, know its type."""
+    for path in raw.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes().replace(b"109_14\x02", b"777\x02"))
+    manifest = ingest_ali_ccp(str(tmp_path), str(tmp_path / "out"), IngestOptions())
+    assert sum(manifest.columns["f109_14"].rows.values()) == 0
+    examples = [
+        tf.train.Example.FromString(example).features.feature
+        for name in manifest.shards[SAMPLE]
+        for example in tf.data.TFRecordDataset(str(tmp_path / "out" / name), "GZIP").as_numpy_iterator()
+    ]
+    named = [example for example in examples if "f109_14" in example]
+    assert named
+    for example in named:
+        assert example["f109_14"].WhichOneof("kind") == "bytes_list"
+        assert example["f109_14_value"].WhichOneof("kind") == "float_list"
 
 
 @pytest.mark.parametrize("block_bytes", [1, 50, 400])
