@@ -69,7 +69,8 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
-            "code": code_hash("pipelines.trainer"),
+            # The Evaluator loads its metrics by name, and has no parameter for a hash.
+            "code": code_hash("pipelines.trainer", "pipelines.count_metrics"),
         },
     )
     resolver = _baseline_resolver(trainer, baseline)

@@ -1,13 +1,16 @@
 """What a component's hash is made of: what it runs, and nothing else."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
 from pipelines import code_hash as subject
+from pipelines import pipeline
 from pipelines.code_hash import code_hash
+from pipelines.settings import load_settings
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 EXAMPLE_GEN = "pipelines.example_gen"
@@ -52,6 +55,19 @@ def test_a_log_is_not_read_again_for_another_models_code():
     }
     assert not {"transforms.simulator", "transforms.preprocessing"} & found
     assert "tfmtl.models.mmoe" in modules(TRAINER)
+
+
+def test_what_a_component_loads_by_name_is_in_the_trainers_hash(monkeypatch):
+    """The Evaluator's metrics too: a new model is evaluated again."""
+    hashed = []
+    monkeypatch.setattr(pipeline, "code_hash", lambda *names: hashed.append(names) or "")
+    settings = load_settings(REPOSITORY / "examples" / "koubei_m2m.yaml")
+    components = pipeline.create_pipeline(settings, "root", "serving").components
+    (evaluator,) = (component for component in components if component.id == "Evaluator")
+    named = set(re.findall(r'"module": "([\w.]+)"', evaluator.exec_properties["eval_config"]))
+    assert named == {"pipelines.count_metrics"}
+    ((*names,),) = hashed
+    assert {TRAINER, *named} <= set().union(*map(modules, names))
 
 
 def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
