@@ -17,18 +17,14 @@ from pipelines.progress import ComponentProgress
 from pipelines.reference import reference_auc
 from pipelines.results import measured, results_table
 from pipelines.settings import Settings, load_settings
+from pipelines.simulated_log import draw
 from pipelines.terminal import console
 from serving.client import TfmtlClient
 from serving.rows import Feature, features_of
 from serving.server import EmbeddedServer
-from tfmtl.config import ConfigError, FieldError
+from tfmtl.config import ConfigError
 from tfmtl.models import MODELS
-from transforms.ali_ccp.simulator import simulate_ali_ccp
-from transforms.ali_ccp.simulator_options import AliCcpOptions
-from transforms.panel_options import PanelOptions
-from transforms.panel_simulator import simulate_panels
 from transforms.rejects import format_report
-from transforms.simulator import simulate
 
 NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
@@ -39,26 +35,25 @@ _ROWS = {"impressions": "impressions", "panels": "rows", "ali_ccp": "rows to tra
 def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: int | None = None) -> None:
     """Writes the log that the settings' `simulator` describes."""
     settings = load_settings(settings_path)
-    if settings.simulator is None:
-        raise ConfigError(f"{settings_path}: simulator: should be given, to simulate a log. Received: none")
     options = settings.simulator
-    if rows is not None:
+    if options is not None and rows is not None:
         options = dataclasses.replace(options, rows=rows)
-    if seed is not None:
+    if options is not None and seed is not None:
         options = dataclasses.replace(options, seed=seed)
-    with console.status(f"simulating {options.rows:,} {_ROWS[options.kind]} ..."):
+    try:
+        draw_log(dataclasses.replace(settings, simulator=options), out)
+    except ConfigError as error:
+        raise ConfigError(f"{settings_path}: {error}") from error
+
+
+def draw_log(settings: Settings, out: str | pathlib.Path) -> None:
+    """Writes the log that the settings' `simulator` describes, and says so."""
+    options = settings.simulator
+    what = "a log" if options is None else f"{options.rows:,} {_ROWS[options.kind]}"
+    with console.status(f"simulating {what} ..."):
         start = time.monotonic()
-        try:
-            if isinstance(options, PanelOptions):
-                simulate_panels(settings.spec, options, pathlib.Path(out))
-            elif isinstance(options, AliCcpOptions):
-                simulate_ali_ccp(options, pathlib.Path(out))
-            else:
-                simulate(settings.spec, options, pathlib.Path(out))
-        except FieldError as error:
-            raise ConfigError(f"{settings_path}: simulator.{error}") from error
-    took = f"{time.monotonic() - start:.1f} s"
-    console.print(f"{options.rows:,} {_ROWS[options.kind]} in {took} -> {out}", highlight=False)
+        draw(settings, pathlib.Path(out))
+    console.print(f"{what} in {time.monotonic() - start:.1f} s -> {out}", highlight=False)
 
 
 def run_settings(settings_path: str, data: str | None, out: str | None, reference: bool | None, cache: bool) -> bool:

@@ -1,23 +1,21 @@
 """The demonstration: simulated log -> pipeline -> server -> scored impressions, beside the oracle."""
 
-import json
 import pathlib
 
 import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from pipelines.code_hash import code_hash
-from pipelines.commands import NOT_BLESSED, report_push, run_and_report, scores_table, simulate_log, typed_columns
+from pipelines.commands import NOT_BLESSED, draw_log, report_push, run_and_report, scores_table, typed_columns
 from pipelines.local import RunPaths
 from pipelines.oracle import oracle_auc, test_rows
 from pipelines.results import measured, results_table
 from pipelines.settings import Settings, load_settings
+from pipelines.simulated_log import draw_once
 from pipelines.terminal import console, run_program
 from serving.client import TfmtlClient
 from serving.rows import features_of
 from serving.server import EmbeddedServer
-from tfmtl.config import to_plain
 from tfmtl.spec import DatasetSpec
 from transforms.simulator import IMPRESSIONS
 
@@ -50,17 +48,8 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
 
 def make_log(settings_path: pathlib.Path, data: pathlib.Path) -> None:
     """Simulates the log unless it is there already, made by the same settings and code."""
-    settings = load_settings(settings_path)
-    stamp = data / "simulated.json"
-    made_by = json.dumps(
-        [settings.spec.to_dict(), to_plain(settings.simulator), code_hash("transforms")], sort_keys=True
-    )
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_by:
+    if not draw_once(load_settings(settings_path), data, draw_log):
         console.print(f"the log in {data} is there already", highlight=False)
-        return
-    stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
-    simulate_log(str(settings_path), str(data))
-    stamp.write_text(made_by, encoding="utf-8")
 
 
 def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, test: np.ndarray) -> Table:

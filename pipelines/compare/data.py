@@ -9,23 +9,18 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from pipelines.code_hash import code_hash
 from pipelines.compare import order
 from pipelines.compare.prepared import EXAMPLES, PREPARED, TRANSFORM, Columns, Prepared, write_columns
 from pipelines.compare.truth import write_truth
 from pipelines.local import Progress, RunPaths, locate_log, run_pipeline
 from pipelines.settings import Settings
-from tfmtl.config import to_plain
+from pipelines.simulated_log import draw_once
 from tfmtl.fields import vocabularies
 from tfmtl.spec import DatasetSpec
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.batch import SPLITS
-from transforms.panel_options import PanelOptions
-from transforms.panel_simulator import simulate_panels
-from transforms.simulator import simulate
 
 LOG = "log"
-_SIMULATED = "simulated.json"
 _TRAINING_FILES = 8
 _FORMAT = 2
 """Of what `prepare` keeps: data of another format are made anew."""
@@ -37,18 +32,9 @@ def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     Raises:
         FileNotFoundError: if the settings have no simulator of a log.
     """
-    options = settings.simulator
-    if options is None or isinstance(options, AliCcpOptions):  # Whose raw files are yet to be ingested.
+    if settings.simulator is None or isinstance(settings.simulator, AliCcpOptions):  # Whose raw files want ingesting.
         raise FileNotFoundError("--data should be the folder of the raw log, or a file. Received: none")
-    stamp = folder / _SIMULATED
-    made_by = json.dumps([settings.spec.to_dict(), to_plain(options), code_hash("transforms")], sort_keys=True)
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_by:
-        stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
-        if isinstance(options, PanelOptions):
-            simulate_panels(settings.spec, options, folder)
-        else:
-            simulate(settings.spec, options, folder)
-        stamp.write_text(made_by, encoding="utf-8")
+    draw_once(settings, folder)
     return folder
 
 

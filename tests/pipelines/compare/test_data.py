@@ -1,6 +1,5 @@
 """What is kept of a comparison's data is whole and of what was asked for, whenever the process was killed."""
 
-import dataclasses
 import pathlib
 import types
 
@@ -10,56 +9,13 @@ import tensorflow as tf
 
 from pipelines.compare import data
 from pipelines.compare.prepared import Prepared
-from pipelines.settings import DataSettings, ModelSettings, Settings, load_settings
+from pipelines.settings import DataSettings, ModelSettings, Settings
 from tests.pipelines.compare.cases import SPEC
 from tests.pipelines.compare.test_order import example
-
-EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
-DEMO = load_settings(EXAMPLES / "demo.yaml")
-PANELS = load_settings(EXAMPLES / "m2m.yaml")
 
 
 class Killed(Exception):
     """Stands for the end of the process."""
-
-
-def of(settings, rows):
-    return dataclasses.replace(settings, simulator=dataclasses.replace(settings.simulator, rows=rows))
-
-
-@pytest.mark.parametrize(("settings", "simulator"), [(DEMO, "simulate"), (PANELS, "simulate_panels")])
-def test_a_log_that_is_half_drawn_is_drawn_again(tmp_path, monkeypatch, settings, simulator):
-    drawn = []
-
-    def draw(spec, options, folder):
-        folder.mkdir(exist_ok=True)
-        drawn.append(options.rows)
-        (folder / "log.csv").write_text(str(options.rows))
-
-    def be_killed(spec, options, folder):
-        draw(spec, options, folder)
-        raise Killed
-
-    folder = tmp_path / "log"
-    monkeypatch.setattr(data, simulator, draw)
-    assert data.simulated_log(of(settings, 300), folder) == folder
-    data.simulated_log(of(settings, 300), folder)
-    assert drawn == [300], "it is there already"
-    monkeypatch.setattr(data, simulator, be_killed)
-    with pytest.raises(Killed):
-        data.simulated_log(of(settings, 200), folder)
-    monkeypatch.setattr(data, simulator, draw)
-    data.simulated_log(of(settings, 300), folder)
-    assert (folder / "log.csv").read_text() == "300"
-
-
-def test_a_log_that_other_code_drew_is_drawn_again(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(data, "simulate", lambda spec, options, folder: drawn.append(folder.mkdir(exist_ok=True)))
-    for code in ("old", "old", "new"):
-        monkeypatch.setattr(data, "code_hash", lambda *packages, code=code: (code, packages))
-        data.simulated_log(DEMO, tmp_path / "log")
-    assert len(drawn) == 2
 
 
 def write_examples(folder, rows, seed):

@@ -1,0 +1,60 @@
+"""A simulated log: drawn as its settings say, and kept while they and the code are those that drew it."""
+
+import json
+import pathlib
+from collections.abc import Callable
+
+from pipelines.code_hash import code_hash
+from pipelines.settings import Settings
+from tfmtl.config import ConfigError, FieldError, to_plain
+from transforms.ali_ccp.simulator import simulate_ali_ccp
+from transforms.ali_ccp.simulator_options import AliCcpOptions
+from transforms.panel_options import PanelOptions
+from transforms.panel_simulator import simulate_panels
+from transforms.simulator import simulate
+
+STAMP = "simulated.json"
+_CODE = ("transforms.simulator", "transforms.panel_simulator", "transforms.ali_ccp.simulator")
+
+
+def draw(settings: Settings, folder: pathlib.Path) -> None:
+    """Writes the log that the settings' simulator describes.
+
+    Raises:
+        ConfigError: if they have none, or one whose options do not fit the spec.
+    """
+    options = settings.simulator
+    if options is None:
+        raise ConfigError("simulator: should be given, to simulate a log. Received: none")
+    try:
+        if isinstance(options, PanelOptions):
+            simulate_panels(settings.spec, options, folder)
+        elif isinstance(options, AliCcpOptions):
+            simulate_ali_ccp(options, folder)
+        else:
+            simulate(settings.spec, options, folder)
+    except FieldError as error:
+        raise ConfigError(f"simulator.{error}") from error
+
+
+def draw_once(
+    settings: Settings, folder: pathlib.Path, draw: Callable[[Settings, pathlib.Path], object] = draw
+) -> bool:
+    """Draws a log unless a folder holds it already: one of the same spec, simulator and code, drawn to its end.
+
+    Args:
+        settings: with a simulator.
+        folder: of the log.
+        draw: draws it.
+
+    Returns:
+        Whether it was drawn.
+    """
+    stamp = folder / STAMP
+    made_by = json.dumps([settings.spec.to_dict(), to_plain(settings.simulator), code_hash(*_CODE)], sort_keys=True)
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == made_by:
+        return False
+    stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
+    draw(settings, folder)
+    stamp.write_text(made_by, encoding="utf-8")
+    return True
