@@ -20,25 +20,12 @@ from pipelines.beam_runner import run_in_process, with_runner
 from pipelines.example_gen import VOCABULARIES, ingest_report
 from pipelines.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
+from tests.pipelines.shop_log import PARTS, SETTINGS, write_shop
 from tests.pipelines.splits import rows_of_split
 from transforms.batch import SPLITS
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 PACKAGES = ("pipelines", "serving", "tfmtl", "transforms")
-SETTINGS = """
-name: shop
-spec:
-  name: shop
-  features:
-    - {name: user, kind: categorical}
-    - {name: tags, kind: multi_valued}
-    - {name: price, kind: numerical}
-  tasks:
-    - {name: click, label: clicked, output: ctr}
-  split: {kind: random, eval: 0.2, test: 0.2}
-model: {name: shared_bottom}
-data: {pattern: "*.csv"}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -109,27 +96,21 @@ def worker_pool(package, folder):
 @pytest.mark.slow
 def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tfmtl"])  # TFX reads flags from it.
-    (tmp_path / "log").mkdir()
-    for part in range(3):
-        rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 7}.5,{i % 2}" for i in range(60)]
-        lines = ["user,tags,price,clicked", *rows, f"u1,cut in {part}"]
-        (tmp_path / f"log/part-{part}.csv").write_text("\n".join(lines) + "\n")
-    settings = tmp_path / "shop.yaml"
-    settings.write_text(SETTINGS)
-    here = run_pipeline(load_settings(settings, data=str(tmp_path / "log")), RunPaths(tmp_path / "a"), data_only=True)
+    settings, log = write_shop(tmp_path)
+    here = run_pipeline(load_settings(settings, data=log), RunPaths(tmp_path / "a"), data_only=True)
     with worker_pool(shipped, tmp_path) as address:
         runner = ["--runner=PortableRunner", "--job_endpoint=embed"]
         workers = ["--environment_type=EXTERNAL", f"--environment_config={address}"]
         arguments = [*runner, *workers, f"--setup_file={REPOSITORY / 'setup.py'}"]
         settings.write_text(f"{SETTINGS}beam_pipeline_args: [{', '.join(map(repr, arguments))}]\n")
-        loaded = load_settings(settings, data=str(tmp_path / "log"))
+        loaded = load_settings(settings, data=log)
         there = run_pipeline(loaded, RunPaths(tmp_path / "b"), data_only=True)
     uris = [run.uri("LogExampleGen", "examples") for run in (here, there)]
     for split in SPLITS:
         assert rows_of_split(uris[0], split) == rows_of_split(uris[1], split)
     reports = [ingest_report(uri) for uri in uris]
     assert reports[0] == reports[1]
-    assert reports[0].total.rejected == {"cut_line": 3}
+    assert reports[0].total.rejected == {"cut_line": PARTS}
     for run in (here, there):
         graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
         written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)

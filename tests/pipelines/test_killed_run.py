@@ -11,24 +11,12 @@ import pytest
 from pipelines.example_gen import REJECTS, ingest_report
 from pipelines.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
+from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import rows_of_split
 from transforms.batch import SPLITS
 from transforms.shards import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-SETTINGS = """
-name: shop
-spec:
-  name: shop
-  features:
-    - {name: user, kind: categorical}
-    - {name: tags, kind: multi_valued}
-  tasks:
-    - {name: click, label: clicked, output: ctr}
-  split: {kind: random, eval: 0.2, test: 0.2}
-model: {name: shared_bottom}
-data: {pattern: "*.csv"}
-"""
 KILLED = """
 import os, pathlib, signal, sys
 from pipelines.local import RunPaths, run_pipeline
@@ -50,14 +38,8 @@ run_pipeline(load_settings(sys.argv[1], data=sys.argv[2]), RunPaths(pathlib.Path
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("killed")
-    (folder / "log").mkdir()
-    for part in range(3):
-        rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 2}" for i in range(60)]
-        lines = ["user,tags,clicked", *rows, f"u1,cut in {part}"]
-        (folder / f"log/part-{part}.csv").write_text("\n".join(lines) + "\n")
-    (folder / "shop.yaml").write_text(SETTINGS)
-    return load_settings(folder / "shop.yaml", data=str(folder / "log"))
+    path, log = write_shop(tmp_path_factory.mktemp("killed"))
+    return load_settings(path, data=log)
 
 
 def test_killed_in_the_middle_of_a_log(settings, tmp_path):
@@ -75,10 +57,10 @@ def test_killed_in_the_middle_of_a_log(settings, tmp_path):
     assert uris[0] not in {str(path.parents[1]) for path in left}
     found, expected = ({split: rows_of_split(uri, split) for split in SPLITS} for uri in uris)
     assert found == expected
-    assert sum(sum(split.values()) for split in found.values()) == 3 * 60
+    assert sum(sum(split.values()) for split in found.values()) == PARTS * ROWS
     reports = [ingest_report(uri) for uri in uris]
     assert reports[0] == reports[1]
-    assert reports[0].total.rejected == {"cut_line": 3}
+    assert reports[0].total.rejected == {"cut_line": PARTS}
     for uri in uris:
         assert not pathlib.Path(uri, UNFINISHED).exists()
-        assert sum(len(path.read_text().splitlines()) for path in pathlib.Path(uri).glob(f"{REJECTS}*")) == 3
+        assert sum(len(path.read_text().splitlines()) for path in pathlib.Path(uri).glob(f"{REJECTS}*")) == PARTS
