@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from rich.table import Table
 
-from pipelines.example_gen import REJECTS, ingest_report
+from pipelines.example_gen import REJECTS, ingest_report, sampling_steps
 from pipelines.kubeflow import compile_pipeline
 from pipelines.lineage import Run
 from pipelines.local import RunPaths, run_pipeline
@@ -25,6 +25,7 @@ from serving.server import EmbeddedServer
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS
 from transforms.rejects import format_report
+from transforms.sample import one_in
 
 NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
@@ -81,6 +82,9 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     examples = result.uri("LogExampleGen", "examples")
     report = ingest_report(examples)
     console.print(format_report(report), highlight=False)
+    steps = sampling_steps(examples)
+    if max(steps) > 1:
+        console.print(f"statistics are of a sample: one row in {one_in(steps)}", highlight=False)
     if sum(report.total.rejected.values()):
         console.print(f"rejected rows, each with its line and reason: {examples}/{REJECTS}*", highlight=False)
     return result

@@ -33,6 +33,8 @@ REPORT = "ingest_report.json"
 REJECTS = "rejects"
 VOCABULARIES = "vocabularies"
 COUNTS = "token_counts"
+STEPS = "sampling_steps"
+"""In the report: every how many rows one is in the sample, of which statistics are; for each span that was read."""
 
 
 class LogExampleGenExecutor(BaseExampleGenExecutor):
@@ -65,7 +67,7 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         )
         _ = (
             read[beam_ingest.REPORT]
-            | "ReportLine" >> beam.Map(lambda report: json.dumps({**report.to_dict(), "sampling_step": step}))
+            | "ReportLine" >> beam.Map(lambda report: json.dumps({**report.to_dict(), STEPS: [step]}))
             | "WriteReport" >> beam.io.WriteToText(os.path.join(self._root, REPORT), shard_name_template="")
         )
         return {}
@@ -75,7 +77,7 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         _ = pipeline | AdoptIngested(log, self._root, spec, os.path.join(self._root, VOCABULARIES))
         manifest = Manifest.load(log)
         with fileio.open(os.path.join(self._root, REPORT), "w") as file:
-            json.dump({**manifest.report.to_dict(), "sampling_step": manifest.notes["sampling_step"]}, file)
+            json.dump({**manifest.report.to_dict(), STEPS: [manifest.notes["sampling_step"]]}, file)
 
     def Do(self, input_dict, output_dict, exec_properties):
         self._root = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
@@ -135,3 +137,9 @@ def ingest_report(examples_uri: str) -> IngestReport:
     """The report that `LogExampleGen` wrote beside its examples."""
     with fileio.open(os.path.join(examples_uri, REPORT)) as file:
         return IngestReport.from_dict(json.load(file))
+
+
+def sampling_steps(examples_uri: str) -> tuple[int, ...]:
+    """`STEPS` of the report that `LogExampleGen` wrote."""
+    with fileio.open(os.path.join(examples_uri, REPORT)) as file:
+        return tuple(json.load(file)[STEPS])

@@ -12,7 +12,7 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_a
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipelines.code_hash import code_hash
-from pipelines.example_gen import COUNTS, REJECTS, REPORT, VOCABULARIES, ingest_report
+from pipelines.example_gen import COUNTS, REJECTS, REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
 from tfmtl.spec import DatasetSpec
 from transforms.batch import SPLITS, IngestReport
 from transforms.beam_vocabularies import KeptCounts, WriteVocabularies
@@ -104,9 +104,11 @@ def _sample(sources: Iterable[str]) -> Iterator[bytes]:
             yield from tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
 
 
-def _write_report(sources: Iterable[str], folder: str) -> None:
+def _write_report(sources: Sequence[str], folder: str) -> None:
     report = IngestReport()
+    steps: list[int] = []
     for source in sources:
         report = report.merge(ingest_report(source))
+        steps += [step * len(sources) for step in sampling_steps(source)]
     with fileio.open(os.path.join(folder, REPORT), "w") as file:
-        json.dump(report.to_dict(), file)
+        json.dump({**report.to_dict(), STEPS: steps}, file)

@@ -18,6 +18,11 @@ def sampling_step(log_bytes: int, sample_bytes: int = SAMPLE_BYTES) -> int:
     return max(1, -(-log_bytes // sample_bytes))
 
 
+def one_in(steps: Sequence[int]) -> str:
+    """The steps of samples that stand together, for a person: `3`, or `2 to 1,000`."""
+    return " to ".join(f"{step:,}" for step in sorted({min(steps), max(steps)}))
+
+
 class Sampler:
     """Takes the first row and each `step`-th one after it.
 

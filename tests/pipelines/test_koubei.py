@@ -35,6 +35,7 @@ def test_the_readmes_commands(tmp_path, monkeypatch):
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     (tmp_path / "koubei").symlink_to(KOUBEI)
     printed = [invoke(*command[1:]) for command in commands]
+    assert "statistics are of a sample: one row in 2\n" in printed[1]
     assert "pushed version" in printed[1]
     paths = RunPaths(tmp_path / "runs" / "koubei_m2m")
     settings = load_settings("examples/koubei_m2m.yaml")

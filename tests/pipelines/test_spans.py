@@ -13,7 +13,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.example_gen import REJECTS, VOCABULARIES, ingest_report
+from pipelines.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
 from pipelines.local import RunPaths, locate_log, newest_spans, run_pipeline
 from pipelines.results import measured
 from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
@@ -181,6 +181,8 @@ def test_the_sample_is_as_large_as_that_of_a_day_and_knows_all_features(grown):
     sample = rows(grown.second, SAMPLE)
     assert sum(sizes) / 3 <= sum(sample.values()) <= sum(sizes) / 3 + 10
     assert any(dict(one).get("rare") for one in sample)
+    uris = [run.uri("LogExampleGen", "examples") for run in (grown.at_once, grown.newest, grown.second)]
+    assert list(map(sampling_steps, uris)) == [(1,), (1,), (3, 3, 3)]
 
 
 def test_a_file_that_comes_late_has_its_day_read_again(grown):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from transforms.example_columns import encode
-from transforms.sample import Sampler, sampling_step
+from transforms.sample import Sampler, one_in, sampling_step
 
 
 def batch(**columns):
@@ -17,6 +17,11 @@ def batch(**columns):
 @pytest.mark.parametrize(("size", "step"), [(0, 1), (10, 1), (11, 2), (100, 10), (101, 11)])
 def test_the_step_is_of_the_logs_size(size, step):
     assert sampling_step(size, 10) == step
+
+
+@pytest.mark.parametrize(("steps", "text"), [([3], "3"), ([3, 3], "3"), ([12, 2, 1000], "2 to 1,000")])
+def test_steps_for_a_person(steps, text):
+    assert one_in(steps) == text
 
 
 def test_every_step_counts_across_batches():
