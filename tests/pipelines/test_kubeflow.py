@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner
 from kfp.components import load_component_from_file
 
+from pipelines.beam_runner import IN_PROCESS
 from pipelines.cli import main
 from tests.pipelines.compiled import REPOSITORY, compile_demo
 
@@ -43,6 +44,14 @@ def test_every_step_runs_in_the_image(compiled):
     assert {container["image"] for container in containers} == {"registry/tfmtl:1"}
     commands = {tuple(container["command"]) for container in containers}
     assert commands == {("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor")}
+
+
+def test_beams_jobs_run_in_their_containers(compiled):
+    """Beam's own default runner would be downloaded there."""
+    spec = yaml.safe_load(compiled.read_text())
+    executors = [e["container"]["args"] for e in spec["deploymentSpec"]["executors"].values() if "container" in e]
+    runners = [[word for word in arguments if word.startswith("--runner=")] for arguments in executors]
+    assert runners == [[f"--runner={IN_PROCESS}"]] * 8
 
 
 def test_json_is_a_job_of_the_same_pipeline(compiled, tmp_path):

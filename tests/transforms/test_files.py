@@ -1,8 +1,10 @@
-"""Patterns find files at any depth, in order, and not what is no data."""
+"""Patterns find files at any depth, in order, and not what is no data; checksums tell files apart."""
 
+import google_crc32c
+import numpy as np
 import pytest
 
-from transforms.files import find_files
+from transforms.files import find_files, sampled_checksum
 from transforms.readers import expand, reader_of
 
 FILES = (
@@ -82,3 +84,23 @@ def test_a_folder_has_the_files_of_the_reader(folder):
     assert names == {"auto": [*csv, "d.tfrecord.gz"], "csv": csv, "tfrecord": ["d.tfrecord.gz"]}
     with pytest.raises(FileNotFoundError, match=r"a folder of files \(\*.parquet, \*.pq, \*.parq\) or a pattern"):
         expand("parquet", str(folder))
+
+
+@pytest.mark.parametrize("size", [0, 39, 40])
+def test_the_checksum_of_a_small_file_is_of_all_of_it(tmp_path, size):
+    data = np.random.default_rng(size).bytes(size)
+    (tmp_path / "file").write_bytes(data)
+    assert sampled_checksum(str(tmp_path / "file"), 4, 10) == f"{google_crc32c.value(data):08x}"
+
+
+def test_the_checksum_of_a_large_file_is_of_pieces_from_its_beginning_to_its_end(tmp_path):
+    data = bytearray(np.random.default_rng(0).bytes(100))
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    before = sampled_checksum(str(path), 4, 10)
+    assert before == f"{google_crc32c.value(bytes(data[:10] + data[30:40] + data[60:70] + data[90:])):08x}"
+    for place, differs in ((0, True), (35, True), (99, True), (50, False)):
+        changed = bytearray(data)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert (sampled_checksum(str(path), 4, 10) != before) == differs

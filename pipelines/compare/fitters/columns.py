@@ -6,8 +6,7 @@ import numpy as np
 
 from pipelines.compare.prepared import Prepared
 from pipelines.input import InputPath
-from tfmtl.features import BAGS, NUMBERS, CategoricalFeature, Feature, MultiValuedFeature
-from tfmtl.layers.fused_embedding import WEIGHTS_SUFFIX
+from tfmtl.features import BAGS, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
 
 _BATCH = 8192
 
