@@ -1,4 +1,4 @@
-"""Writing down rejected rows and the count of all rows, for machines and for people."""
+"""Writing down rejected rows, and the count of all rows for people."""
 
 import csv
 import io
@@ -42,12 +42,6 @@ def write_rejects(rejects: Iterable[Reject], stream: TextIO) -> int:
         stream.write(reject.to_json() + "\n")
         count += 1
     return count
-
-
-def write_report(report: IngestReport, stream: TextIO) -> None:
-    """Writes the report as JSON, such as `IngestReport.from_dict` reads."""
-    json.dump(report.to_dict(), stream, indent=2, sort_keys=True)
-    stream.write("\n")
 
 
 def format_report(report: IngestReport) -> str:
