@@ -23,8 +23,6 @@ def encode(columns: pa.RecordBatch) -> list[bytes]:
     Raises:
         TypeError: if a column is of another type.
     """
-    if not columns.num_rows:
-        return []
     by_name = zip(columns.schema.names, columns.columns, strict=True)
     pieces = []
     for name, lists in by_name:

@@ -1,6 +1,7 @@
 """What the client sends, when it sends it again, and what it refuses to send: against a server that fails as told."""
 
 import time
+import types
 from concurrent import futures
 
 import grpc
@@ -173,14 +174,18 @@ def test_retries_end(fake, asker):
 
 
 def test_retries_end_with_the_deadline(fake, monkeypatch):
+    """By a clock that stands still but for the pauses."""
+    now = [100.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda pause: now.append(now.pop() + pause))
+    monkeypatch.setattr("serving.connection.time", clock)
+    monkeypatch.setattr("serving.client.time", clock)
     monkeypatch.setattr("serving.connection.random.uniform", lambda low, high: high)
     fake.failures = [grpc.StatusCode.UNAVAILABLE] * 100
-    begin = time.monotonic()
     with TfmtlClient(fake.address, "ads", retries=100) as client, pytest.raises(PredictionError) as caught:
-        client.predict([{}], deadline=0.5)
+        client.predict([{}], deadline=5.0)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
-    assert time.monotonic() - begin < 3.0
-    assert len(fake.requests) == 4  # At 0, 0.05, 0.15 and 0.35 s; 0.75 s would be too late.
+    assert len(fake.requests) == 7  # At 0, 0.05, 0.15, 0.35, 0.75, 1.55 and 3.15 s; 5.15 s would be too late.
+    assert now == [pytest.approx(103.15)]
 
 
 @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED", "NOT_FOUND"])

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tfmtl.training import EpochLines, InputWait
+from tfmtl.training import input_wait as subject
 
-BATCHES = 10
+BATCHES = 8
 
 
 class Slow(keras.layers.Layer):
@@ -49,17 +50,41 @@ def fit(input_seconds, step_seconds, epochs=2):
     return history.history["input_wait"], lines, wait
 
 
+def test_the_share_is_of_the_time_to_the_last_batch(monkeypatch):
+    """By a clock that stands still but where the input takes 40 ms, the step 10 ms, and what follows the epoch 1 s."""
+    clock = tf.Variable(100.0, dtype=tf.float64)
+    monkeypatch.setattr(subject.tf, "timestamp", clock.read_value)
+    monkeypatch.setattr(subject.time, "monotonic", lambda: float(clock.numpy()))
+
+    def made(index):
+        with tf.control_dependencies([clock.assign_add(0.04)]):
+            return tf.identity(index)
+
+    wait = InputWait()
+    batches = wait.watch(tf.data.Dataset.range(BATCHES).map(made))
+    for epoch in range(2):
+        logs = {}
+        wait.on_epoch_begin(epoch)
+        for number, _ in enumerate(batches):
+            clock.assign_add(0.01)
+            wait.on_train_batch_end(number)
+        clock.assign_add(1.0)
+        wait.on_epoch_end(epoch, logs)
+        assert wait.seconds == pytest.approx(0.04 * BATCHES)
+        assert logs == {"input_wait": pytest.approx(0.8)}
+
+
 def test_training_that_waits():
-    """The input takes 40 ms a batch and the step 10 ms, side by side: three quarters of the time are waited."""
-    shares, lines, wait = fit(0.04, 0.01)
+    """The input takes 0.2 s a batch, and the step next to nothing, side by side."""
+    shares, lines, wait = fit(0.2, 0.0)
     assert len(shares) == 2
-    assert 0.5 < shares[1] < 0.95
-    assert 0.5 * 0.03 * BATCHES < wait.seconds < 0.06 * BATCHES
+    assert 0.5 < shares[1] <= 1.0
+    assert wait.seconds > 0.5 * 0.2 * BATCHES
     assert f"input wait {shares[1]:.1%}" in lines[1]
 
 
 def test_training_that_does_not_wait():
-    shares, _, _ = fit(0.0, 0.03)
+    shares, _, _ = fit(0.0, 0.2)
     assert shares[1] < 0.1
 
 

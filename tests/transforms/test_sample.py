@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from transforms.example_columns import encode
-from transforms.sample import Sampler, one_in, sampling_step
+from transforms.example_columns import encode, without_values
+from transforms.sample import Sampler, one_in, sampling_step, thin
 
 
 def batch(**columns):
@@ -53,3 +53,12 @@ def test_the_first_row_of_all_names_what_it_lacks():
     assert {name: list(feature.int64_list.value) for name, feature in first.items()} == {"a": [7], "b": []}
     assert first["b"].WhichOneof("kind") == "int64_list"
     assert sampler.sample(batches[2], examples[2]) == [examples[2][0]]
+
+
+def test_a_thinner_sample_has_a_row_of_each_feature():
+    """An empty list, which the first row has of what it lacks, is none."""
+    columns = batch(a=[[1]] * 10, b=[None] * 5 + [[7]] * 5, c=[[]] + [None] * 6 + [[1], [2], [3]])
+    examples = encode(columns)
+    examples[0] += without_values({"b": columns.schema.field("b").type})
+    assert list(thin(examples, 4)) == [examples[place] for place in (0, 4, 5, 7, 8)]
+    assert list(thin(examples, 1)) == examples
