@@ -8,6 +8,7 @@ import collections.abc
 import dataclasses
 import difflib
 import pathlib
+import re
 import types
 import typing
 from typing import Any
@@ -75,11 +76,25 @@ def overlay(top: Document, below: Document) -> Document:
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves a date as the text that is written, and takes 1e-3 for a number, as people do, though not YAML 1.1."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def parse_yaml(text: str, source: str = "") -> Document:
     """Parses YAML text, keeping the line of every field. Raises `ConfigError` where it is not YAML."""
     lines: dict[Path, int] = {}
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is not None:
             _record_lines(root, (), lines, source)
@@ -172,11 +187,6 @@ def _build(kind: Any, value: Any, path: Path, document: Document) -> Any:
 def _build_scalar(kind: type, value: Any, path: Path, document: Document) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text.
-        try:
-            return float(value)
-        except ValueError:
-            pass
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise document.error(path, f"should be {_WORDS.get(kind, kind.__name__)}. Received: {value!r}")
     return value

@@ -103,6 +103,28 @@ def test_a_part_of_a_document():
 
 
 @pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("2026-11-18", "2026-11-18"),
+        ("2026-11-18 12:30:00", "2026-11-18 12:30:00"),
+        ("2026-11-18T12:30:00Z", "2026-11-18T12:30:00Z"),
+        ("20261118", 20261118),
+        ("1.5", 1.5),
+        ("1e9", 1e9),
+        ("-2.5E-3", -0.0025),
+        ("+.5e+2", 50.0),
+        ("'1e9'", "1e9"),
+        ("1e9x", "1e9x"),
+        ("e9", "e9"),
+    ],
+)
+def test_dates_are_texts_and_numbers_numbers(written, value):
+    first = build(f"title: a\nfirst: {written}").first
+    assert (first, type(first)) == (value, type(value))
+    assert config.parse_yaml(f"{{{written}: {written}}}").data == {value: value}
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("title: 3", "d.yaml:1: title: should be a text. Received: 3"),
