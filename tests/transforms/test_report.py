@@ -1,12 +1,15 @@
 """The arithmetic of the report, and how rejects are written down."""
 
+import csv
 import io
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from transforms.batch import IngestReport, Reject, SourceReport
-from transforms.rejects import format_report, write_rejects
+from transforms.rejects import as_csv, format_report, write_rejects
 
 FIRST = SourceReport(5, {"train": 3, "test": 1}, {"cut_line": 1})
 SECOND = SourceReport(4, {"train": 1}, {"cut_line": 1, "bad_time": 2})
@@ -78,3 +81,25 @@ def test_files_are_few_and_their_names_move_nothing():
     assert [file[4] for file in files[:9]] == [*map(str, range(9, 0, -1))]
     assert len(files) == 20
     assert lines[-1].split() == ["others", "38", "26.95%", "19", "files"]
+
+
+def test_reasons_stand_by_count():
+    rejected = {"bad_id": 2, "bad_time": 1, "cut_line": 5, "bad_weights": 2}
+    lines = format_report(IngestReport({"a.csv": SourceReport(10, {}, rejected)})).splitlines()
+    reasons = [line.split()[0] for line in lines if line.split()[0] in rejected]
+    assert reasons == ["cut_line", "bad_id", "bad_weights", "bad_time"]
+
+
+def test_cells_of_a_rejected_row_are_one_line_of_csv():
+    columns = pa.table(
+        {
+            "text": pa.array(['a "b", c', None, "x"]),
+            "bytes": pa.array([b"\xffo", None, b"y"], pa.binary()),
+            "list": pa.array([[1, None], None, []], pa.list_(pa.int64())),
+            "texts": pa.array([[b"\xc3\xa9", b"\xe9"], None, []], pa.list_(pa.binary())),
+        }
+    )
+    rows = [next(csv.reader([line])) for line in as_csv(columns, np.array([2, 0, 1]))]
+    assert rows[0] == ["x", "y", "[]", "[]"]
+    assert rows[1] == ['a "b", c', "\\xffo", "[1, null]", '["é", "\\\\xe9"]']
+    assert rows[2] == ["", "", "", ""]
