@@ -54,6 +54,17 @@ def test_beams_jobs_run_in_their_containers(compiled):
     assert runners == [[f"--runner={IN_PROCESS}"]] * 8
 
 
+def test_a_warm_start_is_from_the_last_blessed_model(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    text = (REPOSITORY / "examples" / "demo.yaml").read_text()
+    settings.write_text(text.replace("\ntraining:\n", "\ntraining:\n  warm_start: latest\n"))
+    compiled = yaml.safe_load(compile_demo(tmp_path, settings, **{"--data": "/data/log"}).read_text())
+    tasks = compiled["root"]["dag"]["tasks"]
+    resolver = tasks["Trainer"]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]["producerTask"]
+    blessing = tasks[resolver]["inputs"]["artifacts"]["input"]["taskOutputArtifact"]["producerTask"]
+    assert {resolver, blessing} == {name for name in tasks if name.lower().replace("_", "-") not in STEPS}
+
+
 def test_json_is_a_job_of_the_same_pipeline(compiled, tmp_path):
     compile_demo(tmp_path, **{"--out": str(tmp_path / "job.json"), "--data": "/data/log"})
     job = json.loads((tmp_path / "job.json").read_text())
