@@ -7,7 +7,7 @@ import pytest
 from pipelines.compare.candidates import load_comparison
 from pipelines.settings import TrainingSettings
 from tfmtl import config
-from tfmtl.models import model_class
+from tfmtl.models import MODELS, model_class
 
 EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
 PATHS = sorted(EXAMPLES.glob("compare_*.yaml"))
@@ -39,3 +39,13 @@ def test_claims_of_apem_and_adaftr_compare_models_alone(path):
         if rows[claim.row].model in ("apem", "adaftr"):
             for row in claim.over:
                 assert shared(rows[row]) == shared(rows[claim.row]), (claim.text, row)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_claims_compare_models_of_one_embedding_size(path):
+    made = load_comparison(path)
+    rows = {candidate.row: candidate for candidate in made.candidates}
+    for claim in made.settings.claims:
+        networks = [rows[row] for row in (claim.row, *claim.over) if rows[row].model in MODELS]
+        sizes = [shared(network)[0][OPTIONS.index("embedding_dim")] for network in networks]
+        assert len({*sizes}) == 1, (claim.text, sizes)
