@@ -1,5 +1,6 @@
 """Columns of Arrow's many types as those few of a `RawBatch`."""
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,13 @@ from transforms.rejects import as_csv
 from transforms.typed import as_lists
 
 
-def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iterable[Reject] = ()) -> RawBatch:
+def arrow_batch(
+    columns: pa.Table,
+    lines: np.ndarray,
+    source: str,
+    rejects: Iterable[Reject] = (),
+    odd: frozenset[str] = frozenset(),
+) -> RawBatch:
     """Rows of a file whose columns have types.
 
     Bytes are text, dictionaries are what they stand for, and lists of any kind are `list`s. An empty text is a missing
@@ -23,6 +30,7 @@ def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iter
         lines: 1-based numbers of the rows, int64, shape `(rows,)`.
         source: the file.
         rejects: rows that were rejected before.
+        odd: columns that are of another type here than in other rows of the file.
 
     Returns:
         The rows; those with text that is not UTF-8 are among the rejects (`bad_encoding`).
@@ -33,7 +41,7 @@ def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iter
         plain, wrong = _plain(found.column(name))
         arrays[name] = without_empty(plain)
         bad |= wrong
-    batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects))
+    batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects), odd)
     if not bad.any():
         return batch
     rows = np.flatnonzero(bad)
@@ -42,7 +50,7 @@ def arrow_batch(columns: pa.Table, lines: np.ndarray, source: str, rejects: Iter
         for row, text in zip(rows, as_csv(batch.columns, rows), strict=True)
     ]
     kept = batch.take(np.flatnonzero(~bad))
-    return RawBatch(kept.columns, kept.lines, source, (*rejects, *more))
+    return dataclasses.replace(kept, rejects=(*rejects, *more))
 
 
 def _plain(array: pa.Array) -> tuple[pa.Array, np.ndarray]:

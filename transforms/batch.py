@@ -22,6 +22,7 @@ CUT_RECORD = "cut_record"
 CORRUPT_RECORD = "corrupt_record"
 NO_EXAMPLE = "no_example"
 # Reasons of the check, in the order in which they are looked for.
+ODD_TYPE = "odd_type"
 SEVERAL_VALUES = "several_values"
 MISSING_LABEL = "missing_label"
 IMPOSSIBLE_LABEL = "impossible_label"
@@ -37,6 +38,7 @@ REASONS: dict[str, str] = {
     CUT_RECORD: "the file ends within the record",
     CORRUPT_RECORD: "the record does not have its checksum",
     NO_EXAMPLE: "the record is no tf.Example",
+    ODD_TYPE: "a column is of another type than elsewhere in the file, and of no use",
     SEVERAL_VALUES: "a column that has one value a row has several",
     UNKNOWN_KEY: "the row names a user or an item that the tables beside it do not hold",
     IMPOSSIBLE_RATING: "the rating is not on the scale",
@@ -89,12 +91,14 @@ class RawBatch:
         lines: 1-based line numbers of the rows (see `Reject`), int64, shape `(rows,)`.
         source: the file.
         rejects: the rows met on the way that could not be cut into columns.
+        odd: columns that are of another type in these rows than in others of the file.
     """
 
     columns: pa.Table
     lines: np.ndarray
     source: str
     rejects: tuple[Reject, ...] = ()
+    odd: frozenset[str] = frozenset()
 
     def __post_init__(self):
         if self.columns.num_rows != len(self.lines):
@@ -107,9 +111,14 @@ class RawBatch:
             return column.chunk(0) if column.num_chunks else pa.array([], column.type)
         return column
 
+    def replace(self, name: str, column: pa.Array) -> "RawBatch":
+        """The rows with another column in place of one."""
+        columns = self.columns.set_column(self.columns.column_names.index(name), name, column)
+        return dataclasses.replace(self, columns=columns)
+
     def take(self, rows: np.ndarray) -> "RawBatch":
         """The rows of these indices, without the rejects."""
-        return RawBatch(self.columns.take(pa.array(rows)), self.lines[rows], self.source)
+        return RawBatch(self.columns.take(pa.array(rows)), self.lines[rows], self.source, odd=self.odd)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,11 +17,16 @@ class ColumnTypeError(ValueError):
     """The type of a file's column is none that its use in the data set allows."""
 
 
+def fits(kind: pa.DataType, expected: str) -> bool:
+    """Whether a column of a type, or of lists of it, can be what is expected: `TOKENS` or `NUMBERS`."""
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    return _is_token(inner) if expected == TOKENS else _is_number(inner)
+
+
 def require_type(batch: RawBatch, column: str, expected: str) -> None:
     """Raises `ColumnTypeError` unless a column holds what is expected (`TOKENS` or `NUMBERS`), or lists of it."""
     kind = batch.columns.schema.field(column).type
-    inner = kind.value_type if pa.types.is_list(kind) else kind
-    if not (_is_token if expected == TOKENS else _is_number)(inner):
+    if not fits(kind, expected):
         where = f"{batch.source}, from row {batch.lines[0]} on" if len(batch.lines) else batch.source
         raise ColumnTypeError(f"{where}: {column} should be {expected}, or lists of them. Received: {kind}")
 
@@ -36,7 +41,7 @@ def with_single_values(batch: RawBatch, columns: Iterable[str]) -> tuple[RawBatc
     Returns:
         The rows, and by column which of them have several values.
     """
-    table, several = batch.columns, {}
+    several = {}
     for name in dict.fromkeys(columns):
         cells = batch.column(name)
         if pa.types.is_list(cells.type):
@@ -44,8 +49,8 @@ def with_single_values(batch: RawBatch, columns: Iterable[str]) -> tuple[RawBatc
             several[name] = count > 1
             place = np.where(count == 1, np.cumsum(count) - 1, -1)
             values = without_empty(pc.list_flatten(cells)).take(pa.array(place, mask=place < 0))
-            table = table.set_column(table.column_names.index(name), name, values)
-    return (RawBatch(table, batch.lines, batch.source, batch.rejects) if several else batch), several
+            batch = batch.replace(name, values)
+    return batch, several
 
 
 def is_missing(cells: pa.Array) -> np.ndarray:

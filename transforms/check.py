@@ -56,9 +56,10 @@ def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
 def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
     """Checks all rows of a batch against the spec at once, and types those that pass.
 
-    A row is rejected for the first of these, each looked for in the order of the spec: `several_values` (a list where
-    one value belongs), `missing_label`, `impossible_label` (a binary label is 0 or 1, as text 0.0 or 1.0 too; a count
-    is a whole number from 0 on), `broken_chain` (a label is positive where that of the task it follows is 0),
+    A row is rejected for the first of these, each looked for in the order of the spec: `odd_type` (a column is of a
+    type that cannot be what the spec says, and is of another type elsewhere in the file), `several_values` (a list
+    where one value belongs), `missing_label`, `impossible_label` (a binary label is 0 or 1, as text 0.0 or 1.0 too; a
+    count is a whole number from 0 on), `broken_chain` (a label is positive where that of the task it follows is 0),
     `missing_required`, `not_a_number` (nan is a missing value, inf is no number, and none is beyond float32),
     `bad_weights` (not one finite number for each token) and `bad_time` (the time that the split compares is missing, or
     is no number where the bounds are).
@@ -74,9 +75,12 @@ def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
     Raises:
         ColumnTypeError: if a column is of a type that cannot be what the spec says it is.
     """
-    for column, expected in _types(spec):
-        cells.require_type(batch, column, expected)
     verdict = Verdict(batch)
+    for column, expected in _types(spec):
+        if column in batch.odd and not cells.fits(batch.columns.schema.field(column).type, expected):
+            verdict.reject(np.ones(len(batch.lines), bool), reasons.ODD_TYPE, f"{expected}, as elsewhere", column)
+            batch = batch.replace(column, pa.nulls(len(batch.lines), pa.string()))
+        cells.require_type(batch, column, expected)
     batch, several = cells.with_single_values(batch, _single_columns(spec))
     for column, mask in several.items():
         verdict.reject(mask, reasons.SEVERAL_VALUES, "one value", column)

@@ -50,6 +50,7 @@ class _Decoder:
         self._source = source
         self._columns = columns
         self._kinds: _Kinds = {}
+        self._usual: _Kinds = {}  # Of each feature, that of most examples where it was first met.
 
     def decode(self, records: Records) -> Iterator[RawBatch]:
         """The rows of some records, as one batch but for those of other kinds."""
@@ -59,18 +60,21 @@ class _Decoder:
         for data in records.data[:_FIRST]:
             self._kinds = {**(self._kinds_of(data) or {}), **self._kinds}
         try:
-            tables = [(numbers, self._table(records.data, self._kinds))] if records.data else []
+            tables = [(numbers, self._table(records.data, self._kinds), self._kinds)] if records.data else []
         except tf.errors.InvalidArgumentError:  # Some record is odd.
             tables = self._tables_by_kind(records)
+        for _, _, kinds in sorted(tables, key=lambda table: -len(table[0])):
+            self._usual = {**kinds, **self._usual}
         rejects: list[Reject] = records.rejects
-        for lines, table in tables:
-            yield arrow_batch(table, lines, self._source, rejects)
+        for lines, table, kinds in tables:
+            odd = frozenset(name for name, kind in kinds.items() if kind != self._usual[name])
+            yield arrow_batch(table, lines, self._source, rejects, odd)
             rejects = []
         if rejects:
             nothing = pa.table({name: pa.array([], pa.string()) for name in self._columns})
             yield RawBatch(nothing, np.array([], np.int64), self._source, tuple(rejects))
 
-    def _tables_by_kind(self, records: Records) -> list[tuple[np.ndarray, pa.Table]]:
+    def _tables_by_kind(self, records: Records) -> list[tuple[np.ndarray, pa.Table, _Kinds]]:
         """Looks at records one by one; those that are no tf.Example go to the rejects."""
         groups: list[tuple[_Kinds, list[int], list[bytes]]] = []
         for number, data in zip(records.numbers, records.data, strict=True):
@@ -88,7 +92,11 @@ class _Decoder:
             examples.append(data)
         if groups:
             self._kinds |= max(groups, key=lambda group: len(group[1]))[0]
-        return [(np.array(numbers, np.int64), self._table(examples, kinds)) for kinds, numbers, examples in groups]
+        tables = [self._table(examples, kinds) for kinds, _, examples in groups]
+        return [
+            (np.array(numbers, np.int64), table, kinds)
+            for (kinds, numbers, _), table in zip(groups, tables, strict=True)
+        ]
 
     def _kinds_of(self, data: bytes) -> _Kinds | None:
         """None if the bytes are no tf.Example."""

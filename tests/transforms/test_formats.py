@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests.transforms.format_cases import (
     BAD,
     FEATURES,
+    SPEC,
     TASKS,
     TYPES,
     WRITERS,
@@ -22,7 +23,10 @@ from tests.transforms.format_cases import (
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
 from transforms.batch import SPLITS
 from transforms.cells import ColumnTypeError
+from transforms.check import raw_columns
 from transforms.csv_reader import MissingColumnError
+from transforms.ingest import ingest_batch
+from transforms.tfrecord_reader import read_tfrecord
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +150,43 @@ def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
     assert str(error.value) == f"{named}. Received: {kind_text(kind)}"
 
 
-def test_a_record_of_another_kind_is_named(tmp_path):
-    path = tmp_path / "log.tfrecord"
-    write_tfrecord(log(5), path)
-    records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-    odd = tf.train.Example.FromString(records[2])
-    odd.features.feature["city"].float_list.value[:] = [0.5]
+def with_odd_cities(path, records, places):
+    """Writes records, of which some have a number for a city."""
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in [*records[:2], odd.SerializeToString(), *records[3:]]:
-            writer.write(record)
-    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 3 on: city should be text"):
-        ingested(path)
+        for place, record in enumerate(records):
+            one = tf.train.Example.FromString(record)
+            if place in places:
+                one.features.feature["city"].float_list.value[:] = [0.5]
+            writer.write(one.SerializeToString())
+
+
+@pytest.mark.parametrize("places", [{2}, {0, 7}, {9}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("block_bytes", [1 << 20, 3000])
+def test_a_record_of_another_type_is_rejected(places, block_bytes, tmp_path):
+    """Even the first one, where its block has more of the others."""
+    rows = [{**row, "city": "Rome"} for row in log(12) if row["click"] is not None and not np.isnan(row["buy"])][:10]
+    write_tfrecord(rows, tmp_path / "good.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
+    path = tmp_path / "log.tfrecord"
+    with_odd_cities(path, records, places)
+    read = read_tfrecord(str(path), raw_columns(SPEC), block_bytes=block_bytes)
+    batches = [ingest_batch(batch, SPEC) for batch in read]
+    rejects = {reject.line: reject for batch in batches for reject in batch.rejects}
+    assert {line for line, reject in rejects.items() if reject.reason == "odd_type"} == {place + 1 for place in places}
+    detail = "city should be text, whole numbers, booleans, dates or timestamps, as elsewhere. Received: [0.5]"
+    assert {rejects[place + 1].detail for place in places} == {detail}
+    _, of_good = ingested(tmp_path / "good.tfrecord")
+    kept = [line for line in range(1, 11) if line not in of_good and line - 1 not in places]
+    assert sum(len(examples) for batch in batches for examples in batch.examples.values()) == len(kept) >= 4
+
+
+def test_a_column_of_another_type_stops_the_file(tmp_path):
+    rows = [{**row, "city": "Rome"} for row in log(5)]
+    write_tfrecord(rows, tmp_path / "good.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
+    with_odd_cities(tmp_path / "log.tfrecord", records, set(range(5)))
+    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 1 on: city should be text"):
+        ingested(tmp_path / "log.tfrecord")
 
 
 def kind_text(kind):
