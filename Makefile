@@ -18,7 +18,7 @@ help: ## list the targets
 
 demo: export PYTHONWARNINGS ?= ignore
 demo: venv ## run the whole pipeline on simulated logs, then serve and ask the model
-	@.venv/bin/python -m pipelines.demo
+	@.venv/bin/python -m pipelines
 
 test: venv ## check style, types and imports, then run all tests
 	@set -x

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from pipelines.commands import NOT_BLESSED, draw_log, report_push, run_and_report, scores_table, typed_columns
+from pipelines.commands import draw_log, report_push, run_and_report, scores_table, typed_columns
 from pipelines.local import RunPaths
 from pipelines.oracle import oracle_auc, test_rows
 from pipelines.results import measured, results_table
 from pipelines.settings import Settings, load_settings
 from pipelines.simulated_log import draw_once
-from pipelines.terminal import console, run_program
+from pipelines.terminal import console
 from serving.client import TfmtlClient
 from serving.rows import features_of
 from serving.server import EmbeddedServer
@@ -72,7 +72,3 @@ def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, 
 def _shown_columns(spec: DatasetSpec) -> list[str]:
     keys = [spec.group_key, spec.scenario]
     return [key for key in dict.fromkeys([*keys, spec.features[1].name]) if key]
-
-
-if __name__ == "__main__":
-    run_program(lambda: 0 if main() else NOT_BLESSED)

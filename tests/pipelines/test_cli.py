@@ -75,3 +75,19 @@ def test_the_console_script_ends_with_the_commands_code(tmp_path):
     good = subprocess.run([*command, "models", "--help"], capture_output=True, text=True, env=environment)
     assert good.returncode == 0
     assert "List the models" in good.stdout
+
+
+def test_the_demonstration_prints_its_own_lines_alone(tmp_path):
+    """In a folder without its settings, so that it ends soon; what it imports has been by then."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(EXAMPLES.parent),
+        "PYTHONWARNINGS": "ignore",
+        "GRPC_VERBOSITY": "ERROR",
+    }
+    command = [sys.executable, "-m", "pipelines"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Traceback")
+    assert "ConfigError: examples/demo.yaml: should be a readable YAML file" in done.stderr
