@@ -1,5 +1,6 @@
 """Reads tf.Examples from TFRecord files, a batch of them at a time."""
 
+import collections
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ class _Decoder:
         self._source = source
         self._columns = columns
         self._kinds: _Kinds = {}
-        self._usual: _Kinds = {}  # Of each feature, that of most examples where it was first met.
+        self._usual: _Kinds = {}  # Of each feature, that of most examples of the block in which it was first met.
 
     def decode(self, records: Records) -> Iterator[RawBatch]:
         """The rows of some records, as one batch but for those of other kinds."""
@@ -61,10 +62,9 @@ class _Decoder:
             self._kinds = {**(self._kinds_of(data) or {}), **self._kinds}
         try:
             tables = [(numbers, self._table(records.data, self._kinds), self._kinds)] if records.data else []
+            self._usual = {**self._kinds, **self._usual}
         except tf.errors.InvalidArgumentError:  # Some record is odd.
             tables = self._tables_by_kind(records)
-        for _, _, kinds in sorted(tables, key=lambda table: -len(table[0])):
-            self._usual = {**kinds, **self._usual}
         rejects: list[Reject] = records.rejects
         for lines, table, kinds in tables:
             odd = frozenset(name for name, kind in kinds.items() if kind != self._usual[name])
@@ -77,11 +77,13 @@ class _Decoder:
     def _tables_by_kind(self, records: Records) -> list[tuple[np.ndarray, pa.Table, _Kinds]]:
         """Looks at records one by one; those that are no tf.Example go to the rejects."""
         groups: list[tuple[_Kinds, list[int], list[bytes]]] = []
+        examples_of: collections.Counter[tuple[str, str]] = collections.Counter()
         for number, data in zip(records.numbers, records.data, strict=True):
             kinds = self._kinds_of(data)
             if kinds is None:
                 records.rejects.append(self._reject(number, data))
                 continue
+            examples_of.update(kinds.items())
             fitting = [group for group in groups if all(group[0].get(name, k) == k for name, k in kinds.items())]
             if not fitting:
                 fitting = [({}, [], [])]
@@ -90,6 +92,8 @@ class _Decoder:
             known |= kinds
             numbers.append(number)
             examples.append(data)
+        for (name, kind), _ in examples_of.most_common():
+            self._usual.setdefault(name, kind)
         if groups:
             self._kinds |= max(groups, key=lambda group: len(group[1]))[0]
         tables = [self._table(examples, kinds) for kinds, _, examples in groups]

@@ -19,8 +19,7 @@ EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "movielens.yaml"
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not os.environ.get("TFMTL_DATA"),
-    reason="TFMTL_DATA should name a folder with movielens/ from https://grouplens.org/datasets/movielens/1m/",
+    not DATA.is_dir(), reason="needs MovieLens-1M (grouplens.org/datasets/movielens/1m) in $TFMTL_DATA/movielens"
 )
 def test_mmoe_beats_one_hot_logistic_regression_on_the_same_rows(tmp_path):
     result = CliRunner().invoke(main, ["run", str(EXAMPLE), "--data", str(DATA), "--out", str(tmp_path)])

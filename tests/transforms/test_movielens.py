@@ -8,6 +8,7 @@ import pytest
 from transforms.csv_reader import MissingColumnError
 from transforms.movielens import read_movielens
 
+DATA = pathlib.Path(os.environ.get("TFMTL_DATA", "")) / "movielens"
 COLUMNS = ("user_id", "movie_id", "gender", "age", "occupation", "zip_prefix", "title_year", "genres", "liked", "loved")
 USERS = "1::F::1::10::48067\n2::M::56::16::70072-1234\n"
 MOVIES = "1::Toy Story (1995)::Animation|Comedy\n73::Mis\xe9rables, Les (1995)::Drama\n5::Untitled::\n"
@@ -87,9 +88,11 @@ def test_table_with_a_bad_line(folder, line):
         read(folder)
 
 
-@pytest.mark.skipif("TFMTL_DATA" not in os.environ, reason="TFMTL_DATA names no folder with movielens/")
+@pytest.mark.skipif(
+    not DATA.is_dir(), reason="needs MovieLens-1M (grouplens.org/datasets/movielens/1m) in $TFMTL_DATA/movielens"
+)
 def test_real_files():
-    rows, lines, rejects = read(pathlib.Path(os.environ["TFMTL_DATA"]) / "movielens")
+    rows, lines, rejects = read(DATA)
     assert len(rows) == 287_911
     assert lines == list(range(2, 287_913))
     assert rejects == []

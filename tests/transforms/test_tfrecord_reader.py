@@ -76,6 +76,16 @@ def test_kinds_may_change(write, block_bytes):
     assert rejects == []
 
 
+def test_what_is_odd_is_so_among_examples_that_have_the_feature(write):
+    """Those that lack it stand with the first kind that is met, and say nothing of it."""
+    numbered = [example(a=[0.5], b=[1]), *[example(b=[1])] * 5, *[example(a=[b"x"], b=[1])] * 3]
+    batches = list(read_tfrecord(write(numbered), ["a", "b"]))
+    assert {tuple(batch.lines.tolist()): batch.odd for batch in batches} == {
+        (1, 2, 3, 4, 5, 6): frozenset("a"),
+        (7, 8, 9): frozenset(),
+    }
+
+
 @pytest.mark.parametrize("block_bytes", [40, 1 << 20])
 def test_records_that_are_no_example(write, block_bytes):
     whole = example(a=[1])

@@ -85,7 +85,7 @@ class RowSparse(keras.optimizers.Optimizer):
 
     def slots_of(self, index: int) -> Sequence[keras.Variable]:
         """The slots of the trainable variable of that index."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} should have `slots_of`")
 
     def row_step(self, gradient: Any, weights: Any, slots: Sequence[Any], learning_rate: Any) -> tuple[Any, list[Any]]:
         """The optimizer's formula.
@@ -99,7 +99,7 @@ class RowSparse(keras.optimizers.Optimizer):
         Returns:
             What is subtracted from the weights, and the new values of the slots.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} should have a `row_step`")
 
     def dense_step(
         self, gradient: Any, variable: tf.Variable, slots: Sequence[tf.Variable], learning_rate: Any
