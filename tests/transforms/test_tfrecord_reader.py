@@ -86,6 +86,12 @@ def test_what_is_odd_is_so_among_examples_that_have_the_feature(write):
     }
 
 
+def test_what_is_odd_stays_so_beside_a_text_that_is_not_utf8(write):
+    records = [*[example(a=[b"x"], b=[b"y"])] * 3, example(a=[0.5], b=[b"\xff"]), example(a=[0.5], b=[b"y"])]
+    batches = list(read_tfrecord(write(records), ["a", "b"]))
+    assert [(batch.lines.tolist(), sorted(batch.odd)) for batch in batches] == [([1, 2, 3], []), ([5], ["a"])]
+
+
 @pytest.mark.parametrize("block_bytes", [40, 1 << 20])
 def test_records_that_are_no_example(write, block_bytes):
     whole = example(a=[1])
