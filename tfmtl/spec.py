@@ -11,8 +11,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-import yaml
-
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
@@ -235,7 +233,7 @@ class DatasetSpec:
 
     def to_yaml(self) -> str:
         """YAML text, such as `from_yaml` reads."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return config.dump_yaml(self.to_dict())
 
     def to_json(self) -> str:
         """JSON text with sorted keys: the same spec always gives the same text."""

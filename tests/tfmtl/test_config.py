@@ -122,6 +122,8 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
     first = build(f"title: a\nfirst: {written}").first
     assert (first, type(first)) == (value, type(value))
     assert config.parse_yaml(f"{{{written}: {written}}}").data == {value: value}
+    for one in (value, written.strip("'")):
+        assert config.parse_yaml(config.dump_yaml({"first": one})).data == {"first": one}
 
 
 @pytest.mark.parametrize(
