@@ -47,9 +47,8 @@ class InputWait(keras.callbacks.Callback):
         # A zip asks its parts in their order: the clock first, then the batch.
         asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
         options = tf.data.Options()
-        options.experimental_optimization.inject_prefetch = (
-            False  # Else a thread asks ahead, and its waiting is measured.
-        )
+        # Else TensorFlow puts a thread behind the clock that asks ahead, and the waiting is that one's.
+        options.experimental_optimization.inject_prefetch = False
         return tf.data.Dataset.zip(asked, dataset).map(self._measure).with_options(options)
 
     def _measure(self, asked: tf.Tensor, batch: Any) -> Any:
