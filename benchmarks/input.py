@@ -16,12 +16,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from rich.table import Table
 
-from pipelines.input import InputPath, cache_folder
-from pipelines.lineage import Run, latest_run
-from pipelines.local import RunPaths
+from pipelines.runners.lineage import Run, latest_run
+from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
 from pipelines.terminal import console
-from pipelines.trainer import vocabulary_sizes
+from pipelines.training.input_pipeline import InputPath, cache_folder
+from pipelines.training.trainer import vocabulary_sizes
 from serving.raw_features import parsing_spec
 from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.training import InputWait

@@ -15,7 +15,7 @@ from benchmarks.flops import count_flops
 from benchmarks.timing import peak_memory_mb, seconds_per_step
 from tfmtl import DatasetSpec, config
 from tfmtl.features import WEIGHTS_SUFFIX
-from tfmtl.fields import embedding_rows, transformed_inputs
+from tfmtl.model_inputs import embedding_rows, transformed_inputs
 from tfmtl.models import MODELS, AdaFTR, MMoE, MultiTaskModel
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning

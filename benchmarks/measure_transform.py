@@ -21,12 +21,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from benchmarks.tfx_default import default_pipeline
-    from pipelines.beam_runner import run_in_process
-    from pipelines.local import locate_log, told
     from pipelines.pipeline import create_data_pipeline
+    from pipelines.runners.beam_runner import run_in_process
+    from pipelines.runners.local import locate_log, told
     from pipelines.settings import load_settings
     from pipelines.terminal import log_level
-    from tfmtl.fields import vocabularies
+    from tfmtl.model_inputs import vocabularies
 
     run_in_process()
     settings = locate_log(load_settings(job["settings"], data=job["log"]))

@@ -13,10 +13,10 @@ import rich.console
 import rich.progress
 import rich.table
 
-from pipelines.compare.statistics import holm, p_value, summarize
+from pipelines.compare.metrics.significance import holm, p_value, summarize
 from tfmtl import config
 from tfmtl.features import WEIGHTS_SUFFIX
-from tfmtl.fields import embedding_rows, transformed_inputs
+from tfmtl.model_inputs import embedding_rows, transformed_inputs
 from tfmtl.models import MODELS
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.precision import dtype_policy

@@ -30,8 +30,8 @@ def write_log(rows: int, folder: pathlib.Path) -> None:
     """The log of `SETTINGS`, with so many rows."""
     from pipelines.settings import load_settings
     from tfmtl import config
-    from transforms.simulator import simulate
-    from transforms.simulator_options import SimulatorOptions
+    from transforms.simulation.options import SimulatorOptions
+    from transforms.simulation.simulator import simulate
 
     settings = load_settings(SETTINGS)
     plain = {**config.to_plain(settings.simulator), "rows": rows}

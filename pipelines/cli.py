@@ -31,7 +31,7 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
     Example:
       tfmtl simulate examples/demo.yaml --out runs/demo/data --rows 200000
     """
-    from pipelines.commands import simulate_log
+    from pipelines.commands.simulate import simulate_log
 
     with _clear_errors():
         simulate_log(settings, out, rows=rows, seed=seed)
@@ -77,7 +77,7 @@ def ingest_ali_ccp(
     Example:
       tfmtl ingest ali-ccp --raw ali-ccp --out ali-ccp-aitm --prepare aitm
     """
-    from pipelines.ingest_command import ingest_ali_ccp_files
+    from pipelines.commands.ingest_ali_ccp import ingest_ali_ccp_files
 
     with _clear_errors():
         ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
@@ -94,7 +94,7 @@ def panels(settings: str, raw: str, out: str) -> None:
     Example:
       tfmtl ingest panels examples/koubei_m2m.yaml --raw koubei --out runs/koubei_m2m/data
     """
-    from pipelines.windows_command import ingest_panels
+    from pipelines.commands.ingest_panels import ingest_panels
 
     with _clear_errors():
         ingest_panels(settings, raw, out)
@@ -117,7 +117,7 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     Example:
       tfmtl run examples/movielens.yaml --data ml-1m
     """
-    from pipelines.commands import NOT_BLESSED, run_settings
+    from pipelines.commands.run import NOT_BLESSED, run_settings
 
     with _clear_errors():
         blessed = run_settings(settings, data=data, out=out, reference=reference, cache=not no_cache)
@@ -149,8 +149,8 @@ def compare(
     Example:
       tfmtl compare examples/compare_demo.yaml
     """
-    from pipelines.compare.command import CompareArguments
-    from pipelines.compare.command import compare as compare_settings
+    from pipelines.commands.compare import CompareArguments
+    from pipelines.commands.compare import compare as compare_settings
 
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report are of one comparison.")
@@ -174,7 +174,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
       tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
         --data gs://bucket/log --out pipeline.yaml
     """
-    from pipelines.commands import compile_settings
+    from pipelines.commands.compile import compile_settings
 
     with _clear_errors():
         compile_settings(settings, image=image, root=root, data=data, out=out)
@@ -188,7 +188,7 @@ def models() -> None:
     Example:
       tfmtl models
     """
-    from pipelines.commands import list_models
+    from pipelines.commands.models import list_models
 
     list_models()
 
@@ -205,7 +205,7 @@ def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float
     Example:
       tfmtl serve runs/demo/serving/demo --port 8500
     """
-    from pipelines.commands import serve_models
+    from pipelines.commands.serve import serve_models
 
     with _clear_errors():
         serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
@@ -225,7 +225,7 @@ def predict(rows: str, model: str, host: str, out: str | None, limit: int | None
     Example:
       tfmtl predict runs/demo/data/impressions.csv --model demo --limit 5
     """
-    from pipelines.commands import predict_rows
+    from pipelines.commands.predict import predict_rows
 
     with _clear_errors():
         predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline)

@@ -11,18 +11,18 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel, standard_artifacts
 from tfx.types.channel import UnionChannel
 
-from pipelines.baseline import CURRENT, BlessedPredecessorStrategy
 from pipelines.code_hash import code_hash
-from pipelines.evaluation import eval_config
-from pipelines.example_gen import LogExampleGen
-from pipelines.pusher import OncePusher
+from pipelines.components.baseline_resolver import CURRENT, BlessedPredecessorStrategy
+from pipelines.components.example_gen import LogExampleGen
+from pipelines.components.pusher import OncePusher
+from pipelines.components.span_merge import SpanMerge
+from pipelines.components.transform import LogTransform
+from pipelines.evaluation.eval_config import eval_config
 from pipelines.settings import Settings
-from pipelines.span_merge import SpanMerge
-from pipelines.transform import LogTransform
-from pipelines.warm_start import LATEST, fingerprint
+from pipelines.training.warm_start import LATEST, fingerprint
 from tfmtl.config import to_plain
-from transforms.batch import SPLITS
-from transforms.spans import SpanPattern
+from transforms.batches.raw_batch import SPLITS
+from transforms.readers.spans import SpanPattern
 
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
@@ -56,7 +56,7 @@ def create_pipeline(
     examples, schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
     starts = [_warm_start_resolver()] if settings.training.warm_start == LATEST else []
     trainer = Trainer(
-        run_fn="pipelines.trainer.run_fn",
+        run_fn="pipelines.training.trainer.run_fn",
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
@@ -70,7 +70,7 @@ def create_pipeline(
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
             # The Evaluator loads its metrics by name, and has no parameter for a hash.
-            "code": code_hash("pipelines.trainer", "pipelines.count_metrics"),
+            "code": code_hash("pipelines.training.trainer", "pipelines.evaluation.count_metrics"),
         },
     )
     resolver = _baseline_resolver(trainer, baseline)
@@ -121,7 +121,7 @@ def create_data_pipeline(
 def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, BaseComponent]:
     """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, by name.
 
-    Statistics are of the sample that ExampleGen takes of the log (`transforms.sample`).
+    Statistics are of the sample that ExampleGen takes of the log (`transforms.ingest.sampling`).
 
     Args:
         settings: of the experiment.

@@ -5,19 +5,20 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pipelines.input import CacheSetting
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
-from transforms.ingested import INGESTED
-from transforms.panel_options import PanelOptions
-from transforms.readers import AUTO, NAMES, OF_FOLDERS
-from transforms.simulator_options import SimulatorOptions
-from transforms.spans import SpanPattern, has_spans
-from transforms.window_options import WindowOptions
+from transforms.ingest.manifest import INGESTED
+from transforms.panels.simulator_options import PanelOptions
+from transforms.panels.window_options import WindowOptions
+from transforms.readers.registry import AUTO, NAMES, OF_FOLDERS
+from transforms.readers.spans import SpanPattern, has_spans
+from transforms.simulation.options import SimulatorOptions
+
+CacheSetting = Literal["auto", "none", "memory", "disk"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +31,8 @@ class DataSettings:
             for what `tfmtl ingest` wrote. `auto` goes by each file's name: Parquet where it ends in .parquet, .parq or
             .pq, TFRecord where `tfrecord` is in it, else CSV.
         pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`. With
-            placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.spans`) each day, or other span of
-            time, is read once: a later run reads the new ones and takes the others from the cache.
+            placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.readers.spans`) each day, or other
+            span of time, is read once: a later run reads the new ones and takes the others from the cache.
         spans: how many of the newest spans a run takes; all by default.
     """
 

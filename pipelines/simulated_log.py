@@ -9,12 +9,12 @@ from pipelines.settings import Settings
 from tfmtl.config import ConfigError, FieldError, to_plain
 from transforms.ali_ccp.simulator import simulate_ali_ccp
 from transforms.ali_ccp.simulator_options import AliCcpOptions
-from transforms.panel_options import PanelOptions
-from transforms.panel_simulator import simulate_panels
-from transforms.simulator import simulate
+from transforms.panels.simulator import simulate_panels
+from transforms.panels.simulator_options import PanelOptions
+from transforms.simulation.simulator import simulate
 
 STAMP = "simulated.json"
-_CODE = ("transforms.simulator", "transforms.panel_simulator", "transforms.ali_ccp.simulator")
+_CODE = ("transforms.simulation.simulator", "transforms.panels.simulator", "transforms.ali_ccp.simulator")
 
 
 def draw(settings: Settings, folder: pathlib.Path) -> None:

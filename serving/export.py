@@ -11,7 +11,7 @@ import tensorflow as tf
 from serving import raw_features
 from serving.raw_features import EXAMPLES
 from serving.warmup import write_warmup
-from tfmtl.fields import transformed_inputs
+from tfmtl.model_inputs import transformed_inputs
 from tfmtl.models import MultiTaskModel
 
 SERVING_DEFAULT = "serving_default"

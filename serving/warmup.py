@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from serving import raw_features
-from tfmtl.fields import transformed_inputs
+from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"

@@ -26,14 +26,14 @@ def make_preprocessing_fn(spec: DatasetSpec, vocabularies: str | None = None) ->
     """The function that Transform analyses and that training and serving apply.
 
     Its inputs are `tf.SparseTensor`s (or dense ones) by raw feature name; its outputs are those of
-    `tfmtl.fields.transformed_inputs(spec)`, and the labels that are among the inputs, float32 `(batch,)` by label
+    `tfmtl.model_inputs.transformed_inputs(spec)`, and the labels that are among the inputs, float32 `(batch,)` by label
     column. A feature that is not among the inputs, because no row of the log has it, is missing in every row.
 
     Args:
         spec: of the data set.
-        vocabularies: the folder of `transforms.beam_vocabularies.WriteVocabularies`; Transform then need not look at
-            any row. Without it Transform makes them, of the rows that it analyses (`tft.vocabulary`). In both cases
-            the file of a feature's vocabulary has the feature's name.
+        vocabularies: the folder of `transforms.ingest.beam_vocabularies.WriteVocabularies`; Transform then need not
+            look at any row. Without it Transform makes them, of the rows that it analyses (`tft.vocabulary`). In both
+            cases the file of a feature's vocabulary has the feature's name.
     """
     lookups = _Lookups(vocabularies)
 

@@ -12,9 +12,14 @@ from typing import Any
 from pipelines.code_hash import code_hash
 
 _PACKAGES = ("tfmtl", "transforms", "pipelines.compare.fitters")
-_DATA = ("serving.raw_features", "pipelines.compare.order", "pipelines.compare.prepared")
-_TRAINING = ("pipelines.settings", "pipelines.input", "pipelines.trainer", "pipelines.compare.child")
-_MEASURES = ("pipelines.compare.evaluate", "pipelines.compare.scenarios")
+_DATA = ("serving.raw_features", "pipelines.compare.data.row_order", "pipelines.compare.data.prepared")
+_TRAINING = (
+    "pipelines.settings",
+    "pipelines.training.input_pipeline",
+    "pipelines.training.trainer",
+    "pipelines.compare.runs.worker",
+)
+_MEASURES = ("pipelines.compare.metrics.evaluate", "pipelines.compare.metrics.scenarios")
 _LIBRARIES = ("keras", "tensorflow", "lightgbm")
 NO_SEED = -1
 """The seed of a model that has nothing random."""

@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks.batches import field_sizes, log_batches, zipf_ids
 from benchmarks.measure import make_batches, make_spec, vocabulary_sizes
-from tfmtl.fields import embedding_rows
+from tfmtl.model_inputs import embedding_rows
 
 
 @pytest.mark.parametrize("ids", [2_000, 50_000, 5_000_000])

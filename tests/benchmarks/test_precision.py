@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from benchmarks.precision import POLICIES, main, measured, simulated, spec_of, table_of
-from tfmtl.fields import transformed_inputs
+from tfmtl.model_inputs import transformed_inputs
 
 
 @pytest.mark.parametrize("model", ["mmoe", "m2m"])

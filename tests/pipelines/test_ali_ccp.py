@@ -12,8 +12,8 @@ import tensorflow_transform as tft
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.compare.candidates import load_comparison
-from pipelines.local import RunPaths, run_pipeline
+from pipelines.compare.plan.candidates import load_comparison
+from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
 from serving.raw_features import parse_examples
 from tests.transforms.ali_ccp.plain import prepare
@@ -21,8 +21,9 @@ from tests.transforms.ali_ccp.raw_cases import write_raw
 from tfmtl.config import ConfigError, to_plain
 from tfmtl.models import model_class
 from transforms.ali_ccp.fields import PREPARATIONS
-from transforms.batch import SPLITS, IngestReport
-from transforms.ingested import Manifest
+from transforms.batches.raw_batch import SPLITS
+from transforms.batches.report import IngestReport
+from transforms.ingest.manifest import Manifest
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 PREPARED = {"aitm": "aitm", "man": "aitm", "apem": "aitm", "adaftr": "adaftr"}

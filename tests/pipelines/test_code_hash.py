@@ -13,9 +13,9 @@ from pipelines.code_hash import code_hash
 from pipelines.settings import load_settings
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-EXAMPLE_GEN = "pipelines.example_gen"
-TRANSFORM = ("pipelines.transform", "pipelines.transform_module")
-TRAINER = "pipelines.trainer"
+EXAMPLE_GEN = "pipelines.components.example_gen"
+TRANSFORM = ("pipelines.components.transform", "pipelines.components.transform_module")
+TRAINER = "pipelines.training.trainer"
 
 
 def modules(name):
@@ -34,7 +34,7 @@ print(*(module for module in sys.modules if module.split(".")[0] in ours.split("
 """
 
 
-@pytest.mark.parametrize("name", [EXAMPLE_GEN, "pipelines.span_merge", *TRANSFORM, TRAINER])
+@pytest.mark.parametrize("name", [EXAMPLE_GEN, "pipelines.components.span_merge", *TRANSFORM, TRAINER])
 def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
     """Packages that nobody asks for by their own name are emptied, so that nothing comes in through them."""
     found = modules(name)
@@ -49,11 +49,17 @@ def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
 
 def test_a_log_is_not_read_again_for_another_models_code():
     found = modules(EXAMPLE_GEN)
-    assert {"transforms.check", "transforms.csv_reader", "transforms.shards", "tfmtl.spec", "tfmtl.features"} <= found
+    assert {
+        "transforms.validation.validate",
+        "transforms.readers.csv_reader",
+        "transforms.examples.shards",
+        "tfmtl.spec",
+        "tfmtl.features",
+    } <= found
     assert not {
         one for one in found if one.startswith(("tfmtl.models", "tfmtl.layers", "transforms.ali_ccp", "serving"))
     }
-    assert not {"transforms.simulator", "transforms.preprocessing"} & found
+    assert not {"transforms.simulation.simulator", "transforms.preprocessing"} & found
     assert "tfmtl.models.mmoe" in modules(TRAINER)
 
 
@@ -65,7 +71,7 @@ def test_what_a_component_loads_by_name_is_in_the_trainers_hash(monkeypatch):
     components = pipeline.create_pipeline(settings, "root", "serving").components
     (evaluator,) = (component for component in components if component.id == "Evaluator")
     named = set(re.findall(r'"module": "([\w.]+)"', evaluator.exec_properties["eval_config"]))
-    assert named == {"pipelines.count_metrics"}
+    assert named == {"pipelines.evaluation.count_metrics"}
     ((*names,),) = hashed
     assert {TRAINER, *named} <= set().union(*map(modules, names))
 

@@ -8,20 +8,20 @@ import sys
 
 import pytest
 
-from pipelines.example_gen import REJECTS, ingest_report
-from pipelines.local import RunPaths, run_pipeline
+from pipelines.components.example_gen import REJECTS, ingest_report
+from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
 from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import rows_of_split
-from transforms.batch import SPLITS
-from transforms.shards import UNFINISHED
+from transforms.batches.raw_batch import SPLITS
+from transforms.examples.shards import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 KILLED = """
 import os, pathlib, signal, sys
-from pipelines.local import RunPaths, run_pipeline
+from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
-from transforms import beam_ingest
+from transforms.ingest import beam_ingest
 
 class Killed(beam_ingest.ShardWriter):
     def finish(self):

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.lineage import latest_run
-from pipelines.local import RunPaths
-from pipelines.results import measured
+from pipelines.evaluation.results import measured
+from pipelines.runners.lineage import latest_run
+from pipelines.runners.local import RunPaths
 from pipelines.settings import load_settings
 from serving.server import EmbeddedServer
 from tfmtl.metrics import nmae

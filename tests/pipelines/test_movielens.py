@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.lineage import latest_run
-from pipelines.local import RunPaths
-from pipelines.reference import reference_auc
-from pipelines.results import measured, overall_auc
+from pipelines.evaluation.logistic_regression import reference_auc
+from pipelines.evaluation.results import measured, overall_auc
+from pipelines.runners.lineage import latest_run
+from pipelines.runners.local import RunPaths
 from pipelines.settings import load_settings
 
 DATA = pathlib.Path(os.environ.get("TFMTL_DATA", "")) / "movielens"

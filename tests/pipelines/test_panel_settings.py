@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.commands import typed_columns
+from pipelines.commands.predict import typed_columns
 from pipelines.settings import load_settings
 from serving.rows import Feature
 from tests.pipelines.settings_cases import assert_names_line_and_field
-from transforms.panel_options import PanelOptions
-from transforms.simulator_options import SimulatorOptions
+from transforms.panels.simulator_options import PanelOptions
+from transforms.simulation.options import SimulatorOptions
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 M2M = EXAMPLES / "m2m.yaml"

@@ -16,10 +16,10 @@ from tensorflow_serving.apis import predict_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
-from pipelines.commands import typed_columns
-from pipelines.input import InputPath
+from pipelines.commands.predict import typed_columns
 from pipelines.settings import load_settings
-from pipelines.trainer import vocabulary_sizes
+from pipelines.training.input_pipeline import InputPath
+from pipelines.training.trainer import vocabulary_sizes
 from serving import raw_features
 from serving.client import TfmtlClient
 from serving.export import export
@@ -29,9 +29,9 @@ from tests.pipelines.scoring import graph_session_scores
 from tfmtl.metrics import nmae
 from tfmtl.models import M2M, model_class
 from tfmtl.optimizers import RowSparseAdam
-from transforms.ingest import ingest
-from transforms.panel_options import PanelScenario
-from transforms.panel_simulator import simulate_panels
+from transforms.ingest.ingest_files import ingest
+from transforms.panels.simulator import simulate_panels
+from transforms.panels.simulator_options import PanelScenario
 from transforms.preprocessing import make_preprocessing_fn
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,9 @@ import re
 import pytest
 import yaml
 
-from pipelines import demo, simulated_log
-from pipelines.compare import data
+from pipelines import simulated_log
+from pipelines.commands import demo
+from pipelines.compare.data import prepare as data
 from pipelines.settings import load_settings
 from pipelines.simulated_log import draw, draw_once
 from tests.pipelines.test_code_hash import modules
@@ -65,8 +66,12 @@ def test_a_log_that_other_code_drew_is_drawn_again(tmp_path, monkeypatch):
         draw_once(of(300), tmp_path / "log", drawer)
     assert drawer.drawn == [300, 300]
     of_simulators = set().union(*map(modules, hashed))
-    assert {"transforms.simulator_world", "transforms.panel_world", "transforms.ali_ccp.simulator"} <= of_simulators
-    assert not {"transforms.ingest", "transforms.preprocessing"} & of_simulators
+    assert {
+        "transforms.simulation.world",
+        "transforms.panels.simulator_world",
+        "transforms.ali_ccp.simulator",
+    } <= of_simulators
+    assert not {"transforms.ingest.ingest_files", "transforms.preprocessing"} & of_simulators
 
 
 @pytest.mark.parametrize("settings", [DEMO, load_settings(EXAMPLES / "m2m.yaml")])

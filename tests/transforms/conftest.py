@@ -9,8 +9,8 @@ import pytest
 
 from tfmtl.config import build, read_yaml
 from tfmtl.spec import DatasetSpec
-from transforms.simulator import Simulation, simulate
-from transforms.simulator_options import SimulatorOptions
+from transforms.simulation.options import SimulatorOptions
+from transforms.simulation.simulator import Simulation, simulate
 
 DEMO = pathlib.Path(__file__).parents[2] / "examples" / "demo.yaml"
 

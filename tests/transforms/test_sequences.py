@@ -14,12 +14,12 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from serving import raw_features
 from tfmtl.features import MultiValuedFeature, NumberSequenceFeature, SequenceFeature
-from tfmtl.fields import transformed_inputs
+from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec, Task
-from transforms.batch import RawBatch
-from transforms.check import check
-from transforms.example_columns import encode
+from transforms.batches.raw_batch import RawBatch
+from transforms.examples.from_columns import encode
 from transforms.preprocessing import make_preprocessing_fn
+from transforms.validation.validate import check
 
 SPEC = DatasetSpec(
     "panel",

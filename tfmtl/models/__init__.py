@@ -5,8 +5,8 @@ from tfmtl.models.adaftr import AdaFTR
 from tfmtl.models.aitm import AITM
 from tfmtl.models.apem import APEM
 from tfmtl.models.autoheri import AutoHERI
-from tfmtl.models.base import MultiTaskModel
 from tfmtl.models.cgc import CustomizedGateControl
+from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.cross_stitch import CrossStitchNetwork
 from tfmtl.models.escm2_dr import ESCM2DR
 from tfmtl.models.escm2_ips import ESCM2IPS

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import keras
 import tensorflow as tf
 from keras import ops
 
@@ -12,10 +11,11 @@ from tfmtl.layers import Relatedness, Tower, adaptive_temperature
 from tfmtl.losses import alignment, binary_cross_entropy, bpr_contrast, info_nce
 from tfmtl.losses.batch_mean import batch_mean
 from tfmtl.models.adaftr_options import AdaFTROptions
-from tfmtl.models.base import MultiTaskModel
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.registry import register_model
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("adaftr")
 class AdaFTR(MultiTaskModel):
     """`L = sum_k L_k + sum_t (alpha L_rel,t + beta L_cl,t)`, t the tasks that an anchor task a is contrasted with.
 

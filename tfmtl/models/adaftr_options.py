@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import MODELS
 from tfmtl.spec import DatasetSpec
 
 
@@ -101,8 +102,6 @@ class AdaFTROptions(ModelOptions):
 
     def backbone_class(self) -> Any:
         """The class of the model that is wrapped. Raises `FieldError` if there is none of that name."""
-        from tfmtl.models.registry import MODELS  # Which lists AdaFTR too, and so imports this module first.
-
         known = {name: model for name, model in MODELS.items() if model.options_class is not type(self)}
         require(self.backbone in known, "backbone", f"one of {', '.join(sorted(known))}", self.backbone)
         return known[self.backbone]

@@ -4,13 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.layers import MLP, TaskAttention, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,7 @@ class AITMOptions(ModelOptions):
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("aitm")
 class AITM(MultiTaskModel):
     """Adaptive Information Transfer: `q_t = f_t(x)`, `z_t = AIT(g(z_{t'}), q_t)`, `y_t = tower_t(z_t)`.
 

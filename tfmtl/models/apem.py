@@ -10,8 +10,9 @@ from keras import ops
 from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.layers import DynamicSelector, PatternSelector, SetAttention, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ class APEMOptions(ModelOptions):
 _PAPER = {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("apem")
 class APEM(MultiTaskModel):
     """Adaptive Pattern Extraction Multi-task: `Y^l = ASRG_l(Y^{l-1})`, `T_i^l = PS_l(T_i^{l-1}, Y^l)`, l = 1 .. L.
 

@@ -3,11 +3,10 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl.config import require
 from tfmtl.layers import RepresentationIntegration
 from tfmtl.models.esmm import ESMM, ESMMOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +29,7 @@ class AutoHERIOptions(ESMMOptions):
         require(positive, "network_units", "positive and at least one", self.network_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("autoheri")
 class AutoHERI(ESMM):
     """`h_{k,l} = act(W h_{k,l-1} + sum_j p_lj V_lj h_{k',j} + b)`, `c_k = sigmoid(tower_k(h_{k,L}))`, `h_{k,0} = x`.
 

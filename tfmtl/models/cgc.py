@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any
 
-import keras
-
 from tfmtl.config import require
 from tfmtl.layers import CGC, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +38,7 @@ class CGCOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("cgc")
 class CustomizedGateControl(MultiTaskModel):
     """`y_k = tower_k(g_k(x) [E_k(x), E_s(x)])`, `g_k(x) = softmax(W_k x)`: E_k the task's own experts, E_s shared ones.
 

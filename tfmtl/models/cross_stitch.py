@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl.config import require
 from tfmtl.layers import MLP, CrossStitch, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,7 @@ class CrossStitchOptions(ModelOptions):
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("cross_stitch")
 class CrossStitchNetwork(MultiTaskModel):
     """`x_{k,l} = sum_j a_{l,kj} act(x_{j,l-1} W_{j,l} + b_{j,l})`, `y_k = tower_k(x_{k,L})`, `x_{k,0}` the embeddings.
 

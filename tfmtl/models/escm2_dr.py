@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
 from tfmtl import introspection
@@ -11,6 +10,7 @@ from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.doubly_robust import doubly_robust_risk, imputation_risk
 from tfmtl.models.escm2_ips import ESCM2IPS, ESCM2Options
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ESCM2DROptions(ESCM2Options):
         require(self.imputation_weight >= 0, "imputation_weight", "at least 0", self.imputation_weight)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("escm2_dr")
 class ESCM2DR(ESCM2IPS):
     """ESMM's losses and, for each task that follows one, `lambda_c mean(d + o / p * (e - d))`, with an imputed error d.
 

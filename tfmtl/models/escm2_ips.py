@@ -4,14 +4,14 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
 from tfmtl.config import require
 from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.losses.inverse_propensity import inverse_propensity, inverse_propensity_risk
+from tfmtl.models.core.task_losses import row_losses
 from tfmtl.models.esmm import ESMM, ESMMOptions
-from tfmtl.models.task_losses import row_losses
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Counterfactual:
     inverse: Any
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("escm2_ips")
 class ESCM2IPS(ESMM):
     """ESMM's losses and, for each task that follows one, `lambda_c mean_r(o_r / p_r * e_r)`.
 

@@ -3,17 +3,17 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
 from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.batch_mean import mean_of_sums
 from tfmtl.losses.chain_logits import entire_logits
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.heads import task_weights
-from tfmtl.models.options import ModelOptions
-from tfmtl.models.task_losses import row_losses
+from tfmtl.models.core.heads import task_weights
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.task_losses import row_losses
+from tfmtl.models.registry import register_model
 from tfmtl.spec import ENTIRE, PREVIOUS
 
 
@@ -37,7 +37,7 @@ class ESMMOptions(ModelOptions):
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("esmm")
 class ESMM(MultiTaskModel):
     """`c_k = sigmoid(tower_k(x))`, `p_k = p_{k'} c_k`, k' the task that k follows; the losses are those of p.
 

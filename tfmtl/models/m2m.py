@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import keras
 from keras import ops
 
 from tfmtl import introspection
@@ -13,8 +12,9 @@ from tfmtl.config import require
 from tfmtl.features import SEQUENCES, WEIGHTS_SUFFIX
 from tfmtl.layers import MLP, Experts, MetaAttention, MetaTower, SequenceEncoder, TaskAnchors
 from tfmtl.losses.batch_mean import own_mean
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 
 _LEAKY = "leaky_relu"
@@ -118,7 +118,7 @@ def encoded_sequences(spec: DatasetSpec, options: M2MOptions) -> dict[str, tuple
     return {group: tuple(spec.groups[group]) for group in options.sequence_groups if group in spec.groups}
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("m2m")
 class M2M(MultiTaskModel):
     """Multi-scenario multi-task meta learning.
 

@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any, ClassVar, Literal
 
-import keras
-
 from tfmtl.config import require
-from tfmtl.fields import bags, embedding_rows
 from tfmtl.layers import CGC, RawValues, TaskAttention, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.model_inputs import bags, embedding_rows
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ class MANOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("man")
 class MAN(MultiTaskModel):
     """Multi-task Attention Network: `x_k = CGC_k(x)`, `C_k = attention_k(C_prev, x_k)`, `y_k = tower_k(C_k)`.
 

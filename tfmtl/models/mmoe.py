@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl.config import require
 from tfmtl.layers import Experts, Gate, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +35,7 @@ class MMoEOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("mmoe")
 class MMoE(MultiTaskModel):
     """`y_k = tower_k(sum_e g_{k,e}(x) f_e(x))`, `g_k(x) = softmax(W_k x)`.
 

@@ -3,13 +3,13 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
 from tfmtl.config import require
 from tfmtl.layers import SelfAttention, TaskAnchors, TaskFeatureAttention, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class MRANOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("mran")
 class MRAN(MultiTaskModel):
     """`T = SA_tasks(anchors)`, `H = SA_features(x)`, `Z = A(T, H)`, `y_k = tower_k(Z_k)`, x the fields' embeddings.
 

@@ -3,11 +3,10 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl.layers import Experts, Gate, Tower
-from tfmtl.models.base import MultiTaskModel
+from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.mmoe import MMoE, MMoEOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +14,7 @@ class OMoEOptions(MMoEOptions):
     """Options of `OMoE`: those of `MMoE`."""
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("omoe")
 class OMoE(MultiTaskModel):
     """`y_k = tower_k(sum_e g_e(x) f_e(x))`, `g(x) = softmax(W x)`: the one-gate mixture that MMoE is held beside.
 

@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.layers import ExtractionNetwork, Tower
-from tfmtl.models.base import MultiTaskModel
 from tfmtl.models.cgc import CGCOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +26,7 @@ class PLEOptions(CGCOptions):
         require(self.num_levels >= 1, "num_levels", "at least 1", self.num_levels)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("ple")
 class PLE(MultiTaskModel):
     """`y_k = tower_k(x_{k,N})`, `x_{k,l} = g_{k,l}(x_{k,l-1}) [E_{k,l}(x_{k,l-1}), E_{s,l}(x_{s,l-1})]`.
 

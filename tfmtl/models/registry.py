@@ -1,47 +1,61 @@
 """Models by the name under which settings and the command line know them."""
 
-from tfmtl.models.adaftr import AdaFTR
-from tfmtl.models.aitm import AITM
-from tfmtl.models.apem import APEM
-from tfmtl.models.autoheri import AutoHERI
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.cgc import CustomizedGateControl
-from tfmtl.models.cross_stitch import CrossStitchNetwork
-from tfmtl.models.escm2_dr import ESCM2DR
-from tfmtl.models.escm2_ips import ESCM2IPS
-from tfmtl.models.esmm import ESMM
-from tfmtl.models.m2m import M2M
-from tfmtl.models.man import MAN
-from tfmtl.models.mmoe import MMoE
-from tfmtl.models.mran import MRAN
-from tfmtl.models.omoe import OMoE
-from tfmtl.models.ple import PLE
-from tfmtl.models.shared_bottom import SharedBottom
-from tfmtl.models.single_task import SingleTask
+from collections.abc import Callable
+from typing import TypeVar
 
-MODELS: dict[str, type[MultiTaskModel]] = {
-    "adaftr": AdaFTR,
-    "aitm": AITM,
-    "apem": APEM,
-    "autoheri": AutoHERI,
-    "cgc": CustomizedGateControl,
-    "cross_stitch": CrossStitchNetwork,
-    "escm2_dr": ESCM2DR,
-    "escm2_ips": ESCM2IPS,
-    "esmm": ESMM,
-    "m2m": M2M,
-    "man": MAN,
-    "mmoe": MMoE,
-    "mran": MRAN,
-    "omoe": OMoE,
-    "ple": PLE,
-    "shared_bottom": SharedBottom,
-    "single_task": SingleTask,
-}
+import keras
+
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+
+MODELS: dict[str, type[MultiTaskModel]] = {}
+"""Every model class by its name; `import tfmtl.models` registers those of the package."""
+
+_Model = TypeVar("_Model", bound=type[MultiTaskModel])
+
+
+def register_model(name: str) -> Callable[[_Model], _Model]:
+    """Registers a subclass of `MultiTaskModel` under a name, and with Keras as `tfmtl>ClassName`.
+
+    Settings, the command line and `AdaFTROptions.backbone` then know the model by that name, and a saved `.keras` file
+    of it loads.
+
+    Args:
+        name: of the model in settings.
+
+    Returns:
+        The class decorator.
+
+    Raises:
+        ValueError: if another class has that name.
+
+    Example:
+
+    ```python
+    @register_model("my_model")
+    class MyModel(MultiTaskModel):
+        ...
+    ```
+    """
+
+    def register(model: _Model) -> _Model:
+        if name in MODELS:
+            raise ValueError(f"name should not be registered yet. Received: {name!r}, of {MODELS[name].__name__}")
+        MODELS[name] = model
+        keras.saving.register_keras_serializable(package="tfmtl")(model)
+        return model
+
+    return register
 
 
 def model_class(name: str) -> type[MultiTaskModel]:
-    """The model of that name. Raises `ValueError`, naming those there are, if there is none."""
+    """Returns the model class of a name.
+
+    Args:
+        name: of a registered model.
+
+    Raises:
+        ValueError: if there is none of that name; the message lists the names there are.
+    """
     if name not in MODELS:
         raise ValueError(f"model should be one of {', '.join(sorted(MODELS))}. Received: {name!r}")
     return MODELS[name]

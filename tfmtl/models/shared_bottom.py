@@ -3,12 +3,11 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
-
 from tfmtl.config import require
 from tfmtl.layers import MLP, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +31,7 @@ class SharedBottomOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("shared_bottom")
 class SharedBottom(MultiTaskModel):
     """`y_k = tower_k(MLP(x))`: the embeddings x, one MLP for all tasks, a tower for each.
 

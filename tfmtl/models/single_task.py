@@ -3,14 +3,14 @@
 import dataclasses
 from typing import Any, ClassVar
 
-import keras
 from keras import ops
 
 from tfmtl.config import require
-from tfmtl.fields import bags, embedding_rows
 from tfmtl.layers import FusedEmbedding, Tower
-from tfmtl.models.base import MultiTaskModel
-from tfmtl.models.options import ModelOptions
+from tfmtl.model_inputs import bags, embedding_rows
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.registry import register_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SingleTaskOptions(ModelOptions):
         require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
 
 
-@keras.saving.register_keras_serializable(package="tfmtl")
+@register_model("single_task")
 class SingleTask(MultiTaskModel):
     """`y_k = tower_k(x_k)`, x_k the embeddings of the fields in task k's own table: no weight is shared.
 

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.ali_ccp.features import Features, bad_values, keep_features
+from transforms.ali_ccp.id_set import IdSet
 from transforms.ali_ccp.lines import cut_lines
 from transforms.ali_ccp.options import IngestOptions
-from transforms.ali_ccp.verdict import LineVerdict
-from transforms.batch import BAD_ID, BAD_WEIGHTS, DOUBLED_ID
-from transforms.blocks import Block
-from transforms.id_set import IdSet
-from transforms.token_counts import SCHEMA
+from transforms.ali_ccp.rejections import LineVerdict
+from transforms.batches.raw_batch import BAD_ID, BAD_WEIGHTS, DOUBLED_ID
+from transforms.ingest.token_counts import SCHEMA
+from transforms.readers.line_blocks import Block
 
 _COLUMNS = 1
 _DIGITS = 16

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from transforms.ali_ccp.fields import FIELDS, Preparation
 from transforms.ali_ccp.lines import Pieces
-from transforms.example_bytes import encode_tokens
-from transforms.typed import parse_numbers
+from transforms.batches.parsing import parse_numbers
+from transforms.examples.from_tokens import encode_tokens
 
 _FIELDS = pa.array([field.encode() for field in FIELDS], pa.binary())
 

@@ -11,12 +11,12 @@ from transforms.ali_ccp.common import CommonReader, CommonRows
 from transforms.ali_ccp.options import IngestOptions
 from transforms.ali_ccp.skeleton import SkeletonReader
 from transforms.ali_ccp.tally import Tally
-from transforms.batch import SPLITS
-from transforms.blocks import BLOCK_BYTES, Block, BlockReader
-from transforms.files import exists, open_file, sampled_checksum, size
-from transforms.ingested import Manifest
-from transforms.ingested_writer import IngestedWriter
-from transforms.sample import SAMPLE, Sampler, sampling_step
+from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.manifest import Manifest
+from transforms.ingest.manifest_writer import IngestedWriter
+from transforms.ingest.sampling import SAMPLE, Sampler, sampling_step
+from transforms.readers.files import exists, open_file, sampled_checksum, size
+from transforms.readers.line_blocks import BLOCK_BYTES, Block, BlockReader
 
 SKELETON, COMMON = "sample_skeleton", "common_features"
 SIDES = ("train", "test")

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batch import BAD_ENCODING, CUT_LINE, FIELD_WITHOUT_VALUE, Reject
-from transforms.blocks import NEWLINE, Block
+from transforms.batches.raw_batch import BAD_ENCODING, CUT_LINE, FIELD_WITHOUT_VALUE, Reject
+from transforms.readers.line_blocks import NEWLINE, Block
 
 _COMMA, _NEXT, _ID, _VALUE = ord(","), 1, 2, 3
 _CYCLE = np.array([_ID, _VALUE, _NEXT], np.uint8)

@@ -13,12 +13,12 @@ from transforms.ali_ccp.fields import CONTEXT, CROSSES, ITEM, USER, column
 from transforms.ali_ccp.ingest import COMMON, SIDES, SKELETON
 from transforms.ali_ccp.simulator_options import ITEM_ENTITY, POSITIONS, USER_ENTITY, AliCcpOptions
 from transforms.ali_ccp.skeleton import splitmix64
-from transforms.csv_writer import CsvFile
-from transforms.simulator import draw_labels
-from transforms.simulator_draws import Tokens
-from transforms.simulator_effects import Values
-from transforms.simulator_options import check_options
-from transforms.simulator_world import Rows, World, entire
+from transforms.batches.csv_writer import CsvFile
+from transforms.simulation.draws import Tokens
+from transforms.simulation.effects import Values
+from transforms.simulation.options import check_options
+from transforms.simulation.simulator import draw_labels
+from transforms.simulation.world import Rows, World, entire
 
 PROBABILITIES = "probabilities"
 _CHUNK_ROWS = 65_536

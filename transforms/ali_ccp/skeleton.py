@@ -9,10 +9,12 @@ import pyarrow.compute as pc
 from transforms.ali_ccp.common import FINITE, HEXADECIMAL, CommonRows, hex_numbers
 from transforms.ali_ccp.features import Features, bad_values, keep_features
 from transforms.ali_ccp.fields import CLICK, CONVERSION, FIELDS
+from transforms.ali_ccp.id_set import IdSet
 from transforms.ali_ccp.lines import cut_lines, whole_numbers
 from transforms.ali_ccp.options import IngestOptions
-from transforms.ali_ccp.verdict import LineVerdict
-from transforms.batch import (
+from transforms.ali_ccp.rejections import LineVerdict
+from transforms.batches.parsing import parse_binary
+from transforms.batches.raw_batch import (
     BAD_ID,
     BAD_WEIGHTS,
     BROKEN_CHAIN,
@@ -22,10 +24,8 @@ from transforms.batch import (
     MISSING_LABEL,
     SPLITS,
 )
-from transforms.blocks import Block
-from transforms.example_bytes import encode_numbers
-from transforms.id_set import IdSet
-from transforms.typed import parse_binary
+from transforms.examples.from_tokens import encode_numbers
+from transforms.readers.line_blocks import Block
 
 _COLUMNS = 4
 _TRAIN, _EVAL, _TEST = range(len(SPLITS))

@@ -7,11 +7,12 @@ import numpy as np
 from transforms.ali_ccp.features import Features
 from transforms.ali_ccp.fields import CLICK, CONVERSION, FIELDS
 from transforms.ali_ccp.options import IngestOptions
+from transforms.ali_ccp.rejections import LineVerdict
 from transforms.ali_ccp.skeleton import JoinedRows
-from transforms.ali_ccp.verdict import LineVerdict
-from transforms.batch import SPLITS, IngestReport, Reject, SourceReport
-from transforms.ingested import Column
-from transforms.token_counts import TokenCounter, count_tokens
+from transforms.batches.raw_batch import SPLITS, Reject
+from transforms.batches.report import IngestReport, SourceReport
+from transforms.ingest.manifest import Column
+from transforms.ingest.token_counts import TokenCounter, count_tokens
 
 COMMON = "common"
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.jobs import Job
-from pipelines.compare.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True)

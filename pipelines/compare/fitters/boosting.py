@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.fitters.columns import Table, table_of
 from pipelines.compare.jobs import Job
-from pipelines.compare.prepared import Prepared
 from tfmtl import config
 from tfmtl.config import require
 from tfmtl.spec import ENTIRE, DatasetSpec, Output

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.compare.prepared import Prepared
-from pipelines.input import InputPath
+from pipelines.compare.data.prepared import Prepared
+from pipelines.training.input_pipeline import InputPath
 from tfmtl.features import BAGS, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
 
 _BATCH = 8192

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
-from pipelines.compare.prepared import Prepared
 from serving.raw_features import parsing_spec
 from tfmtl import config
 from tfmtl.config import require

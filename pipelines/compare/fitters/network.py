@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
-from pipelines.compare.prepared import Prepared
-from pipelines.input import InputPath, cache_folder, choose_cache
 from pipelines.settings import TrainingSettings
-from pipelines.trainer import fit
+from pipelines.training.input_pipeline import InputPath, cache_folder, choose_cache
+from pipelines.training.trainer import fit
 from tfmtl import config
 from tfmtl.models import model_class
 from tfmtl.precision import dtype_policy

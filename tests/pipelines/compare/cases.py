@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipelines.compare.evaluate import evaluate
+from pipelines.compare.data.prepared import Columns
 from pipelines.compare.jobs import Job
-from pipelines.compare.prepared import Columns
-from pipelines.compare.settings import CompareSettings, ModelEntry
-from pipelines.compare.store import Result
+from pipelines.compare.metrics.evaluate import evaluate
+from pipelines.compare.plan.settings import CompareSettings, ModelEntry
+from pipelines.compare.runs.store import Result
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from pipelines.cli import main
-from pipelines.compare.evaluate import evaluate
-from pipelines.compare.prepared import Prepared
+from pipelines.compare.data.prepared import Prepared
+from pipelines.compare.metrics.evaluate import evaluate
 
 pytestmark = pytest.mark.slow
 REPOSITORY = pathlib.Path(__file__).parents[3]

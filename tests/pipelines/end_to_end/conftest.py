@@ -5,10 +5,10 @@ import pathlib
 
 import pytest
 
-from pipelines.lineage import Run
-from pipelines.local import RunPaths, run_pipeline
+from pipelines.runners.lineage import Run
+from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import Settings, load_settings
-from transforms.simulator import simulate
+from transforms.simulation.simulator import simulate
 
 EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
 ROWS = 12_000

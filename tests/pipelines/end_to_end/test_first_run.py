@@ -12,11 +12,11 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from pipelines.evaluation import NUM_THRESHOLDS
-from pipelines.example_gen import REJECTS, ingest_report
-from pipelines.local import run_pipeline
-from pipelines.pusher import OncePusherExecutor, newest_version
-from pipelines.results import measured, overall_auc
+from pipelines.components.example_gen import REJECTS, ingest_report
+from pipelines.components.pusher import OncePusherExecutor, newest_version
+from pipelines.evaluation.eval_config import NUM_THRESHOLDS
+from pipelines.evaluation.results import measured, overall_auc
+from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
 from tests.pipelines.scoring import graph_session_scores, rows_of

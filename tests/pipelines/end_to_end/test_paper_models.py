@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.local import run_pipeline
-from pipelines.pusher import newest_version
+from pipelines.components.pusher import newest_version
+from pipelines.runners.local import run_pipeline
 from pipelines.settings import load_settings
 from serving.client import TfmtlClient
 from serving.export import describe

@@ -15,12 +15,12 @@ import tensorflow_transform as tft
 from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.public import tfxio
 
-from pipelines.evaluation import eval_config
+from pipelines.evaluation.eval_config import eval_config
 from serving import raw_features
 from serving.client import PredictionError, TfmtlClient
 from serving.server import EmbeddedServer
 from tests.pipelines.scoring import graph_session_scores, rows_of
-from tfmtl.fields import transformed_inputs
+from tfmtl.model_inputs import transformed_inputs
 
 pytestmark = pytest.mark.slow
 OUTPUTS = ("ctr", "cvr", "ctcvr")

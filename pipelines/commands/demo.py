@@ -1,0 +1,76 @@
+"""The demonstration: simulated log -> pipeline -> server -> scored impressions, beside the oracle."""
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from pipelines.commands.predict import scores_table, typed_columns
+from pipelines.commands.run import report_push, run_and_report
+from pipelines.commands.simulate import draw_log
+from pipelines.evaluation.oracle import oracle_auc, test_rows
+from pipelines.evaluation.results import measured, results_table
+from pipelines.runners.local import RunPaths
+from pipelines.settings import Settings, load_settings
+from pipelines.simulated_log import draw_once
+from pipelines.terminal import console
+from serving.client import TfmtlClient
+from serving.rows import features_of
+from serving.server import EmbeddedServer
+from tfmtl.spec import DatasetSpec
+from transforms.simulation.simulator import IMPRESSIONS
+
+SETTINGS = pathlib.Path("examples/demo.yaml")
+OUT = pathlib.Path("runs/demo")
+SHOWN = 8
+
+
+def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> bool:
+    """Runs the demonstration; returns whether the model was blessed.
+
+    Args:
+        settings_path: settings with a `simulator`.
+        out: where to keep everything.
+    """
+    data = out / "data"
+    make_log(settings_path, data)
+    settings = load_settings(settings_path, data=str(data))
+    paths = RunPaths(out)
+    result = run_and_report(settings, paths)
+    test = test_rows(settings.spec, data)
+    oracle = oracle_auc(settings.spec, data, test)
+    rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
+    report_push(settings, paths, result)
+    if result.blessed:
+        console.print(scored_impressions(settings, paths, data, test[:SHOWN]))
+    console.print(results_table(settings.spec, rows, "AUC by task and space, test split", oracle, "oracle"))
+    return result.blessed
+
+
+def make_log(settings_path: pathlib.Path, data: pathlib.Path) -> None:
+    """Simulates the log unless it is there already, made by the same settings and code."""
+    if not draw_once(load_settings(settings_path), data, draw_log):
+        console.print(f"the log in {data} is there already", highlight=False)
+
+
+def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, test: np.ndarray) -> Table:
+    """Serves the pushed model, and scores some impressions of the test split through the client."""
+    log = pd.read_csv(data / IMPRESSIONS, dtype=str, keep_default_na=False, nrows=int(test.max()) + 1)
+    frame = log.iloc[test]
+    with (
+        EmbeddedServer({settings.name: paths.serving(settings.name)}) as server,
+        TfmtlClient(server.address, settings.name) as client,
+    ):
+        client.wait_until_ready()
+        columns = typed_columns(frame, features_of(client.metadata().signatures["raw"]))
+        scores = client.predict(columns)
+        title = f"Impressions of the test split, scored over gRPC at {server.address}"
+    outputs = [output.name for output in settings.spec.outputs]
+    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]]
+    return scores_table(shown.assign(**{name: scores[name] for name in outputs}), title, outputs)
+
+
+def _shown_columns(spec: DatasetSpec) -> list[str]:
+    keys = [spec.group_key, spec.scenario]
+    return [key for key in dict.fromkeys([*keys, spec.features[1].name]) if key]

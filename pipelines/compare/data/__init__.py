@@ -1,0 +1,1 @@
+"""The data of a comparison, prepared once for all models."""

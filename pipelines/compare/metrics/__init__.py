@@ -1,0 +1,1 @@
+"""Metrics of scores, overall and by scenario, and their statistics over seeds."""

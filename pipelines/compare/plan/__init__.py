@@ -1,0 +1,1 @@
+"""Settings of a comparison: models, options, search spaces."""

@@ -1,0 +1,1 @@
+"""Components of the TFX pipeline and what they import."""

@@ -1,0 +1,114 @@
+"""Spans of a log that were read one by one, as the examples of one log."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+import tensorflow as tf
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from pipelines.code_hash import code_hash
+from pipelines.components.example_gen import COUNTS, REJECTS, REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
+from tfmtl.spec import DatasetSpec
+from transforms.batches.raw_batch import SPLITS
+from transforms.batches.report import IngestReport
+from transforms.examples.shards import UNFINISHED, ShardWriter, link
+from transforms.ingest.beam_vocabularies import KeptCounts, WriteVocabularies
+from transforms.ingest.sampling import SAMPLE, thin
+
+SPANS, EXAMPLES = "spans", "examples"
+
+
+class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
+    """Links the files of all spans, and makes vocabularies, sample and report of all of them together; reads no row."""
+
+    def Do(self, input_dict, output_dict, exec_properties):
+        merged = artifact_utils.get_single_instance(output_dict[EXAMPLES])
+        parts = sorted(input_dict[SPANS], key=_span)
+        merged.split_names = artifact_utils.encode_split_names([*SPLITS, SAMPLE])
+        merged.set_int_custom_property("span", _span(parts[-1]))
+        examples_utils.set_payload_format(merged, examples_utils.get_payload_format(parts[0]))
+        for part in parts:
+            _link_span(part.uri, merged.uri, f"{_span(part):06d}")
+        _write_sample([part.uri for part in parts], merged.uri)
+        _write_report([part.uri for part in parts], merged.uri)
+        spec = DatasetSpec.from_yaml(exec_properties["spec"])
+        counts = [os.path.join(part.uri, COUNTS) for part in parts]
+        with self._make_beam_pipeline() as pipeline:
+            _ = pipeline | KeptCounts(counts) | WriteVocabularies(spec, os.path.join(merged.uri, VOCABULARIES))
+
+
+class SpanMergeSpec(ComponentSpec):
+    """Inputs, output and parameters of `SpanMerge`."""
+
+    PARAMETERS = {"spec": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}  # noqa: RUF012
+    INPUTS = {SPANS: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
+    OUTPUTS = {EXAMPLES: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
+
+
+class SpanMerge(base_beam_component.BaseBeamComponent):
+    """Makes one log's examples of those of its spans, as if all its files had been read at once.
+
+    Args:
+        spans: examples of `LogExampleGen`, each of a span.
+        spec: of the data set.
+    """
+
+    SPEC_CLASS = SpanMergeSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(SpanMergeExecutor)
+
+    def __init__(self, spans: BaseChannel, spec: DatasetSpec):
+        examples = Channel(type=standard_artifacts.Examples)
+        code = code_hash("pipelines.components.span_merge")
+        super().__init__(SpanMergeSpec(spans=spans, examples=examples, spec=spec.to_json(), code=code))
+
+
+def _span(examples: Artifact) -> int:
+    return examples.get_int_custom_property("span")
+
+
+def _link_span(source: str, folder: str, name: str) -> None:
+    for split in SPLITS:
+        for path in _files(source, f"Split-{split}", "data_tfrecord-"):
+            link(path, _renamed(path, f"{folder}/Split-{split}", "data_tfrecord-", name))
+    for path in _files(source, "", REJECTS):
+        link(path, _renamed(path, folder, REJECTS, f"-{name}"))
+
+
+def _files(source: str, folder: str, prefix: str) -> list[str]:
+    return sorted(fileio.glob(os.path.join(source, folder, f"{prefix}*")))
+
+
+def _renamed(path: str, folder: str, prefix: str, name: str) -> str:
+    """The file in another folder, its span's name after the prefix of its own."""
+    return os.path.join(folder, f"{prefix}{name}-{os.path.basename(path).removeprefix(prefix).removeprefix('-')}")
+
+
+def _write_sample(sources: Sequence[str], folder: str) -> None:
+    """As many rows as one span's sample has, about, of all of them."""
+    writer = ShardWriter(folder, "merged")
+    writer.write({SAMPLE: thin(_sample(sources), len(sources))})
+    writer.finish()
+    if fileio.exists(os.path.join(folder, UNFINISHED)):
+        fileio.rmtree(os.path.join(folder, UNFINISHED))
+
+
+def _sample(sources: Iterable[str]) -> Iterator[bytes]:
+    for source in sources:
+        files = _files(source, f"Split-{SAMPLE}", "data_tfrecord-")
+        if files:
+            yield from tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
+
+
+def _write_report(sources: Sequence[str], folder: str) -> None:
+    report = IngestReport()
+    steps: list[int] = []
+    for source in sources:
+        report = report.merge(ingest_report(source))
+        steps += [step * len(sources) for step in sampling_steps(source)]
+    with fileio.open(os.path.join(folder, REPORT), "w") as file:
+        json.dump({**report.to_dict(), STEPS: steps}, file)

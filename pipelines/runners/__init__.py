@@ -1,0 +1,1 @@
+"""Runs the pipeline on this machine or compiles it for Kubeflow Pipelines."""

@@ -1,0 +1,140 @@
+"""What Trainer imports: `run_fn` trains the model of the settings and exports it."""
+
+import functools
+import json
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from pipelines.settings import ModelSettings, TrainingSettings
+from pipelines.training.input_pipeline import InputPath, cache_folder, choose_cache
+from pipelines.training.warm_start import KERAS_MODEL, LATEST, remember_model_run, start_folder, start_from
+from serving.export import export
+from tfmtl import config
+from tfmtl.model_inputs import vocabularies
+from tfmtl.models import MultiTaskModel, model_class
+from tfmtl.precision import dtype_policy
+from tfmtl.spec import DatasetSpec
+from tfmtl.training import EpochLines, InputWait, Stage, TwoStage, fit_stage
+from tfmtl.training.distribution import folder_of_chief, is_chief, share_of_worker
+from tfmtl.training.vocabularies import write_vocabularies
+
+HISTORY = "history.json"
+_WARMUP_ROWS = 256
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains until early stopping, keeps the best epoch, writes the model run and the SavedModel.
+
+    The model run has all that a later training needs to start from it: `model.keras` and `vocabularies/`.
+    `fn_args.custom_config` holds plain data: `spec`, `model`, `training` and `name`, as in the settings. Where these
+    ask for several workers, each of them calls this with the same arguments, and the chief alone writes.
+    """
+    spec, model_settings, training, name = _from_config(fn_args.custom_config)
+    strategy = training.distribution.strategy()
+    keras.utils.set_random_seed(training.seed)
+    transformed = tft.TFTransformOutput(fn_args.transform_output)
+    transform = transformed.transform_features_layer()
+    files = {"train": tf.io.gfile.glob(fn_args.train_files), "eval": tf.io.gfile.glob(fn_args.eval_files)}
+
+    with strategy.scope(), dtype_policy(training.precision):
+        model = model_class(model_settings.name).from_spec(
+            spec, vocabulary_sizes(spec, transformed), **model_settings.options
+        )
+    tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
+    start = start_folder(training.warm_start, fn_args.base_model)
+    if start is not None:
+        start_from(start, model, tokens)
+    elif training.warm_start == LATEST:
+        print("    no blessed model to start from yet: training starts fresh")
+
+    cache = choose_cache(training.cache, files["train"])
+    reading = (training.batch_size, training.shuffle_rows, training.seed, cache)
+    with cache_folder(cache) as folder:
+        history = fit(model, InputPath(spec, transform, *reading, folder), files, training)
+
+    with folder_of_chief(strategy, fn_args.model_run_dir) as folder:
+        tf.io.gfile.makedirs(folder)
+        model.save(os.path.join(folder, KERAS_MODEL))
+    if not is_chief(strategy):
+        return
+    if tf.distribute.get_strategy() is not strategy:  # What is exported knows nothing of replicas.
+        model = keras.saving.load_model(os.path.join(fn_args.model_run_dir, KERAS_MODEL), compile=False)
+    write_vocabularies(fn_args.model_run_dir, tokens)
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
+        json.dump(history, file, indent=1)
+    rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
+    warmup = list(rows.as_numpy_iterator())
+    export(model, transform, fn_args.serving_model_dir, warmup_examples=warmup, model_name=name)
+    remember_model_run(fn_args.serving_model_dir, fn_args.model_run_dir)
+
+
+def fit(
+    model: MultiTaskModel,
+    inputs: InputPath,
+    files: Mapping[str, list[str]],
+    training: TrainingSettings,
+    watch_input: bool = True,
+) -> dict[str, Any]:
+    """Trains a model; the weights are the best epoch's afterwards.
+
+    Args:
+        model: a built one.
+        inputs: reads the files.
+        files: of `train` and `eval`.
+        training: how.
+        watch_input: measures `input_wait` (see `tfmtl.training.InputWait`), for which TensorFlow's operations must not
+            be deterministic: they have no clock then.
+
+    Returns:
+        The metrics of each epoch, `input_wait` among them; where the settings have a second stage, by stage.
+    """
+    wait = InputWait()
+    stages: dict[str, Any] = {
+        "make_optimizer": functools.partial(make_optimizer, training, files["train"]),
+        "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines()],
+        "shuffle": False,
+        "verbose": 0,
+    }
+    share = share_of_worker(model.replica_strategy)
+    train = inputs.training(files["train"], share)
+    train = wait.watch(train) if watch_input else train
+    validation = inputs.evaluation(files["eval"], share)
+    with warnings.catch_warnings():
+        # Said at the end of every epoch whose number of batches is not known beforehand.
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        if training.fine_tuning is None:
+            return fit_stage(model, training, train, validation, **stages)
+        return TwoStage(training, training.fine_tuning).fit(model, train, validation, **stages)
+
+
+def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -> keras.optimizers.Optimizer:
+    """The optimizer of a stage; the schedule is the first stage's."""
+    rate: Any = stage.learning_rate
+    if stage is training and training.schedule == "cosine":
+        blocks = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(65536)
+        rows = int(blocks.reduce(tf.constant(0, tf.int64), lambda count, block: count + tf.size(block, tf.int64)))
+        steps = stage.max_epochs * math.ceil(rows / training.batch_size)
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return stage.optimizer.optimizer(rate)
+
+
+def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> dict[str, int]:
+    """Tokens in the vocabulary of each feature that has one."""
+    return {name: transformed.vocabulary_size_by_name(name) for name in vocabularies(spec)}
+
+
+def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:
+    document = config.Document(dict(custom))
+    return (
+        config.build(DatasetSpec, document, ("spec",)),
+        config.build(ModelSettings, document, ("model",)),
+        config.build(TrainingSettings, document, ("training",)),
+        custom["name"],
+    )

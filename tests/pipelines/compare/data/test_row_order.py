@@ -1,0 +1,113 @@
+"""Rows have one order, however they were written; what the transform and LightGBM make of them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.compare.data import row_order as order
+from pipelines.compare.fitters.last_week import LastWeekOptions, last_days
+from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
+from tfmtl.spec import DatasetSpec, Task
+
+SPEC = DatasetSpec(
+    name="rows",
+    features=(
+        CategoricalFeature("user"),
+        NumericalFeature("price"),
+        MultiValuedFeature("tags", weights="tag_weights"),
+        NumberSequenceFeature("clicks", max_length=4),
+    ),
+    tasks=(Task("next", "next", kind="count"),),
+    group_key="city",
+)
+
+
+def feature(values):
+    kind = type(values[0])
+    if kind is bytes:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+    if kind is float:
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def example(reverse=False, **columns):
+    """The same content, its features written in either order."""
+    names = sorted(columns, reverse=reverse)
+    parts = (
+        tf.train.Example(features=tf.train.Features(feature={n: feature(columns[n])})) for n in names if columns[n]
+    )
+    return b"".join(part.SerializeToString() for part in parts)  # Messages on end are merged when they are parsed.
+
+
+def rows(count):
+    rng = np.random.default_rng(5)
+    for i in range(count):
+        tags = [b"a", b"b", b"c"][: i % 4]
+        yield {
+            "user": [b"u%d" % rng.integers(3)],
+            "price": [float(np.float32(rng.random()))] if i % 5 else [],
+            "tags": tags,
+            "tag_weights": [1.0] * len(tags),
+            "clicks": [float(rng.integers(4)) for _ in range(i % 5)],
+            "next": [int(rng.integers(3))],
+            "city": [b"c%d" % (i % 7)] if i % 6 else [],
+        }
+
+
+def test_the_order_does_not_depend_on_how_rows_were_written():
+    contents = list(rows(300))
+    one = [example(**columns) for columns in contents]
+    other = [example(reverse=True, **contents[i]) for i in np.random.default_rng(1).permutation(300)]
+    assert one[1] != example(reverse=True, **contents[1])
+    prints, others = order.fingerprints(SPEC, one), order.fingerprints(SPEC, other)
+    np.testing.assert_array_equal(np.sort(prints), np.sort(others))
+    ordered = [
+        order.labels(SPEC, [examples[i] for i in np.argsort(p)]) for examples, p in ((one, prints), (other, others))
+    ]
+    np.testing.assert_array_equal(ordered[0]["next"], ordered[1]["next"])
+    expected = [columns["next"][0] for columns in contents]
+    np.testing.assert_array_equal(order.labels(SPEC, one)["next"], expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"user": [b"u9"]},
+        {"price": [0.5 + 1e-7]},
+        {"price": []},
+        {"tags": [b"a", b"c"]},
+        {"tags": [b"ab"], "tag_weights": [1.0]},
+        {"tag_weights": [1.0, 2.0]},
+        {"clicks": [1.0, 3.0]},
+        {"next": [4]},
+        {"city": [b"d"]},
+        {"city": []},
+    ],
+    ids=str,
+)
+def test_every_column_is_in_the_fingerprint(change):
+    columns = {
+        "user": [b"u1"], "price": [0.5], "tags": [b"a", b"b"], "tag_weights": [1.0, 1.0], "clicks": [3.0, 1.0],
+        "next": [3], "city": [b"c"],
+    }  # fmt: skip
+    one, other = order.fingerprints(SPEC, [example(**columns), example(**{**columns, **change})])
+    assert one != other
+
+
+def test_groups_are_told_apart_by_their_key():
+    contents = list(rows(50))
+    groups = order.group_keys(SPEC, [example(**columns) for columns in contents])
+    keys = [tuple(columns["city"]) for columns in contents]
+    for i in range(50):
+        np.testing.assert_array_equal(groups == groups[i], [key == keys[i] for key in keys])
+
+
+def test_the_last_week_is_the_sum_of_the_last_places(tmp_path):
+    path = str(tmp_path / "test.gz")
+    series = [[1.0, 2.0, 3.0, 4.0], [5.0], [], [1.0, float("nan"), 2.0]]
+    with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for values in series:
+            writer.write(example(user=[b"u"], next=[1], clicks=values))
+    found = last_days(SPEC, [path], LastWeekOptions({"next": "clicks"}, days=3))
+    np.testing.assert_array_equal(found["next"], [9.0, 5.0, 0.0, 3.0])

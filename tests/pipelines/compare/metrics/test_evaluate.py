@@ -1,0 +1,95 @@
+"""Metrics of scores against scikit-learn, each output on its space."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn
+
+from pipelines.compare.data.prepared import Columns
+from pipelines.compare.metrics.evaluate import evaluate, log_loss, main_metric, monitored, poisson_loss
+from tests.pipelines.compare.cases import ROWS, SPEC, columns, noisy
+from tfmtl.features import NumberSequenceFeature
+from tfmtl.spec import DatasetSpec, Task
+
+
+def space(data, output):
+    return data.labels["click"] == 1 if output == "cvr" else np.ones(ROWS, bool)
+
+
+@pytest.mark.parametrize(("output", "task"), [("ctr", "click"), ("cvr", "sale"), ("ctcvr", "sale")])
+def test_binary_outputs(output, task):
+    data = columns()
+    scores = noisy(data, 2.0, 1)
+    found = evaluate(SPEC, data, scores)[output]
+    rows = space(data, output)
+    labels, predicted, groups = data.labels[task][rows], scores[output][rows].astype(float), data.groups[rows]
+    assert found["auc"] == pytest.approx(sklearn.roc_auc_score(labels, predicted))
+    assert found["log_loss"] == pytest.approx(sklearn.log_loss(labels, predicted))
+    assert found["calibration"] == pytest.approx(predicted.sum() / labels.sum())
+    total = weight = 0.0
+    for group in np.unique(groups):
+        own = groups == group
+        if 0 < labels[own].sum() < own.sum():
+            total += own.sum() * sklearn.roc_auc_score(labels[own], predicted[own])
+            weight += own.sum()
+    assert found["gauc"] == pytest.approx(total / weight)
+
+
+def test_on_all_rows_labels_are_drawn_from_the_truth():
+    """The AUC of one draw after another of P(sale | click), of every row, clicked or not."""
+    data = columns()
+    rng = np.random.default_rng(2)
+    truth = {name: rng.random(ROWS) ** 2 for name in ("ctr", "cvr", "ctcvr")}
+    scores = {name: (p + 0.3 * rng.normal(size=ROWS)).astype(np.float32) for name, p in truth.items()}
+    found = evaluate(SPEC, data, scores, truth)
+    draws = [sklearn.roc_auc_score(rng.random(ROWS) < truth["cvr"], scores["cvr"]) for _ in range(200)]
+    assert found["cvr"]["auc_all_rows"] == pytest.approx(np.mean(draws), abs=4 * np.std(draws) / 200**0.5)
+    assert found["cvr"]["calibration_all_rows"] == pytest.approx(scores["cvr"].sum() / truth["cvr"].sum(), rel=1e-6)
+    assert "auc_all_rows" not in found["ctr"]
+    assert found["cvr"]["auc"] == evaluate(SPEC, data, scores)["cvr"]["auc"]
+
+
+def test_without_a_group_key_there_is_no_gauc():
+    data = dataclasses.replace(columns(), groups=None)
+    found = evaluate(SPEC, data, noisy(data, 2.0, 1))
+    assert "gauc" not in found["ctr"]
+
+
+def test_counts():
+    spec = DatasetSpec(
+        name="panels",
+        features=(NumberSequenceFeature("clicks", max_length=3),),
+        tasks=(Task("next", "next", kind="count"),),
+    )
+    labels, rates = np.array([0.0, 2.0, 5.0]), np.array([0.5, 2.0, 4.0])
+    found = evaluate(spec, Columns({"next": labels}), {"next": rates})["next"]
+    assert found["nmae"] == pytest.approx((0.5 + 0 + 1) / 7)
+    assert found["smape"] == pytest.approx((0.5 / 0.25 + 0 + 1 / 4.5) / 3)
+    assert found["poisson_loss"] == pytest.approx((0.5 + 2 - 2 * math.log(2) + 4 - 5 * math.log(4)) / 3)
+    assert main_metric(spec, spec.outputs[0]) == "nmae"
+    assert monitored(spec, {"next": found}, "next_loss") == -found["poisson_loss"]
+
+
+def test_losses_at_the_ends_are_finite():
+    assert log_loss([1, 0], [0.0, 1.0]) == pytest.approx(-math.log(1e-7), rel=1e-6)
+    assert poisson_loss([1.0], [0.0]) == pytest.approx(-math.log(1e-7), rel=1e-6)
+
+
+def test_a_score_that_is_not_finite_is_refused():
+    data = columns()
+    scores = noisy(data, 1.0, 1)
+    scores["ctr"][3] = np.nan
+    with pytest.raises(ValueError, match=r"scores of `ctr` should be finite\. Received: nan"):
+        evaluate(SPEC, data, scores)
+
+
+def test_the_monitor_is_higher_where_it_is_better():
+    data = columns()
+    good, bad = (evaluate(SPEC, data, noisy(data, noise, 1)) for noise in (1.0, 4.0))
+    for monitor in ("ctr_auc", "cvr_auc", "sale_loss", "loss"):
+        assert monitored(SPEC, good, monitor) > monitored(SPEC, bad, monitor)
+    assert monitored(SPEC, good, "cvr_auc") == good["cvr"]["auc"]
+    assert monitored(SPEC, good, "sale_loss") == -good["ctcvr"]["log_loss"]
+    assert monitored(SPEC, good, "loss") == -good["ctr"]["log_loss"] - good["ctcvr"]["log_loss"]

@@ -1,0 +1,286 @@
+"""A log that grows by a day: each day is read once, and all of them together are what one run would read at once."""
+
+import collections
+import dataclasses
+import json
+import pathlib
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+
+from pipelines.cli import main
+from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
+from pipelines.evaluation.results import measured
+from pipelines.runners.local import RunPaths, locate_log, newest_spans, run_pipeline
+from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
+from tests.pipelines.splits import rows_of_split
+from tfmtl.config import ConfigError, build, parse_yaml
+from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.sampling import SAMPLE
+from transforms.readers.spans import has_spans
+
+SETTINGS = """
+name: shop
+spec:
+  name: shop
+  features:
+    - {name: user, kind: categorical, min_frequency: 8}
+    - {name: price, kind: numerical}
+    - {name: tags, kind: multi_valued}
+    - {name: rare, kind: categorical}
+    - {name: never, kind: numerical}
+  tasks:
+    - {name: click, label: clicked, output: ctr}
+  split: {kind: random, key: [row], eval: 0.2, test: 0.2}
+model: {name: shared_bottom}
+thresholds:
+  ctr: {min_auc: 0.5}
+data:
+  pattern: day={YYYY}-{MM}-{DD}/**/*
+"""
+DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
+DATA_STEPS = ["LogExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"]
+
+
+def write_day(log, day, number):
+    """Two files of a day, one of them in a folder of its own, with a bad row; the second day has a seldom feature.
+
+    Dear things are clicked, mostly, so that there is something to learn.
+    """
+    rng = np.random.default_rng(number)
+    for part, name in enumerate((f"day={day}/part-0.csv", f"day={day}/hour=1/part-1.parquet")):
+        rows = 120
+        frame = pd.DataFrame(
+            {
+                "row": [f"{number}-{part}-{i}" for i in range(rows)],
+                "user": rng.zipf(1.4, rows) % 30,
+                "price": rng.exponential(20, rows).round(2),
+                "tags": ["|".join(map(str, rng.integers(0, 5, rng.integers(0, 3)))) for _ in range(rows)],
+                "rare": [None] * rows,
+                "never": [None] * rows,
+            }
+        )
+        frame["clicked"] = ((frame["price"] > 14) ^ (rng.random(rows) < 0.1)).astype(int)
+        frame.loc[7, "clicked"] = 2
+        if number == 1:
+            frame.loc[100, "rare"] = "seen"
+        path = log / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
+
+
+def settings_of(folder, **data) -> Settings:
+    path = folder / "shop.yaml"
+    path.write_text(SETTINGS)
+    settings = load_settings(path, data=str(folder / "log"))
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, **data))
+
+
+@dataclasses.dataclass
+class Grown:
+    """The runs of a log that grew."""
+
+    folder: pathlib.Path
+    first: object
+    second: object
+    newest: object
+    at_once: object
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """Two days, then three of them; the newest one alone; and all of them read at once, without spans."""
+    folder = tmp_path_factory.mktemp("spans")
+    for number, day in enumerate(DAYS[:2]):
+        write_day(folder / "log", day, number)
+    paths = RunPaths(folder / "run")
+    first = run_pipeline(settings_of(folder), paths, data_only=True)
+    write_day(folder / "log", DAYS[2], 2)
+    second = run_pipeline(settings_of(folder), paths, data_only=True)
+    newest = run_pipeline(settings_of(folder, spans=1), paths, data_only=True)
+    at_once = settings_of(folder, pattern="**/*")
+    return Grown(folder, first, second, newest, run_pipeline(at_once, RunPaths(folder / "once"), data_only=True))
+
+
+def part(day):
+    return f"LogExampleGen_{day}"
+
+
+def cached(run):
+    return {name for name, step in run.steps.items() if step.cached}
+
+
+def test_each_day_is_read_once(grown):
+    assert list(grown.first.steps) == [part(DAYS[0]), part(DAYS[1]), *DATA_STEPS]
+    assert cached(grown.first) == set()
+    assert list(grown.second.steps) == [*map(part, DAYS), *DATA_STEPS]
+    assert cached(grown.second) == {part(DAYS[0]), part(DAYS[1])}
+    assert list(grown.newest.steps) == [part(DAYS[2]), *DATA_STEPS]
+    assert cached(grown.newest) == {part(DAYS[2])}
+    for run in (grown.second, grown.newest):
+        one = run.artifact(part(DAYS[2]), "examples")
+        assert one.id == grown.second.artifact(part(DAYS[2]), "examples").id
+        days_since_1970 = (pd.Timestamp(DAYS[2]) - pd.Timestamp("1970-01-01")).days
+        assert one.custom_properties["span"].int_value == days_since_1970
+        assert run.artifact("LogExampleGen", "examples").custom_properties["span"].int_value == days_since_1970
+
+
+def rows(run, split, step="LogExampleGen"):
+    return rows_of_split(run.uri(step, "examples"), split)
+
+
+def test_days_together_are_the_log_read_at_once(grown):
+    for split in SPLITS:
+        assert rows(grown.second, split) == rows(grown.at_once, split)
+        assert rows(grown.newest, split) == rows(grown.second, split, part(DAYS[2]))
+        assert sum((rows(grown.second, split, part(day)) for day in DAYS), collections.Counter()) == rows(
+            grown.second, split
+        )
+    assert sum(sum(rows(grown.second, split).values()) for split in SPLITS) == 3 * 2 * 119
+
+
+def test_vocabularies_are_of_all_counts(grown):
+    """Users are kept who have 8 rows in all days together, and fewer in each."""
+    folders = [
+        pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES) for run in (grown.second, grown.at_once)
+    ]
+    for name in ("user", "tags", "rare"):
+        merged, at_once = ((folder / name).read_bytes() for folder in folders)
+        assert merged == at_once
+    days = [users(rows(grown.second, "train", part(day))) for day in DAYS]
+    together = sum(days, collections.Counter())
+    kept = {user for user, count in together.items() if count >= 8}
+    assert set((folders[0] / "user").read_bytes().split()) == kept
+    assert any(all(day[user] < 8 for day in days) for user in kept)
+
+
+def users(examples):
+    counts = collections.Counter()
+    for example, count in examples.items():
+        counts[tf.train.Feature.FromString(dict(example)["user"]).bytes_list.value[0]] += count
+    return counts
+
+
+def test_report_and_rejected_rows_are_of_all_days(grown):
+    uris = [run.uri("LogExampleGen", "examples") for run in (grown.second, grown.at_once)]
+    merged, at_once = map(ingest_report, uris)
+    assert merged == at_once
+    assert merged.total.rejected == {"impossible_label": 6}
+    files = [pathlib.Path(uri).glob(f"{REJECTS}*") for uri in uris]
+    rejects = [sorted(line for path in paths for line in path.read_text().splitlines()) for paths in files]
+    assert rejects[0] == rejects[1]
+    assert {json.loads(line)["line"] for line in rejects[0]} == {8, 9}
+
+
+def test_the_sample_is_as_large_as_that_of_a_day_and_knows_all_features(grown):
+    sizes = [sum(rows(grown.second, SAMPLE, part(day)).values()) for day in DAYS]
+    sample = rows(grown.second, SAMPLE)
+    assert sum(sizes) / 3 <= sum(sample.values()) <= sum(sizes) / 3 + 10
+    assert any(dict(one).get("rare") for one in sample)
+    uris = [run.uri("LogExampleGen", "examples") for run in (grown.at_once, grown.newest, grown.second)]
+    assert list(map(sampling_steps, uris)) == [(1,), (1,), (3, 3, 3)]
+
+
+def test_a_file_that_comes_late_has_its_day_read_again(grown):
+    folder = grown.folder
+    late = folder / "log" / f"day={DAYS[0]}" / "part-9.csv"
+    late.write_text("row,user,price,tags,rare,never,clicked\nlate,u,1,,,,1\n")
+    run = run_pipeline(settings_of(folder, spans=2), RunPaths(folder / "run"), data_only=True)
+    assert cached(run) == {part(DAYS[1]), part(DAYS[2])}
+    run = run_pipeline(settings_of(folder), RunPaths(folder / "run"), data_only=True)
+    assert cached(run) == {part(DAYS[1]), part(DAYS[2])}
+    assert ingest_report(run.uri("LogExampleGen", "examples")).total.read == 3 * 2 * 120 + 1
+
+
+@pytest.mark.slow
+def test_the_newest_day_trains_the_model_of_the_days_before(tmp_path):
+    """One span a run, and a warm start: nothing is read or trained twice. The model has one output, as few have."""
+    loose = Thresholds(min_auc=0.5, calibration=(0.1, 10.0), max_auc_drop=1.0)
+    runs = []
+    for number, day in enumerate(DAYS[:2]):
+        write_day(tmp_path / "log", day, number)
+        settings = settings_of(tmp_path, spans=1)
+        training = dataclasses.replace(settings.training, warm_start="latest", max_epochs=8, batch_size=16)
+        settings = dataclasses.replace(settings, training=training, thresholds={"ctr": loose})
+        runs.append(run_pipeline(settings, RunPaths(tmp_path / "run")))
+    first, second = runs
+    assert part(DAYS[0]) not in second.steps
+    assert first.blessed
+    assert not first.steps["warm_start_model"].outputs.get("model")
+    (start,) = second.steps["warm_start_model"].outputs["model"]
+    assert start.id == first.artifact("Trainer", "model").id
+    assert second.blessed
+    assert second.pushed_version
+    (overall,) = measured(settings.spec, second.uri("Evaluator", "evaluation"))
+    assert overall.auc > 0.6
+    assert ingest_report(second.uri("LogExampleGen", "examples")).total.read == 2 * 120
+
+
+def test_what_the_readme_shows():
+    """Its lines of settings for files and days are such settings."""
+    text = (pathlib.Path(__file__).parents[3] / "README.md").read_text()
+    shown = re.findall(r"`(data: \{.*?\})`", text, re.DOTALL)
+    found = [build(DataSettings, parse_yaml(" ".join(lines.split())), ("data",)) for lines in shown]
+    assert [has_spans(data.pattern) for data in found] == [False, True, True]
+    assert "`spans: 1` and\n  `training: {warm_start: latest}`" in text
+
+
+def test_newest_spans(tmp_path):
+    for day in (2, 9, 10, 30):
+        (tmp_path / f"log/{day}").mkdir(parents=True)
+        (tmp_path / f"log/{day}/a.csv").touch()
+    for spans, found in ((None, (2, 9, 10, 30)), (2, (10, 30)), (9, (2, 9, 10, 30))):
+        assert newest_spans(locate_log(settings_of(tmp_path, pattern="{SPAN}/*.csv", spans=spans))) == found
+    assert newest_spans(locate_log(settings_of(tmp_path, pattern="*/*.csv"))) == ()
+    (tmp_path / "log/07").mkdir()
+    (tmp_path / "log/07/a.csv").touch()
+    with pytest.raises(ConfigError, match=r"data.pattern: .*07/a.csv: should have no leading zeros"):
+        newest_spans(locate_log(settings_of(tmp_path, pattern="{SPAN}/*.csv")))
+    with pytest.raises(FileNotFoundError, match=r"data.pattern should match a file in .*log .*Received: 'x-\{SPAN\}'"):
+        locate_log(settings_of(tmp_path, pattern="x-{SPAN}"))
+    one = locate_log(load_settings(tmp_path / "shop.yaml", data=str(tmp_path / "log/2/a.csv")))
+    assert (one.data.path, one.data.pattern, newest_spans(one)) == (str(tmp_path / "log/2"), "a.csv", ())
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "message"),
+    [
+        ("  pattern: day-{SPAN}-{SPAN}/*", "data.pattern", "should have one {SPAN}, or one {YYYY}"),
+        ("  pattern: '*'\n  spans: 3", "data.spans", "should be left out where the pattern has no {SPAN} or date"),
+        ("  pattern: '{SPAN}/*'\n  spans: 0", "data.spans", "should be at least 1"),
+        ("  reader: movielens\n  pattern: '{SPAN}'", "data.pattern", "should be plain for movielens"),
+    ],
+)
+def test_mistakes(tmp_path, data, field, message):
+    wrong = data if "\n" not in data else data.rpartition("\n")[2]
+    path = tmp_path / "settings.yaml"
+    path.write_text(SETTINGS.replace("  pattern: day={YYYY}-{MM}-{DD}/**/*", data))
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    line = next(i for i, line in enumerate(path.read_text().splitlines(), 1) if wrong in line)
+    assert str(caught.value).startswith(f"{path}:{line}: {field}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("pattern: day={YYYY}-{MM}-{DD}/*", "data.spans should be 1, as a run there reads the newest span"),
+        ("pattern: '**/*.csv'", "data.pattern should name folders one by one"),
+        ("pattern: day={YYYY}-{MM}-{DD}/*\n  spans: 1", None),
+    ],
+)
+def test_kubeflow_reads_the_newest_span(tmp_path, data, message):
+    path = tmp_path / "shop.yaml"
+    path.write_text(SETTINGS.replace("pattern: day={YYYY}-{MM}-{DD}/**/*", data))
+    options = ["--image", "i", "--root", str(tmp_path), "--data", "gs://b/log", "--out", str(tmp_path / "p.yaml")]
+    result = CliRunner().invoke(main, ["compile", str(path), *options])
+    if message:
+        assert result.exit_code == 2
+        assert message in result.output
+    else:
+        assert result.exit_code == 0, result.output
+        assert "day={YYYY}-{MM}-{DD}/*" in (tmp_path / "p.yaml").read_text()

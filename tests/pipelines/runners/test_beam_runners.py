@@ -1,0 +1,148 @@
+"""The data's part of the pipeline on Beam workers of another process, which have our code from `setup.py` alone."""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability import prism_runner
+from apache_beam.runners.portability.stager import Stager
+
+from pipelines.components.example_gen import VOCABULARIES, ingest_report
+from pipelines.runners.beam_runner import run_in_process, with_runner
+from pipelines.runners.local import RunPaths, run_pipeline
+from pipelines.settings import load_settings
+from tests.pipelines.shop_log import PARTS, SETTINGS, write_shop
+from tests.pipelines.splits import rows_of_split
+from transforms.batches.raw_batch import SPLITS
+
+REPOSITORY = pathlib.Path(__file__).parents[3]
+PACKAGES = ("pipelines", "serving", "tfmtl", "transforms")
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """What Beam sends to workers with `--setup_file`, unpacked."""
+    folder = tmp_path_factory.mktemp("shipped")
+    options = PipelineOptions([f"--setup_file={REPOSITORY / 'setup.py'}", "--sdk_location=container"])
+    (folder / "staged").mkdir()
+    staged = Stager.create_job_resources(options, str(folder / "staged"))
+    names = [
+        name for artifact in staged for name in [artifact.type_payload.decode("utf-8", "replace")] if ".tar.gz" in name
+    ]
+    assert len(names) == 1
+    with tarfile.open(next((folder / "staged").rglob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    (package,) = [path for path in folder.iterdir() if path.name.startswith("tfmtl")]
+    return package
+
+
+def sources(folder):
+    return {
+        path.relative_to(folder).as_posix()
+        for package in PACKAGES
+        for path in (folder / package).rglob("*")
+        if path.suffix in (".py", ".typed", ".config")
+    }
+
+
+def test_setup_py_ships_every_file(shipped):
+    assert sources(shipped) == sources(REPOSITORY)
+    assert len(sources(shipped)) > 100
+
+
+def wait_for(port, seconds=60):
+    end = time.monotonic() + seconds
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < end, f"nothing listens at {port}"
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def worker_pool(package, folder):
+    """A process that starts a worker whenever a job asks for one, as it runs beside a Flink task manager."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = "import sys, transforms; print(transforms.__file__, flush=True)\n"
+    program += "from apache_beam.runners.worker.worker_pool_main import main; main(sys.argv)"
+    command = [sys.executable, "-P", "-c", program, f"--service_port={port}"]
+    python = pathlib.Path(sys.executable).parent  # The pool starts workers as `python`.
+    path = f"{python}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(package), "PATH": path}
+    log = (folder / "pool.log").open("w")
+    pool = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert pool.stdout.readline().startswith(str(package))
+        wait_for(port)
+        yield f"localhost:{port}"
+    finally:
+        pool.terminate()
+        pool.wait(30)
+        log.close()
+
+
+@pytest.mark.slow
+def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tfmtl"])  # TFX reads flags from it.
+    settings, log = write_shop(tmp_path)
+    here = run_pipeline(load_settings(settings, data=log), RunPaths(tmp_path / "a"), data_only=True)
+    with worker_pool(shipped, tmp_path) as address:
+        runner = ["--runner=PortableRunner", "--job_endpoint=embed"]
+        workers = ["--environment_type=EXTERNAL", f"--environment_config={address}"]
+        arguments = [*runner, *workers, f"--setup_file={REPOSITORY / 'setup.py'}"]
+        settings.write_text(f"{SETTINGS}beam_pipeline_args: [{', '.join(map(repr, arguments))}]\n")
+        loaded = load_settings(settings, data=log)
+        there = run_pipeline(loaded, RunPaths(tmp_path / "b"), data_only=True)
+    uris = [run.uri("LogExampleGen", "examples") for run in (here, there)]
+    for split in SPLITS:
+        assert rows_of_split(uris[0], split) == rows_of_split(uris[1], split)
+    reports = [ingest_report(uri) for uri in uris]
+    assert reports[0] == reports[1]
+    assert reports[0].total.rejected == {"cut_line": PARTS}
+    for run in (here, there):
+        graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
+        written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)
+        assert (graph / "user").read_bytes() == (written / "user").read_bytes()
+
+
+def test_no_other_runner_is_tried(monkeypatch):
+    """Beam's default tries one that it downloads, and runs ours only where that fails: here, and not at a user's."""
+    tried = []
+    monkeypatch.setattr(prism_runner.PrismRunner, "run_pipeline", lambda *_: tried.append(1))
+    monkeypatch.setattr(StandardOptions, "DEFAULT_RUNNER", StandardOptions.DEFAULT_RUNNER)
+    run_in_process()
+    with beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create([1])
+    with beam.Pipeline(options=PipelineOptions(with_runner([]))) as pipeline:
+        _ = pipeline | beam.Create([1])
+    assert not tried
+    assert with_runner(["--runner=FlinkRunner", "--x=1"]) == ["--runner=FlinkRunner", "--x=1"]
+
+
+def test_arguments_of_the_document_are_beams():
+    """Beam drops what it does not know without a word."""
+    text = (REPOSITORY / "docs" / "beam.md").read_text()
+    rows = [re.findall(r"`(--\w+=[^`]*)`", line) for line in text.splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if row]
+    assert len(rows) == 5
+    for row in rows:
+        known = PipelineOptions(row).get_all_options(drop_default=True)
+        assert {argument[2:].partition("=")[0] for argument in row} <= set(known)
+
+
+def test_the_worker_image_has_the_locks_beam():
+    """What starts workers in a container has to be of the version of Beam that submits the job."""
+    (locked,) = re.findall(r"^apache-beam==(\S+)$", (REPOSITORY / "requirements/tfx-1.21.txt").read_text(), re.M)
+    assert f"apache/beam_python3.13_sdk:{locked} " in (REPOSITORY / "Dockerfile").read_text()

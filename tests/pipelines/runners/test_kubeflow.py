@@ -1,0 +1,82 @@
+"""The compiled pipeline: what kfp reads, and the commands that containers would run."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from kfp.components import load_component_from_file
+
+from pipelines.cli import main
+from pipelines.runners.beam_runner import IN_PROCESS
+from tests.pipelines.compiled import REPOSITORY, compile_demo
+
+STEPS = {
+    "logexamplegen",
+    "statisticsgen",
+    "schemagen",
+    "examplevalidator",
+    "transform",
+    "trainer",
+    "evaluator",
+    "pusher",
+    "latest-blessed-model-model-resolver",
+    "latest-blessed-model-model-blessing-resolver",
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    return compile_demo(tmp_path_factory.mktemp("kubeflow"), **{"--data": "/data/log"})
+
+
+def test_kfp_loads_it_with_every_component(compiled):
+    component = load_component_from_file(str(compiled))
+    spec = component.pipeline_spec
+    assert spec.pipeline_info.name == "demo"
+    assert {name.lower().replace("_", "-") for name in spec.root.dag.tasks} == STEPS
+
+
+def test_every_step_runs_in_the_image(compiled):
+    spec = yaml.safe_load(compiled.read_text())
+    containers = [e["container"] for e in spec["deploymentSpec"]["executors"].values() if "container" in e]
+    assert len(containers) == 8
+    assert {container["image"] for container in containers} == {"registry/tfmtl:1"}
+    commands = {tuple(container["command"]) for container in containers}
+    assert commands == {("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor")}
+
+
+def test_beams_jobs_run_in_their_containers(compiled):
+    """Beam's own default runner would be downloaded there."""
+    spec = yaml.safe_load(compiled.read_text())
+    executors = [e["container"]["args"] for e in spec["deploymentSpec"]["executors"].values() if "container" in e]
+    runners = [[word for word in arguments if word.startswith("--runner=")] for arguments in executors]
+    assert runners == [[f"--runner={IN_PROCESS}"]] * 8
+
+
+def test_a_warm_start_is_from_the_last_blessed_model(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    text = (REPOSITORY / "examples" / "demo.yaml").read_text()
+    settings.write_text(text.replace("\ntraining:\n", "\ntraining:\n  warm_start: latest\n"))
+    compiled = yaml.safe_load(compile_demo(tmp_path, settings, **{"--data": "/data/log"}).read_text())
+    tasks = compiled["root"]["dag"]["tasks"]
+    resolver = tasks["Trainer"]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]["producerTask"]
+    blessing = tasks[resolver]["inputs"]["artifacts"]["input"]["taskOutputArtifact"]["producerTask"]
+    assert {resolver, blessing} == {name for name in tasks if name.lower().replace("_", "-") not in STEPS}
+
+
+def test_json_is_a_job_of_the_same_pipeline(compiled, tmp_path):
+    compile_demo(tmp_path, **{"--out": str(tmp_path / "job.json"), "--data": "/data/log"})
+    job = json.loads((tmp_path / "job.json").read_text())
+    assert (
+        job["pipelineSpec"]["root"]["dag"]["tasks"].keys()
+        == yaml.safe_load(compiled.read_text())["root"]["dag"]["tasks"].keys()
+    )
+
+
+def test_an_unknown_ending_is_refused(tmp_path):
+    settings = str(REPOSITORY / "examples" / "demo.yaml")
+    options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / "pipeline.txt")]
+    result = CliRunner().invoke(main, ["compile", settings, *options])
+    assert result.exit_code == 2
+    assert "should end in .yaml or .json" in result.output

@@ -1,0 +1,229 @@
+"""Two days of a log through Transform and Trainer's `run_fn`: the second day's model starts from the first's."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import types
+
+import apache_beam as beam
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx_bsl.public import tfxio
+
+from pipelines.pipeline import create_pipeline
+from pipelines.settings import Settings, TrainingSettings
+from pipelines.training.trainer import run_fn
+from pipelines.training.warm_start import fingerprint, model_run_of, start_folder
+from serving.raw_features import parse_examples, raw_inputs
+from tfmtl import config
+from tfmtl.model_inputs import transformed_inputs
+from tfmtl.spec import DatasetSpec
+from tfmtl.training.vocabularies import read_vocabularies
+from transforms.preprocessing import make_preprocessing_fn
+
+SPEC = DatasetSpec.from_yaml("""
+name: log
+features:
+  - {name: user, kind: categorical}
+  - {name: price, kind: numerical, max_bucket: 20}
+  - {name: tags, kind: multi_valued, weights: tag_weights, max_length: 3}
+  - {name: history, kind: sequence, max_length: 3}
+tasks:
+  - {name: click, label: clicked, output: ctr}
+  - {name: buy, label: bought, follows: click, output: ctcvr}
+""")
+MODEL = {
+    "name": "mmoe",
+    "options": {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]},
+}
+STILL = 1e-30
+"""A learning rate that changes no weight."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Day:
+    """A day's rows and what Transform made of them."""
+
+    examples: list[bytes]
+    file: str
+    graph: str
+
+    def features(self, examples):
+        """Transformed features of any rows."""
+        transformed = tft.TFTransformOutput(self.graph).transform_features_layer()(parse_examples(SPEC, examples))
+        return {i.name: transformed[i.name] for i in transformed_inputs(SPEC)}
+
+
+def example(rng, users):
+    def feature(kind, values):
+        return tf.train.Feature(**{f"{kind}_list": getattr(tf.train, f"{kind.title()}List")(value=values)})
+
+    tags = [b"tag%d" % tag for tag in rng.integers(0, 6, rng.integers(0, 4))]
+    click = rng.random() < 0.5
+    features = {
+        "user": feature("bytes", [b"u%d" % rng.choice(users)]),
+        "price": feature("float", [float(rng.exponential(20))]),
+        "tags": feature("bytes", tags),
+        "tag_weights": feature("float", rng.uniform(0.5, 2, len(tags))),
+        "history": feature("bytes", [b"i%d" % item for item in rng.integers(0, 8, rng.integers(0, 4))]),
+        "clicked": feature("int64", [int(click)]),
+        "bought": feature("int64", [int(click and rng.random() < 0.5)]),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def make_day(folder, seed, users):
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    examples = [example(rng, users) for _ in range(400)]
+    file = str(folder / "rows.gz")
+    with tf.io.TFRecordWriter(file, "GZIP") as writer:
+        for one in examples:
+            writer.write(one)
+    dtypes = {one.name: one.dtype for one in raw_inputs(SPEC)} | dict.fromkeys(SPEC.labels, tf.int64)
+    features = {name: tf.io.VarLenFeature(dtype) for name, dtype in dtypes.items()}
+    source = tfxio.TFExampleRecord([file], schema=schema_utils.schema_from_feature_spec(features))
+    with (
+        beam.Pipeline("DirectRunner", PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline,
+        tft_beam.Context(temp_dir=str(folder / "tmp")),
+    ):
+        dataset = (pipeline | source.BeamSource(), source.TensorAdapterConfig())
+        graph = dataset | tft_beam.AnalyzeDataset(make_preprocessing_fn(SPEC))
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+    return Day(examples, file, str(folder / "graph"))
+
+
+def train(day, folder, base_model=None, **training):
+    """What Trainer does with a day."""
+    arguments = types.SimpleNamespace(
+        custom_config={
+            "name": "log",
+            "spec": SPEC.to_dict(),
+            "model": MODEL,
+            "training": {"max_epochs": 1, "batch_size": 64, "shuffle_rows": 200, "cache": "memory", **training},
+        },
+        transform_output=day.graph,
+        train_files=[day.file],
+        eval_files=[day.file],
+        serving_model_dir=str(folder / "model" / "Format-Serving"),
+        model_run_dir=str(folder / "run"),
+        base_model=base_model,
+    )
+    run_fn(arguments)
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("days")
+    return make_day(folder / "first", 1, range(30)), make_day(folder / "second", 2, range(20, 45))
+
+
+@pytest.fixture(scope="module")
+def first(days, tmp_path_factory):
+    """The first day's model, and what was said: it is to start from the latest one, and there is none."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        run = train(days[0], tmp_path_factory.mktemp("trained"), learning_rate=0.05, max_epochs=2, warm_start="latest")
+    run.said = said.getvalue()
+    return run
+
+
+def scores(run_dir, day, examples):
+    return keras.saving.load_model(f"{run_dir}/model.keras").score(day.features(examples))
+
+
+def assert_same_scores(first, second, days):
+    """Of the second day's rows, those of users of the first day score as before."""
+    vocabularies = [read_vocabularies(run.model_run_dir) for run in (first, second)]
+    assert vocabularies[0]["user"] != vocabularies[1]["user"]
+    for name in ("tags", "history"):
+        assert set(vocabularies[0][name]) == set(vocabularies[1][name])
+    known = set(vocabularies[0]["user"])
+    users = [tf.train.Example.FromString(one).features.feature["user"].bytes_list.value[0] for one in days[1].examples]
+    old = np.array([user in known for user in users])
+    assert 50 < old.sum() < 350
+    before = scores(first.model_run_dir, days[0], days[1].examples)
+    after = scores(second.model_run_dir, days[1], days[1].examples)
+    for output, values in before.items():
+        np.testing.assert_allclose(after[output][old], values[old], atol=1e-6)
+        assert np.mean(np.abs(after[output][~old] - values[~old])) > 1e-4
+
+
+def test_a_run_is_enough_to_start_from(days, first):
+    read = read_vocabularies(first.model_run_dir)
+    output = tft.TFTransformOutput(days[0].graph)
+    assert read == {name: output.vocabulary_by_name(name) for name in ("user", "tags", "history")}
+    assert model_run_of(first.serving_model_dir) == first.model_run_dir
+    with open(f"{first.model_run_dir}/history.json", encoding="utf-8") as file:
+        history = json.load(file)
+    assert len(history["input_wait"]) == 2
+    assert all(0 <= share <= 1 for share in history["input_wait"])
+
+
+def test_from_a_folder(days, first, tmp_path, capsys):
+    second = train(days[1], tmp_path, learning_rate=STILL, warm_start=first.model_run_dir)
+    assert_same_scores(first, second, days)
+    said = capsys.readouterr().out.splitlines()
+    assert f"    warm start from {first.model_run_dir}" in said
+    user = next(line.split() for line in said if line.split()[:1] == ["user"])
+    old, new = (set(read_vocabularies(run.model_run_dir)["user"]) for run in (first, second))
+    assert user == ["user", f"{len(old & new)}", "kept", f"{len(new - old)}", "new", f"{len(old - new)}", "gone"]
+
+
+def test_from_the_latest_model(first):
+    assert start_folder("latest", first.serving_model_dir) == first.model_run_dir
+    assert start_folder("latest", None) is None
+    assert start_folder(None, first.serving_model_dir) is None
+
+
+def test_where_there_is_no_model_yet_training_starts_fresh(first):
+    assert "training starts fresh" in first.said
+    assert "warm start from" not in first.said
+
+
+def test_a_folder_without_a_model(days, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"training\.warm_start should be a folder with a model\.keras"):
+        train(days[0], tmp_path, warm_start=str(tmp_path / "nothing"))
+    with pytest.raises(FileNotFoundError, match="written by the Trainer that made the model"):
+        train(days[0], tmp_path, str(tmp_path / "model" / "Format-Serving"), warm_start="latest")
+
+
+def trainer_of(warm_start):
+    """The Trainer of a pipeline with that setting, and the names of all components."""
+    training = TrainingSettings(warm_start=warm_start)
+    model = config.build(Settings, config.Document({"name": "log", "spec": SPEC.to_dict(), "model": MODEL})).model
+    pipeline = create_pipeline(Settings("log", SPEC, model, training=training), "root", "serving")
+    components = {component.id: component for component in pipeline.components}
+    return components["Trainer"], list(components)
+
+
+def test_the_pipeline_gives_trainer_the_latest_blessed_model():
+    trainer, names = trainer_of("latest")
+    assert "base_model" in trainer.inputs
+    assert names.index("warm_start_model") < names.index("Trainer")
+    trainer, names = trainer_of(None)
+    assert "base_model" not in trainer.inputs
+    assert "warm_start_model" not in names
+
+
+def test_another_model_in_the_folder_is_another_execution(tmp_path):
+    """TFX's cache compares the parameters of components."""
+
+    def parameters(folder):
+        return trainer_of(folder)[0].exec_properties["custom_config"]
+
+    folder = str(tmp_path)
+    assert fingerprint(None) == fingerprint("latest") == fingerprint(folder) == ""
+    (tmp_path / "model.keras").write_bytes(b"one")
+    one = parameters(folder)
+    assert parameters(folder) == one
+    (tmp_path / "model.keras").write_bytes(b"another")
+    assert parameters(folder) != one

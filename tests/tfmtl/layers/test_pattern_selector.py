@@ -1,0 +1,75 @@
+"""PatternSelector."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl.layers.layer_harness import run_layer_test
+from tests.tfmtl.numpy_layers import softmax
+from tfmtl import introspection
+from tfmtl.layers import PatternSelector
+
+RNG = np.random.default_rng(0)
+Y = RNG.normal(size=(4, 5, 6)).astype("float32")
+TASKS = ["click", "buy", "back"]
+PREVIOUS = {task: RNG.normal(size=(4, 6)).astype("float32") for task in TASKS}
+
+
+def randomized():
+    layer = PatternSelector(TASKS, name="layer_1")
+    layer.build((None, 5, 6))
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.normal(0, 1, weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+def attention(layer, task):
+    """Weights of equation 18, one example at a time."""
+    indicator = layer.get_weights()[0][TASKS.index(task)].astype("float64")
+    return softmax(np.stack([y @ indicator / np.sqrt(6) for y in Y.astype("float64")]))
+
+
+def expected(layer, task, previous):
+    _, gain, bias = (weight[TASKS.index(task)] for weight in layer.get_weights())
+    rows = previous + np.stack([w @ y for w, y in zip(attention(layer, task), Y, strict=True)])
+    return (rows - rows.mean(axis=1, keepdims=True)) / np.sqrt(rows.var(axis=1, keepdims=True) + 1e-3) * gain + bias
+
+
+def test_layer_contract():
+    shapes = dict.fromkeys(TASKS, (4, 6))
+    run_layer_test(PatternSelector, {"tasks": TASKS}, (Y, PREVIOUS), shapes)
+    run_layer_test(PatternSelector, {"tasks": TASKS}, (Y,), shapes)
+
+
+def test_values():
+    layer = randomized()
+    first, later = layer(Y), layer(Y, PREVIOUS)
+    assert list(first) == list(later) == TASKS
+    for task in TASKS:
+        np.testing.assert_allclose(first[task], expected(layer, task, 0), atol=1e-5)
+        np.testing.assert_allclose(later[task], expected(layer, task, PREVIOUS[task]), atol=1e-5)
+
+
+def test_weights_are_recorded():
+    layer = randomized()
+    with introspection.collect() as taps:
+        layer(Y)
+    assert list(taps) == [f"pattern/{task}/layer_1" for task in TASKS]
+    for task in TASKS:
+        np.testing.assert_allclose(taps[f"pattern/{task}/layer_1"], attention(layer, task), atol=1e-5)
+
+
+def test_tasks_share_no_weight():
+    layer = randomized()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(Y)["buy"] ** 3)
+    for gradient in tape.gradient(loss, layer.trainable_variables):
+        assert np.any(gradient[1])
+        assert not np.any(gradient[0])
+        assert not np.any(gradient[2])
+
+
+def test_wrong_tasks():
+    for tasks in ([], ["click", "click"]):
+        with pytest.raises(ValueError, match=r"`tasks` should be names, each once, and at least one\. Received:"):
+            PatternSelector(tasks)

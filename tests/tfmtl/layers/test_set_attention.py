@@ -1,0 +1,110 @@
+"""SetAttention."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl.graphs import tensors_of_shape
+from tests.tfmtl.layers.layer_harness import run_layer_test
+from tfmtl.layers import SetAttention
+
+RNG = np.random.default_rng(0)
+H = RNG.normal(size=(4, 7, 6)).astype("float32")
+Z = RNG.random((4, 5)).astype("float32")
+
+
+def randomized(num_heads, scale=0.7, num_points=5):
+    layer = SetAttention(num_points, num_heads)
+    layer.build((None, 7, 6), (None, num_points))
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.normal(0, scale, weight.shape) for weight in layer.get_weights()])
+    return layer
+
+
+def equations_14_to_17(layer, tokens, selection):
+    """One example, one head, one point at a time."""
+    points, key_kernel, value_kernel, output_kernel, gain, bias = (w.astype("float64") for w in layer.get_weights())
+    dim = tokens.shape[-1]
+    width = dim // layer.num_heads
+    outputs = np.zeros((len(tokens), *points.shape))
+    for b, h in enumerate(tokens.astype("float64")):
+        for k, point in enumerate(points):
+            query = point * selection[b, k]
+            heads = []
+            for j in range(layer.num_heads):
+                columns = slice(j * width, (j + 1) * width)
+                scores = (h @ key_kernel[:, columns]) @ query[columns] / np.sqrt(width)
+                weights = np.exp(scores - scores.max())
+                heads.append(weights / weights.sum() @ (h @ value_kernel[:, columns]))
+            row = query + np.concatenate(heads) @ output_kernel
+            outputs[b, k] = (row - row.mean()) / np.sqrt(row.var() + 1e-3) * gain + bias
+    return outputs
+
+
+@pytest.mark.parametrize("num_heads", [1, 2, 3])
+def test_layer_contract(num_heads):
+    run_layer_test(SetAttention, {"num_points": 5, "num_heads": num_heads}, (H, Z), (4, 5, 6))
+
+
+def test_layer_contract_without_a_selection():
+    run_layer_test(SetAttention, {"num_points": 5}, (H,), (4, 5, 6))
+
+
+@pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
+def test_values(num_heads):
+    layer = randomized(num_heads)
+    np.testing.assert_allclose(layer(H, Z), equations_14_to_17(layer, H, Z), atol=1e-5)
+
+
+def test_without_a_selection_all_points_take_part():
+    layer = randomized(2)
+    np.testing.assert_allclose(layer(H), equations_14_to_17(layer, H, np.ones_like(Z)), atol=1e-5)
+
+
+def test_a_point_that_is_not_selected_sees_the_mean_of_the_values():
+    layer = randomized(2)
+    _, _, value_kernel, output_kernel, gain, bias = layer.get_weights()
+    mean = (H @ value_kernel).mean(axis=1) @ output_kernel
+    mean = (mean - mean.mean(axis=1, keepdims=True)) / np.sqrt(mean.var(axis=1, keepdims=True) + 1e-3) * gain + bias
+    outputs = layer(H, np.zeros_like(Z))
+    np.testing.assert_allclose(outputs, np.repeat(mean[:, None], 5, axis=1), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
+def test_one_token_and_tokens_of_one_value():
+    layer = randomized(2)
+    for tokens in (H[:, :1], np.zeros_like(H), np.full_like(H, 1e4)):
+        outputs = np.asarray(layer(tokens, Z))
+        np.testing.assert_allclose(outputs, equations_14_to_17(layer, tokens, Z), rtol=1e-3, atol=1e-3)
+
+
+def test_the_order_of_tokens_does_not_matter():
+    layer = randomized(2)
+    np.testing.assert_allclose(layer(H[:, ::-1], Z), layer(H, Z), atol=1e-5)
+
+
+def test_cost_is_points_times_tokens():
+    """No operation, forward or backward, gives anything of the size of tokens x tokens or points x points."""
+    layer = SetAttention(5, 2)
+    layer.build((None, 11, 6), (None, 5))
+
+    @tf.function(input_signature=[tf.TensorSpec((3, 11, 6)), tf.TensorSpec((3, 5))])
+    def step(tokens, selection):
+        with tf.GradientTape() as tape:
+            tape.watch(tokens)
+            loss = tf.reduce_sum(layer(tokens, selection) ** 2)
+        return tape.gradient(loss, [tokens, *layer.trainable_variables])
+
+    graph = step.get_concrete_function()
+    assert tensors_of_shape(graph, (3, 2, 5, 11))
+    for shape in ((3, 11, 11), (3, 2, 11, 11), (3, 5, 5), (3, 2, 5, 5)):
+        assert not tensors_of_shape(graph, shape)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match=r"the width of `inputs` should be a multiple of 4 heads\. Received: 6"):
+        SetAttention(5, num_heads=4)(H, Z)
+    with pytest.raises(ValueError, match=r"`num_heads` should be at least 1\. Received: 0"):
+        SetAttention(5, num_heads=0)
+    with pytest.raises(ValueError, match=r"`num_points` should be at least 1\. Received: 0"):
+        SetAttention(0)

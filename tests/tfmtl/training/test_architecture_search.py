@@ -1,0 +1,160 @@
+"""ArchitectureSearch: what is learned on which rows, of which models, and from there after loading."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.tfmtl import cases
+from tests.tfmtl.model_harness import assert_same_arrays, randomized
+from tests.tfmtl.models.entire_space_cases import SPECS
+from tfmtl.models import AdaFTR, AutoHERI, MMoE
+from tfmtl.optimizers import RowSparseAdam
+from tfmtl.training import ArchitectureSearch, PlainTraining
+
+SMALL = {"embedding_dim": 4, "network_units": [6, 5]}
+ROWS = 10
+HELD, REST = slice(None, 3), slice(3, None)
+
+
+def batch_of(rows=ROWS):
+    parts = cases.features(rows), cases.labels(SPECS["tree"], rows)
+    return tuple({name: tf.constant(values) for name, values in part.items()} for part in parts)
+
+
+def model_of(strategy):
+    model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
+    model.compile(keras.optimizers.SGD(0.1), strategy=strategy, run_eagerly=True)
+    return model
+
+
+def gradients(model, rows, sample_weight=None):
+    """By the id of each variable, the gradient of the loss of these rows."""
+    features, labels = ({name: tf.gather(tensor, rows) for name, tensor in part.items()} for part in batch_of())
+    with tf.GradientTape() as tape:
+        total = model.losses_of(features, labels, sample_weight, training=True).total
+    slopes = tape.gradient(total, model.trainable_variables)
+    return {
+        id(variable): np.asarray(tf.convert_to_tensor(slope))
+        for variable, slope in zip(model.trainable_variables, slopes, strict=True)
+        if slope is not None
+    }
+
+
+@pytest.fixture
+def in_order(monkeypatch):
+    """The rows of a batch as they are: those that are held out are the first."""
+    monkeypatch.setattr(tf.random, "shuffle", lambda rows: rows)
+
+
+@pytest.mark.parametrize(("held_out", "held"), [(0.5, 5), (0.3, 3), (0.8, 8)])
+def test_weights_and_architecture_are_learned_on_rows_of_their_own(held_out, held, in_order):
+    model = model_of(ArchitectureSearch(held_out))
+    of_train, of_held = gradients(model, range(held, ROWS)), gradients(model, range(held))
+    architecture = {id(variable) for variable in model.architecture_variables}
+    before = {id(variable): np.asarray(variable) for variable in model.trainable_variables}
+    model.train_step(batch_of())
+    assert len(architecture) == 2
+    for variable in model.trainable_variables:
+        one = id(variable)
+        expected, other = (of_held, of_train) if one in architecture else (of_train, of_held)
+        step = np.asarray(variable) - before[one]
+        np.testing.assert_allclose(step, -0.1 * expected[one], rtol=1e-4, atol=1e-6, err_msg=variable.path)
+        assert np.abs(expected[one] - other[one]).max() > 1e-5, variable.path
+    assert int(model.optimizer.iterations) == 1
+
+
+def test_metrics_are_those_of_all_rows(in_order):
+    """The parts' losses differ, by the rows of each; and a label stays beside its logit, or the AUC would show it."""
+    model = model_of(ArchitectureSearch(0.3))
+    features, labels = batch_of()
+    weights = tf.constant(np.random.default_rng(0).uniform(0.5, 2, ROWS), "float32")
+    parts = [{name: tensor[rows] for name, tensor in part.items()} for rows in (HELD, REST) for part in batch_of()]
+    held, rest = model.losses_of(*parts[:2], weights[:3]), model.losses_of(*parts[2:], weights[3:])
+    whole = model.losses_of(features, labels, weights)
+    auc = model.test_step((features, labels, weights))["ctr_auc"]
+    model.reset_metrics()
+    logs = model.train_step((features, labels, weights))
+    assert abs(float(held.total - rest.total)) > 0.01
+    np.testing.assert_allclose(logs["loss"], 0.3 * held.total + 0.7 * rest.total, rtol=1e-5)
+    np.testing.assert_allclose(logs["buy_loss"], whole.tasks["buy"][0], rtol=1e-5)
+    np.testing.assert_allclose(logs["ctr_auc"], auc, rtol=1e-5)
+
+
+def test_the_rows_are_drawn_anew():
+    model = model_of(ArchitectureSearch())
+    (variable, _), start = model.architecture_variables, model.get_weights()
+    found = []
+    for _ in range(3):
+        model.set_weights(start)
+        model.train_step(batch_of())
+        found.append(np.asarray(variable).tolist())
+    assert found[0] != found[1] or found[1] != found[2]
+
+
+def test_plain_training_learns_both_on_all_rows():
+    model = model_of(PlainTraining())
+    expected = gradients(model, range(ROWS))
+    before = [np.asarray(variable) for variable in model.architecture_variables]
+    model.train_step(batch_of())
+    for variable, old in zip(model.architecture_variables, before, strict=True):
+        np.testing.assert_allclose(variable - old, -0.1 * expected[id(variable)], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_batches_of_few_rows(rows):
+    model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
+    model.compile(RowSparseAdam(0.01), strategy=ArchitectureSearch())
+    model.fit(cases.features(rows), cases.labels(SPECS["tree"], rows), batch_size=2, verbose=0)
+    assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
+
+
+def test_training_goes_on_after_loading(tmp_path):
+    features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
+    model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
+    model.compile(RowSparseAdam(0.02), strategy=ArchitectureSearch(0.3))
+    before = float(model.losses_of(features, labels).total)
+    model.fit(features, labels, epochs=15, verbose=0)
+    assert float(model.losses_of(features, labels).total) < before - 0.05
+    assert int(model.optimizer.iterations) == 15 * 2
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.strategy) is ArchitectureSearch
+    assert loaded.strategy.held_out == 0.3
+    assert_same_arrays(model.score(features), loaded.score(features))
+    (connections, _), (expected, _) = loaded.architecture_variables, model.architecture_variables
+    np.testing.assert_array_equal(connections, expected)
+    old = np.asarray(connections)
+    loaded.fit(features, labels, verbose=0)
+    assert np.all(np.asarray(connections) != old)
+
+
+def test_a_model_without_trainable_architecture():
+    def message(model):
+        with pytest.raises(ValueError, match="`model` should have trainable `architecture_variables`") as caught:
+            model.train_step(batch_of())
+        return str(caught.value)
+
+    mmoe = MMoE.from_spec(SPECS["tree"], cases.SIZES)
+    mmoe.compile("sgd", strategy=ArchitectureSearch())
+    assert message(mmoe).endswith("Received: MMoE")
+    frozen = model_of(ArchitectureSearch())
+    for variable in frozen.architecture_variables:
+        variable.trainable = False
+    assert message(frozen).endswith("Received: AutoHERI")
+
+
+def test_a_wrapped_model():
+    options = {"space": "entire", "backbone_options": {"network_units": [6, 5], "tower_units": [4]}}
+    model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, backbone="autoheri", **options)
+    model.compile(RowSparseAdam(0.01), strategy=ArchitectureSearch())
+    (connections,) = model.architecture_variables
+    before = np.asarray(connections)
+    model.train_step(batch_of(40))
+    assert np.all(np.asarray(connections) != before)
+
+
+def test_bad_arguments():
+    for held_out in (0.0, 1.0):
+        with pytest.raises(ValueError, match=rf"`held_out` should be between 0 and 1\. Received: {held_out}"):
+            ArchitectureSearch(held_out)

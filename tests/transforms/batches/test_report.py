@@ -1,0 +1,106 @@
+"""The arithmetic of the report, and how rejects are written down."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from transforms.batches.raw_batch import Reject
+from transforms.batches.rejects import as_csv, format_report, write_rejects
+from transforms.batches.report import IngestReport, SourceReport
+
+FIRST = SourceReport(5, {"train": 3, "test": 1}, {"cut_line": 1})
+SECOND = SourceReport(4, {"train": 1}, {"cut_line": 1, "bad_time": 2})
+TOGETHER = SourceReport(9, {"test": 1, "train": 4}, {"bad_time": 2, "cut_line": 2})
+
+
+@pytest.mark.parametrize("read", [4, 6])
+def test_read_is_accepted_and_rejected(read):
+    with pytest.raises(ValueError, match=f"read should be 5, accepted and rejected rows together. Received: {read}"):
+        SourceReport(read, FIRST.accepted, FIRST.rejected)
+
+
+def test_merge():
+    left, right = IngestReport({"a": FIRST, "b": SECOND}), IngestReport({"a": SECOND, "c": FIRST})
+    merged = left.merge(right)
+    assert merged.sources == {"a": TOGETHER, "b": SECOND, "c": FIRST}
+    assert merged.total == SourceReport(18, {"test": 2, "train": 8}, {"bad_time": 4, "cut_line": 4})
+    assert right.merge(left) == merged
+    assert left.merge(IngestReport()) == left
+
+
+def test_nothing_read():
+    assert IngestReport().to_dict() == {"read": 0, "accepted": {}, "rejected": {}, "sources": {}}
+
+
+def test_report_round_trip():
+    report = IngestReport({"a": FIRST, "b": SECOND})
+    data = json.loads(json.dumps(report.to_dict()))
+    assert data["read"] == 9
+    assert IngestReport.from_dict(data) == report
+
+
+def test_report_that_does_not_add_up():
+    data = IngestReport({"a": FIRST}).to_dict()
+    with pytest.raises(ValueError, match="report should add up to"):
+        IngestReport.from_dict({**data, "read": 6})
+    data["sources"]["a"]["accepted"]["train"] += 1
+    with pytest.raises(ValueError, match="read should be 6"):
+        IngestReport.from_dict(data)
+
+
+def test_rejects_are_lines_of_json():
+    rejects = [
+        Reject("a.csv", 2, "cut_line", "should have 2 cells. Received: 1", "é\n"),
+        Reject("b.csv", 3, "x", "y", ""),
+    ]
+    text = io.StringIO()
+    assert write_rejects(iter(rejects), text) == 2
+    assert [Reject(**json.loads(line)) for line in text.getvalue().splitlines()] == rejects
+
+
+def test_report_for_a_person():
+    lines = format_report(IngestReport({"a.csv": FIRST, "b.csv": SECOND})).splitlines()
+    cells = [line.split() for line in lines]
+    assert ["read", "9", "100.00%"] in cells
+    assert ["train", "4", "44.44%"] in cells
+    assert ["rejected", "4", "44.44%"] in cells
+    assert "  cut_line" in "\n".join(lines)
+    assert "the line does not have as many cells as there are columns" in "\n".join(lines)
+    assert ["file", "4", "44.44%", "b.csv:", "3", "rejected"] in cells
+
+
+def test_files_are_few_and_their_names_move_nothing():
+    bad = {f"/{'long/' * 40}{i}.csv": SourceReport(9, {"train": 9 - i}, {"cut_line": i}) for i in range(1, 10)}
+    good = {f"{i}.csv": SourceReport(2, {"train": 2}, {}) for i in range(30)}
+    lines = format_report(IngestReport({**good, **bad})).splitlines()
+    assert all(len(line) < 100 for line in lines if "long" not in line)
+    files = [line.split() for line in lines if line.startswith("file")]
+    assert [file[4] for file in files[:9]] == [*map(str, range(9, 0, -1))]
+    assert len(files) == 20
+    assert lines[-1].split() == ["others", "38", "26.95%", "19", "files"]
+
+
+def test_reasons_stand_by_count():
+    rejected = {"bad_id": 2, "bad_time": 1, "cut_line": 5, "bad_weights": 2}
+    lines = format_report(IngestReport({"a.csv": SourceReport(10, {}, rejected)})).splitlines()
+    reasons = [line.split()[0] for line in lines if line.split()[0] in rejected]
+    assert reasons == ["cut_line", "bad_id", "bad_weights", "bad_time"]
+
+
+def test_cells_of_a_rejected_row_are_one_line_of_csv():
+    columns = pa.table(
+        {
+            "text": pa.array(['a "b", c', None, "x"]),
+            "bytes": pa.array([b"\xffo", None, b"y"], pa.binary()),
+            "list": pa.array([[1, None], None, []], pa.list_(pa.int64())),
+            "texts": pa.array([[b"\xc3\xa9", b"\xe9"], None, []], pa.list_(pa.binary())),
+        }
+    )
+    rows = [next(csv.reader([line])) for line in as_csv(columns, np.array([2, 0, 1]))]
+    assert rows[0] == ["x", "y", "[]", "[]"]
+    assert rows[1] == ['a "b", c', "\\xffo", "[1, null]", '["é", "\\\\xe9"]']
+    assert rows[2] == ["", "", "", ""]

@@ -1,0 +1,168 @@
+"""A log of all kinds of columns, written in each format that is read, and what it is read as."""
+
+import csv
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from tfmtl.features import (
+    CategoricalFeature,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+    SequenceFeature,
+)
+from tfmtl.spec import DatasetSpec, RandomSplit, Task
+from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.ingest_files import ingest
+from transforms.readers.registry import expand
+
+FEATURES = (
+    CategoricalFeature("city"),
+    CategoricalFeature("shop", required=True),
+    NumericalFeature("price"),
+    NumericalFeature("age"),
+    MultiValuedFeature("tags", weights="tag_weights"),
+    MultiValuedFeature("words"),
+    SequenceFeature("seen"),
+    NumberSequenceFeature("daily"),
+)
+TASKS = (Task("click", "click"), Task("buy", "buy", follows="click"), Task("visits", "visits", kind="count"))
+SPEC = DatasetSpec("log", FEATURES, TASKS, group_key="user", split=RandomSplit(eval=0.2, test=0.2))
+LISTS = ("tags", "tag_weights", "words", "seen", "daily")
+TYPES = {
+    "city": pa.string(),
+    "shop": pa.int32(),
+    "price": pa.float64(),
+    "age": pa.int16(),
+    "tags": pa.list_(pa.string()),
+    "tag_weights": pa.list_(pa.float32()),
+    "words": pa.large_list(pa.large_string()),
+    "seen": pa.list_(pa.int64()),
+    "daily": pa.list_(pa.float64()),
+    "click": pa.bool_(),
+    "buy": pa.float64(),
+    "visits": pa.int64(),
+    "user": pa.dictionary(pa.int32(), pa.string()),
+}
+BAD = {  # By the line among the rows, what is wrong, and the reason.
+    3: ({"click": None}, "missing_label"),
+    7: ({"buy": float("nan")}, "missing_label"),
+    11: ({"click": False, "buy": 1.0}, "broken_chain"),
+    15: ({"visits": -1}, "impossible_label"),
+    19: ({"shop": None}, "missing_required"),
+    23: ({"price": float("inf")}, "not_a_number"),
+    27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "bad_weights"),
+}
+
+
+def some(rng, values, longest):
+    return [values[i] for i in rng.integers(len(values), size=rng.integers(longest + 1))]
+
+
+def log(rows=200):
+    """Rows of values, None where one is missing; lists may be empty, and a place of `daily` None."""
+    rng = np.random.default_rng(5)
+    made = []
+    for _ in range(rows):
+        tags = some(rng, ["a", "Ü", "日本", "long tag"], 4)
+        click = bool(rng.random() < 0.5)
+        made.append(
+            {
+                "city": [None, "Rome", "Zürich", "São Paulo", "東京", 'a "b", c'][rng.integers(6)],
+                "shop": int(rng.integers(50)),
+                "price": [None, float("nan"), 0.1, -3.25, 1e-6, 16777217.0, float(rng.random())][rng.integers(7)],
+                "age": [None, 0, int(rng.integers(100))][rng.integers(3)],
+                "tags": tags,
+                "tag_weights": [float(np.float32(weight)) for weight in rng.random(len(tags))],
+                "words": some(rng, ["x", "y z"], 2) or None,
+                "seen": some(rng, list(range(9)), 3),
+                "daily": some(rng, [None, 0.5, 2.0, 7.0], 3),
+                "click": click,
+                "buy": float(click and rng.random() < 0.5),
+                "visits": int(rng.integers(4)),
+                "user": [None, "u1", "ü2"][rng.integers(3)],
+            }
+        )
+    for line, (change, _) in BAD.items():
+        made[line - 1 : line] = [{**row, **change} for row in made[line - 1 : line]]
+    return made
+
+
+def cell(value, name):
+    if name in LISTS:
+        return "|".join(cell(one, "") for one in value or [])
+    if value is None or (name == "buy" and np.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def write_csv(rows, path):
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(TYPES)
+        writer.writerows([cell(row[name], name) for name in TYPES] for row in rows)
+
+
+def write_parquet(rows, path, types=TYPES):
+    table = pa.table({name: pa.array([row[name] for row in rows], kind) for name, kind in types.items()})
+    pq.write_table(table, path, row_group_size=64, compression="gzip")
+
+
+def feature(values):
+    if not values:
+        return tf.train.Feature()
+    if isinstance(values[0], str):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode() for value in values]))
+    if all(isinstance(value, int) for value in values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[float("nan") if v is None else v for v in values]))
+
+
+def example(row):
+    """A tf.Example, as one is written by hand: what is missing is not there, or a list without values."""
+    features = {}
+    for name, value in row.items():
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if values or name in LISTS:
+            features[name] = feature(values)
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def write_tfrecord(rows, path):
+    with tf.io.TFRecordWriter(str(path), "GZIP" if path.suffix == ".gz" else "") as writer:
+        for row in rows:
+            writer.write(example(row))
+
+
+WRITERS = {
+    "log.csv": write_csv,
+    "log.csv.gz": write_csv,
+    "log.parquet": write_parquet,
+    "log.tfrecord": write_tfrecord,
+    "data_tfrecord-00000-of-00001.gz": write_tfrecord,
+}
+
+
+def plain(data):
+    """The features of a serialized tf.Example that have values; numbers by their bits, for NaN is not itself."""
+    features = tf.train.Example.FromString(data).features.feature
+    kinds = {name: one.WhichOneof("kind") for name, one in features.items()}
+    values = {name: getattr(features[name], kind).value for name, kind in kinds.items() if kind}
+    return {
+        name: np.float32(value).tobytes() if kinds[name] == "float_list" else list(value)
+        for name, value in sorted(values.items())
+        if value
+    }
+
+
+def ingested(path, spec=SPEC, reader="auto"):
+    """The tf.Examples by split, and the reason by number of row for each that was rejected."""
+    batches = list(ingest(expand(reader, str(path)), spec, reader))
+    first = 2 if ".csv" in path.name else 1
+    rejects = {reject.line - first + 1: reject.reason for batch in batches for reject in batch.rejects}
+    return {split: [plain(e) for batch in batches for e in batch.examples[split]] for split in SPLITS}, rejects

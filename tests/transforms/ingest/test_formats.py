@@ -1,0 +1,202 @@
+"""One log in CSV, Parquet and TFRecord becomes the same tf.Examples in the same splits."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+
+from tests.transforms.ingest.format_cases import (
+    BAD,
+    FEATURES,
+    SPEC,
+    TASKS,
+    TYPES,
+    WRITERS,
+    ingested,
+    log,
+    write_csv,
+    write_parquet,
+    write_tfrecord,
+)
+from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
+from transforms.batches.cells import ColumnTypeError
+from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.ingest_files import ingest_batch
+from transforms.readers.csv_reader import MissingColumnError
+from transforms.readers.tfrecord_reader import read_tfrecord
+from transforms.validation.validate import raw_columns
+
+
+@pytest.fixture(scope="module")
+def from_csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("csv") / "log.csv"
+    write_csv(log(), path)
+    return ingested(path)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_gives_the_same(name, from_csv, tmp_path):
+    WRITERS[name](log(), tmp_path / name)
+    examples, rejects = ingested(tmp_path / name)
+    for split in SPLITS:
+        assert examples[split] == from_csv[0][split]
+    assert rejects == from_csv[1]
+
+
+def test_the_log_says_what_it_should(from_csv):
+    """That is, the formats do not agree on nothing."""
+    examples, rejects = from_csv
+    assert rejects == {line: reason for line, (_, reason) in BAD.items()}
+    assert all(len(examples[split]) > 20 for split in SPLITS)
+    rows = [row for i, row in enumerate(log(), 1) if i not in BAD]
+    everything = [one for split in SPLITS for one in examples[split]]
+    for name in ("tags", "words", "seen"):
+        expected = sorted([str(v).encode() for v in row[name] or []] for row in rows)
+        assert sorted(one.get(name, []) for one in everything) == expected
+    prices = sorted(np.float32(row["price"]).tobytes() for row in rows if row["price"] not in (None,))
+    nan = np.float32("nan").tobytes()
+    assert sorted(one["price"] for one in everything if "price" in one) == [p for p in prices if p != nan]
+
+
+def test_a_token_of_a_list_is_not_split(tmp_path):
+    rows = [{**row, "words": ["a|b", "c"], "seen": ["1|2"]} for row in log()[:2]]
+    write_parquet(rows, tmp_path / "log.parquet", {**TYPES, "seen": pa.list_(pa.string())})
+    write_tfrecord(rows, tmp_path / "log.tfrecord")
+    for name in ("log.parquet", "log.tfrecord"):
+        examples, _ = ingested(tmp_path / name)
+        rows = [one for split in SPLITS for one in examples[split]]
+        assert [(one["words"], one["seen"]) for one in rows] == [([b"a|b", b"c"], [b"1|2"])] * 2
+
+
+def test_a_moment_is_in_one_split_whatever_its_type_and_the_bounds_spelling(tmp_path):
+    moments = [datetime.datetime(2026, 11, 18, 9) + datetime.timedelta(hours=i) for i in range(24)]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD][:24]
+    sizes = []
+    for mark in (" ", "T"):
+        split = TimeSplit("at", f"2026-11-18{mark}12:00:00", f"2026-11-18{mark}20:30:00")
+        spec = DatasetSpec("log", FEATURES, TASKS, split=split)
+        kinds = {"text": pa.string(), "local": pa.timestamp("ms"), "utc": pa.timestamp("us", "UTC")}
+        for name, kind in kinds.items():
+            values = [moment.isoformat(mark) if name == "text" else moment for moment in moments]
+            written = [{**row, "at": value} for row, value in zip(rows, values, strict=True)]
+            write_parquet(written, tmp_path / f"{name}.parquet", {**TYPES, "at": kind})
+            examples, _ = ingested(tmp_path / f"{name}.parquet", spec)
+            sizes.append({split: len(examples[split]) for split in SPLITS})
+    assert sizes == [{"train": 3, "eval": 9, "test": 12}] * 6
+    with pytest.raises(ColumnTypeError, match=r"at holds dates or times.* Received: 'noon'"):
+        ingested(tmp_path / "utc.parquet", DatasetSpec("log", FEATURES, TASKS, split=TimeSplit("at", "noon", "one")))
+
+
+@pytest.mark.parametrize(
+    "bounds", [("2026-11-18T12:00Z", "2026-11-18T20:30Z"), ("2026-11-18T13:00+01:00", "2026-11-18T21:30+01:00")]
+)
+def test_bounds_of_another_time_zone(bounds, tmp_path):
+    moments = [datetime.datetime(2026, 11, 18, 9, tzinfo=datetime.UTC) + datetime.timedelta(hours=i) for i in range(24)]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD][:24]
+    written = [{**row, "at": moment} for row, moment in zip(rows, moments, strict=True)]
+    write_parquet(written, tmp_path / "log.parquet", {**TYPES, "at": pa.timestamp("us", "Asia/Tokyo")})
+    split = TimeSplit("at", *bounds)
+    examples, _ = ingested(tmp_path / "log.parquet", DatasetSpec("log", FEATURES, TASKS, split=split))
+    assert [len(examples[name]) for name in SPLITS] == [3, 9, 12]
+
+
+@pytest.mark.parametrize("split", [TimeSplit("day", "2026-11-19", "2026-11-20"), RandomSplit(key=("day",))])
+def test_folders_name_columns(split, tmp_path):
+    """What Hive and Spark write is what a column in the file would be."""
+    days = [f"2026-11-{day}" for day in (18, 19, 20)]
+    spec = DatasetSpec("log", FEATURES, TASKS, split=split)
+    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD]
+    found = {}
+    for kind in (pa.string(), pa.date32()):
+        dates = [datetime.date.fromisoformat(day) for day in days]
+        values = days if kind == pa.string() else dates
+        written = [{**row, "day": values[i % 3]} for i, row in enumerate(rows)]
+        write_parquet(written, tmp_path / f"{kind}.parquet", {**TYPES, "day": kind})
+        found[str(kind)] = ingested(tmp_path / f"{kind}.parquet", spec)
+    for day, name in zip(days, ("a.parquet", "b.csv.gz", "c.tfrecord"), strict=True):
+        (tmp_path / f"days/day={day}").mkdir(parents=True)
+        writer = {"a": write_parquet, "b": write_csv, "c": write_tfrecord}[name[0]]
+        writer([row for i, row in enumerate(rows) if days[i % 3] == day], tmp_path / f"days/day={day}/{name}")
+    in_folders, rejects = ingested(tmp_path / "days/day=*/*", spec)
+    assert rejects == {}
+    assert found["string"] == found["date32[day]"]
+    for name in SPLITS:
+        assert sorted(map(str, in_folders[name])) == sorted(map(str, found["string"][0][name]))
+    if isinstance(split, TimeSplit):
+        assert {name: len(rows) for name, rows in in_folders.items()} == {"train": 18, "eval": 18, "test": 17}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "expected"),
+    [
+        ("city", pa.float64(), "text, whole numbers, booleans, dates or timestamps"),
+        ("tags", pa.list_(pa.float32()), "text, whole numbers, booleans, dates or timestamps"),
+        ("seen", pa.list_(pa.list_(pa.int64())), "text, whole numbers, booleans, dates or timestamps"),
+        ("user", pa.time64("us"), "text, whole numbers, booleans, dates or timestamps"),
+        ("price", pa.date32(), "numbers, booleans or text"),
+        ("click", pa.timestamp("us"), "numbers, booleans or text"),
+        ("daily", pa.struct([("x", pa.int64())]), "numbers, booleans or text"),
+    ],
+)
+def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
+    rows = [{**log(1)[0], column: None}]
+    path = tmp_path / "log.parquet"
+    write_parquet(rows, path, {**TYPES, column: kind})
+    with pytest.raises(ValueError) as error:
+        ingested(path)
+    named = f"{path}, from row 1 on: {column} should be {expected}, or lists of them"
+    assert str(error.value) == f"{named}. Received: {kind_text(kind)}"
+
+
+def with_odd_cities(path, records, places):
+    """Writes records, of which some have a number for a city."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for place, record in enumerate(records):
+            one = tf.train.Example.FromString(record)
+            if place in places:
+                one.features.feature["city"].float_list.value[:] = [0.5]
+            writer.write(one.SerializeToString())
+
+
+@pytest.mark.parametrize("places", [{2}, {0, 7}, {9}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("block_bytes", [1 << 20, 3000])
+def test_a_record_of_another_type_is_rejected(places, block_bytes, tmp_path):
+    """Even the first one, where its block has more of the others."""
+    rows = [{**row, "city": "Rome"} for row in log(12) if row["click"] is not None and not np.isnan(row["buy"])][:10]
+    write_tfrecord(rows, tmp_path / "good.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
+    path = tmp_path / "log.tfrecord"
+    with_odd_cities(path, records, places)
+    read = read_tfrecord(str(path), raw_columns(SPEC), block_bytes=block_bytes)
+    batches = [ingest_batch(batch, SPEC) for batch in read]
+    rejects = {reject.line: reject for batch in batches for reject in batch.rejects}
+    assert {line for line, reject in rejects.items() if reject.reason == "odd_type"} == {place + 1 for place in places}
+    detail = "city should be text, whole numbers, booleans, dates or timestamps, as elsewhere. Received: [0.5]"
+    assert {rejects[place + 1].detail for place in places} == {detail}
+    _, of_good = ingested(tmp_path / "good.tfrecord")
+    kept = [line for line in range(1, 11) if line not in of_good and line - 1 not in places]
+    assert sum(len(examples) for batch in batches for examples in batch.examples.values()) == len(kept) >= 4
+
+
+def test_a_column_of_another_type_stops_the_file(tmp_path):
+    rows = [{**row, "city": "Rome"} for row in log(5)]
+    write_tfrecord(rows, tmp_path / "good.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
+    with_odd_cities(tmp_path / "log.tfrecord", records, set(range(5)))
+    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 1 on: city should be text"):
+        ingested(tmp_path / "log.tfrecord")
+
+
+def kind_text(kind):
+    """As it comes back from the file, and is made plain."""
+    nested = pa.types.is_list(kind) and pa.types.is_list(kind.value_type)
+    return "list<item: list<item: int64>>" if nested else str(kind)
+
+
+def test_missing_columns(tmp_path):
+    rows = log(1)
+    write_parquet(rows, tmp_path / "log.parquet", {name: kind for name, kind in TYPES.items() if name != "price"})
+    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: city, shop, age"):
+        ingested(tmp_path / "log.parquet")

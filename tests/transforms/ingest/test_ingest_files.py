@@ -1,0 +1,214 @@
+"""Files become tf.Examples that say what the rows say; every row is counted once."""
+
+import gzip
+import itertools
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+from apache_beam.testing.util import assert_that, equal_to
+
+from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
+from tfmtl.spec import DatasetSpec, Task, TimeSplit
+from transforms.batches.raw_batch import SPLITS
+from transforms.batches.report import IngestReport
+from transforms.examples.shards import ShardWriter
+from transforms.ingest import beam_ingest
+from transforms.ingest.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
+from transforms.ingest.ingest_files import ingest
+from transforms.readers.csv_reader import MissingColumnError
+from transforms.readers.registry import expand
+
+SPEC = DatasetSpec(
+    name="log",
+    features=(
+        CategoricalFeature("city", required=True),
+        NumericalFeature("price"),
+        MultiValuedFeature("tags", weights="tag_weights"),
+    ),
+    tasks=(Task("click", "click"), Task("buy", "buy", follows="click")),
+    group_key="user",
+    split=TimeSplit("day", eval_from=8, test_from=9),
+)
+LOG = b"""day,user,city,price,tags,tag_weights,click,buy
+1,u1,Rome,1.5,a|b,0.5|2,1,1
+2,u2,Oslo,,,,0,0
+9,u1,Rome,2
+8,u1,Rome,2,c,1,0,0
+9,,Bonn,-3,c,1,1,0
+1,u1,\xff,2,c,1,0,0
+2,u1,Rome,2,c,1,,0
+3,u1,Rome,2,c,1,2,0
+4,u1,Rome,2,c,1,0,1
+5,u1,,2,c,1,0,0
+6,u1,Rome,much,c,1,0,0
+7,u1,Rome,2,c,1|2,0,0
+soon,u1,Rome,2,c,1,0,0
+"""
+REASONS = (
+    "bad_encoding",
+    "bad_time",
+    "bad_weights",
+    "broken_chain",
+    "cut_line",
+    "impossible_label",
+    "missing_label",
+    "missing_required",
+    "not_a_number",
+)
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(LOG)
+    return str(path)
+
+
+def plain(example):
+    """The features of a serialized tf.Example that have values."""
+    features = tf.train.Example.FromString(example).features.feature
+    kinds = {name: feature.WhichOneof("kind") for name, feature in features.items()}
+    values = {name: list(getattr(features[name], kind).value) for name, kind in kinds.items() if kind}
+    return {name: value for name, value in sorted(values.items()) if value}
+
+
+def test_examples_say_what_the_rows_say(log):
+    (batch,) = ingest([log], SPEC, "csv")
+    first = {"city": [b"Rome"], "price": [1.5], "tags": [b"a", b"b"], "tag_weights": [0.5, 2.0], "click": [1]}
+    assert {name: [plain(example) for example in examples] for name, examples in batch.examples.items()} == {
+        "train": [
+            {**first, "buy": [1], "user": [b"u1"]},
+            {"city": [b"Oslo"], "click": [0], "buy": [0], "user": [b"u2"]},
+        ],
+        "eval": [
+            {
+                "city": [b"Rome"],
+                "price": [2],
+                "tags": [b"c"],
+                "tag_weights": [1],
+                "click": [0],
+                "buy": [0],
+                "user": [b"u1"],
+            }
+        ],
+        "test": [{"city": [b"Bonn"], "price": [-3], "tags": [b"c"], "tag_weights": [1], "click": [1], "buy": [0]}],
+    }
+
+
+def test_each_row_is_rejected_for_its_reason(log):
+    (batch,) = ingest([log], SPEC, "csv")
+    assert [(reject.line, reject.reason) for reject in batch.rejects] == [
+        (4, "cut_line"),
+        (7, "bad_encoding"),
+        (8, "missing_label"),
+        (9, "impossible_label"),
+        (10, "broken_chain"),
+        (11, "missing_required"),
+        (12, "not_a_number"),
+        (13, "bad_weights"),
+        (14, "bad_time"),
+    ]
+
+
+def test_report_counts_every_row(log):
+    (batch,) = ingest([log], SPEC, "csv")
+    counts = {
+        "read": 13,
+        "accepted": {"train": 2, "eval": 1, "test": 1},
+        "rejected": dict.fromkeys(REASONS, 1),
+    }
+    assert batch.report.to_dict() == {**counts, "sources": {log: counts}}
+
+
+def test_movielens(tmp_path):
+    (tmp_path / "users.dat").write_text("1::F::1::10::48067\n")
+    (tmp_path / "movies.dat").write_text("7::Sabrina (1995)::Comedy|Romance\n")
+    (tmp_path / "ratings.dat").write_text("1::7::4::100\n1::7::5::200\n1::8::5::200\n")
+    features = (CategoricalFeature("gender"), MultiValuedFeature("genres"))
+    tasks = (Task("liked", "liked"), Task("loved", "loved", follows="liked"))
+    spec = DatasetSpec("ratings", features, tasks, split=TimeSplit("timestamp", 150, 300))
+    (batch,) = ingest(expand("movielens", str(tmp_path)), spec, "movielens")
+    same = {"gender": [b"F"], "genres": [b"Comedy", b"Romance"], "liked": [1]}
+    assert [plain(example) for example in batch.examples["train"]] == [{**same, "loved": [0]}]
+    assert [plain(example) for example in batch.examples["eval"]] == [{**same, "loved": [1]}]
+    assert batch.report.total.rejected == {"unknown_key": 1}
+
+
+def test_beam_gives_the_same_for_all_paths(tmp_path, log):
+    other = str(tmp_path / "other.csv.gz")
+    with gzip.open(other, "wb") as file:
+        file.write(LOG)
+    alone = list(ingest([log, other], SPEC, "csv"))
+    report = alone[0].report.merge(alone[1].report)
+    folder = tmp_path / "out"
+    with beam.Pipeline() as pipeline:
+        outputs = pipeline | beam.Create([("csv", log, 0), ("csv", other, 1)]) | IngestPaths(SPEC, str(folder))
+        assert_that(outputs[REJECTS], equal_to([*alone[0].rejects, *alone[1].rejects]), label="rejects")
+        assert_that(outputs[REPORT], equal_to([report]), label="report")
+    for split in SPLITS:
+        expected = [plain(example) for batch in alone for example in batch.examples[split]]
+        assert written(folder, split) == expected
+    assert sorted(map(str, written(folder, SAMPLE))) == sorted(str(row) for s in SPLITS for row in written(folder, s))
+
+
+def written(folder, split):
+    files = sorted(str(path) for path in (folder / f"Split-{split}").iterdir())
+    return [plain(row) for row in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
+
+
+def test_beam_without_rows_reports_nothing_read(tmp_path):
+    path = tmp_path / "empty.csv"
+    path.write_bytes(LOG.partition(b"\n")[0] + b"\n")
+    with beam.Pipeline() as pipeline:
+        outputs = pipeline | beam.Create([("csv", str(path), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"))
+        assert_that(outputs[REPORT], equal_to([IngestReport()]))
+
+
+def test_missing_column_stops_the_file(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(LOG.replace(b"price", b"prize"))
+    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: day, user, city, prize"):
+        list(ingest([str(path)], SPEC, "csv"))
+
+
+def test_expand(tmp_path):
+    for name in ("day-2.csv", "day-1.csv.gz", "other.csv", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.csv").mkdir()
+
+    def names(path):
+        return [found.removeprefix(f"{tmp_path}/") for found in expand("csv", str(path))]
+
+    assert names(tmp_path) == ["day-1.csv.gz", "day-2.csv", "other.csv"]
+    assert names(tmp_path / "day-*") == ["day-1.csv.gz", "day-2.csv"]
+    assert names(tmp_path / "notes.txt") == ["notes.txt"]
+
+
+def test_expand_finds_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"should be a file, a folder of files \(\*.csv, .* or a pattern"):
+        expand("csv", str(tmp_path / "day-*.csv"))
+    with pytest.raises(FileNotFoundError, match=r"Missing: users.dat, movies.dat, ratings.dat or ratings.csv"):
+        expand("movielens", str(tmp_path))
+    with pytest.raises(
+        ValueError, match=r"reader should be one of auto, csv, parquet, tfrecord, movielens. Received: 'xml'"
+    ):
+        expand("xml", str(tmp_path))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_what_cannot_be_written_fails_the_job(tmp_path, log, monkeypatch, failing):
+    """Whichever of three batches it is, the last one too, though it is written beside the reading."""
+    write, counted = ShardWriter.write, itertools.count(1)
+
+    def breaking(self, examples):
+        if "train" in examples and next(counted) == failing:
+            raise OSError("no space left on device")
+        write(self, examples)
+
+    monkeypatch.setattr(ShardWriter, "write", breaking)
+    monkeypatch.setattr(beam_ingest, "ingest", lambda *arguments: 3 * list(ingest(*arguments)))
+    with pytest.raises(Exception, match="no space left on device"), beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create([("csv", log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"))
+    assert next(counted) == failing + 1
+    assert not list(tmp_path.glob("out/Split-*/*"))

@@ -1,0 +1,158 @@
+"""Vocabularies that workers count are those of `tft.vocabulary`, byte for byte, and give the same ids."""
+
+import collections
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx_bsl.public import tfxio
+
+from serving.raw_features import parse_examples, raw_inputs
+from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature, SequenceFeature
+from tfmtl.model_inputs import vocabularies
+from tfmtl.spec import DatasetSpec, RandomSplit, Task
+from transforms.batches.raw_batch import SPLITS
+from transforms.ingest import token_counts
+from transforms.ingest.beam_ingest import COUNTS, SAMPLE, IngestPaths
+from transforms.ingest.beam_vocabularies import WriteVocabularies
+from transforms.ingest.token_counts import EMPTY_VOCABULARY, TokenCounter, order
+from transforms.preprocessing import make_preprocessing_fn
+
+FEATURES = (
+    CategoricalFeature("user", min_frequency=3),
+    CategoricalFeature("city", default="Rome"),
+    CategoricalFeature("shop", default=None, max_tokens=4),
+    CategoricalFeature("never"),
+    CategoricalFeature("none", default=None),
+    NumericalFeature("price"),
+    MultiValuedFeature("tags", weights="tag_weights", max_length=2, min_frequency=2),
+    SequenceFeature("history", max_length=3, max_tokens=5),
+)
+SPEC = DatasetSpec("log", FEATURES, (Task("click", "click"),), split=RandomSplit(eval=0.2, test=0.2))
+
+
+def cell(rng, tokens, missing=0.2):
+    return "" if rng.random() < missing else str(rng.choice(list(tokens)))
+
+
+def log(rng, rows):
+    """Lines of CSV: cells with accents, quotes and line breaks, lists with empty places, missing values."""
+    header = "user,city,shop,never,none,price,tags,tag_weights,history,click"
+    lines = [header]
+    cities = ["Rome", "Oslo", "Zürich", '"a ""b"""', '"two\nlines"', "ROME"]
+    for _ in range(rows):
+        tags = [cell(rng, "abcdef") for _ in range(rng.integers(0, 4))]
+        history = [cell(rng, range(9)) for _ in range(rng.integers(0, 5))]
+        weights = "|".join("1.5" for _ in tags) if "|".join(tags) else ""
+        row = [cell(rng, range(40)), cell(rng, cities), cell(rng, range(8)), "", "", "2.5", "|".join(tags), weights]
+        lines.append(",".join([*row, "|".join(history), str(rng.integers(2))]))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two files ingested by Beam, and the vocabularies of both kinds."""
+    folder = tmp_path_factory.mktemp("vocabularies")
+    rng = np.random.default_rng(3)
+    for name in ("one.csv", "two.csv"):
+        (folder / name).write_text(log(rng, 300), encoding="utf-8")
+    with beam.Pipeline() as pipeline:
+        paths = [("csv", str(folder / name), i) for i, name in enumerate(("one.csv", "two.csv"))]
+        outputs = pipeline | beam.Create(paths) | IngestPaths(SPEC, str(folder / "out"), sampling_step=10)
+        _ = outputs[COUNTS] | WriteVocabularies(SPEC, str(folder / "counted"))
+    graphs = {}
+    for kind, counted in (("analyzed", None), ("counted", str(folder / "counted"))):
+        graphs[kind] = analyze(folder, kind, make_preprocessing_fn(SPEC, counted))
+    return folder, graphs
+
+
+def analyze(folder, name, preprocessing_fn):
+    source = tfxio.TFExampleRecord([str(folder / "out" / "Split-train" / "*")], schema=schema())
+    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / f"tmp_{name}")):
+        dataset = (pipeline | source.BeamSource(), source.TensorAdapterConfig())
+        graph = dataset | tft_beam.AnalyzeDataset(preprocessing_fn)
+        _ = graph | tft_beam.WriteTransformFn(str(folder / name))
+    return tft.TFTransformOutput(str(folder / name))
+
+
+def schema() -> schema_pb2.Schema:
+    dtypes = {one.name: one.dtype for one in raw_inputs(SPEC)} | {"click": tf.int64}
+    return schema_utils.schema_from_feature_spec({name: tf.io.VarLenFeature(dtype) for name, dtype in dtypes.items()})
+
+
+def records(folder, split):
+    files = sorted(str(path) for path in (folder / "out" / f"Split-{split}").iterdir())
+    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
+
+
+@pytest.mark.parametrize("feature", vocabularies(SPEC))
+def test_the_file_is_that_of_tft(made, feature):
+    folder, graphs = made
+    counted = (folder / "counted" / feature).read_bytes()
+    with open(graphs["analyzed"].vocabulary_file_by_name(feature), "rb") as file:
+        assert counted == file.read()
+    assert graphs["counted"].vocabulary_by_name(feature) == graphs["analyzed"].vocabulary_by_name(feature)
+
+
+def test_transformed_values_are_the_same_on_all_rows(made):
+    folder, graphs = made
+    for split in SPLITS:
+        rows = parse_examples(SPEC, records(folder, split))
+        one, other = (graph.transform_features_layer()(rows) for graph in graphs.values())
+        assert set(one) == set(other)
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, other[name], err_msg=name)
+
+
+def test_the_graph_holds_its_vocabularies(made, tmp_path):
+    """The counted files may go once the graph is written."""
+    folder, graphs = made
+    moved = (folder / "counted").rename(tmp_path / "elsewhere")
+    try:
+        ids = graphs["counted"].transform_features_layer()(parse_examples(SPEC, records(folder, "eval")[:5]))
+        assert len(ids["user"]) == 5
+    finally:
+        moved.rename(folder / "counted")
+
+
+def test_the_sample_is_of_all_splits(made):
+    folder, _ = made
+    sizes = {split: len(records(folder, split)) for split in (*SPLITS, SAMPLE)}
+    of_two_files = sum(sizes[split] / 10 for split in SPLITS)
+    assert sum(sizes[split] for split in SPLITS) == 600
+    assert of_two_files <= sizes[SAMPLE] <= of_two_files + 2 * 3 * len(FEATURES)
+    everything = {row for split in SPLITS for row in records(folder, split)}
+    assert len({parsed_id(row) for row in records(folder, SAMPLE)} - {parsed_id(row) for row in everything}) == 0
+
+
+def parsed_id(row):
+    """A tf.Example's content, in whatever order its features were written, and whether or not it has empty lists."""
+    found = []
+    for name, feature in tf.train.Example.FromString(row).features.feature.items():
+        if getattr(feature, feature.WhichOneof("kind")).value:
+            found.append((name, feature.SerializeToString()))
+    return tuple(sorted(found))
+
+
+def test_many_tokens_are_merged_on_the_way(monkeypatch):
+    monkeypatch.setattr(token_counts, "_MANY", 20)
+    spec = DatasetSpec("log", (CategoricalFeature("user"),), (Task("click", "click"),))
+    counter, expected = TokenCounter(spec), collections.Counter()
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        tokens = [b"%d" % token for token in rng.zipf(1.3, 50) % 1000]
+        expected.update(tokens)
+        lists = pa.array([[token] for token in tokens], pa.list_(pa.binary()))
+        counter.add(pa.RecordBatch.from_pydict({"user": lists}))
+    counts = counter.counts()["user"]
+    assert dict(zip(*(counts[name].to_pylist() for name in ("token", "count")), strict=True)) == expected
+
+
+def test_without_tokens_a_vocabulary_holds_the_dummy():
+    assert order(token_counts.SCHEMA.empty_table(), CategoricalFeature("user")) == [EMPTY_VOCABULARY]

@@ -1,0 +1,130 @@
+"""tf.Examples in batches: numbers of records, kinds that change, and records that are no tf.Example."""
+
+import pytest
+import tensorflow as tf
+
+from transforms.readers.tfrecord_reader import read_tfrecord
+
+
+def example(**features):
+    """Values by name: text, floats or whole numbers."""
+    made = {}
+    for name, values in features.items():
+        if not values:
+            made[name] = tf.train.Feature()
+        elif isinstance(values[0], bytes):
+            made[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+        elif isinstance(values[0], float):
+            made[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        else:
+            made[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=made)).SerializeToString()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_records(records):
+        path = str(tmp_path / "log.tfrecord")
+        with tf.io.TFRecordWriter(path) as writer:
+            for record in records:
+                writer.write(record)
+        return path
+
+    return write_records
+
+
+def rows(path, columns, **options):
+    """By number, the row's columns; and number and reason of each reject."""
+    found, rejects = {}, []
+    for batch in read_tfrecord(path, columns, **options):
+        found |= dict(zip(batch.lines.tolist(), batch.columns.to_pylist(), strict=True))
+        rejects += [(reject.line, reject.reason) for reject in batch.rejects]
+    return found, rejects
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_values(write, block_bytes):
+    path = write([example(a=[b"x", b""], b=[i], c=[0.5, 2.0], other=[b"?"]) for i in range(50)])
+    found, rejects = rows(path, ["c", "a", "b"], block_bytes=block_bytes)
+    assert found == {i + 1: {"c": [0.5, 2.0], "a": ["x", ""], "b": [i]} for i in range(50)}
+    assert rejects == []
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_what_is_not_there_is_missing(write, block_bytes):
+    """A feature that the first hundred do not have is found where it is."""
+    records = [example(a=[1]) for _ in range(100)] + [example(a=[], b=[2.5]), example(), b""]
+    found, rejects = rows(write(records), ["a", "b", "never"], block_bytes=block_bytes)
+    assert [found[i] for i in (1, 100)] == [{"a": [1], "b": None, "never": None}] * 2
+    assert found[101] == {"a": None, "b": [2.5], "never": None}
+    assert found[102] == found[103] == {"a": None, "b": None, "never": None}
+    assert rejects == []
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_kinds_may_change(write, block_bytes):
+    records = [example(a=[1], b=[b"x"]), example(a=[2.5]), example(a=[b"3"], b=[4]), example(a=[5]), example(b=[b"y"])]
+    found, rejects = rows(write(records * 20), ["a", "b"], block_bytes=block_bytes)
+    assert len(found) == 100
+    assert [found[i] for i in range(96, 101)] == [
+        {"a": [1], "b": ["x"]},
+        {"a": [2.5], "b": None},
+        {"a": ["3"], "b": [4]},
+        {"a": [5], "b": None},
+        {"a": None, "b": ["y"]},
+    ]
+    assert rejects == []
+
+
+def test_what_is_odd_is_so_among_examples_that_have_the_feature(write):
+    """Those that lack it stand with the first kind that is met, and say nothing of it."""
+    numbered = [example(a=[0.5], b=[1]), *[example(b=[1])] * 5, *[example(a=[b"x"], b=[1])] * 3]
+    batches = list(read_tfrecord(write(numbered), ["a", "b"]))
+    assert {tuple(batch.lines.tolist()): batch.odd for batch in batches} == {
+        (1, 2, 3, 4, 5, 6): frozenset("a"),
+        (7, 8, 9): frozenset(),
+    }
+
+
+def test_what_is_odd_stays_so_beside_a_text_that_is_not_utf8(write):
+    records = [*[example(a=[b"x"], b=[b"y"])] * 3, example(a=[0.5], b=[b"\xff"]), example(a=[0.5], b=[b"y"])]
+    batches = list(read_tfrecord(write(records), ["a", "b"]))
+    assert [(batch.lines.tolist(), sorted(batch.odd)) for batch in batches] == [([1, 2, 3], []), ([5], ["a"])]
+
+
+@pytest.mark.parametrize("block_bytes", [40, 1 << 20])
+def test_records_that_are_no_example(write, block_bytes):
+    whole = example(a=[1])
+    path = write([whole, whole[1:], whole, whole[:-2], whole])
+    found, rejects = rows(path, ["a"], block_bytes=block_bytes)
+    assert found == {number: {"a": [1]} for number in (1, 3, 5)}
+    assert rejects == [(2, "no_example"), (4, "no_example")]
+
+
+def test_no_record_is_an_example(write):
+    assert rows(write([example(a=[1])[:-1], example(a=[1])[:-2]]), ["a"]) == (
+        {},
+        [(1, "no_example"), (2, "no_example")],
+    )
+
+
+def test_text_that_is_not_utf8(write):
+    path = write([example(a=[b"x"]), example(a=[b"y", b"\xff"]), example(a=[b"z"])])
+    assert rows(path, ["a"]) == ({1: {"a": ["x"]}, 3: {"a": ["z"]}}, [(2, "bad_encoding")])
+
+
+def test_damage_is_reported(write):
+    path = write([example(a=[i]) for i in range(5)])
+    with open(path, "r+b") as file:
+        file.seek(16 + len(example(a=[0])) + 13)
+        file.write(b"\xff")
+    with open(path, "ab") as file:
+        file.write(b"rest")
+    found, rejects = rows(path, ["a"])
+    assert found == {i + 1: {"a": [i]} for i in (0, 2, 3, 4)}
+    assert rejects == [(2, "corrupt_record"), (6, "cut_record")]
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        rows(str(tmp_path / "none.tfrecord"), ["a"])

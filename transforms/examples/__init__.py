@@ -1,0 +1,1 @@
+"""Serialized tf.Examples: encoding and sharded files."""

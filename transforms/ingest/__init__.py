@@ -1,0 +1,1 @@
+"""Ingestion: from files to tf.Examples by split."""

@@ -1,0 +1,100 @@
+"""Ingestion as a Beam transform: one path is one unit of parallel work, and only counts travel between workers."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import apache_beam as beam
+
+from tfmtl.spec import DatasetSpec
+from transforms.batches.raw_batch import SPLITS
+from transforms.batches.report import IngestReport
+from transforms.examples.shards import ShardWriter
+from transforms.ingest.beam_vocabularies import pack
+from transforms.ingest.ingest_files import IngestedBatch, ingest
+from transforms.ingest.sampling import SAMPLE, Sampler
+from transforms.ingest.token_counts import TokenCounter
+
+REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
+
+
+class IngestPaths(beam.PTransform):
+    """Writes the rows of a PCollection of `(reader, path, number)`, and tells of them.
+
+    Each worker writes its rows itself, into files of `transforms.examples.shards.ShardWriter` named by the path's
+    number, in the splits `SPLITS` and `sample`. Returned is a dict of PCollections: `rejects`, with a `Reject` for each
+    row that is in no split; `report`, with one `IngestReport` of all paths together; and `counts`, with
+    the tokens of each path's training rows, for `transforms.ingest.beam_vocabularies`.
+
+    Args:
+        spec: of the data set.
+        folder: where the splits are written.
+        sampling_step: every how many rows of a path and split one is in the sample.
+    """
+
+    def __init__(self, spec: DatasetSpec, folder: str, sampling_step: int = 1):
+        super().__init__()
+        self._arguments = (spec.to_json(), folder, sampling_step)
+
+    def expand(self, paths: beam.PCollection) -> Any:
+        """Called by Beam."""
+        outputs = (
+            paths
+            | "Spread" >> beam.Reshuffle()
+            | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REJECTS, REPORT, COUNTS)
+        )
+        reports = outputs[REPORT] | "MergeReports" >> beam.CombineGlobally(_MergeReports())
+        return {REJECTS: outputs[REJECTS], REPORT: reports, COUNTS: outputs[COUNTS]}
+
+
+class _Ingest(beam.DoFn):
+    def __init__(self, spec: str, folder: str, sampling_step: int):
+        self._spec_text = spec
+        self._folder = folder
+        self._sampling_step = sampling_step
+
+    def setup(self) -> None:
+        self._spec = DatasetSpec.from_yaml(self._spec_text)
+
+    def process(self, element: tuple[str, str, int]) -> Iterator[Any]:
+        reader, path, number = element
+        writer = ShardWriter(self._folder, f"{number:05d}")
+        samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
+        counter = TokenCounter(self._spec)
+        with ThreadPoolExecutor(1) as thread:
+            writing: Future[None] | None = None
+            for batch in ingest([path], self._spec, reader):
+                if writing is not None:
+                    writing.result()  # One batch is written while the next one is read.
+                writing = thread.submit(self._write, batch, writer, samplers)
+                counter.add(batch.typed["train"])
+                for reject in batch.rejects:
+                    yield beam.pvalue.TaggedOutput(REJECTS, reject)
+                yield beam.pvalue.TaggedOutput(REPORT, batch.report)
+            if writing is not None:
+                writing.result()
+        writer.finish()
+        for feature, counts in counter.counts().items():
+            yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
+
+    @staticmethod
+    def _write(batch: IngestedBatch, writer: ShardWriter, samplers: Mapping[str, Sampler]) -> None:
+        for split, examples in batch.examples.items():
+            writer.write({split: examples, SAMPLE: samplers[split].sample(batch.typed[split], examples)})
+
+
+class _MergeReports(beam.CombineFn):
+    def create_accumulator(self) -> IngestReport:
+        return IngestReport()
+
+    def add_input(self, mutable_accumulator: IngestReport, element: IngestReport) -> IngestReport:
+        return mutable_accumulator.merge(element)
+
+    def merge_accumulators(self, accumulators: Iterable[IngestReport]) -> IngestReport:
+        merged = IngestReport()
+        for report in accumulators:
+            merged = merged.merge(report)
+        return merged
+
+    def extract_output(self, accumulator: IngestReport) -> IngestReport:
+        return accumulator

@@ -1,0 +1,1 @@
+"""Panels: windows over daily rows, and their simulator."""

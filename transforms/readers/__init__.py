@@ -1,0 +1,1 @@
+"""Readers of raw logs: CSV, Parquet, TFRecord and MovieLens."""

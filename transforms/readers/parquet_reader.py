@@ -1,0 +1,58 @@
+"""Reads Parquet files in batches of rows, only the columns that are needed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.batches.raw_batch import RawBatch
+from transforms.readers.arrow_batch import arrow_batch
+from transforms.readers.csv_reader import MissingColumnError
+from transforms.readers.files import open_random_access
+
+BATCH_ROWS = 1 << 16
+_BUFFER_BYTES = 1 << 20
+
+
+def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
+    """Reads the `columns` of a Parquet file, a page of each at a time, in batches of at most `batch_rows` rows.
+
+    A row's line number is its place in the file, from 1 on. Types are those of `transforms.readers.arrow_batch`.
+
+    Args:
+        path: of the file, here or on an object store.
+        columns: those that are read, in this order.
+        batch_rows: how many rows are handed on at a time.
+
+    Yields:
+        The rows in the order of the file. Those with text that is not UTF-8 (`bad_encoding`) are in `rejects`.
+
+    Raises:
+        MissingColumnError: if the file lacks one of `columns`.
+        ValueError: if the file is no Parquet, is not whole, or has one of `columns` twice.
+        FileNotFoundError: if there is no such file.
+    """
+    with open_random_access(path) as stream:
+        read = 0
+        try:
+            # Without `pre_buffer`, which would read a whole row group at once.
+            file = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            _check_columns(path, file.schema_arrow.names, columns)
+            for rows in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
+                table = pa.Table.from_batches([rows]).select(list(columns))
+                yield arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
+                read += rows.num_rows
+        except (pa.ArrowException, OSError) as error:
+            where = f", but cannot be read after row {read:,}" if read else ""
+            raise ValueError(f"{path}: should be a whole Parquet file{where}. Received: {error}") from error
+
+
+def _check_columns(path: str, names: Sequence[str], columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in names]
+    if missing:
+        expected = f"the columns {', '.join(columns)}, of which {', '.join(missing)} are missing"
+        raise MissingColumnError(f"{path}: should have {expected}. Received: {', '.join(names)}")
+    repeated = [name for name in columns if list(names).count(name) > 1]
+    if repeated:
+        raise ValueError(f"{path}: should name a column once. Received twice: {', '.join(repeated)}")

@@ -1,0 +1,1 @@
+"""Validation of rows by the spec."""
