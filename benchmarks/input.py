@@ -20,7 +20,7 @@ from pipelines.runners.lineage import Run, latest_run
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
 from pipelines.terminal import console
-from pipelines.training.input_pipeline import InputPath, cache_folder
+from pipelines.training.input_pipeline import InputPipeline, cache_folder
 from pipelines.training.trainer import vocabulary_sizes
 from serving.raw_features import parsing_spec
 from tfmtl.models import MultiTaskModel, model_class
@@ -37,7 +37,7 @@ def steps(settings: Settings, files: list[str], transform: Callable[[dict], dict
     labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
     blocks = records.batch(_PARSED_ROWS)
-    path = InputPath(spec, transform, batch_size, settings.training.shuffle_rows)
+    path = InputPipeline(spec, transform, batch_size, settings.training.shuffle_rows)
     yield "read", blocks
     yield "read, parse", blocks.map(lambda block: tf.io.parse_example(block, {**parsing_spec(spec), **labels}))
     yield "read, parse, transform", path.blocks(files, 1)
@@ -69,7 +69,7 @@ def step_seconds(model: MultiTaskModel, batch: Any, batches: int) -> float:
     return times[1]
 
 
-def waiting(model: MultiTaskModel, path: InputPath, files: list[str]) -> tuple[float, float]:
+def waiting(model: MultiTaskModel, path: InputPipeline, files: list[str]) -> tuple[float, float]:
     """Seconds of an epoch of training that is not the first, and the share of them in which no batch was ready."""
     wait = InputWait()
     train = wait.watch(path.training(files))
@@ -111,15 +111,19 @@ def measure(settings: Settings, run: Run, rows: int, passes: int) -> Table:
             table.add_row(name, f"{count / seconds(dataset, passes):,.0f}")
         for cache in _CACHES:
             with cache_folder(cache) as kept:
-                path = InputPath(settings.spec, transform, training.batch_size, training.shuffle_rows, 0, cache, kept)
+                path = InputPipeline(
+                    settings.spec, transform, training.batch_size, training.shuffle_rows, 0, cache, kept
+                )
                 table.add_row(f"all, cache {cache}", f"{count / seconds(path.training(files), passes):,.0f}")
-        batch = next(iter(InputPath(settings.spec, transform, training.batch_size).training(files)))
+        batch = next(iter(InputPipeline(settings.spec, transform, training.batch_size).training(files)))
         batches = count // training.batch_size
         alone = step_seconds(new_model(settings, output), batch, batches)
         table.add_row("training alone", f"{batches * training.batch_size / alone:,.0f}", end_section=True)
         for cache in _CACHES:
             with cache_folder(cache) as kept:
-                path = InputPath(settings.spec, transform, training.batch_size, training.shuffle_rows, 0, cache, kept)
+                path = InputPipeline(
+                    settings.spec, transform, training.batch_size, training.shuffle_rows, 0, cache, kept
+                )
                 took, share = waiting(new_model(settings, output), path, files)
             table.add_row(f"training, cache {cache}", f"{count / took:,.0f}", f"{share:.1%}")
     return table

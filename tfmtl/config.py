@@ -11,6 +11,7 @@ import pathlib
 import re
 import types
 import typing
+import warnings
 from typing import Any
 
 import yaml
@@ -20,6 +21,10 @@ Path = tuple[str | int, ...]
 
 class ConfigError(ValueError):
     """A configuration is wrong. The message reads `file:line: field: what is wrong. Received: value`."""
+
+
+class RenamedWarning(FutureWarning):
+    """A field or a value has a new name; the old one is still accepted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,8 +208,8 @@ def _build_scalar(kind: type, value: Any, path: Path, document: Document) -> Any
 
 
 _WORDS: dict[Any, str] = {
-    str: "a text",
-    int: "a whole number",
+    str: "a string",
+    int: "an integer",
     float: "a number",
     bool: "true or false",
     type(None): "null",
@@ -247,6 +252,7 @@ def _build_dataclass(kind: type, value: Any, path: Path, document: Document) -> 
         raise document.error(path, f"should be a mapping. Received: {value!r}")
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    value = _with_new_names(kind, value, path, document)
     for name in value:
         if name not in fields:
             close = difflib.get_close_matches(str(name), fields, n=1)
@@ -260,6 +266,32 @@ def _build_dataclass(kind: type, value: Any, path: Path, document: Document) -> 
         return kind(**built)
     except FieldError as error:
         raise document.error((*path, *error.path), error.message) from error
+
+
+def _with_new_names(kind: type, value: dict, path: Path, document: Document) -> dict:
+    """`value` with the present names of fields and values that were renamed; warns about each old one.
+
+    A dataclass lists its former names in the class variables `renamed_fields`, `{old: new}`, and `renamed_values`,
+    `{field: {old: new}}`.
+    """
+    fields: collections.abc.Mapping[str, str] = getattr(kind, "renamed_fields", {})
+    values: collections.abc.Mapping[str, collections.abc.Mapping[str, str]] = getattr(kind, "renamed_values", {})
+    renamed = {}
+    for name, entry in value.items():
+        new_name = fields.get(name, name)
+        if new_name != name:
+            if new_name in value:
+                raise document.error((*path, name), f"should be left out beside `{new_name}`, its new name")
+            _warn_renamed(document, (*path, name), f"`{name}` is now called `{new_name}`; write `{new_name}`")
+        new_entry = values.get(new_name, {}).get(entry, entry) if isinstance(entry, str) else entry
+        if new_entry != entry:
+            _warn_renamed(document, (*path, name), f"`{entry}` is now called `{new_entry}`; write `{new_entry}`")
+        renamed[new_name] = new_entry
+    return renamed
+
+
+def _warn_renamed(document: Document, path: Path, message: str) -> None:
+    warnings.warn(str(document.error(path, message)), RenamedWarning, stacklevel=2)
 
 
 class FieldError(ValueError):

@@ -17,7 +17,7 @@ from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiVal
 
 SPEC_VERSION = 1
 ENTIRE: Final = "entire"
-PREVIOUS: Final = "previous"
+CONDITIONAL: Final = "conditional"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NAME_WORDS = "letters, digits and _, a letter first"
 
@@ -59,7 +59,7 @@ class Output:
 
     name: str
     task: str
-    space: Literal["entire", "previous"]
+    space: Literal["entire", "conditional"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +211,7 @@ class DatasetSpec:
         outputs = []
         for task in self.tasks:
             if task.follows is not None:
-                outputs.append(Output(task.conditional_output, task.name, PREVIOUS))
+                outputs.append(Output(task.conditional_output, task.name, CONDITIONAL))
             outputs.append(Output(task.output, task.name, ENTIRE))
         return tuple(outputs)
 

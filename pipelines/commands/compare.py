@@ -16,8 +16,8 @@ from pipelines.compare.report.table import ORACLE, ResultTable, make_table
 from pipelines.compare.report.write import PAGE, Origin, notes, sheets, write_report
 from pipelines.compare.runs.progress import RunLines
 from pipelines.compare.runs.runner import Outcome, Runner
-from pipelines.compare.runs.store import RunStore, alone
-from pipelines.compare.runs.subprocesses import run_apart
+from pipelines.compare.runs.store import RunStore, exclusive_lock
+from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.terminal import ComponentProgress, console
 
 RUNS, REPORT = "runs", "report"
@@ -49,7 +49,9 @@ def compare(settings_path: str, arguments: CompareArguments) -> bool:
     comparison = load_comparison(settings_path, data=arguments.data, seeds=arguments.seeds)
     root = pathlib.Path(arguments.out) if arguments.out else pathlib.Path("runs") / comparison.settings.name
     console.print(f"comparison {comparison.settings.name!r} -> {root}", highlight=False)
-    with alone(root / RUNS):  # From the first: the log and the prepared rows are of one comparison at a time, too.
+    with exclusive_lock(
+        root / RUNS
+    ):  # From the first: the log and the prepared rows are of one comparison at a time, too.
         return _compare(comparison, arguments, root)
 
 
@@ -58,7 +60,7 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
     store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else code())
 
     def execute(job: Job, listen: Callable[[str], object]) -> None:
-        run_apart(job, data, store, listen)
+        run_in_subprocess(job, data, store, listen)
 
     watcher = RunLines(console, comparison.spec)
     outcome = Runner(comparison, store, None if arguments.kept_only else execute, watcher).run()

@@ -9,7 +9,7 @@ from rich.table import Table
 from pipelines.commands.predict import scores_table, typed_columns
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
-from pipelines.evaluation.oracle import oracle_auc, test_rows
+from pipelines.evaluation.oracle import oracle_auc, test_split_indices
 from pipelines.evaluation.results import measured, results_table
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
@@ -38,7 +38,7 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
     settings = load_settings(settings_path, data=str(data))
     paths = RunPaths(out)
     result = run_and_report(settings, paths)
-    test = test_rows(settings.spec, data)
+    test = test_split_indices(settings.spec, data)
     oracle = oracle_auc(settings.spec, data, test)
     rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
     report_push(settings, paths, result)

@@ -17,7 +17,7 @@ NUM_THRESHOLDS = 10000
 def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> config_pb2.EvalConfig:
     """TFMA's configuration.
 
-    Every output has its own label and weight: on the previous space a row weighs what the previous label is, so that
+    Every output has its own label and weight: on the conditional space a row weighs what the previous label is, so that
     cvr is measured on clicked rows and ctcvr on all of them. Thresholds hold for the overall slice only; those on the
     change take effect when there is a baseline.
     """

@@ -15,7 +15,7 @@ from transforms.validation.validate import check, raw_columns
 _TEST = 2
 
 
-def test_rows(spec: DatasetSpec, data: pathlib.Path) -> np.ndarray:
+def test_split_indices(spec: DatasetSpec, data: pathlib.Path) -> np.ndarray:
     """Indices from 0 of the simulated rows that the pipeline's test split holds: the same reader, check and hash."""
     rows = []
     for batch in read_csv(str(data / IMPRESSIONS), raw_columns(spec)):

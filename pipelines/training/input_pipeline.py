@@ -27,7 +27,7 @@ def _whole(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 
 @dataclasses.dataclass(frozen=True)
-class InputPath:
+class InputPipeline:
     """Reads, parses after batching, transforms, shuffles, and gives `(features, labels by task name)`.
 
     Nothing is done row by row: rows are read, parsed and transformed in blocks of thousands. Blocks are then shuffled,

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipelines.settings import ModelSettings, TrainingSettings
-from pipelines.training.input_pipeline import InputPath, cache_folder, choose_cache
+from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.warm_start import KERAS_MODEL, LATEST, remember_model_run, start_folder, start_from
 from serving.export import export
 from tfmtl import config
@@ -57,7 +57,7 @@ def run_fn(fn_args: Any) -> None:
     cache = choose_cache(training.cache, files["train"])
     reading = (training.batch_size, training.shuffle_rows, training.seed, cache)
     with cache_folder(cache) as folder:
-        history = fit(model, InputPath(spec, transform, *reading, folder), files, training)
+        history = fit(model, InputPipeline(spec, transform, *reading, folder), files, training)
 
     with folder_of_chief(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)
@@ -77,7 +77,7 @@ def run_fn(fn_args: Any) -> None:
 
 def fit(
     model: MultiTaskModel,
-    inputs: InputPath,
+    inputs: InputPipeline,
     files: Mapping[str, list[str]],
     training: TrainingSettings,
     watch_input: bool = True,

@@ -73,7 +73,7 @@ def test_ingest_prints_what_became_of_the_rows(raw, tmp_path):
     expected = {"read": total.read, "rejected": sum(total.rejected.values()), **total.accepted, **total.rejected}
     assert {name: int(printed[name].replace(",", "")) for name in expected} == expected
     assert "an earlier row of the file has the same id" in result.output
-    assert "common rows: 10 read, 1 bad_id, 1 cut_line, 1 doubled_id" in result.output
+    assert "common rows: 10 read, 1 invalid_id, 1 wrong_column_count, 1 duplicate_id" in result.output
     assert "field 777: 1 unknown, left out" in result.output
     assert "field 101: 1 in both files, the common row's is kept" in result.output
     kept = len(prepare(raw, "aitm").vocabulary("f205", 12))
@@ -170,9 +170,9 @@ def test_example_gen_takes_the_log_as_it_is(transformed):
             assert (examples / name).samefile(root / "log" / name)
     report = json.loads((examples / "ingest_report.json").read_text())
     assert IngestReport.from_dict(report) == manifest.report
-    assert report["rejected"] == {"cut_line": 1}
+    assert report["rejected"] == {"wrong_column_count": 1}
     rejects = [json.loads(line) for path in examples.glob("rejects*") for line in path.read_text().splitlines()]
-    assert [(reject["line"], reject["reason"]) for reject in rejects] == [(3001, "cut_line")]
+    assert [(reject["line"], reject["reason"]) for reject in rejects] == [(3001, "wrong_column_count")]
     expected = prepare(root / "raw", "adaftr", seed=1, max_values=4)
     assert not any("f150_14" in row for rows in expected.rows.values() for row in rows)
     for feature in spec.features:

@@ -60,7 +60,7 @@ def test_killed_in_the_middle_of_a_log(settings, tmp_path):
     assert sum(sum(split.values()) for split in found.values()) == PARTS * ROWS
     reports = [ingest_report(uri) for uri in uris]
     assert reports[0] == reports[1]
-    assert reports[0].total.rejected == {"cut_line": PARTS}
+    assert reports[0].total.rejected == {"wrong_column_count": PARTS}
     for uri in uris:
         assert not pathlib.Path(uri, UNFINISHED).exists()
         assert sum(len(path.read_text().splitlines()) for path in pathlib.Path(uri).glob(f"{REJECTS}*")) == PARTS

@@ -18,7 +18,7 @@ from tfx_bsl.public import tfxio
 
 from pipelines.commands.predict import typed_columns
 from pipelines.settings import load_settings
-from pipelines.training.input_pipeline import InputPath
+from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.trainer import vocabulary_sizes
 from serving import raw_features
 from serving.client import TfmtlClient
@@ -70,8 +70,8 @@ class Panels:
     model: M2M
 
     @property
-    def inputs(self) -> InputPath:
-        return InputPath(SPEC, self.transform, BATCH_SIZE)
+    def inputs(self) -> InputPipeline:
+        return InputPipeline(SPEC, self.transform, BATCH_SIZE)
 
 
 def write_splits(log: pathlib.Path, folder: pathlib.Path) -> dict[str, list[str]]:

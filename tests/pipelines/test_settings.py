@@ -27,7 +27,7 @@ MISTAKES = [
     ("num_experts: 4", "num_expert: 4", "model.options.num_expert", "Did you mean `num_experts`"),
     ("num_experts: 4", "num_experts: 0", "model.options.num_experts", "should be at least 1"),
     ("batch_size: 1024", "batch_size: 0", "training.batch_size", "should be at least 1"),
-    ("batch_size: 1024", "batch_size: many", "training.batch_size", "should be a whole number"),
+    ("batch_size: 1024", "batch_size: many", "training.batch_size", "should be an integer"),
     ("patience: 1", "monitor: click_auc", "training.monitor", "should be one of loss"),
     ("patience: 1", "fine_tuning: {monitor: cvr_aucc}", "training.fine_tuning.monitor", "should be one of loss"),
     ("  ctr: {min_auc: 0.6,", "  clicks: {min_auc: 0.6,", "thresholds.clicks", "should be an output of the spec"),

@@ -17,7 +17,7 @@ BACKBONES = {
 
 def models(backbone):
     """AdaFTR on that backbone, and the backbone alone with the same weights."""
-    common = {"embedding_dim": 4, "space": "previous"}
+    common = {"embedding_dim": 4, "space": "conditional"}
     wrapper = AdaFTR.from_spec(SPEC, SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **common)
     wrapper.set_weights([RNG.normal(0, 0.6, weight.shape) for weight in wrapper.weights])
     alone = MODELS[backbone].from_spec(SPEC, SIZES, **common, **BACKBONES[backbone])

@@ -129,8 +129,8 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title: 3", "d.yaml:1: title: should be a text. Received: 3"),
-        ("title: yes", "d.yaml:1: title: should be a text. Received: True"),
+        ("title: 3", "d.yaml:1: title: should be a string. Received: 3"),
+        ("title: yes", "d.yaml:1: title: should be a string. Received: True"),
         ("visible: true", "d.yaml:1: title: should be given: Drawing requires it"),
         ("- title", "d.yaml:1: document: should be a mapping. Received: ['title']"),
         ("", "d.yaml: document: should be a mapping. Received: None"),
@@ -138,12 +138,12 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
         ("title: a\nscale: [1]", "d.yaml:2: scale: should be a number. Received: [1]"),
         ("title: a\nscale: one", "d.yaml:2: scale: should be a number. Received: 'one'"),
         ("title: a\nscale: true", "d.yaml:2: scale: should be a number. Received: True"),
-        ("title: a\nfirst: true", "d.yaml:2: first: should be a whole number or a number or a text. Received: True"),
+        ("title: a\nfirst: true", "d.yaml:2: first: should be an integer or a number or a string. Received: True"),
         ("title: a\ncolour: green", "d.yaml:2: colour: should be one of red, blue. Received: 'green'"),
         ("title: a\ncolour: [red]", "d.yaml:2: colour: should be one of red, blue. Received: ['red']"),
         ("title: a\nweights: [1]", "d.yaml:2: weights: should be a mapping. Received: [1]"),
         ("title: a\nweights:\n  x: 1\n  y: z", "d.yaml:4: weights.y: should be a number. Received: 'z'"),
-        ("title: a\nweights:\n  1: 1", "d.yaml:3: weights.1: should be a text. Received: 1"),
+        ("title: a\nweights:\n  1: 1", "d.yaml:3: weights.1: should be a string. Received: 1"),
         ("title: a\nshapes: 3", "d.yaml:2: shapes: should be a list. Received: 3"),
         ("title: a\nshapes:\n- 3", "d.yaml:3: shapes[0]: should be a mapping with a `kind`. Received: 3"),
         ("title: a\nshapes:\n- radius: 3", "d.yaml:3: shapes[0].kind: should be one of circle, square. Received: None"),
@@ -154,7 +154,7 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
         ),
         (
             "title: a\nshapes:\n- kind: square\n  side: 2.5",
-            "d.yaml:4: shapes[0].side: should be a whole number. Received: 2.5",
+            "d.yaml:4: shapes[0].side: should be an integer. Received: 2.5",
         ),
         ("title: a\nshapes:\n- kind: square", "d.yaml:3: shapes[0].side: should be given: Square requires it"),
         (
@@ -185,7 +185,7 @@ def test_mistakes(text, message):
 
 
 def test_plain_data_has_no_line():
-    with pytest.raises(ConfigError, match=r"^title: should be a text. Received: 3$"):
+    with pytest.raises(ConfigError, match=r"^title: should be a string. Received: 3$"):
         config.build(Drawing, config.Document({"title": 3}))
 
 
@@ -194,7 +194,7 @@ def test_files(tmp_path):
     path.write_text("title: café", encoding="utf-8")
     assert config.build(Drawing, config.read_yaml(path)).title == "café"
     path.write_text("title: 3", encoding="utf-8")
-    with pytest.raises(ConfigError, match=re.escape(f"{path}:1: title: should be a text")):
+    with pytest.raises(ConfigError, match=re.escape(f"{path}:1: title: should be a string")):
         config.build(Drawing, config.read_yaml(path))
     with pytest.raises(ConfigError, match=r"absent\.yaml: should be a readable YAML file. Received: No such file"):
         config.read_yaml(tmp_path / "absent.yaml")

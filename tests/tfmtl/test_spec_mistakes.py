@@ -37,15 +37,15 @@ split:
 """
 MISTAKES = r"""
 name: shop >> name: 3
-    1: name: should be a text. Received: 3
+    1: name: should be a string. Received: 3
 version: 1 >> version: 2
     2: version: should be 1, the one that is known here. Received: 2
 version: 1 >> version: true
-    2: version: should be a whole number. Received: True
+    2: version: should be an integer. Received: True
 min_frequency: 2 >> min_frequency: yes
-    6: features[0].min_frequency: should be a whole number. Received: True
+    6: features[0].min_frequency: should be an integer. Received: True
 min_frequency: 2 >> min_frequency: 2.5
-    6: features[0].min_frequency: should be a whole number. Received: 2.5
+    6: features[0].min_frequency: should be an integer. Received: 2.5
 min_frequency: 2 >> required: 1
     6: features[0].required: should be true or false. Received: 1
 min_frequency: 2 >> min_frequency: 0

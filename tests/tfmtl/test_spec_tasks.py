@@ -23,7 +23,7 @@ def test_pair_with_its_own_names():
     spec = spec_of(Task("click", "clicked", output="ctr"), buy)
     assert spec.outputs == (
         Output("ctr", "click", "entire"),
-        Output("cvr", "buy", "previous"),
+        Output("cvr", "buy", "conditional"),
         Output("ctcvr", "buy", "entire"),
     )
     assert spec.labels == ("clicked", "bought")
@@ -37,7 +37,7 @@ def test_chain_of_five():
     spec = spec_of(*tasks)
     expected = [("click", "click", "entire")]
     for before, name in itertools.pairwise(names):
-        expected += [(f"{name}_given_{before}", name, "previous"), (name, name, "entire")]
+        expected += [(f"{name}_given_{before}", name, "conditional"), (name, name, "entire")]
     assert outputs(spec) == expected
     assert DatasetSpec.from_yaml(spec.to_yaml()) == spec
 
@@ -46,9 +46,9 @@ def test_tree_of_two_tasks_that_follow_one():
     spec = spec_of(Task("click", "c"), Task("buy", "b", follows="click"), Task("share", "s", follows="click"))
     assert outputs(spec) == [
         ("click", "click", "entire"),
-        ("buy_given_click", "buy", "previous"),
+        ("buy_given_click", "buy", "conditional"),
         ("buy", "buy", "entire"),
-        ("share_given_click", "share", "previous"),
+        ("share_given_click", "share", "conditional"),
         ("share", "share", "entire"),
     ]
 
@@ -61,7 +61,7 @@ def test_two_roots_and_a_count():
         ("click", "click", "entire"),
         ("like", "like", "entire"),
         ("views", "views", "entire"),
-        ("share_given_like", "share", "previous"),
+        ("share_given_like", "share", "conditional"),
         ("share", "share", "entire"),
     ]
 

@@ -11,7 +11,7 @@ from keras import ops
 
 from tfmtl.features import WEIGHTS_SUFFIX
 
-_stand_ins = threading.local()
+_overrides = threading.local()
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
@@ -25,11 +25,11 @@ class FusedEmbedding(keras.layers.Layer):
     `tf.IndexedSlices` of the looked-up rows, so that a step costs the same whatever the vocabulary.
 
     Args:
-        rows: how many ids each field has; the order is that of the output's fields.
-        dim: width d of an embedding.
-        bags: the fields that hold several ids; their weights are the input `<field>__weights`.
+        vocab_sizes: how many ids each field has; the order is that of the output's fields.
+        output_dim: width d of an embedding.
+        multivalent: the fields that hold several ids; their weights are the input `<field>__weights`.
         embeddings_initializer: of the table.
-        apart: the bags that are a field for each place, in the order of their places.
+        unpooled: the bags that are a field for each place, in the order of their places.
 
     Call arguments:
         inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
@@ -43,56 +43,56 @@ class FusedEmbedding(keras.layers.Layer):
         tf.errors.InvalidArgumentError: if an id is outside the table (on CPU).
 
     Example:
-        >>> layer = FusedEmbedding({"user": 100, "item": 50}, dim=8)
+        >>> layer = FusedEmbedding({"user": 100, "item": 50}, output_dim=8)
         >>> layer({"user": tf.constant([3, 4]), "item": tf.constant([0, 49])}).shape
         TensorShape([2, 2, 8])
     """
 
     def __init__(
         self,
-        rows: Mapping[str, int],
-        dim: int,
-        bags: Sequence[str] = (),
+        vocab_sizes: Mapping[str, int],
+        output_dim: int,
+        multivalent: Sequence[str] = (),
         embeddings_initializer: Any = "uniform",
-        apart: Sequence[str] = (),
+        unpooled: Sequence[str] = (),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not rows or any(count < 1 for count in rows.values()):
-            raise ValueError(f"`rows` should give every field at least one row. Received: {dict(rows)}")
-        if dim < 1:
-            raise ValueError(f"`dim` should be at least 1. Received: {dim}")
-        unknown = [bag for bag in bags if bag not in rows]
+        if not vocab_sizes or any(size < 1 for size in vocab_sizes.values()):
+            raise ValueError(f"`vocab_sizes` should give every field at least one row. Received: {dict(vocab_sizes)}")
+        if output_dim < 1:
+            raise ValueError(f"`output_dim` should be at least 1. Received: {output_dim}")
+        unknown = [field for field in multivalent if field not in vocab_sizes]
         if unknown:
-            raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
-        singles = [field for field in apart if field not in bags]
+            raise ValueError(f"`multivalent` should be fields of `vocab_sizes`. Received: {unknown}")
+        singles = [field for field in unpooled if field not in multivalent]
         if singles:
-            raise ValueError(f"`apart` should be of the `bags`. Received: {singles}")
-        self.rows = dict(rows)
-        self.dim = dim
-        self.bags = tuple(bags)
-        self.apart = tuple(apart)
+            raise ValueError(f"`unpooled` should be of the `multivalent`. Received: {singles}")
+        self.vocab_sizes = dict(vocab_sizes)
+        self.output_dim = output_dim
+        self.multivalent = tuple(multivalent)
+        self.unpooled = tuple(unpooled)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         starts = [0]
-        for count in self.rows.values():
+        for count in self.vocab_sizes.values():
             starts.append(starts[-1] + count)
-        self.offsets = dict(zip(self.rows, starts[:-1], strict=True))
+        self.offsets = dict(zip(self.vocab_sizes, starts[:-1], strict=True))
         self.total_rows = starts[-1]
-        self._singles = [field for field in self.rows if field not in self.bags]
+        self._singles = [field for field in self.vocab_sizes if field not in self.multivalent]
 
     def build(self, input_shape=None):
         self.table = self.add_weight(
-            shape=(self.total_rows, self.dim),
+            shape=(self.total_rows, self.output_dim),
             initializer=self.embeddings_initializer,
             autocast=False,  # Rows are cast after the gather; casting the table would cost a pass over all of it.
             name="table",
         )
 
     def call(self, inputs):
-        if not self.bags:  # The gather gives the fields in their order: taking them apart would only cost.
+        if not self.multivalent:  # The gather gives the fields in their order: taking them apart would only cost.
             return ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
         embedded = self.lookup(inputs)
-        fields = [embedded[field] if field in self.apart else embedded[field][:, None] for field in self.rows]
+        fields = [embedded[field] if field in self.unpooled else embedded[field][:, None] for field in self.vocab_sizes]
         return ops.concatenate(fields, axis=1)
 
     def lookup(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class FusedEmbedding(keras.layers.Layer):
         rows = ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
         embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
         start = len(self._singles)
-        for field in self.bags:
+        for field in self.multivalent:
             length = inputs[field].shape[1]
             places = rows[:, start : start + length]
             embedded[field] = self._weigh(field, places, inputs[field + WEIGHTS_SUFFIX])
@@ -113,41 +113,43 @@ class FusedEmbedding(keras.layers.Layer):
 
     def _places(self, inputs):
         """The rows of the table that each example looks up, `(batch, places)`; the bags' places stand last."""
-        needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
+        needed = [*self.vocab_sizes, *(bag + WEIGHTS_SUFFIX for bag in self.multivalent)]
         absent = [name for name in needed if name not in inputs]
         if absent:
             raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
         ids = [ops.cast(inputs[field], "int64")[:, None] + self.offsets[field] for field in self._singles]
-        ids += [ops.cast(inputs[field], "int64") + self.offsets[field] for field in self.bags]
+        ids += [ops.cast(inputs[field], "int64") + self.offsets[field] for field in self.multivalent]
         return ops.concatenate(ids, axis=1)
 
     def _gather(self, places):
-        stand_in = getattr(_stand_ins, "by_layer", {}).get(id(self))
-        if stand_in is None:  # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
+        override_rows = getattr(_overrides, "by_layer", {}).get(id(self))
+        if (
+            override_rows is None
+        ):  # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
             return tf.gather(self.table.value, places)
-        rows, values = stand_in
+        rows, values = override_rows
         positions = tf.minimum(tf.searchsorted(rows, tf.reshape(places, [-1])), tf.size(rows) - 1)
         positions = tf.reshape(positions, tf.shape(places))
         message = f"{self.name} should look up rows that its stand-in holds"
         with tf.control_dependencies([tf.debugging.assert_equal(tf.gather(rows, positions), places, message)]):
             return tf.gather(values, positions)
 
-    def looked_up(self, inputs: Mapping[str, Any]) -> Any:
+    def unique_rows(self, inputs: Mapping[str, Any]) -> Any:
         """The rows of the table that the inputs look up: each once, in ascending order, `(rows,)` int64."""
         rows, _ = tf.unique(tf.reshape(self._places(inputs), [-1]))
         return tf.sort(rows)
 
     @contextlib.contextmanager
-    def stand_in(self, rows: Any, values: Any) -> Iterator[None]:
+    def override_rows(self, rows: Any, values: Any) -> Iterator[None]:
         """Inside the `with` block, and in this thread, the layer looks its rows up in `values` instead of its table.
 
         A function of the parameters that is not evaluated at the variables, such as a step of gradient descent that
         is itself differentiated, needs the few rows of a batch as a tensor and never the whole table:
 
         ```python
-        rows = embedding.looked_up(features)
+        rows = embedding.unique_rows(features)
         values = tf.gather(embedding.table.value, rows)
-        with embedding.stand_in(rows, values - 0.1 * gradient):
+        with embedding.override_rows(rows, values - 0.1 * gradient):
             embedding(features)
         ```
 
@@ -158,32 +160,32 @@ class FusedEmbedding(keras.layers.Layer):
         Raises:
             tf.errors.InvalidArgumentError: from a call in the block that looks up another row.
         """
-        outer = getattr(_stand_ins, "by_layer", {})
-        _stand_ins.by_layer = {**outer, id(self): (rows, values)}
+        outer = getattr(_overrides, "by_layer", {})
+        _overrides.by_layer = {**outer, id(self): (rows, values)}
         try:
             yield
         finally:
-            _stand_ins.by_layer = outer
+            _overrides.by_layer = outer
 
     def _weigh(self, field, rows, weights):
         """The weighted mean of a bag's places; of one that is kept apart, its weighted places."""
         weights = ops.cast(weights, self.compute_dtype)
-        if field in self.apart:
+        if field in self.unpooled:
             return weights[:, :, None] * rows
         total = ops.sum(weights, axis=1, keepdims=True)
         safe = ops.where(total == 0, ops.ones_like(total), total)
         return ops.einsum("bl,bld->bd", weights / safe, rows)
 
     def compute_output_shape(self, input_shape):
-        fields = sum(input_shape[field][1] if field in self.apart else 1 for field in self.rows)
-        return (next(iter(input_shape.values()))[0], fields, self.dim)
+        fields = sum(input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes)
+        return (next(iter(input_shape.values()))[0], fields, self.output_dim)
 
     def get_config(self):
         return {
             **super().get_config(),
-            "rows": self.rows,
-            "dim": self.dim,
-            "bags": list(self.bags),
+            "vocab_sizes": self.vocab_sizes,
+            "output_dim": self.output_dim,
+            "multivalent": list(self.multivalent),
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
-            "apart": list(self.apart),
+            "unpooled": list(self.unpooled),
         }

@@ -21,9 +21,9 @@ class RawValues(keras.layers.Layer):
     It takes what `FusedEmbedding` takes and stands in its place; nothing in it is trained.
 
     Args:
-        rows: how many ids each field has; the order is that of the output's fields.
-        bags: the fields that hold several ids; their weights are the input `<field>__weights`.
-        apart: the bags that are a field for each place, in the order of their places.
+        vocab_sizes: how many ids each field has; the order is that of the output's fields.
+        multivalent: the fields that hold several ids; their weights are the input `<field>__weights`.
+        unpooled: the bags that are a field for each place, in the order of their places.
 
     Call arguments:
         inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
@@ -36,40 +36,51 @@ class RawValues(keras.layers.Layer):
         ValueError: if a field, or the weights of a bag, are absent from the inputs.
     """
 
-    def __init__(self, rows: Mapping[str, int], bags: Sequence[str] = (), apart: Sequence[str] = (), **kwargs: Any):
+    def __init__(
+        self,
+        vocab_sizes: Mapping[str, int],
+        multivalent: Sequence[str] = (),
+        unpooled: Sequence[str] = (),
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
-        if not rows or any(count < 1 for count in rows.values()):
-            raise ValueError(f"`rows` should give every field at least one row. Received: {dict(rows)}")
-        unknown = [bag for bag in bags if bag not in rows]
+        if not vocab_sizes or any(size < 1 for size in vocab_sizes.values()):
+            raise ValueError(f"`vocab_sizes` should give every field at least one row. Received: {dict(vocab_sizes)}")
+        unknown = [field for field in multivalent if field not in vocab_sizes]
         if unknown:
-            raise ValueError(f"`bags` should be fields of `rows`. Received: {unknown}")
-        singles = [field for field in apart if field not in bags]
+            raise ValueError(f"`multivalent` should be fields of `vocab_sizes`. Received: {unknown}")
+        singles = [field for field in unpooled if field not in multivalent]
         if singles:
-            raise ValueError(f"`apart` should be of the `bags`. Received: {singles}")
-        self.rows = dict(rows)
-        self.bags = tuple(bags)
-        self.apart = tuple(apart)
+            raise ValueError(f"`unpooled` should be of the `multivalent`. Received: {singles}")
+        self.vocab_sizes = dict(vocab_sizes)
+        self.multivalent = tuple(multivalent)
+        self.unpooled = tuple(unpooled)
 
     def call(self, inputs):
-        needed = [*self.rows, *(bag + WEIGHTS_SUFFIX for bag in self.bags)]
+        needed = [*self.vocab_sizes, *(bag + WEIGHTS_SUFFIX for bag in self.multivalent)]
         absent = [name for name in needed if name not in inputs]
         if absent:
             raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
         values = []
-        for field, count in self.rows.items():
+        for field, count in self.vocab_sizes.items():
             value = ops.cast(inputs[field], "float32") / max(count - 1, 1)
-            if field in self.bags:
+            if field in self.multivalent:
                 weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], "float32")
                 value = weights * value
-                if field not in self.apart:
+                if field not in self.unpooled:
                     total = ops.sum(weights, axis=1)
                     value = ops.sum(value, axis=1) / ops.where(total == 0, ops.ones_like(total), total)
-            values.append(value if field in self.apart else value[:, None])
+            values.append(value if field in self.unpooled else value[:, None])
         return ops.cast(ops.concatenate(values, axis=1)[:, :, None], self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
-        fields = sum(input_shape[field][1] if field in self.apart else 1 for field in self.rows)
+        fields = sum(input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes)
         return (next(iter(input_shape.values()))[0], fields, 1)
 
     def get_config(self):
-        return {**super().get_config(), "rows": self.rows, "bags": list(self.bags), "apart": list(self.apart)}
+        return {
+            **super().get_config(),
+            "vocab_sizes": self.vocab_sizes,
+            "multivalent": list(self.multivalent),
+            "unpooled": list(self.unpooled),
+        }

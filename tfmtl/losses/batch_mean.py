@@ -19,7 +19,7 @@ _own = threading.local()
 
 
 @contextlib.contextmanager
-def own_rows() -> Iterator[None]:
+def replica_rows() -> Iterator[None]:
     """Inside the `with` block, and in this thread, a replica's rows are a batch of their own."""
     outer = getattr(_own, "rows", False)
     _own.rows = True
@@ -74,7 +74,7 @@ def mean_of_sums(total: Any, weight: Any) -> Any:
     return ops.divide_no_nan(total, weight)
 
 
-def own_mean(values: Any) -> Any:
+def replica_mean(values: Any) -> Any:
     """The mean over a replica's own rows, `(rows,)`; 0 where it has none."""
     return ops.sum(values) / ops.maximum(ops.cast(ops.shape(values)[0], "float32"), 1.0)
 

@@ -7,21 +7,21 @@ from keras import ops
 from tfmtl.losses.batch_mean import batch_mean
 
 
-def inverse_propensity(logits: Any, most: float = 100.0) -> Any:
-    """`min(1 / s(z), most) = min(1 + exp(-z), most)`, with value and gradient finite for every finite z.
+def inverse_propensity(logits: Any, max_weight: float = 100.0) -> Any:
+    """`min(1 / s(z), max_weight) = min(1 + exp(-z), max_weight)`, with value and gradient finite for every finite z.
 
     Args:
         logits: z, `(batch,)`: of the probability that a row's outcome is observed (the click of its conversion).
-        most: upper bound. It bounds the variance of what is weighed, and biases it where the propensity is below
-            `1 / most`.
+        max_weight: upper bound. It bounds the variance of what is weighed, and biases it where the propensity is below
+            `1 / max_weight`.
 
     Returns:
-        `(batch,)` float32 in [1, most].
+        `(batch,)` float32 in [1, max_weight].
     """
     logits = ops.cast(logits, "float32")
     # The exponent's own bound keeps an infinite slope, times 0, out of the gradient.
-    exponent = ops.minimum(-logits, ops.log(ops.cast(most, "float32")))
-    return ops.minimum(1.0 + ops.exp(exponent), most)
+    exponent = ops.minimum(-logits, ops.log(ops.cast(max_weight, "float32")))
+    return ops.minimum(1.0 + ops.exp(exponent), max_weight)
 
 
 def inverse_propensity_risk(errors: Any, observed: Any, inverse: Any, sample_weight: Any = None) -> Any:

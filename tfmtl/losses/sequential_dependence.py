@@ -16,7 +16,7 @@ class SequentialDependenceLoss:
     whose probability is `f_{i'} - f_i`, so the penalty teaches the difference itself (equation 3), where a calibrator
     (`behavioral_calibrator`) only asks that it is not negative. Any model of a chain or a tree of tasks can use it.
 
-    On the `previous` space only rows with `o_{i'} = 1` are seen, as when there is no log of the others. Theorem 3.1's
+    On the `conditional` space only rows with `o_{i'} = 1` are seen, as when there is no log of the others. Theorem 3.1's
     weight corrects it: the sum of `r (..)^2` over those rows, by the number of all rows, with
     r of `tfmtl.losses.difference_importance`; the theorem's factor P(o_{i'}=1) is the batch's own share of such rows.
 
@@ -24,7 +24,7 @@ class SequentialDependenceLoss:
         follows: the task before, of each task that follows one.
         strength: sigma by the name of the task that follows (0 if it is not named), or one number for all pairs.
         space: on which rows the penalty is taken.
-        max_importance: upper bound of r.
+        max_weight: upper bound of r.
 
     Call arguments:
         labels: o, `(batch,)` by task.
@@ -50,8 +50,8 @@ class SequentialDependenceLoss:
         self,
         follows: Mapping[str, str],
         strength: float | Mapping[str, float] = 1.0,
-        space: Literal["entire", "previous"] = "entire",
-        max_importance: float = 100.0,
+        space: Literal["entire", "conditional"] = "entire",
+        max_weight: float = 100.0,
     ):
         named = dict(strength) if isinstance(strength, Mapping) else dict.fromkeys(follows, strength)
         unknown = [task for task in named if task not in follows]
@@ -59,14 +59,14 @@ class SequentialDependenceLoss:
             raise ValueError(f"`strength` should name tasks that follow another. Received: {', '.join(unknown)}")
         if any(value < 0 for value in named.values()):
             raise ValueError(f"`strength` should be at least 0. Received: {strength}")
-        if space not in ("entire", "previous"):
+        if space not in ("entire", "conditional"):
             raise ValueError(f"`space` should be entire or previous. Received: {space!r}")
-        if max_importance < 1:
-            raise ValueError(f"`max_importance` should be at least 1. Received: {max_importance}")
+        if max_weight < 1:
+            raise ValueError(f"`max_weight` should be at least 1. Received: {max_weight}")
         self.follows = dict(follows)
         self.strength = named
         self.space = space
-        self.max_importance = max_importance
+        self.max_weight = max_weight
 
     def __call__(self, labels: Mapping[str, Any], probabilities: Mapping[str, Any], sample_weight: Any = None) -> Any:
         total = ops.zeros((), "float32")
@@ -75,8 +75,8 @@ class SequentialDependenceLoss:
                 o, o_previous = (ops.cast(labels[name], "float32") for name in (task, previous))
                 f, f_previous = (ops.cast(probabilities[name], "float32") for name in (task, previous))
                 squares = ops.square(f_previous - f - (o_previous - o))
-                if self.space == "previous":
-                    squares *= o_previous * difference_importance(o, f_previous, f, self.max_importance)
+                if self.space == "conditional":
+                    squares *= o_previous * difference_importance(o, f_previous, f, self.max_weight)
                 total += self.strength[task] * batch_mean(squares, sample_weight)
         return total
 

@@ -79,7 +79,7 @@ def calibration(
     weights: Any = None,
     bins: int = 10,
 ) -> dict[str, Calibration]:
-    """Ratio and error of each output on its space: on the previous one, a row weighs what its previous label is.
+    """Ratio and error of each output on its space: on the conditional one, a row weighs what its previous label is.
 
     Args:
         spec: of the data set.

@@ -16,7 +16,7 @@ class AdaFTROptions(ModelOptions):
     """Options of `AdaFTR`, besides those of every model, which hold for the backbone too, whatever its own defaults.
 
     Attributes:
-        space: as for every model, but `previous` by default: the paper's second task is the rate after a click.
+        space: as for every model, but `conditional` by default: the paper's second task is the rate after a click.
         backbone: the model that is wrapped, by its name in the registry; one with a tower for each task.
         backbone_options: fields of that model's options, without those that every model has.
         anchor: the task with which each other binary task is contrasted (3.3.4); the first one by default.
@@ -36,7 +36,7 @@ class AdaFTROptions(ModelOptions):
         beta: factor of the contrast.
     """
 
-    space: Literal["entire", "previous"] = "previous"
+    space: Literal["entire", "conditional"] = "conditional"
     backbone: str = "mmoe"
     backbone_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     anchor: str | None = None

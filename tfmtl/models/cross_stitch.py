@@ -63,13 +63,13 @@ class CrossStitchNetwork(MultiTaskModel):
     presets: ClassVar = {
         "adaftr_ali_ccp": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "network_units": [64, 32, 16],
             "tower_units": [],
         },
         "adaftr_ecomm_ads": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "network_units": [128, 64, 32],
             "tower_units": [],
         },

@@ -16,7 +16,7 @@ from tfmtl.models.registry import register_model
 
 @dataclasses.dataclass(frozen=True)
 class ESCM2Options(ESMMOptions):
-    """Options of `ESCM2IPS`, besides those of `ESMM`. `max_importance` also bounds the inverse of a propensity.
+    """Options of `ESCM2IPS`, besides those of `ESMM`. `max_weight` also bounds the inverse of a propensity.
 
     Attributes:
         counterfactual_weight: factor of the counterfactual risk, the paper's lambda_c. Its lambda_g, of the global
@@ -63,7 +63,7 @@ class ESCM2IPS(ESMM):
 
     - **D** p is a constant to the counterfactual risk: else the risk of a clicked row would be lowered by raising its
       ctr, whatever the row is. `propensity_gradient=True` is the other reading.
-    - **D** `1 / p` is held at `max_importance` (100), without which a few clicks at a small ctr decide a step.
+    - **D** `1 / p` is held at `max_weight` (100), without which a few clicks at a small ctr decide a step.
     - The paper searches for lambda_c; 0.1 is this package's default and not a finding of the paper.
     - The model below the losses is ESMM's: the paper's regularizer does not depend on it.
 
@@ -93,5 +93,5 @@ class ESCM2IPS(ESMM):
         for task, previous in self.follows.items():
             errors = row_losses(self.spec.task(task), self.options, labels[task], logits[task])
             propensity = entire[previous] if self.options.propensity_gradient else ops.stop_gradient(entire[previous])
-            inverse = inverse_propensity(propensity, self.options.max_importance)
+            inverse = inverse_propensity(propensity, self.options.max_weight)
             yield Counterfactual(task, errors, ops.cast(labels[previous], "float32"), inverse)

@@ -14,7 +14,7 @@ from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.options import ModelOptions
 from tfmtl.models.core.task_losses import row_losses
 from tfmtl.models.registry import register_model
-from tfmtl.spec import ENTIRE, PREVIOUS
+from tfmtl.spec import CONDITIONAL, ENTIRE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ESMM(MultiTaskModel):
 
     The towers share the embeddings x and nothing else. A tower's logit is that of the *conditional* probability
     P(z=1 | y=1, x), of which no loss is taken: it learns through the product, P(y=1, z=1 | x), whose label is known on
-    every row. So `spaces` says `previous` of the head of a task that follows another (that is what it predicts), while
+    every row. So `spaces` says `conditional` of the head of a task that follows another (that is what it predicts), while
     its loss is a mean over *all* rows. The product's cross-entropy is taken on its logit
     (`tfmtl.losses.product_logit`), which is finite and exact for all logits.
 
@@ -71,7 +71,7 @@ class ESMM(MultiTaskModel):
 
     @property
     def spaces(self):
-        return {task.name: PREVIOUS if task.follows else ENTIRE for task in self.spec.tasks}
+        return {task.name: CONDITIONAL if task.follows else ENTIRE for task in self.spec.tasks}
 
     @property
     def follows(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.features import SEQUENCES, WEIGHTS_SUFFIX
 from tfmtl.layers import MLP, Experts, MetaAttention, MetaTower, SequenceEncoder, TaskAnchors
-from tfmtl.losses.batch_mean import own_mean
+from tfmtl.losses.batch_mean import replica_mean
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.options import ModelOptions
 from tfmtl.models.registry import register_model
@@ -84,10 +84,10 @@ class M2MOptions(ModelOptions):
             units = getattr(self, name)
             require(bool(units) and all(width >= 1 for width in units), name, "positive and at least one", units)
 
-    def places_apart(self, spec: DatasetSpec) -> tuple[str, ...]:
+    def unpooled_sequences(self, spec: DatasetSpec) -> tuple[str, ...]:
         """The sequences that are encoded, and with `sequences: concat` the others too."""
         encoded = [name for members in encoded_sequences(spec, self).values() for name in members]
-        return tuple(dict.fromkeys([*encoded, *super().places_apart(spec)]))
+        return tuple(dict.fromkeys([*encoded, *super().unpooled_sequences(spec)]))
 
     def check_tasks(self, spec: DatasetSpec) -> None:
         """Raises `FieldError` where the spec has no scenario or no other feature, or a group holds no sequences."""
@@ -222,7 +222,7 @@ class M2M(MultiTaskModel):
                 weights = ops.cast(features[name + WEIGHTS_SUFFIX], "float32")
                 squares = squares / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
             total += ops.sum(squares, axis=1) if len(squares.shape) > 1 else squares
-        self.add_loss(self.options.embedding_l2 * own_mean(total))
+        self.add_loss(self.options.embedding_l2 * replica_mean(total))
 
 
 def _flat(embedded: Any) -> Any:

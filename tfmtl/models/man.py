@@ -104,7 +104,7 @@ class MAN(MultiTaskModel):
     def make_embedding(self):
         if self.options.inputs == "embedding":
             return super().make_embedding()
-        rows, apart = embedding_rows(self.spec, self.vocabulary_sizes), self.options.places_apart(self.spec)
+        rows, apart = embedding_rows(self.spec, self.vocabulary_sizes), self.options.unpooled_sequences(self.spec)
         return RawValues(rows, bags(self.spec), apart, name="raw_values")
 
     @property

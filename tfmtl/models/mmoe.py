@@ -59,14 +59,14 @@ class MMoE(MultiTaskModel):
         },
         "adaftr_ali_ccp": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "num_experts": 3,
             "expert_units": [64],
             "tower_units": [64, 32, 16],
         },
         "adaftr_ecomm_ads": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "num_experts": 3,
             "expert_units": [128],
             "tower_units": [128, 64, 32],

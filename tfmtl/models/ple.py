@@ -62,7 +62,7 @@ class PLE(MultiTaskModel):
         },
         "adaftr_ali_ccp": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "num_shared": 1,
             "num_per_task": 1,
             "expert_units": [64],
@@ -70,7 +70,7 @@ class PLE(MultiTaskModel):
         },
         "adaftr_ecomm_ads": {
             "embedding_dim": 8,
-            "space": "previous",
+            "space": "conditional",
             "num_shared": 1,
             "num_per_task": 1,
             "expert_units": [128],

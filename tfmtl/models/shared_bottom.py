@@ -44,8 +44,13 @@ class SharedBottom(MultiTaskModel):
     equations = "section 2"
     # AdaFTR's baseline: three layers, the first of which is shared.
     presets: ClassVar = {
-        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "previous", "bottom_units": [64], "tower_units": [32, 16]},
-        "adaftr_ecomm_ads": {"embedding_dim": 8, "space": "previous", "bottom_units": [128], "tower_units": [64, 32]},
+        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "bottom_units": [64], "tower_units": [32, 16]},
+        "adaftr_ecomm_ads": {
+            "embedding_dim": 8,
+            "space": "conditional",
+            "bottom_units": [128],
+            "tower_units": [64, 32],
+        },
     }
 
     def __init__(self, spec: Any, vocabulary_sizes: Any, options: SharedBottomOptions, **kwargs: Any):

@@ -54,8 +54,8 @@ class SingleTask(MultiTaskModel):
     presets: ClassVar = {
         "apem_ali_ccp": {"embedding_dim": 18},
         "apem_industrial": {"embedding_dim": 18},
-        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "previous", "tower_units": [64, 32, 16]},
-        "adaftr_ecomm_ads": {"embedding_dim": 8, "space": "previous", "tower_units": [128, 64, 32]},
+        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "tower_units": [64, 32, 16]},
+        "adaftr_ecomm_ads": {"embedding_dim": 8, "space": "conditional", "tower_units": [128, 64, 32]},
     }
 
     def __init__(self, spec: Any, vocabulary_sizes: Any, options: SingleTaskOptions, **kwargs: Any):
@@ -65,8 +65,8 @@ class SingleTask(MultiTaskModel):
     def make_embedding(self):
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         width = len(self.spec.tasks) * self.options.embedding_dim
-        apart = self.options.places_apart(self.spec)
-        return FusedEmbedding(rows, width, bags(self.spec), apart=apart, name="embedding")
+        apart = self.options.unpooled_sequences(self.spec)
+        return FusedEmbedding(rows, width, bags(self.spec), unpooled=apart, name="embedding")
 
     def call(self, features, training=None):
         embedded = ops.split(self.embed(features), len(self.towers), axis=2)

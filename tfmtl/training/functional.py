@@ -13,7 +13,7 @@ from tfmtl.training.strategy import Losses
 class FunctionalParameters:
     """The trainable parameters of a model as tensors, in the order of `model.trainable_variables`.
 
-    That of an embedding table is a small tensor: the rows that a batch looks up (`FusedEmbedding.stand_in`), so that
+    That of an embedding table is a small tensor: the rows that a batch looks up (`FusedEmbedding.override_rows`), so that
     nothing costs by the vocabulary.
 
     Args:
@@ -26,7 +26,7 @@ class FunctionalParameters:
         self.variables = model.trainable_variables
         trainable = {id(variable) for variable in self.variables}
         layers = [layer for layer in model.sparse_embeddings if layer.built and id(layer.table) in trainable]
-        self.tables = {id(layer.table): (layer, layer.looked_up(features)) for layer in layers}
+        self.tables = {id(layer.table): (layer, layer.unique_rows(features)) for layer in layers}
 
     def start(self) -> list[tf.Tensor]:
         """What the variables hold."""
@@ -72,7 +72,7 @@ class FunctionalLosses:
             for variable, value in zip(self._parameters.variables, values, strict=True):
                 if id(variable) in tables:
                     layer, rows = tables[id(variable)]
-                    stack.enter_context(layer.stand_in(rows, value))
+                    stack.enter_context(layer.override_rows(rows, value))
                 else:
                     mapping.append((variable, value))
             scope = keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmtl.losses.batch_mean import own_rows, replicas, sum_over_replicas
+from tfmtl.losses.batch_mean import replica_rows, replicas, sum_over_replicas
 from tfmtl.training.episodes import draw_episodes, take
 from tfmtl.training.functional import FunctionalParameters, dense_gradient
 from tfmtl.training.strategy import Losses, Strategy, join_losses
@@ -92,7 +92,7 @@ class MetaLearning(Strategy):
             rows = tf.TensorSpec((None,), "int32")
             of_start = [tf.TensorSpec(value.shape, value.dtype) for value in start]
             of_episode = tf.function(of_episode, input_signature=[of_start, rows, rows], autograph=False)
-        with own_rows():
+        with replica_rows():
             slopes, queries = zip(*(of_episode(start, one.support, one.query) for one in episodes), strict=True)
         summed = [None if of_one[0] is None else tf.add_n(of_one) for of_one in zip(*slopes, strict=True)]
         gradients = parameters.as_gradients(summed)

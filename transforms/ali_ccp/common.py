@@ -11,7 +11,7 @@ from transforms.ali_ccp.id_set import IdSet
 from transforms.ali_ccp.lines import cut_lines
 from transforms.ali_ccp.options import IngestOptions
 from transforms.ali_ccp.rejections import LineVerdict
-from transforms.batches.raw_batch import BAD_ID, BAD_WEIGHTS, DOUBLED_ID
+from transforms.batches.raw_batch import DUPLICATE_ID, INVALID_ID, INVALID_WEIGHTS
 from transforms.ingest.token_counts import SCHEMA
 from transforms.readers.line_blocks import Block
 
@@ -67,7 +67,7 @@ class CommonReader:
     """Reads a file of common features, block by block.
 
     A row is rejected, beside the reasons of `cut_lines`, if its index is not written in 16 hexadecimal digits
-    (`bad_id`) or was there before (`doubled_id`), or if a value that is kept is no number (`bad_weights`).
+    (`invalid_id`) or was there before (`duplicate_id`), or if a value that is kept is no number (`invalid_weights`).
 
     Args:
         source: the file.
@@ -89,13 +89,13 @@ class CommonReader:
         pieces = verdict.lines.pieces
         cells = pieces.cell(0)
         indices, written = hex_numbers(cells)
-        verdict.reject(~written, BAD_ID, HEXADECIMAL, cells)
+        verdict.reject(~written, INVALID_ID, HEXADECIMAL, cells)
         seen = np.zeros(len(indices), bool)
         seen[written] = self._seen.add(indices[written].view(np.int64))
-        verdict.reject(seen, DOUBLED_ID, "common_feature_index should be new in its file", cells)
+        verdict.reject(seen, DUPLICATE_ID, "common_feature_index should be new in its file", cells)
         features = keep_features(pieces, preparation, self._options.max_values)
         bad, values = bad_values(features, pieces)
-        verdict.reject(bad, BAD_WEIGHTS, FINITE, values)
+        verdict.reject(bad, INVALID_WEIGHTS, FINITE, values)
         good = verdict.accepted
         features = features.take(good[features.row])
         examples = features.encode(preparation)

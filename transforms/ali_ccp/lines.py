@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.raw_batch import BAD_ENCODING, CUT_LINE, FIELD_WITHOUT_VALUE, Reject
+from transforms.batches.raw_batch import INCOMPLETE_FEATURE, INVALID_ENCODING, WRONG_COLUMN_COUNT, Reject
 from transforms.readers.line_blocks import NEWLINE, Block
 
 _COMMA, _NEXT, _ID, _VALUE = ord(","), 1, 2, 3
@@ -119,8 +119,8 @@ class Lines:
 def cut_lines(block: Block, columns: int, source: str) -> Lines:
     """Cuts all lines of a block; blank ones are no rows.
 
-    Rejected are lines that are not UTF-8 (`bad_encoding`), those that have not as many cells, or features, as they
-    should (`cut_line`), and those with a feature that lacks its field, id or value (`field_without_value`).
+    Rejected are lines that are not UTF-8 (`invalid_encoding`), those that have not as many cells, or features, as they
+    should (`wrong_column_count`), and those with a feature that lacks its field, id or value (`incomplete_feature`).
 
     Args:
         block: whole lines.
@@ -169,11 +169,11 @@ def _why(raw: bytes, columns: int) -> tuple[str, str]:
     try:
         cells = raw.decode().removesuffix("\n").split(",")
     except UnicodeDecodeError:
-        return BAD_ENCODING, "should be UTF-8"
+        return INVALID_ENCODING, "should be UTF-8"
     if len(cells) != columns + 2:
-        return CUT_LINE, f"should have {columns + 2} cells. Received: {len(cells)}"
+        return WRONG_COLUMN_COUNT, f"should have {columns + 2} cells. Received: {len(cells)}"
     features = cells[-1].split("\1") if cells[-1] else []
     if str(len(features)) != cells[-2]:
-        return CUT_LINE, f"should have as many features as it says, {cells[-2]!r}. Received: {len(features)}"
+        return WRONG_COLUMN_COUNT, f"should have as many features as it says, {cells[-2]!r}. Received: {len(features)}"
     odd = next((feature for feature in features if not _FEATURE.fullmatch(feature)), "")
-    return FIELD_WITHOUT_VALUE, f"should be a field, an id and a value. Received: {odd!r}"
+    return INCOMPLETE_FEATURE, f"should be a field, an id and a value. Received: {odd!r}"

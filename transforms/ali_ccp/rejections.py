@@ -16,14 +16,14 @@ class LineVerdict:
 
     def __init__(self, lines: Lines):
         self.lines = lines
-        self._charges: list[tuple[str, str, pa.Array]] = []
+        self._reasons: list[tuple[str, str, pa.Array]] = []
         self._charge = np.full(len(lines.place), -1, np.int32)
 
     def reject(self, mask: np.ndarray, reason: str, expected: str, cells: pa.Array) -> None:
         """Rejects the lines of the mask for `reason`: their `cells` hold something else than what is expected."""
         if mask.any():
-            self._charge[mask & (self._charge < 0)] = len(self._charges)
-            self._charges.append((reason, expected, cells))
+            self._charge[mask & (self._charge < 0)] = len(self._reasons)
+            self._reasons.append((reason, expected, cells))
 
     @property
     def accepted(self) -> np.ndarray:
@@ -34,7 +34,7 @@ class LineVerdict:
         """All others of the block, in order."""
         rejects = list(self.lines.rejects)
         for row in np.flatnonzero(~self.accepted).tolist():
-            reason, expected, cells = self._charges[self._charge[row]]
+            reason, expected, cells = self._reasons[self._charge[row]]
             received = repr(cells[row].as_py().decode()) if len(cells[row].as_py()) else "nothing"
             rejects.append(self.lines.reject(row, reason, f"{expected}. Received: {received}"))
         return sorted(rejects, key=lambda reject: reject.line)

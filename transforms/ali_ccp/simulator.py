@@ -117,7 +117,7 @@ class _Writer:
         yield from pc.binary_join_element_wise(*[cell.cast(pa.string()) for cell in cells], ",").to_pylist()
 
     def _truth(self, rows: Rows, ids: pa.Array, order: np.ndarray) -> pa.Table:
-        chances = {"entire": entire(self._spec, rows.chances), "previous": rows.chances}
+        chances = {"entire": entire(self._spec, rows.chances), "conditional": rows.chances}
         outputs = {o.name: np.round(chances[o.space][o.task], _DECIMALS)[order] for o in self._spec.outputs}
         return pa.table({"sample_id": ids, **{name: pa.array(values) for name, values in outputs.items()}})
 

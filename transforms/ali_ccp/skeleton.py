@@ -15,11 +15,11 @@ from transforms.ali_ccp.options import IngestOptions
 from transforms.ali_ccp.rejections import LineVerdict
 from transforms.batches.parsing import parse_binary
 from transforms.batches.raw_batch import (
-    BAD_ID,
-    BAD_WEIGHTS,
     BROKEN_CHAIN,
-    DOUBLED_ID,
-    IMPOSSIBLE_LABEL,
+    DUPLICATE_ID,
+    INVALID_ID,
+    INVALID_LABEL,
+    INVALID_WEIGHTS,
     MISSING_COMMON_ROW,
     MISSING_LABEL,
     SPLITS,
@@ -63,9 +63,9 @@ class JoinedRows:
 class SkeletonReader:
     """Reads a file of the skeleton, block by block.
 
-    A row is rejected, beside the reasons of `cut_lines`, for the first of these: `bad_id` (its sample_id is no whole
-    number), `doubled_id` (an earlier row of the file has it), `missing_label`, `impossible_label`, `broken_chain` (a
-    conversion without a click), `missing_common_row`, and `bad_weights` (a value that is kept is no number).
+    A row is rejected, beside the reasons of `cut_lines`, for the first of these: `invalid_id` (its sample_id is no whole
+    number), `duplicate_id` (an earlier row of the file has it), `missing_label`, `invalid_label`, `broken_chain` (a
+    conversion without a click), `missing_common_row`, and `invalid_weights` (a value that is kept is no number).
 
     Args:
         source: the file.
@@ -90,7 +90,7 @@ class SkeletonReader:
         common = self._find_common(verdict, pieces.cell(3))
         features = keep_features(pieces, self._options.preparation, self._options.max_values)
         bad, values = bad_values(features, pieces)
-        verdict.reject(bad, BAD_WEIGHTS, FINITE, values)
+        verdict.reject(bad, INVALID_WEIGHTS, FINITE, values)
         common_masks = np.append(self._common.masks, np.uint32(0))[common]  # Row -1, which is none, has no fields.
         twice = (common_masks[features.row] >> features.field) & 1 == 1
         good = verdict.accepted[features.row]
@@ -106,10 +106,10 @@ class SkeletonReader:
 
     def _check_ids(self, verdict: LineVerdict, cells: pa.Array) -> np.ndarray:
         ids = whole_numbers(cells)
-        verdict.reject(ids < 0, BAD_ID, "sample_id should be a whole number", cells)
+        verdict.reject(ids < 0, INVALID_ID, "sample_id should be a whole number", cells)
         seen = np.zeros(len(ids), bool)
         seen[ids >= 0] = self._seen.add(ids[ids >= 0])
-        verdict.reject(seen, DOUBLED_ID, "sample_id should be new in its file", cells)
+        verdict.reject(seen, DUPLICATE_ID, "sample_id should be new in its file", cells)
         return ids
 
     @staticmethod
@@ -119,7 +119,7 @@ class SkeletonReader:
             empty = pc.equal(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
             verdict.reject(empty, MISSING_LABEL, f"{name} should be given", column)
         for name, column, (_, bad) in zip((CLICK, CONVERSION), cells, parsed, strict=True):
-            verdict.reject(bad, IMPOSSIBLE_LABEL, f"{name} should be 0 or 1", column)
+            verdict.reject(bad, INVALID_LABEL, f"{name} should be 0 or 1", column)
         (click, _), (conversion, _) = parsed
         verdict.reject(conversion > click, BROKEN_CHAIN, f"{CONVERSION} should be 0 where {CLICK} is 0", cells[1])
         return click, conversion

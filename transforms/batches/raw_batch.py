@@ -7,51 +7,51 @@ import numpy as np
 import pyarrow as pa
 
 # Reasons of readers.
-CUT_LINE = "cut_line"
-BAD_ENCODING = "bad_encoding"
+WRONG_COLUMN_COUNT = "wrong_column_count"
+INVALID_ENCODING = "invalid_encoding"
 UNKNOWN_KEY = "unknown_key"
-IMPOSSIBLE_RATING = "impossible_rating"
-FIELD_WITHOUT_VALUE = "field_without_value"
-BAD_ID = "bad_id"
-DOUBLED_ID = "doubled_id"
-DOUBLED_DAY = "doubled_day"
+INVALID_RATING = "invalid_rating"
+INCOMPLETE_FEATURE = "incomplete_feature"
+INVALID_ID = "invalid_id"
+DUPLICATE_ID = "duplicate_id"
+DUPLICATE_DAY = "duplicate_day"
 MISSING_COMMON_ROW = "missing_common_row"
-CUT_RECORD = "cut_record"
+TRUNCATED_RECORD = "truncated_record"
 CORRUPT_RECORD = "corrupt_record"
-NO_EXAMPLE = "no_example"
+MALFORMED_EXAMPLE = "malformed_example"
 # Reasons of the check, in the order in which they are looked for.
-ODD_TYPE = "odd_type"
-SEVERAL_VALUES = "several_values"
+TYPE_MISMATCH = "type_mismatch"
+MULTIPLE_VALUES = "multiple_values"
 MISSING_LABEL = "missing_label"
-IMPOSSIBLE_LABEL = "impossible_label"
+INVALID_LABEL = "invalid_label"
 BROKEN_CHAIN = "broken_chain"
 MISSING_REQUIRED = "missing_required"
 NOT_A_NUMBER = "not_a_number"
-BAD_WEIGHTS = "bad_weights"
-BAD_TIME = "bad_time"
+INVALID_WEIGHTS = "invalid_weights"
+INVALID_TIME = "invalid_time"
 
 REASONS: dict[str, str] = {
-    CUT_LINE: "the line does not have as many cells as there are columns",
-    BAD_ENCODING: "the line, or a text of the row, is not UTF-8",
-    CUT_RECORD: "the file ends within the record",
+    WRONG_COLUMN_COUNT: "the line does not have as many cells as there are columns",
+    INVALID_ENCODING: "the line, or a text of the row, is not UTF-8",
+    TRUNCATED_RECORD: "the file ends within the record",
     CORRUPT_RECORD: "the record does not have its checksum",
-    NO_EXAMPLE: "the record is no tf.Example",
-    ODD_TYPE: "a column is of another type than elsewhere in the file, and of no use",
-    SEVERAL_VALUES: "a column that has one value a row has several",
+    MALFORMED_EXAMPLE: "the record is no tf.Example",
+    TYPE_MISMATCH: "a column is of another type than elsewhere in the file, and of no use",
+    MULTIPLE_VALUES: "a column that has one value a row has several",
     UNKNOWN_KEY: "the row names a user or an item that the tables beside it do not hold",
-    IMPOSSIBLE_RATING: "the rating is not on the scale",
-    FIELD_WITHOUT_VALUE: "a feature lacks its field, its id or its value",
-    BAD_ID: "the id of the row is missing, or is not written as it should be",
-    DOUBLED_ID: "an earlier row of the file has the same id",
-    DOUBLED_DAY: "the entity has a row of that day already",
+    INVALID_RATING: "the rating is not on the scale",
+    INCOMPLETE_FEATURE: "a feature lacks its field, its id or its value",
+    INVALID_ID: "the id of the row is missing, or is not written as it should be",
+    DUPLICATE_ID: "an earlier row of the file has the same id",
+    DUPLICATE_DAY: "the entity has a row of that day already",
     MISSING_COMMON_ROW: "the row that holds the rest of its features is missing",
     MISSING_LABEL: "a label is missing",
-    IMPOSSIBLE_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
+    INVALID_LABEL: "a label is neither 0 nor 1, or a count is no whole number from 0 on",
     BROKEN_CHAIN: "a label is positive where the label of the task it follows is 0",
     MISSING_REQUIRED: "a required feature has no value",
     NOT_A_NUMBER: "a numerical feature, or a place of a sequence of numbers, is not a finite number",
-    BAD_WEIGHTS: "there is not one weight, a finite number, for each token",
-    BAD_TIME: "the time by which rows are split is missing or is not a number where the bounds are",
+    INVALID_WEIGHTS: "there is not one weight, a finite number, for each token",
+    INVALID_TIME: "the time by which rows are split is missing or is not a number where the bounds are",
 }
 
 SPLITS = ("train", "eval", "test")
@@ -89,14 +89,14 @@ class RawBatch:
         lines: 1-based line numbers of the rows (see `Reject`), int64, shape `(rows,)`.
         source: the file.
         rejects: the rows met on the way that could not be cut into columns.
-        odd: columns that are of another type in these rows than in others of the file.
+        mismatched_columns: columns that are of another type in these rows than in others of the file.
     """
 
     columns: pa.Table
     lines: np.ndarray
     source: str
     rejects: tuple[Reject, ...] = ()
-    odd: frozenset[str] = frozenset()
+    mismatched_columns: frozenset[str] = frozenset()
 
     def __post_init__(self):
         if self.columns.num_rows != len(self.lines):
@@ -116,4 +116,6 @@ class RawBatch:
 
     def take(self, rows: np.ndarray) -> "RawBatch":
         """The rows of these indices, without the rejects."""
-        return RawBatch(self.columns.take(pa.array(rows)), self.lines[rows], self.source, odd=self.odd)
+        return RawBatch(
+            self.columns.take(pa.array(rows)), self.lines[rows], self.source, mismatched_columns=self.mismatched_columns
+        )

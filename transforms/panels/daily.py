@@ -13,7 +13,7 @@ from transforms.batches.parsing import as_mask, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.panels.window_options import Attributes, WindowOptions
 from transforms.readers.csv_reader import read_csv
-from transforms.validation.rejections import Verdict
+from transforms.validation.rejections import RowRejections
 
 _CELLS = 1 << 23
 """Days in all windows of the entities that are worked on at once: with 28 a window, some 100 MB for each series."""
@@ -47,7 +47,7 @@ def read_panels(options: WindowOptions, raw: pathlib.Path, rejects: list[Reject]
     """Reads the daily file, and yields its entities in the order in which they appear, so many at a time.
 
     What cannot be used is added to `rejects`: lines that the CSV reader rejects, rows without a day or an entity, with
-    a number that is none or is below 0 (`not_a_number`), of a day that the entity has already (`doubled_day`, the first
+    a number that is none or is below 0 (`not_a_number`), of a day that the entity has already (`duplicate_day`, the first
     row counts), and of entities that the table of attributes lacks (`unknown_key`).
 
     Args:
@@ -112,7 +112,7 @@ def _read(options: WindowOptions, raw: pathlib.Path, known: pa.ChunkedArray | No
 
 
 def _checked(batch: RawBatch, options: WindowOptions, known: pa.ChunkedArray | None, rejects: list[Reject]) -> pa.Table:
-    verdict = Verdict(batch)
+    verdict = RowRejections(batch)
     entity, date = batch.column(options.entity), batch.column(options.date)
     verdict.reject(as_mask(entity.is_null()), reasons.MISSING_REQUIRED, "given", options.entity)
     if known is not None:
@@ -122,7 +122,7 @@ def _checked(batch: RawBatch, options: WindowOptions, known: pa.ChunkedArray | N
     days = pc.strptime(pc.if_else(pa.array(written), date, None), format="%Y-%m-%d", unit="s", error_is_null=True)
     days = days.cast(pa.date32())
     real = as_mask(pc.equal(days.cast(pa.string()), date))  # The 30th of February becomes the 1st of March.
-    verdict.reject(~real, reasons.BAD_TIME, "a day such as 2016-09-25", options.date)
+    verdict.reject(~real, reasons.INVALID_TIME, "a day such as 2016-09-25", options.date)
     columns = {_ENTITY: entity.dictionary_encode(), _DAY: days.cast(pa.int32()).cast(pa.int64())}
     columns[_LINE] = pa.array(batch.lines)
     for name in options.columns:
@@ -139,7 +139,7 @@ def _doubled(daily: pa.Table, rows: np.ndarray, options: WindowOptions) -> Itera
         day = str(np.datetime64(row[_DAY], "D"))
         cells = [row[_ENTITY], day, *(f"{row[name]:g}" for name in options.columns)]
         detail = f"{options.date} should be a day that {row[_ENTITY]} has not yet. Received: {day!r}"
-        yield Reject(options.daily, row[_LINE], reasons.DOUBLED_DAY, detail, ",".join(cells))
+        yield Reject(options.daily, row[_LINE], reasons.DUPLICATE_DAY, detail, ",".join(cells))
 
 
 def _attributes(options: Attributes, raw: pathlib.Path, rejects: list[Reject]) -> pa.Table:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from transforms.batches.cells import without_empty
 from transforms.batches.parsing import as_lists
-from transforms.batches.raw_batch import BAD_ENCODING, RawBatch, Reject
+from transforms.batches.raw_batch import INVALID_ENCODING, RawBatch, Reject
 from transforms.batches.rejects import as_csv
 
 
@@ -18,7 +18,7 @@ def arrow_batch(
     lines: np.ndarray,
     source: str,
     rejects: Iterable[Reject] = (),
-    odd: frozenset[str] = frozenset(),
+    mismatched_columns: frozenset[str] = frozenset(),
 ) -> RawBatch:
     """Rows of a file whose columns have types.
 
@@ -30,10 +30,10 @@ def arrow_batch(
         lines: 1-based numbers of the rows, int64, shape `(rows,)`.
         source: the file.
         rejects: rows that were rejected before.
-        odd: columns that are of another type here than in other rows of the file.
+        mismatched_columns: columns that are of another type here than in other rows of the file.
 
     Returns:
-        The rows; those with text that is not UTF-8 are among the rejects (`bad_encoding`).
+        The rows; those with text that is not UTF-8 are among the rejects (`invalid_encoding`).
     """
     found = RawBatch(columns, lines, source)
     arrays, bad = {}, np.zeros(len(lines), bool)
@@ -41,12 +41,12 @@ def arrow_batch(
         plain, wrong = _plain(found.column(name))
         arrays[name] = without_empty(plain)
         bad |= wrong
-    batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects), odd)
+    batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects), mismatched_columns)
     if not bad.any():
         return batch
     rows = np.flatnonzero(bad)
     more = [
-        Reject(source, int(lines[row]), BAD_ENCODING, "should be UTF-8", text)
+        Reject(source, int(lines[row]), INVALID_ENCODING, "should be UTF-8", text)
         for row, text in zip(rows, as_csv(batch.columns, rows), strict=True)
     ]
     kept = batch.take(np.flatnonzero(~bad))

@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from transforms.batches.raw_batch import BAD_ENCODING, CUT_LINE, RawBatch, Reject
+from transforms.batches.raw_batch import INVALID_ENCODING, WRONG_COLUMN_COUNT, RawBatch, Reject
 from transforms.readers.line_blocks import NEWLINE, QUOTE, Block, BlockReader
 
 MAX_ROW_LINES = 100
 
 
 @dataclasses.dataclass
-class _OddRows:
+class _QuotedRows:
     """What became of the lines with odd quotes; all lines by their index in the block.
 
     Attributes:
@@ -34,7 +34,7 @@ class _OddRows:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cutter:
+class CsvParser:
     """Cuts the lines of a file into columns.
 
     Lines without quotes, and those whose quotes all stand at the ends of cells, are parsed by Arrow: for it, too, such
@@ -63,15 +63,15 @@ class Cutter:
     def cut(self, block: Block) -> tuple[RawBatch, bytes]:
         """The rows of a block, and the bytes of a row at its end that goes on in the next block."""
         undecoded = _undecodable(block)
-        rejects = [self._reject(block, i, BAD_ENCODING, "should be UTF-8") for i in undecoded]
+        rejects = [self._reject(block, i, INVALID_ENCODING, "should be UTF-8") for i in undecoded]
         use = np.diff(block.ends, prepend=0) > 1  # Not blank.
         use[undecoded] = False
-        odd = self._parse_odd(block, _odd_lines(block, self.delimiter) & use, undecoded)
+        odd = self._parse_quoted(block, _irregular_quoting(block, self.delimiter) & use, undecoded)
         use[odd.lines] = False
         end = len(block.ends) if odd.carry_from is None else odd.carry_from
         use[end:] = False
         table, lines, cut = self._parse_plain(block, use)
-        rejects += [self._reject(block, i, CUT_LINE, detail) for i, detail in [*odd.cut, *cut]]
+        rejects += [self._reject(block, i, WRONG_COLUMN_COUNT, detail) for i, detail in [*odd.cut, *cut]]
         if odd.rows:
             lines = np.concatenate([lines, odd.starts])
             order = np.argsort(lines)
@@ -108,9 +108,9 @@ class Cutter:
         )
         return table, np.setdiff1d(kept, [line for line, _ in cut], assume_unique=True), cut
 
-    def _parse_odd(self, block: Block, odd: np.ndarray, undecoded: np.ndarray) -> _OddRows:
+    def _parse_quoted(self, block: Block, odd: np.ndarray, undecoded: np.ndarray) -> _QuotedRows:
         """The rows that begin on a line of the mask `odd`."""
-        found = _OddRows()
+        found = _QuotedRows()
         barriers = [*undecoded, len(odd)]
         free = 0
         for first in np.flatnonzero(odd).tolist():
@@ -166,7 +166,7 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def _odd_lines(block: Block, delimiter: str) -> np.ndarray:
+def _irregular_quoting(block: Block, delimiter: str) -> np.ndarray:
     """Which lines hold a quote that is not at the end of a cell, or do not close one; bool, shape `(lines,)`."""
     odd = np.zeros(len(block.ends), bool)
     if b'"' not in block.data:

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 
 from transforms.batches.raw_batch import RawBatch
-from transforms.readers.csv_parser import Cutter
+from transforms.readers.csv_parser import CsvParser
 from transforms.readers.files import open_file
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
 
@@ -30,8 +30,8 @@ def read_csv(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTE
         block_bytes: how much is read at a time.
 
     Yields:
-        The rows in the order of the file. Rows with too few or too many cells (`cut_line`) and lines that are not UTF-8
-        (`bad_encoding`) are in `rejects`.
+        The rows in the order of the file. Rows with too few or too many cells (`wrong_column_count`) and lines that are not UTF-8
+        (`invalid_encoding`) are in `rejects`.
 
     Raises:
         MissingColumnError: if the header lacks one of `columns`.
@@ -42,7 +42,7 @@ def read_csv(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTE
         blocks = BlockReader(stream, block_bytes)
         try:
             names = _header(blocks, path, columns)
-            yield from Cutter(path, names, columns).cut_all(blocks)
+            yield from CsvParser(path, names, columns).cut_all(blocks)
         except OSError as error:
             expected = f"should be a whole file, but cannot be read on from line {blocks.next_line:,} or after"
             raise ValueError(f"{path}: {expected}. Received: {error}") from error

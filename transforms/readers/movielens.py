@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.raw_batch import IMPOSSIBLE_RATING, UNKNOWN_KEY, RawBatch, Reject
+from transforms.batches.raw_batch import INVALID_RATING, UNKNOWN_KEY, RawBatch, Reject
 from transforms.batches.rejects import as_csv
-from transforms.readers.csv_parser import Cutter
+from transforms.readers.csv_parser import CsvParser
 from transforms.readers.csv_reader import MissingColumnError, read_csv
 from transforms.readers.files import exists, open_file
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
@@ -45,9 +45,9 @@ def read_movielens(path: str, columns: Sequence[str], *, block_bytes: int = BLOC
         block_bytes: how much is read at a time.
 
     Yields:
-        The rows in the order of the ratings. In `rejects` are lines without the right number of cells (`cut_line`),
+        The rows in the order of the ratings. In `rejects` are lines without the right number of cells (`wrong_column_count`),
         ratings of a user or a movie that the tables do not hold (`unknown_key`), and those that are none of 1, 2, 3, 4
-        and 5 (`impossible_rating`).
+        and 5 (`invalid_rating`).
 
     Raises:
         MissingColumnError: if one of `columns` is none of the above.
@@ -115,7 +115,7 @@ def _read_table(path: str, width: int) -> list[list[str]]:
 def _read_dat(path: str, columns: Sequence[str], *, block_bytes: int) -> Iterator[RawBatch]:
     with open_file(path) as stream:
         blocks = BlockReader(stream, block_bytes)
-        cutter = Cutter(path, ("user_id", "movie_id", "rating", "timestamp"), columns, _UNIT)
+        cutter = CsvParser(path, ("user_id", "movie_id", "rating", "timestamp"), columns, _UNIT)
         for block in blocks:
             batch, carried = cutter.cut(dataclasses.replace(block, data=block.data.replace(b"::", _UNIT.encode())))
             blocks.carry(carried)
@@ -138,7 +138,7 @@ def _join(batch: RawBatch, users: pa.Table, movies: pa.Table, columns: Sequence[
     }
     rejects = [
         *_rejects(batch, ~known, UNKNOWN_KEY, f"user_id and movie_id should be in {USERS} and {MOVIES}"),
-        *_rejects(batch, known & ~possible, IMPOSSIBLE_RATING, "rating should be 1, 2, 3, 4 or 5"),
+        *_rejects(batch, known & ~possible, INVALID_RATING, "rating should be 1, 2, 3, 4 or 5"),
     ]
     full = RawBatch(pa.table({name: joined[name] for name in columns}), batch.lines, batch.source)
     every = sorted([*batch.rejects, *rejects], key=lambda reject: reject.line)

@@ -26,7 +26,7 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
         batch_rows: how many rows are handed on at a time.
 
     Yields:
-        The rows in the order of the file. Those with text that is not UTF-8 (`bad_encoding`) are in `rejects`.
+        The rows in the order of the file. Those with text that is not UTF-8 (`invalid_encoding`) are in `rejects`.
 
     Raises:
         MissingColumnError: if the file lacks one of `columns`.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from transforms.batches.raw_batch import NO_EXAMPLE, RawBatch, Reject
+from transforms.batches.raw_batch import MALFORMED_EXAMPLE, RawBatch, Reject
 from transforms.readers.arrow_batch import arrow_batch
 from transforms.readers.files import open_stored
 from transforms.readers.tfrecord_recovery import BLOCK_BYTES, Records, read_records
@@ -31,8 +31,8 @@ def read_tfrecord(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK
 
     Yields:
         The rows in the order of the file, but for blocks in which a feature is of several kinds: there, those of one
-        kind are together. In `rejects` are records that are no tf.Example (`no_example`), cut or corrupt ones (see
-        `transforms.readers.tfrecord_recovery.read_records`), and those with text that is not UTF-8 (`bad_encoding`).
+        kind are together. In `rejects` are records that are no tf.Example (`malformed_example`), cut or corrupt ones (see
+        `transforms.readers.tfrecord_recovery.read_records`), and those with text that is not UTF-8 (`invalid_encoding`).
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -63,12 +63,12 @@ class _Decoder:
         try:
             tables = [(numbers, self._table(records.data, self._kinds), self._kinds)] if records.data else []
             self._usual = {**self._kinds, **self._usual}
-        except tf.errors.InvalidArgumentError:  # Some record is odd.
+        except tf.errors.InvalidArgumentError:  # Some record is malformed.
             tables = self._tables_by_kind(records)
         rejects: list[Reject] = records.rejects
         for lines, table, kinds in tables:
-            odd = frozenset(name for name, kind in kinds.items() if kind != self._usual[name])
-            yield arrow_batch(table, lines, self._source, rejects, odd)
+            mismatched_columns = frozenset(name for name, kind in kinds.items() if kind != self._usual[name])
+            yield arrow_batch(table, lines, self._source, rejects, mismatched_columns)
             rejects = []
         if rejects:
             nothing = pa.table({name: pa.array([], pa.string()) for name in self._columns})
@@ -130,7 +130,7 @@ class _Decoder:
     def _reject(self, number: int, data: bytes) -> Reject:
         detail = f"should be a tf.Example. Received: {len(data)} bytes that are none"
         text = data[:_SHOWN_BYTES].decode("utf-8", "backslashreplace")
-        return Reject(self._source, number, NO_EXAMPLE, detail, text)
+        return Reject(self._source, number, MALFORMED_EXAMPLE, detail, text)
 
 
 def _lists(ragged: Any) -> pa.ListArray:

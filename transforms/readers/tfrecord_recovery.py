@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import google_crc32c
 import numpy as np
 
-from transforms.batches.raw_batch import CORRUPT_RECORD, CUT_RECORD, Reject
+from transforms.batches.raw_batch import CORRUPT_RECORD, TRUNCATED_RECORD, Reject
 
 BLOCK_BYTES = 8 << 20
 _HEADER, _CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")
@@ -51,7 +51,7 @@ def read_records(stream: Stream, source: str, block_bytes: int = BLOCK_BYTES) ->
 
     A record whose bytes do not have their checksum is rejected alone (`corrupt_record`). Where a length is damaged,
     nothing says where its record ends: all bytes up to the next record that has its checksums are rejected as one. A
-    file that ends within a record, or within its gzip stream, has that rejected too (`cut_record`); of a gzip stream
+    file that ends within a record, or within its gzip stream, has that rejected too (`truncated_record`); of a gzip stream
     all is read that comes before the damage.
 
     Args:
@@ -185,7 +185,9 @@ class _RecordReader:
             self._end_of_lost(records, len(rest), note)
         elif rest or damage:
             self._end_of_lost(records, 0)
-            self._reject(records, CUT_RECORD, "a whole record", f"{len(rest)} bytes and the file's end{note}", rest)
+            self._reject(
+                records, TRUNCATED_RECORD, "a whole record", f"{len(rest)} bytes and the file's end{note}", rest
+            )
         return records
 
     def _lose(self, place: int) -> int:

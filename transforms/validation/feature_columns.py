@@ -91,7 +91,7 @@ def _parse_weighted(cells: pa.Array, weight_cells: pa.Array, feature: MultiValue
     }
     missing = as_mask(columns[feature.name].is_null()) & ~bad
     expected = f"one finite number for each token of {feature.name}"
-    return Parsed(columns, missing, bad, reasons.BAD_WEIGHTS, expected)
+    return Parsed(columns, missing, bad, reasons.INVALID_WEIGHTS, expected)
 
 
 def _drop(values: pa.Array, row: np.ndarray, keep: np.ndarray) -> tuple[pa.Array, np.ndarray]:

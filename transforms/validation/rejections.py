@@ -7,7 +7,7 @@ from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.batches.rejects import as_csv
 
 
-class Verdict:
+class RowRejections:
     """Collects reasons against the rows of a batch; a row keeps the first one.
 
     Args:
@@ -16,7 +16,7 @@ class Verdict:
 
     def __init__(self, batch: RawBatch):
         self._batch = batch
-        self._charges: list[tuple[str, str, pa.Array]] = []
+        self._reasons: list[tuple[str, str, pa.Array]] = []
         self._charge = np.full(len(batch.lines), -1, np.int32)
 
     def reject(self, mask: np.ndarray | pa.Array, reason: str, expected: str, column: str) -> None:
@@ -24,8 +24,8 @@ class Verdict:
         if isinstance(mask, pa.Array):
             mask = mask.to_numpy(zero_copy_only=False)
         if mask.any():
-            self._charge[mask & (self._charge < 0)] = len(self._charges)
-            self._charges.append((reason, f"{column} should be {expected}", self._batch.column(column)))
+            self._charge[mask & (self._charge < 0)] = len(self._reasons)
+            self._reasons.append((reason, f"{column} should be {expected}", self._batch.column(column)))
 
     @property
     def accepted(self) -> np.ndarray:
@@ -37,7 +37,7 @@ class Verdict:
         rows = np.flatnonzero(self._charge >= 0)
         rejects = []
         for row, text in zip(rows.tolist(), as_csv(self._batch.columns, rows), strict=True):
-            reason, expected, column = self._charges[self._charge[row]]
+            reason, expected, column = self._reasons[self._charge[row]]
             value = column[row].as_py()
             detail = f"{expected}. Received: {'nothing' if value is None else repr(value)}"
             rejects.append(Reject(self._batch.source, int(self._batch.lines[row]), reason, detail, text))

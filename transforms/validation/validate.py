@@ -13,7 +13,7 @@ from transforms.batches import raw_batch as reasons
 from transforms.batches.parsing import as_mask, as_single, parse_binary, parse_counts, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.validation.feature_columns import parse
-from transforms.validation.rejections import Verdict
+from transforms.validation.rejections import RowRejections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +56,12 @@ def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
 def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
     """Checks all rows of a batch against the spec at once, and types those that pass.
 
-    A row is rejected for the first of these, each looked for in the order of the spec: `odd_type` (a column is of a
-    type that cannot be what the spec says, and is of another type elsewhere in the file), `several_values` (a list
-    where one value belongs), `missing_label`, `impossible_label` (a binary label is 0 or 1, as text 0.0 or 1.0 too; a
+    A row is rejected for the first of these, each looked for in the order of the spec: `type_mismatch` (a column is of a
+    type that cannot be what the spec says, and is of another type elsewhere in the file), `multiple_values` (a list
+    where one value belongs), `missing_label`, `invalid_label` (a binary label is 0 or 1, as text 0.0 or 1.0 too; a
     count is a whole number from 0 on), `broken_chain` (a label is positive where that of the task it follows is 0),
     `missing_required`, `not_a_number` (nan is a missing value, inf is no number, and none is beyond float32),
-    `bad_weights` (not one finite number for each token) and `bad_time` (the time that the split compares is missing, or
+    `invalid_weights` (not one finite number for each token) and `invalid_time` (the time that the split compares is missing, or
     is no number where the bounds are).
 
     Empty tokens of a bag are dropped, with their weights. Those of a sequence are absent places, and so are empty and
@@ -75,21 +75,21 @@ def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
     Raises:
         ColumnTypeError: if a column is of a type that cannot be what the spec says it is.
     """
-    verdict = Verdict(batch)
+    verdict = RowRejections(batch)
     for column, expected in _types(spec):
-        if column in batch.odd and not cells.fits(batch.columns.schema.field(column).type, expected):
-            verdict.reject(np.ones(len(batch.lines), bool), reasons.ODD_TYPE, f"{expected}, as elsewhere", column)
+        if column in batch.mismatched_columns and not cells.fits(batch.columns.schema.field(column).type, expected):
+            verdict.reject(np.ones(len(batch.lines), bool), reasons.TYPE_MISMATCH, f"{expected}, as elsewhere", column)
             batch = batch.replace(column, pa.nulls(len(batch.lines), pa.string()))
         cells.require_type(batch, column, expected)
     batch, several = cells.with_single_values(batch, _single_columns(spec))
     for column, mask in several.items():
-        verdict.reject(mask, reasons.SEVERAL_VALUES, "one value", column)
+        verdict.reject(mask, reasons.MULTIPLE_VALUES, "one value", column)
     columns = _check_labels(batch, spec, verdict)
     parsed = [parse(batch, feature) for feature in spec.features]
     for feature, values in zip(spec.features, parsed, strict=True):
         if isinstance(feature, CategoricalFeature | NumericalFeature) and feature.required:
             verdict.reject(values.missing, reasons.MISSING_REQUIRED, "given", feature.name)
-    for reason in (reasons.NOT_A_NUMBER, reasons.BAD_WEIGHTS):
+    for reason in (reasons.NOT_A_NUMBER, reasons.INVALID_WEIGHTS):
         for values in parsed:
             if values.reason == reason:
                 verdict.reject(values.bad, reason, values.expected, values.last_column)
@@ -135,7 +135,7 @@ def _single_columns(spec: DatasetSpec) -> list[str]:
     return [name for name in raw_columns(spec) if name not in bags]
 
 
-def _check_labels(batch: RawBatch, spec: DatasetSpec, verdict: Verdict) -> dict[str, pa.Array]:
+def _check_labels(batch: RawBatch, spec: DatasetSpec, verdict: RowRejections) -> dict[str, pa.Array]:
     labels: dict[str, np.ndarray] = {}
     bad: dict[str, np.ndarray] = {}
     for task in spec.tasks:
@@ -145,7 +145,7 @@ def _check_labels(batch: RawBatch, spec: DatasetSpec, verdict: Verdict) -> dict[
         labels[task.name], bad[task.name] = parse_label(values)
     for task in spec.tasks:
         expected = "0 or 1" if task.kind == "binary" else "a whole number from 0 on"
-        verdict.reject(bad[task.name], reasons.IMPOSSIBLE_LABEL, expected, task.label)
+        verdict.reject(bad[task.name], reasons.INVALID_LABEL, expected, task.label)
     for task in spec.tasks:
         if task.follows is not None:
             broken = (labels[task.name] > 0) & (labels[task.follows] == 0)
@@ -154,9 +154,9 @@ def _check_labels(batch: RawBatch, spec: DatasetSpec, verdict: Verdict) -> dict[
     return {task.label: as_single(pa.array(labels[task.name])) for task in spec.tasks}
 
 
-def _check_time(batch: RawBatch, split: TimeSplit, verdict: Verdict) -> None:
+def _check_time(batch: RawBatch, split: TimeSplit, verdict: RowRejections) -> None:
     times = batch.column(split.column)
     if isinstance(split.eval_from, str):
-        verdict.reject(as_mask(times.is_null()), reasons.BAD_TIME, "given", split.column)
+        verdict.reject(as_mask(times.is_null()), reasons.INVALID_TIME, "given", split.column)
     else:
-        verdict.reject(np.isnan(parse_numbers(times)[0]), reasons.BAD_TIME, "a number", split.column)
+        verdict.reject(np.isnan(parse_numbers(times)[0]), reasons.INVALID_TIME, "a number", split.column)

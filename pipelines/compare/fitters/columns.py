@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from pipelines.compare.data.prepared import Prepared
-from pipelines.training.input_pipeline import InputPath
+from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import BAGS, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
 
 _BATCH = 8192
@@ -40,7 +40,7 @@ def table_of(data: Prepared, split: str, bag_tokens: int) -> Table:
         split: which rows.
         bag_tokens: at most so many tokens of a bag are columns.
     """
-    inputs = InputPath(data.spec, data.transform(), _BATCH)
+    inputs = InputPipeline(data.spec, data.transform(), _BATCH)
     blocks: list[list[np.ndarray]] = []
     labels: dict[str, list[np.ndarray]] = {task.name: [] for task in data.spec.tasks}
     sizes = data.vocabulary_sizes()

@@ -12,7 +12,7 @@ from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
 from pipelines.settings import TrainingSettings
-from pipelines.training.input_pipeline import InputPath, cache_folder, choose_cache
+from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.trainer import fit
 from tfmtl import config
 from tfmtl.models import model_class
@@ -46,7 +46,7 @@ class Network:
         cache = choose_cache(training.cache, files["train"])
         with cache_folder(cache) as folder:
             reading = (training.batch_size, training.shuffle_rows, training.seed, cache, folder)
-            inputs = InputPath(data.spec, data.transform(), *reading)
+            inputs = InputPipeline(data.spec, data.transform(), *reading)
             start = time.perf_counter()
             history = fit(model, inputs, files, training, watch_input=False)
             training_seconds = time.perf_counter() - start
@@ -60,7 +60,7 @@ class Network:
         )
 
 
-def _score(model: Any, inputs: InputPath, files: list[str]) -> tuple[dict[str, np.ndarray], float]:
+def _score(model: Any, inputs: InputPipeline, files: list[str]) -> tuple[dict[str, np.ndarray], float]:
     """The scores by output, and the seconds that a second pass takes, when rows are in memory and the graph is made."""
     rows = inputs.evaluation(files)
     first = model.predict(rows, verbose=0)

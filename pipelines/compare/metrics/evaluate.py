@@ -33,12 +33,12 @@ _SMALLEST = 1e-7
 def evaluate(
     spec: DatasetSpec, columns: Columns, scores: Mapping[str, Any], truth: Mapping[str, Any] | None = None
 ) -> Metrics:
-    """The metrics of each output on its space: of the previous one, on the rows whose previous label is 1.
+    """The metrics of each output on its space: on the conditional one, on the rows whose previous label is 1.
 
     Binary: AUC, GAUC (groups weighed by their rows) where there are groups, log loss, calibration (predicted over
     observed events) and expected calibration error. Counts: NMAE, SMAPE, Poisson loss, calibration.
 
-    Where the truth is known, an output on a previous space is also measured on all rows: P(conversion | click) of the
+    Where the truth is known, an output on a conditional space is also measured on all rows: P(conversion | click) of the
     rows that nobody clicked, for which there is no label. See `auc_of_truth`.
 
     Args:

@@ -17,7 +17,7 @@ LEVEL = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class ClaimResult:
     """A claim, and what was measured.
 
     That a row is better than several others is shown by an intersection-union test: it has to be better than each of
@@ -54,7 +54,7 @@ class Verdict:
         return HOLDS if self.advantage > 0 else FAILS
 
 
-def judge(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[Verdict]:
+def judge(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[ClaimResult]:
     """The verdict on each claim, in their order.
 
     Args:
@@ -71,18 +71,18 @@ def judge(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> l
     return [dataclasses.replace(verdict, p=p) for verdict, p in zip(found, corrected, strict=True)]
 
 
-def _judged(claim: Claim, metric: str, seeds: Sequence[int], cells: Mapping[tuple[str, str, str], Cell]) -> Verdict:
+def _judged(claim: Claim, metric: str, seeds: Sequence[int], cells: Mapping[tuple[str, str, str], Cell]) -> ClaimResult:
     rows = (claim.row, *claim.over)
     values = {row: cells[row, claim.output, metric].values for row in rows if (row, claim.output, metric) in cells}
     if not all(row in values and complete(values[row], seeds) for row in rows):
-        return Verdict(claim, metric)
+        return ClaimResult(claim, metric)
     own = values[claim.row]
     ahead = {row: _ahead(own, values[row], HIGHER_IS_BETTER[metric]) for row in claim.over}
     p_values = {row: p_value(own, values[row]) for row in claim.over}
     against = min(claim.over, key=lambda row: ahead[row])
     better = ahead[against] > 0
     p = float(np.max(list(p_values.values())) if better else np.minimum(1, len(claim.over) * p_values[against]))
-    return Verdict(claim, metric, against, ahead[against], p)
+    return ClaimResult(claim, metric, against, ahead[against], p)
 
 
 def _ahead(own: Values, other: Values, higher_is_better: bool) -> float:

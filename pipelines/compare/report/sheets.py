@@ -22,7 +22,7 @@ from pipelines.compare.metrics.evaluate import (
 )
 from pipelines.compare.metrics.significance import Summary
 from pipelines.compare.plan.settings import CompareSettings, PaperTable
-from pipelines.compare.report.claims import Verdict
+from pipelines.compare.report.claims import ClaimResult
 from pipelines.compare.report.table import Cell, ResultTable
 from pipelines.evaluation.results import space_name
 from tfmtl.spec import DatasetSpec, Output
@@ -81,7 +81,7 @@ class Sheet:
 def output_sheets(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[Sheet]:
     """A sheet for each output on its space: all metrics, gain and test of the main one, which stands first.
 
-    Where the truth is known, another one for each output on a previous space, measured on all rows.
+    Where the truth is known, another one for each output on a conditional space, measured on all rows.
     """
     sheets = []
     for output in spec.outputs:
@@ -134,7 +134,7 @@ def trial_sheet(trials: Sequence[tuple[str, int, str, float, bool]], monitor: st
     return Sheet(f"Trials, judged by {monitor} on the eval split", ["model", "trial", "drawn", "value", ""], rows, 3)
 
 
-def claim_sheet(verdicts: Sequence[Verdict]) -> Sheet:
+def claim_sheet(verdicts: Sequence[ClaimResult]) -> Sheet:
     """What papers claim, and what was found."""
     rows = []
     for verdict in verdicts:

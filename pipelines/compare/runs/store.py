@@ -114,7 +114,7 @@ class RunStore:
 
 
 @contextlib.contextmanager
-def alone(root: pathlib.Path) -> Iterator[None]:
+def exclusive_lock(root: pathlib.Path) -> Iterator[None]:
     """Inside the `with` block no other comparison runs in a store's folder; what an interrupted one left is removed.
 
     Args:

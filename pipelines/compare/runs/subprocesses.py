@@ -16,7 +16,7 @@ class RunFailedError(RuntimeError):
     """A run ended without a result. The message holds the last lines that it printed."""
 
 
-def run_apart(job: Job, prepared: Prepared, store: RunStore, listen: Callable[[str], object]) -> None:
+def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, listen: Callable[[str], object]) -> None:
     """Runs a job in a child process; the store has it afterwards.
 
     Args:

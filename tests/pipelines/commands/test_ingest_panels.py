@@ -44,9 +44,9 @@ def test_the_log_is_one_that_the_pipeline_reads(settings, tmp_path):
     raw = cases.write(tmp_path / "raw", cases.daily(), "1,2024-02-20,5,1\n")
     done = run(settings, "--raw", raw, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert "doubled_day" in done.output
+    assert "duplicate_day" in done.output
     (reject,) = map(json.loads, (tmp_path / "out" / "rejects.jsonl").read_text().splitlines())
-    assert (reject["reason"], reject["line"]) == ("doubled_day", len(cases.daily()) + 2)
+    assert (reject["reason"], reject["line"]) == ("duplicate_day", len(cases.daily()) + 2)
     (batch,) = ingest([str(tmp_path / "out" / "panels.csv")], load_settings(settings).spec, "csv")
     assert batch.rejects == ()
     assert all(batch.report.total.accepted[split] for split in ("train", "eval", "test"))
@@ -75,7 +75,7 @@ def test_no_row_that_can_be_used(settings, tmp_path):
     (raw / "daily.csv").write_text("id,day,view,pay\n1,03/01/2024,1,2\n2,03/01/2024,1,2\n")
     done = run(settings, "--raw", raw, "--out", out)
     assert done.exit_code == 2
-    assert "bad_time" in done.output
+    assert "invalid_time" in done.output
     assert "should have rows of which windows can be made. Received: none; 2 rows are in" in " ".join(
         done.output.split()
     )

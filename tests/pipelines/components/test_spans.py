@@ -169,7 +169,7 @@ def test_report_and_rejected_rows_are_of_all_days(grown):
     uris = [run.uri("LogExampleGen", "examples") for run in (grown.second, grown.at_once)]
     merged, at_once = map(ingest_report, uris)
     assert merged == at_once
-    assert merged.total.rejected == {"impossible_label": 6}
+    assert merged.total.rejected == {"invalid_label": 6}
     files = [pathlib.Path(uri).glob(f"{REJECTS}*") for uri in uris]
     rejects = [sorted(line for path in paths for line in path.read_text().splitlines()) for paths in files]
     assert rejects[0] == rejects[1]

@@ -13,12 +13,12 @@ from transforms.simulation.simulator import simulate
 EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"
 ROWS = 12_000
 BAD_LINES = {
-    "1,2,search\n": "cut_line",
-    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,maybe,0\n": "impossible_label",
-    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,2,0\n": "impossible_label",
+    "1,2,search\n": "wrong_column_count",
+    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,maybe,0\n": "invalid_label",
+    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,2,0\n": "invalid_label",
     "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,0,1\n": "broken_chain",
     "u1,i1,search,c1,f,c1,c1,s1,3,much,2.0,3.0,a|b,1|1,0,0\n": "not_a_number",
-    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|x,0,0\n": "bad_weights",
+    "u1,i1,search,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|x,0,0\n": "invalid_weights",
     "u1,i1,,c1,f,c1,c1,s1,3,1.0,2.0,3.0,a|b,1|1,0,0\n": "missing_required",
 }
 

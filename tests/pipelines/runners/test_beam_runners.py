@@ -110,7 +110,7 @@ def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path, monk
         assert rows_of_split(uris[0], split) == rows_of_split(uris[1], split)
     reports = [ingest_report(uri) for uri in uris]
     assert reports[0] == reports[1]
-    assert reports[0].total.rejected == {"cut_line": PARTS}
+    assert reports[0].total.rejected == {"wrong_column_count": PARTS}
     for run in (here, there):
         graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
         written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)

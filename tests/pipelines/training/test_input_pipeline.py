@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.training import input_pipeline as input_module
-from pipelines.training.input_pipeline import InputPath, cache_folder, choose_cache
+from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import InputWait
 
@@ -119,7 +119,7 @@ def assert_whole(batches, batch_size):
 @pytest.mark.parametrize("cache", CACHES)
 def test_each_row_once_an_epoch_in_another_order_each(files, cache):
     with cache_folder(cache) as folder:
-        dataset = InputPath(SPEC, transform, 50, shuffle_rows=400, cache=cache, cache_dir=folder).training(files)
+        dataset = InputPipeline(SPEC, transform, 50, shuffle_rows=400, cache=cache, cache_dir=folder).training(files)
         epochs = [epoch(dataset) for _ in range(4)]
     for batches in epochs:
         assert_whole(batches, 50)
@@ -132,7 +132,7 @@ def test_each_row_once_an_epoch_in_another_order_each(files, cache):
 def test_the_seed_alone_decides_the_order(files):
     def orders(seed, cache, paths):
         with cache_folder(cache) as folder:
-            dataset = InputPath(SPEC, transform, 50, 400, seed, cache, folder).training(paths)
+            dataset = InputPipeline(SPEC, transform, 50, 400, seed, cache, folder).training(paths)
             return [rows_of(epoch(dataset)) for _ in range(3)]
 
     wanted = orders(5, "none", files)
@@ -144,13 +144,13 @@ def test_the_seed_alone_decides_the_order(files):
 @pytest.mark.parametrize(("shuffle_rows", "lowest", "highest"), [(1, 0, 0), (16, 0, 60), (1024, 150, ROWS)])
 def test_rows_move_as_far_as_the_setting_says(files, shuffle_rows, lowest, highest):
     """Of one file, by how many places a row moves on average."""
-    order = rows_of(epoch(InputPath(SPEC, transform, 50, shuffle_rows).training(files[:1])))
+    order = rows_of(epoch(InputPipeline(SPEC, transform, 50, shuffle_rows).training(files[:1])))
     moved = np.abs(order - np.arange(FILES[0]))
     assert lowest <= moved.mean() <= highest
 
 
 def test_evaluation_keeps_the_order_of_the_rows(files):
-    dataset = InputPath(SPEC, transform, 50).evaluation(files)
+    dataset = InputPipeline(SPEC, transform, 50).evaluation(files)
     for _ in range(2):
         batches = epoch(dataset)
         assert_whole(batches, 100)
@@ -166,7 +166,7 @@ def test_a_cache_reads_the_files_once(files, cache):
         return transform(raw)
 
     with cache_folder(cache) as folder:
-        dataset = InputPath(SPEC, counted, 50, cache=cache, cache_dir=folder).training(files)
+        dataset = InputPipeline(SPEC, counted, 50, cache=cache, cache_dir=folder).training(files)
         epoch(dataset)
         blocks = sum(-(-size // 64) for size in FILES)
         assert int(reads) == blocks
@@ -182,9 +182,9 @@ def test_shares_of_replicas_are_of_the_same_batches(files):
             cut = slice(25 * replica, 25 * (replica + 1))
             return batches.map(lambda *batch: tf.nest.map_structure(lambda tensor: tensor[cut], batch))
 
-        return [rows_of([batch]) for batch in epoch(InputPath(SPEC, transform, 50, 400).training(files, share))]
+        return [rows_of([batch]) for batch in epoch(InputPipeline(SPEC, transform, 50, 400).training(files, share))]
 
-    whole = epoch(InputPath(SPEC, transform, 50, 400).training(files))
+    whole = epoch(InputPipeline(SPEC, transform, 50, 400).training(files))
     joined = [np.concatenate(parts) for parts in zip(half(0), half(1), strict=True)]
     for batch, parts in zip(whole, joined, strict=True):
         np.testing.assert_array_equal(rows_of([batch]), parts)
@@ -197,7 +197,7 @@ def test_a_cache_on_disk_has_a_folder_of_its_own():
     with cache_folder("memory") as folder:
         assert folder is None
     with pytest.raises(ValueError, match="cache_dir"):
-        InputPath(SPEC, transform, 50, cache="disk")
+        InputPipeline(SPEC, transform, 50, cache="disk")
 
 
 def test_small_files_are_kept_in_memory(files, monkeypatch):
@@ -209,7 +209,7 @@ def test_small_files_are_kept_in_memory(files, monkeypatch):
 
 
 def test_waiting_is_measured_on_the_same_batches(files):
-    path = InputPath(SPEC, transform, 50, 400, seed=1)
+    path = InputPipeline(SPEC, transform, 50, 400, seed=1)
     wait = InputWait()
     watched = epoch(wait.watch(path.training(files)))
     np.testing.assert_array_equal(rows_of(watched), rows_of(epoch(path.training(files))))

@@ -9,7 +9,12 @@ from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import FusedEmbedding
 
 ROWS = {"tags": 4, "user": 3, "history": 5}
-KWARGS = {"rows": ROWS, "dim": 2, "bags": ["tags", "history"], "embeddings_initializer": "glorot_uniform"}
+KWARGS = {
+    "vocab_sizes": ROWS,
+    "output_dim": 2,
+    "multivalent": ["tags", "history"],
+    "embeddings_initializer": "glorot_uniform",
+}
 INPUTS = {
     "user": np.array([0, 2, 1], "int64"),
     "tags": np.array([[0, 3, 3], [1, 0, 0], [0, 0, 0]], "int64"),
@@ -38,12 +43,12 @@ def test_layer_contract():
 
 
 def test_layer_contract_with_places_apart():
-    run_layer_test(FusedEmbedding, {**KWARGS, "apart": ["history"]}, (INPUTS,), (3, 4, 2))
+    run_layer_test(FusedEmbedding, {**KWARGS, "unpooled": ["history"]}, (INPUTS,), (3, 4, 2))
 
 
 def test_layer_contract_without_bags():
     inputs = {"item": np.array([1, 0], "int32"), "user": np.array([0, 2], "int32")}
-    run_layer_test(FusedEmbedding, {"rows": {"user": 3, "item": 2}, "dim": 4}, (inputs,), (2, 2, 4))
+    run_layer_test(FusedEmbedding, {"vocab_sizes": {"user": 3, "item": 2}, "output_dim": 4}, (inputs,), (2, 2, 4))
 
 
 def test_values_with_ids_at_both_ends_of_each_field():
@@ -63,7 +68,7 @@ def test_lookup_gives_fields_apart():
     assert set(by_field) == set(ROWS)
     for i, field in enumerate(ROWS):
         np.testing.assert_array_equal(by_field[field], whole[:, i])
-    apart = FusedEmbedding(**KWARGS, apart=["history"])
+    apart = FusedEmbedding(**KWARGS, unpooled=["history"])
     apart.build()
     apart.set_weights([table])
     by_field = apart.lookup(INPUTS)
@@ -73,7 +78,7 @@ def test_lookup_gives_fields_apart():
 
 
 def test_places_apart_are_fields_in_the_order_of_the_places():
-    layer = FusedEmbedding(**KWARGS, apart=["tags", "history"])
+    layer = FusedEmbedding(**KWARGS, unpooled=["tags", "history"])
     outputs = np.asarray(layer(INPUTS))
     (table,) = layer.get_weights()
     wanted = np.zeros((3, 3 + 1 + 2, 2))
@@ -88,7 +93,7 @@ def test_places_apart_are_fields_in_the_order_of_the_places():
 
 
 def test_absent_places_learn_nothing():
-    layer = FusedEmbedding(**KWARGS, apart=["history"])
+    layer = FusedEmbedding(**KWARGS, unpooled=["history"])
     layer(INPUTS)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(INPUTS))
@@ -126,8 +131,8 @@ def test_gradient_is_sparse_in_the_rows_looked_up(dtype):
         loss = tf.reduce_sum(tf.cast(layer(INPUTS), "float32"))
     (gradient,) = tape.gradient(loss, layer.trainable_weights)
     assert isinstance(gradient, tf.IndexedSlices)
-    looked_up = [FIRST_ROW[field] + INPUTS[field].ravel() for field in ROWS]
-    assert sorted(np.asarray(gradient.indices)) == sorted(np.concatenate(looked_up))
+    unique_rows = [FIRST_ROW[field] + INPUTS[field].ravel() for field in ROWS]
+    assert sorted(np.asarray(gradient.indices)) == sorted(np.concatenate(unique_rows))
     dense = np.zeros((12, 2))
     for bag in ("tags", "history"):
         for ids, weights in zip(INPUTS[bag], INPUTS[bag + "__weights"], strict=True):
@@ -141,7 +146,7 @@ def test_gradient_is_sparse_in_the_rows_looked_up(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_no_pass_over_the_whole_table(dtype):
-    layer = FusedEmbedding({"user": 12345}, dim=7, dtype=dtype)
+    layer = FusedEmbedding({"user": 12345}, output_dim=7, dtype=dtype)
     layer({"user": np.array([0])})
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)])
@@ -160,7 +165,7 @@ def test_no_pass_over_the_whole_table(dtype):
 
 @pytest.mark.parametrize("row", [-1, 12])
 def test_id_outside_the_table(row):
-    layer = FusedEmbedding({"user": 12}, dim=2)
+    layer = FusedEmbedding({"user": 12}, output_dim=2)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"is not in \[0, 12\)"):
         layer({"user": np.array([row])})
 
@@ -175,11 +180,17 @@ def test_absent_input(absent):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"rows": {}, "bags": []}, r"`rows` should give every field at least one row. Received: {}"),
-        ({"rows": {"user": 0}, "bags": []}, r"`rows` should give every field at least one row. Received: {'user': 0}"),
-        ({"dim": 0}, "`dim` should be at least 1. Received: 0"),
-        ({"apart": ["user"]}, r"`apart` should be of the `bags`. Received: \['user'\]"),
-        ({"bags": ["tag"]}, r"`bags` should be fields of `rows`. Received: \['tag'\]"),
+        (
+            {"vocab_sizes": {}, "multivalent": []},
+            r"`vocab_sizes` should give every field at least one row. Received: {}",
+        ),
+        (
+            {"vocab_sizes": {"user": 0}, "multivalent": []},
+            r"`vocab_sizes` should give every field at least one row. Received: {'user': 0}",
+        ),
+        ({"output_dim": 0}, "`output_dim` should be at least 1. Received: 0"),
+        ({"unpooled": ["user"]}, r"`unpooled` should be of the `multivalent`. Received: \['user'\]"),
+        ({"multivalent": ["tag"]}, r"`multivalent` should be fields of `vocab_sizes`. Received: \['tag'\]"),
     ],
 )
 def test_bad_arguments(changed, message):

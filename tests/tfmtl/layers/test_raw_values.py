@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import RawValues
 
-KWARGS = {"rows": {"tags": 5, "user": 3, "constant": 1}, "bags": ["tags"]}
+KWARGS = {"vocab_sizes": {"tags": 5, "user": 3, "constant": 1}, "multivalent": ["tags"]}
 INPUTS = {
     "user": np.array([0, 2, 1], "int64"),
     "constant": np.array([0, 0, 0], "int64"),
@@ -21,11 +21,11 @@ def test_layer_contract():
 
 
 def test_layer_contract_with_places_apart():
-    run_layer_test(RawValues, {**KWARGS, "apart": ["tags"]}, (INPUTS,), (3, 5, 1))
+    run_layer_test(RawValues, {**KWARGS, "unpooled": ["tags"]}, (INPUTS,), (3, 5, 1))
 
 
 def test_values_of_places_apart():
-    values = RawValues(**KWARGS, apart=["tags"])(INPUTS)
+    values = RawValues(**KWARGS, unpooled=["tags"])(INPUTS)
     tags = [[0, 0.5 * 1, 2.5 * 0.75], [3 * 0.25, 0, 0], [0, 0, 0]]
     expected = np.concatenate([tags, [[0, 0], [1, 0], [0.5, 0]]], axis=1)[:, :, None]
     np.testing.assert_allclose(values, expected, atol=1e-6)
@@ -53,9 +53,11 @@ def test_absent_input(absent):
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"`rows` should give every field at least one row. Received: {'user': 0}"):
+    with pytest.raises(
+        ValueError, match=r"`vocab_sizes` should give every field at least one row. Received: {'user': 0}"
+    ):
         RawValues({"user": 0})
-    with pytest.raises(ValueError, match=r"`bags` should be fields of `rows`. Received: \['tag'\]"):
+    with pytest.raises(ValueError, match=r"`multivalent` should be fields of `vocab_sizes`. Received: \['tag'\]"):
         RawValues({"tags": 2}, ["tag"])
-    with pytest.raises(ValueError, match=r"`apart` should be of the `bags`. Received: \['user'\]"):
-        RawValues({"user": 2}, apart=["user"])
+    with pytest.raises(ValueError, match=r"`unpooled` should be of the `multivalent`. Received: \['user'\]"):
+        RawValues({"user": 2}, unpooled=["user"])

@@ -33,7 +33,7 @@ def test_theorem_2_1(loss):
     share = joint(1, 0).sum() + joint(1, 1).sum()
     locally = 0.0
     for b in (0, 1):
-        weights = label_importance(np.full(3, b), PREVIOUS, CURRENT, most=1e6)
+        weights = label_importance(np.full(3, b), PREVIOUS, CURRENT, max_weight=1e6)
         locally += (joint(1, b) / share * share * np.asarray(weights) * loss(F, b)).sum()
     np.testing.assert_allclose(locally, everywhere, rtol=1e-5)
 
@@ -44,7 +44,7 @@ def test_theorem_3_1():
     share = joint(1, 0).sum() + joint(1, 1).sum()
     locally = 0.0
     for b in (0, 1):
-        weights = difference_importance(np.full(3, b), PREVIOUS, CURRENT, most=1e6)
+        weights = difference_importance(np.full(3, b), PREVIOUS, CURRENT, max_weight=1e6)
         locally += (joint(1, b) / share * share * np.asarray(weights) * squared_error(difference, 1 - b)).sum()
     np.testing.assert_allclose(locally, everywhere, rtol=1e-5)
 
@@ -60,7 +60,7 @@ def test_bounds_hold_for_any_predictions(importance):
     values = np.float32([0, 1e-38, 1e-6, 0.3, 0.5, 1 - 1e-7, 1])
     previous, current = (side.ravel() for side in np.meshgrid(values, values))
     for label in (0.0, 1.0):
-        weights = np.asarray(importance(np.full(49, label), previous, current, most=20.0))
+        weights = np.asarray(importance(np.full(49, label), previous, current, max_weight=20.0))
         assert weights.dtype == np.float32
         assert weights.min() == 1
         assert weights.max() <= 20

@@ -65,11 +65,11 @@ def test_the_previous_space_by_hand():
     """f' = 0.5, f = 0.1. Clicked without buying: (0.4 - 1)^2; clicked and bought: (0.4 - 0)^2 times 0.6 / 0.1."""
     labels = {"click": np.float32([1, 1, 0, 0]), "buy": np.float32([0, 1, 0, 0])}
     predictions = {"click": np.full(4, 0.5, "float32"), "buy": np.full(4, 0.1, "float32")}
-    penalty = SequentialDependenceLoss({"buy": "click"}, 2.0, "previous")
+    penalty = SequentialDependenceLoss({"buy": "click"}, 2.0, "conditional")
     np.testing.assert_allclose(penalty(labels, predictions), 2 * (0.36 + 6 * 0.16) / 4, rtol=1e-5)
     weights = np.float32([1, 2, 3, 0])
     np.testing.assert_allclose(penalty(labels, predictions, weights), 2 * (0.36 + 2 * 6 * 0.16) / 6, rtol=1e-5)
-    held = SequentialDependenceLoss({"buy": "click"}, 2.0, "previous", max_importance=4.0)
+    held = SequentialDependenceLoss({"buy": "click"}, 2.0, "conditional", max_weight=4.0)
     np.testing.assert_allclose(held(labels, predictions), 2 * (0.36 + 4 * 0.16) / 4, rtol=1e-5)
 
 
@@ -83,16 +83,16 @@ def test_the_previous_space_is_the_entire_one_in_expectation():
     predictions = {"click": f_previous, "buy": f}
     entire, previous, plain = (
         float(SequentialDependenceLoss({"buy": "click"}, 1.0, space, most)(labels, predictions))
-        for space, most in (("entire", 100.0), ("previous", 100.0), ("previous", 1.0))
+        for space, most in (("entire", 100.0), ("conditional", 100.0), ("conditional", 1.0))
     )
     np.testing.assert_allclose(previous, entire, rtol=0.02)
     assert abs(plain - entire) > 0.15 * entire
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_gradient_is_that_of_finite_differences(space):
     """On the previous space the importance is a constant to the gradient, so it is held fixed here."""
-    penalty = SequentialDependenceLoss(TREE, 0.5, space, max_importance=1.0)
+    penalty = SequentialDependenceLoss(TREE, 0.5, space, max_weight=1.0)
     predictions = {name: tf.constant(values) for name, values in PREDICTIONS.items()}
     with tf.GradientTape() as tape:
         tape.watch(predictions)
@@ -107,14 +107,14 @@ def test_gradient_is_that_of_finite_differences(space):
             np.testing.assert_allclose(slope[row], (sides[0] - sides[1]) / 0.1, atol=1e-5)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_no_rows_no_weights_no_events(space):
     penalty = SequentialDependenceLoss(CHAIN, 1.0, space)
     assert float(penalty(LABELS, PREDICTIONS, np.zeros(ROWS))) == 0
     none = {name: np.zeros(0, "float32") for name in PREDICTIONS}
     assert float(penalty(none, none)) == 0
     zeros = {name: np.zeros(ROWS, "float32") for name in PREDICTIONS}
-    assert (float(penalty(zeros, PREDICTIONS)) == 0) == (space == "previous")
+    assert (float(penalty(zeros, PREDICTIONS)) == 0) == (space == "conditional")
 
 
 def test_calibrator():
@@ -138,7 +138,7 @@ def test_wrong_arguments():
         ((CHAIN, -1.0), "`strength` should be at least 0. Received: -1.0"),
         ((CHAIN, {"buy": -0.5}), "`strength` should be at least 0. Received: {'buy': -0.5}"),
         ((CHAIN, 1.0, "local"), "`space` should be entire or previous. Received: 'local'"),
-        ((CHAIN, 1.0, "previous", 0.5), "`max_importance` should be at least 1. Received: 0.5"),
+        ((CHAIN, 1.0, "conditional", 0.5), "`max_weight` should be at least 1. Received: 0.5"),
     ):
         with pytest.raises(ValueError) as caught:
             SequentialDependenceLoss(*arguments)

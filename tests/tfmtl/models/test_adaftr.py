@@ -66,7 +66,7 @@ def test_equations(backbone, weighted):
 @BACKBONE
 def test_logits_scores_and_task_losses_are_the_backbones(backbone):
     model = adaftr(backbone, task_weights={"buy": 2.0}, embedding_l2=0.01)
-    options = {"embedding_dim": 4, "space": "previous", "task_weights": {"buy": 2.0}, "embedding_l2": 0.01}
+    options = {"embedding_dim": 4, "space": "conditional", "task_weights": {"buy": 2.0}, "embedding_l2": 0.01}
     if backbone == "man":
         options |= {"weighting": "fixed", "weight_decay": 0.0}
     elif backbone == "apem":
@@ -81,7 +81,11 @@ def test_logits_scores_and_task_losses_are_the_backbones(backbone):
             np.testing.assert_allclose(one, others[name], rtol=1e-5)
     losses, of_plain = (one.losses_of(FEATURES, LABELS, training=False) for one in (model, plain))
     np.testing.assert_allclose(float(losses.total) - sum(map(float, losses.extras.values())), of_plain.total, rtol=1e-5)
-    assert model.spaces == plain.spaces == {"click": "entire", "buy": "previous", "back": "previous", "views": "entire"}
+    assert (
+        model.spaces
+        == plain.spaces
+        == {"click": "entire", "buy": "conditional", "back": "conditional", "views": "entire"}
+    )
 
 
 def test_scope_does_not_change_values():

@@ -177,7 +177,7 @@ def test_presets_have_the_papers_sizes(name, widths):
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, **AdaFTR.preset(name))
     options = model.options
     assert (options.alpha, options.beta, options.min_temperature, options.max_temperature) == (1, 0.01, 0.05, 1)
-    assert (options.contrast_layer, options.space, options.embedding_dim) == (0, "previous", 8)
+    assert (options.contrast_layer, options.space, options.embedding_dim) == (0, "conditional", 8)
     assert model.backbone.experts.num_experts == 3
     taps = model.inspect(FEATURES)
     for task in ("click", "buy"):

@@ -75,7 +75,7 @@ def test_the_loss_has_the_calibrator(calibrator):
     assert AITMOptions().calibrator == 0.6
 
 
-@pytest.mark.parametrize(("space", "rows"), [("entire", 1), ("entire", 7), ("previous", 7)])
+@pytest.mark.parametrize(("space", "rows"), [("entire", 1), ("entire", 7), ("conditional", 7)])
 def test_odd_batches(space, rows):
     model = model_of(space=space)
     for biases in ((0, 0, 0), (-100, -100, -100), (100, 100, 100), (-100, 100, -100)):
@@ -98,7 +98,7 @@ def test_training_saving_and_loading(tmp_path):
 
 def test_preset_and_registry():
     built = AITM.from_spec(cases.pair(), cases.SIZES, **AITM.preset("ali_ccp"))
-    assert (built.embedding.dim, built.bottoms["buy"].units, built.options.calibrator) == (5, (128, 64, 32), 0.6)
+    assert (built.embedding.output_dim, built.bottoms["buy"].units, built.options.calibrator) == (5, (128, 64, 32), 0.6)
     assert model_class("aitm") is AITM
 
 

@@ -133,7 +133,7 @@ def test_training_learns(options):
 
 
 @pytest.mark.parametrize("spec", [cases.pair(), cases.chain()], ids=["pair", "chain"])
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 6])
 def test_extreme_batches_are_finite(spec, space, rows):
     model = apem(spec, space=space, calibrator=1.0)

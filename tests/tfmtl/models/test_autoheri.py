@@ -111,7 +111,7 @@ def test_outputs_and_losses_are_those_of_the_entire_space():
     model, labels = model_of(), cases.labels(SPECS["chain"], 7)
     scores, logits, losses = model.score(FEATURES), model(FEATURES), model.losses_of(FEATURES, labels)
     entire = products(logits)
-    assert model.spaces == {"click": "entire", "buy": "previous", "back": "previous", "views": "entire"}
+    assert model.spaces == {"click": "entire", "buy": "conditional", "back": "conditional", "views": "entire"}
     for name in ("click", "buy", "back"):
         np.testing.assert_allclose(scores[SPECS["chain"].task(name).output], entire[name], rtol=1e-5)
         np.testing.assert_allclose(losses.tasks[name][0], cross_entropy(labels[name], entire[name]).mean(), rtol=1e-5)
@@ -137,7 +137,7 @@ def test_adaftr_around_it_has_its_connections():
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, backbone="autoheri", **options)
     assert [id(one) for one in model.architecture_variables] == [id(model.backbone.networks["buy"].connections)]
     assert model.architecture_variables[0] is not None
-    assert model.spaces["buy"] == "previous"
+    assert model.spaces["buy"] == "conditional"
 
 
 @pytest.mark.parametrize("rows", [1, 7])
@@ -163,7 +163,7 @@ def test_training_saving_and_loading(tmp_path):
 @pytest.mark.parametrize(("preset", "units"), [("adaftr_ali_ccp", (64, 32, 16)), ("adaftr_ecomm_ads", (128, 64, 32))])
 def test_presets_have_the_sizes_of_adaftrs_comparison(preset, units):
     built = AutoHERI.from_spec(cases.pair(), cases.SIZES, **AutoHERI.preset(preset))
-    assert (built.embedding.dim, built.networks["buy"].units) == (8, units)
+    assert (built.embedding.output_dim, built.networks["buy"].units) == (8, units)
     assert built.inspect(FEATURES)["tower_input/buy"].shape == (7, units[-1])
     assert set(AutoHERI.presets) == {"adaftr_ali_ccp", "adaftr_ecomm_ads"}
     assert model_class("autoheri") is AutoHERI
@@ -175,4 +175,4 @@ def test_wrong_options():
     assert message(network_units=[3, 0]) == "network_units: should be positive and at least one. Received: (3, 0)"
     assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
-    assert message(space="previous").startswith("space: should be entire")
+    assert message(space="conditional").startswith("space: should be entire")

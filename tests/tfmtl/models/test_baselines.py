@@ -19,7 +19,7 @@ TREE = cases.FEATURES + cases.CLICK + cases.BUY + "  - {name: like, label: liked
 @ALL
 def test_training_saving_and_loading(name, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.pair(), 60)
-    options = {"space": "previous", "dropout": 0.1}
+    options = {"space": "conditional", "dropout": 0.1}
     model = tiny(name, **options)
     assert type(model) is model_class(name)
     assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.02, epochs=9, rate=0.03)
@@ -49,7 +49,7 @@ def test_counts_of_panels(name):
 @ALL
 @pytest.mark.parametrize(("rows", "bias"), [(1, 0.0), (7, -100.0), (7, 100.0)])
 def test_odd_batches(name, rows, bias):
-    model = tiny_randomized(name, space="previous")
+    model = tiny_randomized(name, space="conditional")
     assert_finite_losses_and_gradients(model, rows, 2 * [bias])
 
 
@@ -88,7 +88,7 @@ def test_presets_have_the_papers_sizes(name, preset, dim, widths):
     assert model.options.embedding_dim == dim
     assert [taps[f"tower/buy/{i}"].shape[1] for i in range(len(widths))] == widths
     assert f"tower/buy/{len(widths)}" not in taps
-    assert model.spaces["buy"] == ("previous" if preset.startswith("adaftr") else "entire")
+    assert model.spaces["buy"] == ("conditional" if preset.startswith("adaftr") else "entire")
     gates = {tap.shape[1] for path, tap in taps.items() if path.startswith(("gate/buy", "gate/all-tasks"))}
     seen = {"omoe": {8}, "mmoe": {8 if dim == 5 else 3}, "ple": {8 if dim == 5 else 2}}
     assert gates == seen.get(name, set())
@@ -106,8 +106,8 @@ def test_adaftr_over_the_backbones_of_table_6(backbone):
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, **AdaFTR.preset(f"ecomm_ads_{backbone}"))
     assert type(model.backbone) is model_class(backbone)
     alone = model_class(backbone).preset("adaftr_ecomm_ads")
-    assert alone == {"embedding_dim": 8, "space": "previous", **model.options.backbone_options}
-    assert model.spaces["buy"] == "previous"
+    assert alone == {"embedding_dim": 8, "space": "conditional", **model.options.backbone_options}
+    assert model.spaces["buy"] == "conditional"
     model.compile(RowSparseAdam(0.01))
     batch = tuple({k: tf.constant(v) for k, v in d.items()} for d in (FEATURES, cases.labels(cases.pair(), 7)))
     before = float(model.losses_of(*batch).total)

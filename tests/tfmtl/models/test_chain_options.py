@@ -43,7 +43,7 @@ def squares(f, task):
     return (f[previous] - f[task] - (LABELS[previous] - LABELS[task])) ** 2
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_dependence(space, weights):
     model = model_of(space=space, dependence={"buy": 0.5, "back": 2.0})
@@ -64,7 +64,7 @@ def test_one_number_is_the_strength_of_all_pairs():
     np.testing.assert_allclose(model.losses_of(FEATURES, LABELS).extras["dependence_loss"], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_calibrator(space):
     model = model_of(space=space, calibrator=0.6)
     f = probabilities(model)
@@ -107,7 +107,7 @@ def test_dependence_teaches_the_difference():
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_local_space(weights):
     """Rows without the event before have no say; the others count by the theorems' weights."""
-    model = model_of(local_space=True, dependence=0.5, max_importance=30.0)
+    model = model_of(local_space=True, dependence=0.5, max_weight=30.0)
     assert model.spaces == dict.fromkeys(LABELS, "entire")
     f = probabilities(model)
     w = np.ones(ROWS) if weights is None else weights
@@ -131,7 +131,7 @@ def test_local_space(weights):
 EXTREMES = [{"dependence": 1.0, "calibrator": 1.0}, {"local_space": True, "dependence": 1.0}]
 
 
-@pytest.mark.parametrize("options", [*EXTREMES, {"space": "previous", **EXTREMES[0]}])
+@pytest.mark.parametrize("options", [*EXTREMES, {"space": "conditional", **EXTREMES[0]}])
 @pytest.mark.parametrize("logit", [-100.0, 0.0, 100.0])
 @pytest.mark.parametrize("rows", [1, 7])
 def test_extremes_are_finite(options, logit, rows):
@@ -156,6 +156,6 @@ def test_wrong_options():
     assert message(dependence={"click": 1}) == f"dependence.click: {expected} 'click'"
     assert message(dependence={"sell": 1}) == f"dependence.sell: {expected} 'sell'"
     assert message(calibrator=-1) == "calibrator: should be at least 0. Received: -1.0"
-    assert message(max_importance=0.5) == "max_importance: should be at least 1. Received: 0.5"
+    assert message(max_weight=0.5) == "max_weight: should be at least 1. Received: 0.5"
     conflict = "local_space: should be false where `space` is previous. Received: True"
-    assert message(local_space=True, space="previous") == conflict
+    assert message(local_space=True, space="conditional") == conflict

@@ -47,7 +47,7 @@ def expected_extras(model, labels, weights, most):
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize(("weights", "most"), [(None, 100.0), (WEIGHTS, 3.0)])
 def test_equations(kind, name, weights, most):
-    model = model_of(kind, name, counterfactual_weight=0.7, max_importance=most)
+    model = model_of(kind, name, counterfactual_weight=0.7, max_weight=most)
     labels = cases.labels(SPECS[name], 7)
     losses = model.losses_of(FEATURES, labels, weights)
     of_esmm = ESMM.from_spec(SPECS[name], cases.SIZES, **SMALL)
@@ -145,4 +145,4 @@ def test_wrong_options():
     expected = "counterfactual_weight: should be at least 0. Received: -1.0"
     assert message(ESCM2IPS, counterfactual_weight=-1.0) == expected
     assert message(ESCM2DR, imputation_weight=-1.0) == "imputation_weight: should be at least 0. Received: -1.0"
-    assert "space: should be entire" in message(ESCM2DR, space="previous")
+    assert "space: should be entire" in message(ESCM2DR, space="conditional")

@@ -37,7 +37,7 @@ def test_outputs_are_products_of_the_towers(name):
             np.testing.assert_allclose(scores[task.output], entire[task.name], rtol=1e-5)
         if task.follows:
             np.testing.assert_allclose(scores[task.conditional_output], sigmoid(logits[task.name]), rtol=1e-5)
-            assert model.spaces[task.name] == "previous"
+            assert model.spaces[task.name] == "conditional"
         else:
             assert model.spaces[task.name] == "entire"
 
@@ -125,13 +125,16 @@ def test_it_is_a_backbone():
 
 def test_preset_and_registry():
     built = ESMM.from_spec(cases.pair(), cases.SIZES, **ESMM.preset("ali_ccp"))
-    assert (built.embedding.dim, built.towers["buy"].hidden.units) == (18, (360, 200, 80))
+    assert (built.embedding.output_dim, built.towers["buy"].hidden.units) == (18, (360, 200, 80))
     assert model_class("esmm") is ESMM
 
 
 def test_wrong_options():
     message = functools.partial(config_error, ESMM.from_spec, cases.pair(), cases.SIZES, **SMALL)
-    assert message(space="previous") == "space: should be entire, for every loss is on all rows. Received: 'previous'"
+    assert (
+        message(space="conditional")
+        == "space: should be entire, for every loss is on all rows. Received: 'conditional'"
+    )
     expected = "local_space: should be false, for every loss is on all rows. Received: True"
     assert message(local_space=True) == expected
     assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"

@@ -43,7 +43,7 @@ def test_heads_on_the_entire_space():
 
 
 def test_heads_on_the_previous_space():
-    outputs = arrays(to_outputs(CHAIN, spaces("previous", "previous"), LOGITS))
+    outputs = arrays(to_outputs(CHAIN, spaces("conditional", "conditional"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     expected = {"ctr": click, "cvr": buy, "ctcvr": click * buy, "back_given_buy": back, "back": click * buy * back}
     for name, values in expected.items():
@@ -51,14 +51,14 @@ def test_heads_on_the_previous_space():
 
 
 def test_heads_on_different_spaces():
-    outputs = arrays(to_outputs(CHAIN, spaces("previous", "entire"), LOGITS))
+    outputs = arrays(to_outputs(CHAIN, spaces("conditional", "entire"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     np.testing.assert_allclose(outputs["ctcvr"], click * buy, rtol=1e-5)
     np.testing.assert_allclose(outputs["back"], back, rtol=1e-5)
     np.testing.assert_allclose(outputs["back_given_buy"], np.minimum(back / (click * buy), 1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_a_tree_and_two_roots(space):
     share_and_like = "  - {name: share, label: shared, follows: click}\n  - {name: like, label: liked}\n"
     spec = DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.BUY + share_and_like)
@@ -66,14 +66,14 @@ def test_a_tree_and_two_roots(space):
     heads = {"click": "entire", "buy": space, "share": space, "like": "entire"}
     outputs = arrays(to_outputs(spec, heads, logits))
     click, share = sigmoid(logits["click"]), sigmoid(logits["share"])
-    given, entire = (share, click * share) if space == "previous" else (np.minimum(share / click, 1), share)
+    given, entire = (share, click * share) if space == "conditional" else (np.minimum(share / click, 1), share)
     np.testing.assert_allclose(outputs["share_given_click"], given, rtol=1e-5)
     np.testing.assert_allclose(outputs["share"], entire, rtol=1e-5)
     np.testing.assert_allclose(outputs["like"], sigmoid(logits["like"]), rtol=1e-5)
 
 
-@pytest.mark.parametrize("buy", ["entire", "previous"])
-@pytest.mark.parametrize("back", ["entire", "previous"])
+@pytest.mark.parametrize("buy", ["entire", "conditional"])
+@pytest.mark.parametrize("back", ["entire", "conditional"])
 def test_extreme_logits_give_probabilities(buy, back):
     extremes = [-1e6, -200.0, -100.0, 0.0, 100.0, 200.0, 1e6]
     grid = np.stack(np.meshgrid(extremes, extremes, extremes), axis=-1).reshape(-1, 3).astype("float32")
@@ -91,13 +91,13 @@ def test_extreme_logits_give_probabilities(buy, back):
         assert np.all(np.isfinite(logit)), name
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_evaluation_logits_are_those_of_the_outputs(space):
     heads = spaces(space, space)
     outputs = arrays(to_outputs(CHAIN, heads, LOGITS))
     scores = arrays(evaluation_logits(CHAIN, heads, LOGITS))
     assert set(scores) == {"ctr", "cvr", "ctcvr", "back_given_buy", "back"}
-    own = {"entire": ("ctr", "ctcvr", "back"), "previous": ("ctr", "cvr", "back_given_buy")}[space]
+    own = {"entire": ("ctr", "ctcvr", "back"), "conditional": ("ctr", "cvr", "back_given_buy")}[space]
     for name, task in zip(own, TASKS, strict=False):
         np.testing.assert_array_equal(scores[name], LOGITS[task])
     for name, score in scores.items():
@@ -109,8 +109,8 @@ def test_task_weights():
     sample = tf.constant([2.0, 3.0, 4.0])
     assert task_weights(CHAIN, "click", "entire", labels) is None
     assert task_weights(CHAIN, "buy", "entire", labels) is None
-    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "previous", labels), [1, 0, 1])
-    np.testing.assert_array_equal(task_weights(CHAIN, "back", "previous", labels), [0, 0, 1])
+    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "conditional", labels), [1, 0, 1])
+    np.testing.assert_array_equal(task_weights(CHAIN, "back", "conditional", labels), [0, 0, 1])
     np.testing.assert_array_equal(task_weights(CHAIN, "click", "entire", labels, sample), [2, 3, 4])
     np.testing.assert_array_equal(task_weights(CHAIN, "buy", "entire", labels, sample), [2, 3, 4])
-    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "previous", labels, sample), [2, 0, 4])
+    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "conditional", labels, sample), [2, 0, 4])

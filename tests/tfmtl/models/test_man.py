@@ -125,7 +125,7 @@ def test_defaults_are_those_of_the_paper():
 def test_presets():
     built = {name: MAN.from_spec(cases.pair(), cases.SIZES, **MAN.preset(name)) for name in MAN.presets}
     assert set(built) == {"ali_ccp", "ali_ccp_without_attention", "ali_ccp_without_meta_attention"}
-    assert built["ali_ccp"].embedding.dim == 5
+    assert built["ali_ccp"].embedding.output_dim == 5
     assert built["ali_ccp_without_attention"].attention == {}
     assert built["ali_ccp_without_meta_attention"].embedding.weights == []
     assert MAN.preset("ali_ccp") is not MAN.presets["ali_ccp"]
@@ -134,7 +134,7 @@ def test_presets():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"attention": False}, {"inputs": "raw"}, {"space": "previous", "dropout": 0.1}]
+    "options", [{}, {"attention": False}, {"inputs": "raw"}, {"space": "conditional", "dropout": 0.1}]
 )
 def test_training_saving_and_loading(options, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.chain(), 60)
@@ -142,7 +142,7 @@ def test_training_saving_and_loading(options, tmp_path):
     assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.02)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 7])
 @pytest.mark.parametrize("bias", [0.0, -100.0, 100.0])
 def test_odd_batches(space, rows, bias):

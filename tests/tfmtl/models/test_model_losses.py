@@ -40,10 +40,10 @@ def test_entire_space_is_the_mean_over_all_rows(weighted):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_previous_space_is_the_mean_over_the_rows_with_the_previous_event(weighted):
-    model = model_of("previous")
+    model = model_of("conditional")
     weights = SAMPLE_WEIGHT if weighted else np.ones(ROWS)
     losses = model.task_losses(LABELS, model(FEATURES), weights if weighted else None)
-    assert model.spaces == {"click": "entire", "buy": "previous", "back": "previous", "views": "entire"}
+    assert model.spaces == {"click": "entire", "buy": "conditional", "back": "conditional", "views": "entire"}
     for name, of_rows in losses_of_rows(model).items():
         previous = {"buy": "click", "back": "buy"}.get(name)
         kept = LABELS[previous] == 1 if previous else np.ones(ROWS, bool)
@@ -57,13 +57,13 @@ def gradients(model, features, labels):
     return loss, tape.gradient(loss, model.trainable_variables)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_a_batch_without_an_event(space):
     model = model_of(space)
     labels = {name: np.zeros(ROWS, "float32") for name in LABELS}
     losses = model.task_losses(labels, model(FEATURES))
-    assert (float(losses["buy"]) == 0) == (space == "previous")
-    assert (float(losses["back"]) == 0) == (space == "previous")
+    assert (float(losses["buy"]) == 0) == (space == "conditional")
+    assert (float(losses["back"]) == 0) == (space == "conditional")
     assert float(losses["click"]) > 0
     loss, slopes = gradients(model, FEATURES, labels)
     assert np.isfinite(loss)
@@ -74,7 +74,7 @@ def test_a_batch_without_an_event(space):
     assert any(np.any(slope) for slope in of_tower) == (space == "entire")
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_a_batch_of_one(space):
     model = model_of(space)
     for row in range(5):

@@ -36,7 +36,7 @@ def assert_same(ones, others):
 
 
 @BOTH
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
     more = {"space": space, "embedding_l2": 1e-3, "task_weights": {"buy": 2.0}, "dropout": 0.1}
     model = randomized(kind.from_spec(cases.chain(), cases.SIZES, **{**options, **more}))

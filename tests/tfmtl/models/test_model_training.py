@@ -47,7 +47,7 @@ def of_pair(rows, seed=0):
     return batches(rows, seed, ("click", "buy"))
 
 
-@pytest.fixture(scope="module", params=["entire", "previous"])
+@pytest.fixture(scope="module", params=["entire", "conditional"])
 def trained(request):
     """An MMoE of that space after some epochs, and the logs of those."""
     keras.utils.set_random_seed(1)
@@ -88,7 +88,7 @@ def test_evaluation_gives_the_mean_losses_over_rows(trained):
     features, labels = log(300, seed=2)
     metrics = model.evaluate(features, labels, batch_size=128, return_dict=True, verbose=0)
     logits = np.asarray(model(features)["buy"], "float64")
-    kept = labels["click"] == 1 if model.spaces["buy"] == "previous" else np.ones(300, bool)
+    kept = labels["click"] == 1 if model.spaces["buy"] == "conditional" else np.ones(300, bool)
     expected = np.mean((np.logaddexp(0, logits) - labels["buy"] * logits)[kept])
     np.testing.assert_allclose(metrics["buy_loss"], expected, rtol=1e-5)
     totals = []
@@ -118,7 +118,7 @@ def test_sample_weights_of_zero_take_rows_out():
     results = []
     for data in (whole, part):
         keras.utils.set_random_seed(4)
-        model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="previous", **SHARED_BOTTOM)
+        model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="conditional", **SHARED_BOTTOM)
         model.compile(keras.optimizers.SGD(0.1))
         dataset = tf.data.Dataset.from_tensors(data)
         model.fit(dataset, epochs=3, verbose=0)
@@ -168,7 +168,7 @@ def test_a_training_step_makes_no_pass_over_the_table():
 
 
 def test_batches_of_one_row():
-    model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="previous", **SHARED_BOTTOM)
+    model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="conditional", **SHARED_BOTTOM)
     model.compile(RowSparseAdam(0.01))
     features, labels = log(20)
     dataset = tf.data.Dataset.from_tensor_slices((features, {name: labels[name] for name in ("click", "buy")}))

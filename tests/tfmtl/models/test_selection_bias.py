@@ -52,7 +52,7 @@ def fitted(name, **options):
 
 @pytest.fixture(scope="module")
 def on_clicks():
-    return fitted("shared_bottom", bottom_units=[], space="previous")
+    return fitted("shared_bottom", bottom_units=[], space="conditional")
 
 
 @pytest.mark.parametrize("name", ["esmm", "escm2_ips", "escm2_dr"])

@@ -112,7 +112,7 @@ def test_the_gradient_stays_that_of_the_rows_looked_up(name):
         loss = model.losses_of(FEATURES, LABELS).total
     gradient = tape.gradient(loss, model.embedding.table.value)
     assert isinstance(gradient, tf.IndexedSlices)
-    np.testing.assert_array_equal(np.unique(gradient.indices), model.embedding.looked_up(FEATURES))
+    np.testing.assert_array_equal(np.unique(gradient.indices), model.embedding.unique_rows(FEATURES))
 
 
 def test_no_pass_over_the_whole_table():
@@ -169,7 +169,7 @@ def test_m2m_has_the_days_outside_its_groups_side_by_side():
 def test_adaftr_hands_it_to_its_backbone():
     backbone = {"num_experts": 2, "expert_units": [6], "tower_units": [6, 4]}
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=3, sequences="concat", backbone_options=backbone)
-    assert model.backbone.embedding.apart == ("history",)
+    assert model.backbone.embedding.unpooled == ("history",)
     assert model.embed(cases.features(5)).shape == (5, 3 + 4, 3)
 
 

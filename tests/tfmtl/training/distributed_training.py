@@ -63,7 +63,7 @@ M2M = {
 MAML = MetaLearning(inner_learning_rate=0.05, episodes=2)
 
 CASES = {
-    "mmoe": Case("mmoe", {**MMOE, **ALL_LOSSES, "space": "previous", "dependence": 0.3}, spec=cases.chain()),
+    "mmoe": Case("mmoe", {**MMOE, **ALL_LOSSES, "space": "conditional", "dependence": 0.3}, spec=cases.chain()),
     "shared_bottom": Case(
         "shared_bottom",
         {"embedding_dim": 4, **BACKBONES["shared_bottom"], **ALL_LOSSES},

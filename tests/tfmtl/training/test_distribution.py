@@ -15,7 +15,7 @@ import tensorflow as tf
 from tests.tfmtl.training.distributed_training import BATCH, CASES, EPOCHS, ROWS, make_model, rows_of
 from tfmtl.config import FieldError
 from tfmtl.losses import bpr_contrast, info_nce
-from tfmtl.losses.batch_mean import batch_mean, mean_by_rows, own_mean, share_gradient, sum_over_replicas
+from tfmtl.losses.batch_mean import batch_mean, mean_by_rows, replica_mean, share_gradient, sum_over_replicas
 from tfmtl.training import Distribution
 from tfmtl.training.distribution import folder_of_chief, is_chief, share_of, share_of_worker
 
@@ -173,8 +173,8 @@ def test_means_of_one_device():
     assert float(batch_mean(values)) == 3
     assert float(batch_mean(values, weights)) == 4.75
     assert float(batch_mean(values, 0 * weights)) == 0
-    assert float(own_mean(values)) == 3
-    assert float(own_mean(values[:0])) == 0
+    assert float(replica_mean(values)) == 3
+    assert float(replica_mean(values[:0])) == 0
     assert float(mean_by_rows(values[2], 3)) == float(sum_over_replicas(values[2])) == float(share_gradient(values[2]))
 
 

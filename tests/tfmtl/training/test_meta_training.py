@@ -74,7 +74,7 @@ def test_a_loaded_model_goes_on(tmp_path):
     assert all(np.any(old != new) for old, new in zip(before, loaded.get_weights(), strict=True) if old.ndim > 1)
 
 
-@pytest.mark.parametrize("space", ["entire", "previous"])
+@pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 2, 20])
 def test_batches_without_a_positive_are_finite(rows, space):
     model = model_of(space=space, embedding_l2=1e-3)

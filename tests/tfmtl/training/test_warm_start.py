@@ -207,7 +207,7 @@ def test_what_does_not_fit_is_refused():
     assert "feature `user` should stand where it stood, at place 0" in refusal(reordered(SPEC))
     assert "scale of `price` should be 4.0" in refusal(with_feature(SPEC, "price", scale=2.0))
     assert "should have the tasks" in refusal(cases.chain())
-    other = {"entire": "previous", "previous": "entire"}[MODELS["mmoe"].options_class().space]
+    other = {"entire": "conditional", "conditional": "entire"}[MODELS["mmoe"].options_class().space]
     assert "should have the tasks" in refusal(space=other)
     assert "in the groups in which it was" in refusal(dataclasses.replace(SPEC, scenario="user"))
     message = "vocabulary of `user` should have the 20 tokens of the new model. Received: 2"

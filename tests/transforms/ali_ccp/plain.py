@@ -47,14 +47,14 @@ def prepare(folder: pathlib.Path, name: str, share=0.1, seed=0, max_values=None)
         for number, line in lines(path):
             try:
                 (index,), features = cut(line, 1)
-                check_index(index, "bad_id")
+                check_index(index, "invalid_id")
                 if index.lower() in common:
-                    raise Bad("doubled_id")
+                    raise Bad("duplicate_id")
                 common[index.lower()] = {}  # The index has been there, whatever else is wrong.
                 common[index.lower()] = keep(features, name, max_values)
             except Bad as bad:
                 rejects.append((path.name, number, str(bad)))
-                if str(bad) == "bad_weights":
+                if str(bad) == "invalid_weights":
                     common[index.lower()] = None
         path = folder / f"sample_skeleton_{side}.csv"
         seen: set[int] = set()
@@ -70,14 +70,14 @@ def prepare(folder: pathlib.Path, name: str, share=0.1, seed=0, max_values=None)
 def one_row(line, side, common, seen, name, share, seed, max_values):
     (sample, click, conversion, index), features = cut(line, 4)
     if not re.fullmatch("[0-9]{1,18}", sample):
-        raise Bad("bad_id")
+        raise Bad("invalid_id")
     if int(sample) in seen:
-        raise Bad("doubled_id")
+        raise Bad("duplicate_id")
     seen.add(int(sample))
     if not click or not conversion:
         raise Bad("missing_label")
     if click not in ("0", "1") or conversion not in ("0", "1"):
-        raise Bad("impossible_label")
+        raise Bad("invalid_label")
     if conversion > click:
         raise Bad("broken_chain")
     check_index(index, "missing_common_row")
@@ -100,17 +100,17 @@ def cut(line, count):
     try:
         cells = line.decode().split(",")
     except UnicodeDecodeError:
-        raise Bad("bad_encoding") from None
+        raise Bad("invalid_encoding") from None
     if len(cells) != count + 2:
-        raise Bad("cut_line")
+        raise Bad("wrong_column_count")
     texts = cells[-1].split("\x01") if cells[-1] else []
     if not re.fullmatch("[0-9]+", cells[-2]) or int(cells[-2]) != len(texts):
-        raise Bad("cut_line")
+        raise Bad("wrong_column_count")
     features = []
     for text in texts:
         parts = re.split("[\x02\x03]", text)
         if len(parts) != 3 or not all(parts) or text != f"{parts[0]}\x02{parts[1]}\x03{parts[2]}":
-            raise Bad("field_without_value")
+            raise Bad("incomplete_feature")
         features.append(parts)
     return cells[:count], features
 
@@ -135,7 +135,7 @@ def keep(features, name, max_values):
         several = name == "all" or (name == "adaftr" and field in BAGS)
         kept[field] = [*kept.get(field, []), (token, number)] if several else [(token, number)]
     if not all(math.isfinite(number) for values in kept.values() for _, number in values):
-        raise Bad("bad_weights")
+        raise Bad("invalid_weights")
     if max_values is not None:
         kept = {field: heaviest(values, max_values) for field, values in kept.items()}
     if name == "aitm":

@@ -20,11 +20,11 @@ COMMON_TRAIN = [
     + features("101=u1", "121=98", "124=1", "109_14=5:1.38629", "109_14=9:0.69315", "109_14=7:2.3979", "129=3"),
     f"{BOB}," + features("101=u2", "121=7", "121=8", "110_14=5:3", "126=2", "205=i9"),
     "",
-    f"{ANN}," + features("101=u1"),  # doubled_id
-    f"{CY},3,101\x02u3\x031.0",  # cut_line: two of three features are missing
+    f"{ANN}," + features("101=u1"),  # duplicate_id
+    f"{CY},3,101\x02u3\x031.0",  # wrong_column_count: two of three features are missing
     f"{DI.lower()}," + features("101=u4", "999=z", "999=y"),
-    "xyz," + features("101=u5"),  # bad_id
-    "1234567890abcdef," + features("101=u6", "150_14=1:much"),  # bad_weights, if values are kept
+    "xyz," + features("101=u5"),  # invalid_id
+    "1234567890abcdef," + features("101=u6", "150_14=1:much"),  # invalid_weights, if values are kept
     "fedcba0987654321,0,",
 ]
 COMMON_TEST = [
@@ -43,23 +43,23 @@ SKELETON_TRAIN = [
     *GOOD,
     "",
     f"7,0,1,{ANN}," + features("205=i1"),  # broken_chain
-    f"2,0,0,{ANN}," + features("205=i1"),  # doubled_id
+    f"2,0,0,{ANN}," + features("205=i1"),  # duplicate_id
     f"8,0,0,{CY}," + features("205=i1"),  # missing_common_row: it was rejected
     "9,0,0,x," + features("205=i1"),  # missing_common_row
-    f"10,0,0,{ANN}",  # cut_line
-    f"11,0,0,{ANN},3," + features("205=i1", "206=c1").partition(",")[2],  # cut_line
-    f"12,0,0,{ANN},x," + features("205=i1").partition(",")[2],  # cut_line
-    f"13,0,0,{ANN},1,205\x02i1",  # field_without_value
-    f"14,0,0,{ANN},2,205\x02i1\x031.0\x01206\x02\x031.0",  # field_without_value
-    f"15,0,0,{ANN},1,205\x03i1\x021.0",  # field_without_value
+    f"10,0,0,{ANN}",  # wrong_column_count
+    f"11,0,0,{ANN},3," + features("205=i1", "206=c1").partition(",")[2],  # wrong_column_count
+    f"12,0,0,{ANN},x," + features("205=i1").partition(",")[2],  # wrong_column_count
+    f"13,0,0,{ANN},1,205\x02i1",  # incomplete_feature
+    f"14,0,0,{ANN},2,205\x02i1\x031.0\x01206\x02\x031.0",  # incomplete_feature
+    f"15,0,0,{ANN},1,205\x03i1\x021.0",  # incomplete_feature
     f"16,,0,{ANN}," + features("205=i1"),  # missing_label
-    f"17,0,2,{ANN}," + features("205=i1"),  # impossible_label
-    f"x,0,0,{ANN}," + features("205=i1"),  # bad_id
-    f",0,0,{ANN}," + features("205=i1"),  # bad_id
-    f"18,0,0,{ANN}," + features("205=i1", "508=9:nan"),  # bad_weights, if values are kept
-    f"19,0,0,{ANN}," + features("205=i1", "508=9:inf"),  # bad_weights, if values are kept
-    f"20,0,0,{ANN}," + features("205=i\udcff1"),  # bad_encoding
-    f"17,0,0,{ANN}," + features("205=i1"),  # doubled_id
+    f"17,0,2,{ANN}," + features("205=i1"),  # invalid_label
+    f"x,0,0,{ANN}," + features("205=i1"),  # invalid_id
+    f",0,0,{ANN}," + features("205=i1"),  # invalid_id
+    f"18,0,0,{ANN}," + features("205=i1", "508=9:nan"),  # invalid_weights, if values are kept
+    f"19,0,0,{ANN}," + features("205=i1", "508=9:inf"),  # invalid_weights, if values are kept
+    f"20,0,0,{ANN}," + features("205=i\udcff1"),  # invalid_encoding
+    f"17,0,0,{ANN}," + features("205=i1"),  # duplicate_id
     *(f"{i},{i % 2},0,{(ANN, BOB)[i % 2]}," + features(f"205=i{i % 3}", "301=1") for i in range(100, 180)),
 ]
 SKELETON_TEST = [

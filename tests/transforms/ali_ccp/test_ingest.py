@@ -79,14 +79,14 @@ def test_the_rejects_are_those_of_plain_python(made, raw):
 def test_each_reason_is_met(raw):
     reasons = {reason for _, _, reason in prepare(raw, "all").rejects}
     assert reasons == {
-        "bad_encoding",
-        "bad_id",
-        "bad_weights",
+        "invalid_encoding",
+        "invalid_id",
+        "invalid_weights",
         "broken_chain",
-        "cut_line",
-        "doubled_id",
-        "field_without_value",
-        "impossible_label",
+        "wrong_column_count",
+        "duplicate_id",
+        "incomplete_feature",
+        "invalid_label",
         "missing_common_row",
         "missing_label",
     }

@@ -12,9 +12,9 @@ from transforms.batches.raw_batch import Reject
 from transforms.batches.rejects import as_csv, format_report, write_rejects
 from transforms.batches.report import IngestReport, SourceReport
 
-FIRST = SourceReport(5, {"train": 3, "test": 1}, {"cut_line": 1})
-SECOND = SourceReport(4, {"train": 1}, {"cut_line": 1, "bad_time": 2})
-TOGETHER = SourceReport(9, {"test": 1, "train": 4}, {"bad_time": 2, "cut_line": 2})
+FIRST = SourceReport(5, {"train": 3, "test": 1}, {"wrong_column_count": 1})
+SECOND = SourceReport(4, {"train": 1}, {"wrong_column_count": 1, "invalid_time": 2})
+TOGETHER = SourceReport(9, {"test": 1, "train": 4}, {"invalid_time": 2, "wrong_column_count": 2})
 
 
 @pytest.mark.parametrize("read", [4, 6])
@@ -27,7 +27,7 @@ def test_merge():
     left, right = IngestReport({"a": FIRST, "b": SECOND}), IngestReport({"a": SECOND, "c": FIRST})
     merged = left.merge(right)
     assert merged.sources == {"a": TOGETHER, "b": SECOND, "c": FIRST}
-    assert merged.total == SourceReport(18, {"test": 2, "train": 8}, {"bad_time": 4, "cut_line": 4})
+    assert merged.total == SourceReport(18, {"test": 2, "train": 8}, {"invalid_time": 4, "wrong_column_count": 4})
     assert right.merge(left) == merged
     assert left.merge(IngestReport()) == left
 
@@ -54,7 +54,7 @@ def test_report_that_does_not_add_up():
 
 def test_rejects_are_lines_of_json():
     rejects = [
-        Reject("a.csv", 2, "cut_line", "should have 2 cells. Received: 1", "é\n"),
+        Reject("a.csv", 2, "wrong_column_count", "should have 2 cells. Received: 1", "é\n"),
         Reject("b.csv", 3, "x", "y", ""),
     ]
     text = io.StringIO()
@@ -68,13 +68,15 @@ def test_report_for_a_person():
     assert ["read", "9", "100.00%"] in cells
     assert ["train", "4", "44.44%"] in cells
     assert ["rejected", "4", "44.44%"] in cells
-    assert "  cut_line" in "\n".join(lines)
+    assert "  wrong_column_count" in "\n".join(lines)
     assert "the line does not have as many cells as there are columns" in "\n".join(lines)
     assert ["file", "4", "44.44%", "b.csv:", "3", "rejected"] in cells
 
 
 def test_files_are_few_and_their_names_move_nothing():
-    bad = {f"/{'long/' * 40}{i}.csv": SourceReport(9, {"train": 9 - i}, {"cut_line": i}) for i in range(1, 10)}
+    bad = {
+        f"/{'long/' * 40}{i}.csv": SourceReport(9, {"train": 9 - i}, {"wrong_column_count": i}) for i in range(1, 10)
+    }
     good = {f"{i}.csv": SourceReport(2, {"train": 2}, {}) for i in range(30)}
     lines = format_report(IngestReport({**good, **bad})).splitlines()
     assert all(len(line) < 100 for line in lines if "long" not in line)
@@ -85,10 +87,10 @@ def test_files_are_few_and_their_names_move_nothing():
 
 
 def test_reasons_stand_by_count():
-    rejected = {"bad_id": 2, "bad_time": 1, "cut_line": 5, "bad_weights": 2}
+    rejected = {"invalid_id": 2, "invalid_time": 1, "wrong_column_count": 5, "invalid_weights": 2}
     lines = format_report(IngestReport({"a.csv": SourceReport(10, {}, rejected)})).splitlines()
     reasons = [line.split()[0] for line in lines if line.split()[0] in rejected]
-    assert reasons == ["cut_line", "bad_id", "bad_weights", "bad_time"]
+    assert reasons == ["wrong_column_count", "invalid_id", "invalid_weights", "invalid_time"]
 
 
 def test_cells_of_a_rejected_row_are_one_line_of_csv():

@@ -52,10 +52,10 @@ BAD = {  # By the line among the rows, what is wrong, and the reason.
     3: ({"click": None}, "missing_label"),
     7: ({"buy": float("nan")}, "missing_label"),
     11: ({"click": False, "buy": 1.0}, "broken_chain"),
-    15: ({"visits": -1}, "impossible_label"),
+    15: ({"visits": -1}, "invalid_label"),
     19: ({"shop": None}, "missing_required"),
     23: ({"price": float("inf")}, "not_a_number"),
-    27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "bad_weights"),
+    27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "invalid_weights"),
 }
 
 

@@ -172,7 +172,9 @@ def test_a_record_of_another_type_is_rejected(places, block_bytes, tmp_path):
     read = read_tfrecord(str(path), raw_columns(SPEC), block_bytes=block_bytes)
     batches = [ingest_batch(batch, SPEC) for batch in read]
     rejects = {reject.line: reject for batch in batches for reject in batch.rejects}
-    assert {line for line, reject in rejects.items() if reject.reason == "odd_type"} == {place + 1 for place in places}
+    assert {line for line, reject in rejects.items() if reject.reason == "type_mismatch"} == {
+        place + 1 for place in places
+    }
     detail = "city should be text, whole numbers, booleans, dates or timestamps, as elsewhere. Received: [0.5]"
     assert {rejects[place + 1].detail for place in places} == {detail}
     _, of_good = ingested(tmp_path / "good.tfrecord")

@@ -46,12 +46,12 @@ LOG = b"""day,user,city,price,tags,tag_weights,click,buy
 soon,u1,Rome,2,c,1,0,0
 """
 REASONS = (
-    "bad_encoding",
-    "bad_time",
-    "bad_weights",
+    "invalid_encoding",
+    "invalid_time",
+    "invalid_weights",
     "broken_chain",
-    "cut_line",
-    "impossible_label",
+    "wrong_column_count",
+    "invalid_label",
     "missing_label",
     "missing_required",
     "not_a_number",
@@ -99,15 +99,15 @@ def test_examples_say_what_the_rows_say(log):
 def test_each_row_is_rejected_for_its_reason(log):
     (batch,) = ingest([log], SPEC, "csv")
     assert [(reject.line, reject.reason) for reject in batch.rejects] == [
-        (4, "cut_line"),
-        (7, "bad_encoding"),
+        (4, "wrong_column_count"),
+        (7, "invalid_encoding"),
         (8, "missing_label"),
-        (9, "impossible_label"),
+        (9, "invalid_label"),
         (10, "broken_chain"),
         (11, "missing_required"),
         (12, "not_a_number"),
-        (13, "bad_weights"),
-        (14, "bad_time"),
+        (13, "invalid_weights"),
+        (14, "invalid_time"),
     ]
 
 

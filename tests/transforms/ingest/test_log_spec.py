@@ -79,4 +79,4 @@ def test_rows_are_those_of_the_whole_spec(tmp_path):
     (whole,), (projected,) = (list(ingest([str(path)], spec, "csv")) for spec in (SPEC, log_spec(SPEC)))
     assert whole.examples == projected.examples
     assert whole.rejects == projected.rejects
-    assert {reject.reason for reject in whole.rejects} == {"missing_required", "bad_weights"}
+    assert {reject.reason for reject in whole.rejects} == {"missing_required", "invalid_weights"}

@@ -51,9 +51,9 @@ COUNTS = {
 def write(folder, rows=ALL):
     writer = IngestedWriter(str(folder), "test", {"prepare": "all"})
     writer.write({split: [encode_numbers({"click": i % 2}) for i in range(count)] for split, count in rows.items()})
-    writer.reject("train", [Reject("log.csv", 3, "cut_line", "short", "a,b")])
+    writer.reject("train", [Reject("log.csv", 3, "wrong_column_count", "short", "a,b")])
     counts = {name: pa.table([list(held), list(held.values())], schema=SCHEMA) for name, held in COUNTS.items()}
-    report = IngestReport({"log.csv": SourceReport(sum(rows.values()) + 1, dict(rows), {"cut_line": 1})})
+    report = IngestReport({"log.csv": SourceReport(sum(rows.values()) + 1, dict(rows), {"wrong_column_count": 1})})
     return writer.finish(SPEC, COLUMNS, rows, counts, report, {"sampling_step": 1})
 
 

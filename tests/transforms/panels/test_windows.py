@@ -170,15 +170,15 @@ def test_what_cannot_be_used_is_counted_with_its_line(tmp_path):
     report, rejects = write_windows(SPEC, OPTIONS, raw, tmp_path / "out")
     line = len(rows) + 2
     assert {(reject.line - line, reject.reason) for reject in rejects} == {
-        (0, "doubled_day"),
+        (0, "duplicate_day"),
         (1, "unknown_key"),
-        (2, "bad_time"),
-        (3, "bad_time"),
+        (2, "invalid_time"),
+        (3, "invalid_time"),
         (4, "not_a_number"),
         (5, "not_a_number"),
         (6, "missing_required"),
-        (7, "cut_line"),
-        (8, "bad_time"),
+        (7, "wrong_column_count"),
+        (8, "invalid_time"),
     }
     assert sum(report.rejected.values()) == len(bad)
     assert read(tmp_path / "out").keys() == expected(rows).keys()

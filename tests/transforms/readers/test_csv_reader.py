@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from transforms.batches.raw_batch import BAD_ENCODING, CUT_LINE
+from transforms.batches.raw_batch import INVALID_ENCODING, WRONG_COLUMN_COUNT
 from transforms.readers.csv_reader import MissingColumnError, read_csv
 
 
@@ -52,10 +52,10 @@ def test_lines_of_messy_file(tmp_path, block_bytes):
         (13, ("2", "é")),
     ]
     assert rejects == [
-        (4, CUT_LINE, "1,2"),
-        (7, CUT_LINE, "7,8,9,10"),
-        (9, CUT_LINE, '"open,1,2'),
-        (10, BAD_ENCODING, "\\xff,1,2"),
+        (4, WRONG_COLUMN_COUNT, "1,2"),
+        (7, WRONG_COLUMN_COUNT, "7,8,9,10"),
+        (9, WRONG_COLUMN_COUNT, '"open,1,2'),
+        (10, INVALID_ENCODING, "\\xff,1,2"),
     ]
 
 
@@ -100,7 +100,7 @@ def test_open_quote_costs_one_line(tmp_path):
     path.write_text("a,b\n" + '"open,1\n' + "".join(f"{i},2\n" for i in range(1000)))
     rows, rejects = read(path, ["a"], block_bytes=512)
     assert rows == [(i + 3, (str(i),)) for i in range(1000)]
-    assert rejects == [(2, CUT_LINE, '"open,1')]
+    assert rejects == [(2, WRONG_COLUMN_COUNT, '"open,1')]
 
 
 def test_line_that_is_not_utf8_ends_an_open_cell(tmp_path):
@@ -108,7 +108,7 @@ def test_line_that_is_not_utf8_ends_an_open_cell(tmp_path):
     path.write_bytes(b'a,b\n"x\n\xff",1\n3,4\n')
     rows, rejects = read(path, ["a"])
     assert rows == [(4, ("3",))]
-    assert rejects == [(2, CUT_LINE, '"x'), (3, BAD_ENCODING, '\\xff",1')]
+    assert rejects == [(2, WRONG_COLUMN_COUNT, '"x'), (3, INVALID_ENCODING, '\\xff",1')]
 
 
 def test_columns_of_the_file_that_are_not_wanted_are_left_out(tmp_path):

@@ -46,11 +46,11 @@ def test_official_files(folder, block_bytes):
     assert rows == [dict(zip(names, row, strict=True)) for row in expected]
     assert numbers == [1, 2, 3, 10]
     assert rejects == [
-        (4, "cut_line", "2::1"),
+        (4, "wrong_column_count", "2::1"),
         (5, "unknown_key", "9,1,3,1"),
         (6, "unknown_key", "1,8,3,1"),
-        (7, "impossible_rating", "1,1,6,1"),
-        (9, "impossible_rating", "1,1,,1"),
+        (7, "invalid_rating", "1,1,6,1"),
+        (9, "invalid_rating", "1,1,,1"),
     ]
 
 
@@ -59,7 +59,7 @@ def test_ratings_with_a_header(folder):
     rows, lines, rejects = read(folder, ("loved", "user_id"))
     assert rows == [{"loved": "1", "user_id": "1"}, {"loved": "0", "user_id": "2"}]
     assert lines == [2, 4]
-    assert rejects == [(3, "impossible_rating", "1,1,0")]
+    assert rejects == [(3, "invalid_rating", "1,1,0")]
 
 
 def test_titles_in_utf8(folder):

@@ -86,8 +86,8 @@ def test_text_that_is_not_utf8(tmp_path):
     assert batch.lines.tolist() == [1, 3]
     assert batch.columns.to_pydict() == {"a": ["x", "y"], "b": [["x"], None]}
     assert [(reject.line, reject.reason, reject.text) for reject in batch.rejects] == [
-        (2, "bad_encoding", '"\\xff,","[""y""]"'),
-        (4, "bad_encoding", 'z,"[""ok"", ""\\\\xfe""]"'),
+        (2, "invalid_encoding", '"\\xff,","[""y""]"'),
+        (4, "invalid_encoding", 'z,"[""ok"", ""\\\\xfe""]"'),
     ]
 
 

@@ -80,7 +80,7 @@ def test_what_is_odd_is_so_among_examples_that_have_the_feature(write):
     """Those that lack it stand with the first kind that is met, and say nothing of it."""
     numbered = [example(a=[0.5], b=[1]), *[example(b=[1])] * 5, *[example(a=[b"x"], b=[1])] * 3]
     batches = list(read_tfrecord(write(numbered), ["a", "b"]))
-    assert {tuple(batch.lines.tolist()): batch.odd for batch in batches} == {
+    assert {tuple(batch.lines.tolist()): batch.mismatched_columns for batch in batches} == {
         (1, 2, 3, 4, 5, 6): frozenset("a"),
         (7, 8, 9): frozenset(),
     }
@@ -89,7 +89,10 @@ def test_what_is_odd_is_so_among_examples_that_have_the_feature(write):
 def test_what_is_odd_stays_so_beside_a_text_that_is_not_utf8(write):
     records = [*[example(a=[b"x"], b=[b"y"])] * 3, example(a=[0.5], b=[b"\xff"]), example(a=[0.5], b=[b"y"])]
     batches = list(read_tfrecord(write(records), ["a", "b"]))
-    assert [(batch.lines.tolist(), sorted(batch.odd)) for batch in batches] == [([1, 2, 3], []), ([5], ["a"])]
+    assert [(batch.lines.tolist(), sorted(batch.mismatched_columns)) for batch in batches] == [
+        ([1, 2, 3], []),
+        ([5], ["a"]),
+    ]
 
 
 @pytest.mark.parametrize("block_bytes", [40, 1 << 20])
@@ -98,19 +101,19 @@ def test_records_that_are_no_example(write, block_bytes):
     path = write([whole, whole[1:], whole, whole[:-2], whole])
     found, rejects = rows(path, ["a"], block_bytes=block_bytes)
     assert found == {number: {"a": [1]} for number in (1, 3, 5)}
-    assert rejects == [(2, "no_example"), (4, "no_example")]
+    assert rejects == [(2, "malformed_example"), (4, "malformed_example")]
 
 
 def test_no_record_is_an_example(write):
     assert rows(write([example(a=[1])[:-1], example(a=[1])[:-2]]), ["a"]) == (
         {},
-        [(1, "no_example"), (2, "no_example")],
+        [(1, "malformed_example"), (2, "malformed_example")],
     )
 
 
 def test_text_that_is_not_utf8(write):
     path = write([example(a=[b"x"]), example(a=[b"y", b"\xff"]), example(a=[b"z"])])
-    assert rows(path, ["a"]) == ({1: {"a": ["x"]}, 3: {"a": ["z"]}}, [(2, "bad_encoding")])
+    assert rows(path, ["a"]) == ({1: {"a": ["x"]}, 3: {"a": ["z"]}}, [(2, "invalid_encoding")])
 
 
 def test_damage_is_reported(write):
@@ -122,7 +125,7 @@ def test_damage_is_reported(write):
         file.write(b"rest")
     found, rejects = rows(path, ["a"])
     assert found == {i + 1: {"a": [i]} for i in (0, 2, 3, 4)}
-    assert rejects == [(2, "corrupt_record"), (6, "cut_record")]
+    assert rejects == [(2, "corrupt_record"), (6, "truncated_record")]
 
 
 def test_no_file(tmp_path):

@@ -101,7 +101,7 @@ def test_what_is_lost_in_one_stretch_counts_once(written):
 @pytest.mark.parametrize("block_bytes", [5, 1 << 20])
 @pytest.mark.parametrize("left", [1, 8, 12, 15, 16 + 7])
 def test_a_file_that_ends_within_a_record(written, left, block_bytes):
-    assert read(written[: begin(4) + left], block_bytes) == (others(5), [(5, "cut_record")])
+    assert read(written[: begin(4) + left], block_bytes) == (others(5), [(5, "truncated_record")])
 
 
 def test_a_file_that_ends_after_a_damaged_length(written):
@@ -114,11 +114,11 @@ def test_a_gzip_stream_that_is_cut_or_damaged(written, block_bytes):
     """All is read that comes out before that. The data does not compress, so that this is known."""
     data = gzip.compress(written, 0)
     cut = data[: 15 + begin(3) + 40]
-    assert read(cut, block_bytes) == (others(4, 5), [(4, "cut_record")])
+    assert read(cut, block_bytes) == (others(4, 5), [(4, "truncated_record")])
     without_end = data[:-8]
-    assert read(without_end, block_bytes) == (others(), [(6, "cut_record")])
+    assert read(without_end, block_bytes) == (others(), [(6, "truncated_record")])
     wrong_checksum = flip(data, len(data) - 8)
-    assert read(wrong_checksum, block_bytes) == (others(), [(6, "cut_record")])
+    assert read(wrong_checksum, block_bytes) == (others(), [(6, "truncated_record")])
 
 
 @pytest.mark.parametrize("other", [zlib.compress, bz2.compress, lambda _: b"user,item,click\n1,2,0\n"])

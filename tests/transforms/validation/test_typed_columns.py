@@ -111,10 +111,10 @@ def test_no_numbers(value):
     ("kind", "values", "labels"),
     [
         (pa.bool_(), [True, False, None], [1, 0, "missing_label"]),
-        (INT, [1, 0, 2, -1, None], [1, 0, "impossible_label", "impossible_label", "missing_label"]),
-        (FLOAT, [1.0, 0.0, 0.5, float("nan")], [1, 0, "impossible_label", "missing_label"]),
-        (pa.float32(), [float("inf"), None], ["impossible_label", "missing_label"]),
-        (pa.list_(INT), [[1], [], [0, 0]], [1, "missing_label", "several_values"]),
+        (INT, [1, 0, 2, -1, None], [1, 0, "invalid_label", "invalid_label", "missing_label"]),
+        (FLOAT, [1.0, 0.0, 0.5, float("nan")], [1, 0, "invalid_label", "missing_label"]),
+        (pa.float32(), [float("inf"), None], ["invalid_label", "missing_label"]),
+        (pa.list_(INT), [[1], [], [0, 0]], [1, "missing_label", "multiple_values"]),
     ],
 )
 def test_binary_labels(kind, values, labels):
@@ -124,11 +124,11 @@ def test_binary_labels(kind, values, labels):
 @pytest.mark.parametrize(
     ("kind", "values", "labels"),
     [
-        (INT, [0, 10**18 - 1, 10**18, -1], [0, 10**18 - 1, "impossible_label", "impossible_label"]),
+        (INT, [0, 10**18 - 1, 10**18, -1], [0, 10**18 - 1, "invalid_label", "invalid_label"]),
         (INT, [2**53 + 1], [2**53 + 1]),
-        (pa.uint64(), [3, 2**64 - 1], [3, "impossible_label"]),
-        (FLOAT, [3.0, 1.5, -1.0, 1e18], [3, "impossible_label", "impossible_label", "impossible_label"]),
-        (FLOAT, [float("nan"), float("inf")], ["missing_label", "impossible_label"]),
+        (pa.uint64(), [3, 2**64 - 1], [3, "invalid_label"]),
+        (FLOAT, [3.0, 1.5, -1.0, 1e18], [3, "invalid_label", "invalid_label", "invalid_label"]),
+        (FLOAT, [float("nan"), float("inf")], ["missing_label", "invalid_label"]),
         (pa.bool_(), [True], [1]),
     ],
 )
@@ -149,7 +149,7 @@ def test_chains_of_booleans():
 @pytest.mark.parametrize("column", ["city", "price", "user", "click"])
 def test_several_values_where_one_belongs(column):
     values = [[GOOD[column]], [GOOD[column]] * 2, [GOOD[column]]]
-    assert checked(column, values)[1] == {2: "several_values"}
+    assert checked(column, values)[1] == {2: "multiple_values"}
 
 
 def test_rejected_lists_are_written_as_json():
@@ -195,16 +195,19 @@ def test_weights():
         typed = found.typed.to_pydict()
         assert typed["tags"] == [[b"a", b"b"], [b"a", b"c"], None, [b"a"]]
         assert typed["tag_weights"] == [[1.0, 2.0], [1.0, 3.0], None, [4.0]]
-        assert [(reject.line, reject.reason) for reject in found.rejects] == [(3, "bad_weights"), (4, "bad_weights")]
+        assert [(reject.line, reject.reason) for reject in found.rejects] == [
+            (3, "invalid_weights"),
+            (4, "invalid_weights"),
+        ]
 
 
 @pytest.mark.parametrize(
     ("kind", "values", "bounds", "reasons"),
     [
-        (INT, [5, None], (3, 9), {2: "bad_time"}),
-        (FLOAT, [5, float("nan")], (3, 9), {2: "bad_time"}),
-        (pa.date32(), [datetime.date(2026, 11, 8), None], ("2026-11-01", "2026-12-01"), {2: "bad_time"}),
-        (pa.list_(INT), [[5], [5, 6]], (3, 9), {2: "several_values"}),
+        (INT, [5, None], (3, 9), {2: "invalid_time"}),
+        (FLOAT, [5, float("nan")], (3, 9), {2: "invalid_time"}),
+        (pa.date32(), [datetime.date(2026, 11, 8), None], ("2026-11-01", "2026-12-01"), {2: "invalid_time"}),
+        (pa.list_(INT), [[5], [5, 6]], (3, 9), {2: "multiple_values"}),
     ],
 )
 def test_times(kind, values, bounds, reasons):

@@ -125,29 +125,29 @@ def test_counts(cell, label):
     [
         ({"clicked": None}, "missing_label", "clicked"),
         ({"visits": None}, "missing_label", "visits"),
-        ({"clicked": "2"}, "impossible_label", "clicked"),
-        ({"clicked": "-1"}, "impossible_label", "clicked"),
-        ({"clicked": "yes"}, "impossible_label", "clicked"),
-        ({"clicked": "nan"}, "impossible_label", "clicked"),
-        ({"visits": "-1"}, "impossible_label", "visits"),
-        ({"visits": "1.5"}, "impossible_label", "visits"),
-        ({"visits": "9" * 19}, "impossible_label", "visits"),
+        ({"clicked": "2"}, "invalid_label", "clicked"),
+        ({"clicked": "-1"}, "invalid_label", "clicked"),
+        ({"clicked": "yes"}, "invalid_label", "clicked"),
+        ({"clicked": "nan"}, "invalid_label", "clicked"),
+        ({"visits": "-1"}, "invalid_label", "visits"),
+        ({"visits": "1.5"}, "invalid_label", "visits"),
+        ({"visits": "9" * 19}, "invalid_label", "visits"),
         ({"clicked": "0", "bought": "1"}, "broken_chain", "bought"),
         ({"city": None}, "missing_required", "city"),
         ({"age": None}, "missing_required", "age"),
         ({"age": "nan"}, "missing_required", "age"),
         ({"age": "old"}, "not_a_number", "age"),
-        ({"tag_weights": "1"}, "bad_weights", "tag_weights"),
-        ({"tag_weights": "1;2;3"}, "bad_weights", "tag_weights"),
-        ({"tag_weights": None}, "bad_weights", "tag_weights"),
-        ({"tags": None}, "bad_weights", "tag_weights"),
-        ({"tag_weights": "1;x"}, "bad_weights", "tag_weights"),
-        ({"tag_weights": "1;"}, "bad_weights", "tag_weights"),
-        ({"tag_weights": "1;nan"}, "bad_weights", "tag_weights"),
-        ({"tag_weights": "1;inf"}, "bad_weights", "tag_weights"),
-        ({"day": None}, "bad_time", "day"),
-        ({"day": "Monday"}, "bad_time", "day"),
-        ({"day": "nan"}, "bad_time", "day"),
+        ({"tag_weights": "1"}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": "1;2;3"}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": None}, "invalid_weights", "tag_weights"),
+        ({"tags": None}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": "1;x"}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": "1;"}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": "1;nan"}, "invalid_weights", "tag_weights"),
+        ({"tag_weights": "1;inf"}, "invalid_weights", "tag_weights"),
+        ({"day": None}, "invalid_time", "day"),
+        ({"day": "Monday"}, "invalid_time", "day"),
+        ({"day": "nan"}, "invalid_time", "day"),
     ],
 )
 def test_reasons(changes, reason, column):
@@ -164,12 +164,12 @@ def test_first_reason_counts():
     everything = {"clicked": "0", "bought": "1", "city": None, "price": "x", "tag_weights": "1", "day": None}
     order = [
         ({"clicked": None, "visits": "-1"}, "missing_label"),
-        ({"visits": "-1"}, "impossible_label"),
+        ({"visits": "-1"}, "invalid_label"),
         ({}, "broken_chain"),
         ({"bought": "0"}, "missing_required"),
         ({"bought": "0", "city": "Rome"}, "not_a_number"),
-        ({"bought": "0", "city": "Rome", "price": "1"}, "bad_weights"),
-        ({"bought": "0", "city": "Rome", "price": "1", "tag_weights": "1;2"}, "bad_time"),
+        ({"bought": "0", "city": "Rome", "price": "1"}, "invalid_weights"),
+        ({"bought": "0", "city": "Rome", "price": "1", "tag_weights": "1;2"}, "invalid_time"),
     ]
     checked = check(batch(*({**everything, **change} for change, _ in order)), SPEC)
     assert [reject.reason for reject in checked.rejects] == [reason for _, reason in order]
@@ -198,12 +198,12 @@ def test_text_times_need_not_be_numbers():
         "log", SPEC.features, SPEC.tasks, group_key="user", split=TimeSplit("day", "2026-11-20", "2026-11-21")
     )
     checked = check(batch({"day": "2026-11-19"}, {"day": None}, spec=spec), spec)
-    assert [reject.reason for reject in checked.rejects] == ["bad_time"]
+    assert [reject.reason for reject in checked.rejects] == ["invalid_time"]
 
 
 def test_rejects_of_the_reader_are_kept_in_the_order_of_lines():
     rows = batch({"clicked": "2"}, {}, {"age": "x"})
-    cut = Reject("log.csv", 15, "cut_line", "should have 12 cells. Received: 1", "oops")
+    cut = Reject("log.csv", 15, "wrong_column_count", "should have 12 cells. Received: 1", "oops")
     checked = check(RawBatch(rows.columns, rows.lines, rows.source, (cut,)), SPEC)
     assert [reject.line for reject in checked.rejects] == [10, 15, 30]
 

@@ -9,7 +9,7 @@ from tfmtl.losses.importance import label_importance
 from tfmtl.losses.sequential_dependence import SequentialDependenceLoss, behavioral_calibrator
 from tfmtl.models.core.heads import to_outputs
 from tfmtl.models.core.options import ModelOptions
-from tfmtl.spec import ENTIRE, PREVIOUS, DatasetSpec
+from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
 
 
 class ChainLosses:
@@ -24,8 +24,8 @@ class ChainLosses:
         self._spec = spec
         self._follows = {task.name: task.follows for task in spec.tasks if task.follows}
         self._calibrator = options.calibrator
-        space: Literal["entire", "previous"] = PREVIOUS if options.local_space else ENTIRE
-        self._dependence = SequentialDependenceLoss(self._follows, options.dependence, space, options.max_importance)
+        space: Literal["entire", "conditional"] = CONDITIONAL if options.local_space else ENTIRE
+        self._dependence = SequentialDependenceLoss(self._follows, options.dependence, space, options.max_weight)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class ChainLosses:
 
 
 def local_weights(
-    task: str, follows: str, labels: Mapping[str, Any], logits: Mapping[str, Any], weights: Any, max_importance: float
+    task: str, follows: str, labels: Mapping[str, Any], logits: Mapping[str, Any], weights: Any, max_weight: float
 ) -> Any:
     """The weight of each row of a task that is trained on its local space: 0 where the previous label is 0.
 
@@ -64,9 +64,9 @@ def local_weights(
         follows: the task that it follows.
         labels, logits: by task.
         weights: of the rows, or None.
-        max_importance: upper bound of an importance.
+        max_weight: upper bound of an importance.
     """
     previous, current = (ops.sigmoid(ops.cast(logits[name], "float32")) for name in (follows, task))
-    importance = label_importance(labels[task], previous, current, max_importance)
+    importance = label_importance(labels[task], previous, current, max_weight)
     local = ops.cast(labels[follows], "float32") * importance
     return local if weights is None else local * weights

@@ -1,7 +1,7 @@
 """From the logits of a model's heads to probabilities on either space.
 
 With a chain y -> z: `ctr = P(y=1|x)`, `ctcvr = P(y=1, z=1|x)` on the entire space, `cvr = P(z=1|y=1, x)` on the
-previous one, and `ctcvr = ctr * cvr`. A head predicts one of ctcvr and cvr; the other is derived.
+conditional one, and `ctcvr = ctr * cvr`. A head predicts one of ctcvr and cvr; the other is derived.
 """
 
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ def _logit(probability: Any) -> Any:
 def task_weights(
     spec: DatasetSpec, task: str, space: str, labels: Mapping[str, Any], sample_weight: Any = None
 ) -> Any | None:
-    """The weight of each row for a task on a space: the previous label on the previous space, times `sample_weight`.
+    """The weight of each row for a task on a space: the previous label on the conditional space, times `sample_weight`.
 
     Returns:
         `(batch,)` float32, or None where every row weighs 1.

@@ -9,7 +9,7 @@ from keras import ops
 
 from tfmtl import config, introspection
 from tfmtl.layers import DynamicSelector, FusedEmbedding
-from tfmtl.losses.batch_mean import mean_by_rows, mean_of_sums, own_mean, share_gradient
+from tfmtl.losses.batch_mean import mean_by_rows, mean_of_sums, replica_mean, share_gradient
 from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.metrics.auc import LogitAUC
 from tfmtl.model_inputs import bags, embedding_rows, transformed_inputs
@@ -29,7 +29,7 @@ class MultiTaskModel(ReplicatedModel):
     A subclass gives `call(features, training)`, a dict of `(batch,)` logits by task name, and `options_class`. What
     those logits mean is in `spaces`: a head on the *entire* space predicts P(label = 1 | x), one on the *previous*
     space P(label = 1 | previous label = 1, x); a count's logit is the logarithm of its rate. Training weighs a row of
-    the previous space by its previous label. `predict` and `score` give all outputs of the spec by their served names,
+    the conditional space by its previous label. `predict` and `score` give all outputs of the spec by their served names,
     whichever head the model has.
 
     Args:
@@ -88,8 +88,8 @@ class MultiTaskModel(ReplicatedModel):
     def make_embedding(self) -> keras.layers.Layer:
         """What turns the features into `(batch, fields, width)`; available once `spec` and `options` are set."""
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
-        apart = self.options.places_apart(self.spec)
-        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), apart=apart, name="embedding")
+        apart = self.options.unpooled_sequences(self.spec)
+        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), unpooled=apart, name="embedding")
 
     @property
     def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
@@ -123,7 +123,7 @@ class MultiTaskModel(ReplicatedModel):
 
     @property
     def spaces(self) -> dict[str, str]:
-        """`entire` or `previous` for each task: on which space its head is trained."""
+        """`entire` or `conditional` for each task: on which space its head is trained."""
         return {task.name: self.options.space if task.follows else ENTIRE for task in self.spec.tasks}
 
     def zero_batch(self, batch_size: int = 1) -> dict[str, tf.Tensor]:
@@ -135,7 +135,7 @@ class MultiTaskModel(ReplicatedModel):
         embedded = self.embedding(features)
         if self.options.embedding_l2:
             squares = ops.sum(ops.square(ops.cast(embedded, "float32")), axis=(1, 2))
-            self.add_loss(self.options.embedding_l2 * own_mean(squares))
+            self.add_loss(self.options.embedding_l2 * replica_mean(squares))
         return embedded
 
     def embed_flat(self, features: Mapping[str, Any]) -> Any:
@@ -164,13 +164,13 @@ class MultiTaskModel(ReplicatedModel):
             loss = row_losses(task, self.options, labels[task.name], logits[task.name])
             weights = task_weights(self.spec, task.name, self.spaces[task.name], labels, sample_weight)
             if self.options.local_space and task.follows:
-                weights = local_weights(task.name, task.follows, labels, logits, weights, self.options.max_importance)
+                weights = local_weights(task.name, task.follows, labels, logits, weights, self.options.max_weight)
             weights = tf.ones_like(loss) if weights is None else weights
             rows = ops.sum(weights)
             losses[task.name] = (mean_of_sums(ops.sum(weights * loss), rows), rows)
         return losses
 
-    def weigh_losses(self, losses: Mapping[str, Any]) -> Any:
+    def combine_losses(self, losses: Mapping[str, Any]) -> Any:
         """The tasks' losses as one: `sum_k w_k L_k`, or these weighed by uncertainty. A subclass may do otherwise."""
         weighed = {name: self.options.task_weights.get(name, 1.0) * loss for name, loss in losses.items()}
         return sum(weighed.values()) if self.uncertainty is None else self.uncertainty(weighed)
@@ -196,7 +196,7 @@ class MultiTaskModel(ReplicatedModel):
         tasks = self._tasks_losses(labels, logits, sample_weight)
         extras = self.chain_losses(self.spaces, labels, logits, sample_weight)
         extras |= self.extra_losses(labels, logits, taps, sample_weight)
-        total = self.weigh_losses({name: loss for name, (loss, _) in tasks.items()})
+        total = self.combine_losses({name: loss for name, (loss, _) in tasks.items()})
         total += sum(extras.values())
         if added:
             total += mean_by_rows(sum(added), tf.shape(next(iter(logits.values())))[0])

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.model_inputs import sequences
@@ -22,7 +22,7 @@ class ModelOptions:
             the oldest to the most recent, an absent one 0. A model to which the fields are a set sees more of them, but
             no order.
         space: on which rows the head of a task that follows another is trained. `entire`: on all rows, the head
-            predicts P(y=1, z=1 | x). `previous`: on the rows where the task it follows is positive, it predicts
+            predicts P(y=1, z=1 | x). `conditional`: on the rows where the task it follows is positive, it predicts
             P(z=1 | y=1, x).
         weight_decay: `d` adds `d / 2 * sum w^2` over the trainable weights outside the embedding tables, whose gradient
             is `d * w`: the "weight decay" of Adam as papers mean it. Embeddings have `embedding_l2`.
@@ -40,13 +40,16 @@ class ModelOptions:
         local_space: heads predict on the entire space, but a task that follows another is trained on the rows alone
             where that one is positive, as its `dependence` is; importance weights make up for the others (Theorems 2.1
             and 3.1 of APEM), see `tfmtl.losses.label_importance`.
-        max_importance: upper bound of an importance weight.
+        max_weight: upper bound of an importance weight.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"max_importance": "max_weight"}
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {"space": {"previous": "conditional"}}
 
     embedding_dim: int = 16
     embedding_l2: float = 0.0
     sequences: Literal["mean", "concat"] = "mean"
-    space: Literal["entire", "previous"] = "entire"
+    space: Literal["entire", "conditional"] = "entire"
     weight_decay: float = 0.0
     task_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     weighting: Literal["fixed", "uncertainty"] = "fixed"
@@ -56,10 +59,11 @@ class ModelOptions:
     dependence: float | Mapping[str, float] = 0.0
     calibrator: float = 0.0
     local_space: bool = False
-    max_importance: float = 100.0
+    max_weight: float = 100.0
 
     def __post_init__(self):
         require(self.embedding_dim >= 1, "embedding_dim", "at least 1", self.embedding_dim)
+        require(self.space in ("entire", "conditional"), "space", "entire or conditional", self.space)
         require(self.embedding_l2 >= 0, "embedding_l2", "at least 0", self.embedding_l2)
         require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         require(self.focal_gamma >= 0, "focal_gamma", "at least 0", self.focal_gamma)
@@ -74,10 +78,12 @@ class ModelOptions:
         for task, strength in strengths.items():
             require(strength >= 0, ("dependence", task) if task else "dependence", "at least 0", strength)
         require(self.calibrator >= 0, "calibrator", "at least 0", self.calibrator)
-        require(not self.local_space or self.space == "entire", "local_space", "false where `space` is previous", True)
-        require(self.max_importance >= 1, "max_importance", "at least 1", self.max_importance)
+        require(
+            not self.local_space or self.space == "entire", "local_space", "false where `space` is conditional", True
+        )
+        require(self.max_weight >= 1, "max_weight", "at least 1", self.max_weight)
 
-    def places_apart(self, spec: DatasetSpec) -> tuple[str, ...]:
+    def unpooled_sequences(self, spec: DatasetSpec) -> tuple[str, ...]:
         """The sequences of which each place is a field."""
         return sequences(spec) if self.sequences == "concat" else ()
 

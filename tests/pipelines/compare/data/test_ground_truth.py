@@ -10,7 +10,7 @@ import pytest
 from pipelines.compare.data import row_order as order
 from pipelines.compare.data.ground_truth import write_truth
 from pipelines.compare.data.prepared import TRUTH
-from pipelines.evaluation.oracle import test_rows as rows_of_test_split
+from pipelines.evaluation.oracle import test_split_indices as rows_of_test_split
 from pipelines.settings import DataSettings, load_settings
 from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign

@@ -58,7 +58,7 @@ def test_the_csv_has_every_number(made, folder):
     for line in lines:
         cell = table.cells[line["model"], line["output"], line["metric"]]
         assert float(line["mean"]) == cell.summary.mean
-        assert line["space"] == ("previous" if line["output"] == "cvr" else "entire")
+        assert line["space"] == ("conditional" if line["output"] == "cvr" else "entire")
         assert (line["p_holm"] == "") == (not cell.best_baseline)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.compare.jobs import Job, code
-from pipelines.compare.runs.store import Result, RunStore, alone, write_run
+from pipelines.compare.runs.store import Result, RunStore, exclusive_lock, write_run
 from tests.pipelines.compare.cases import columns, job, noisy, result
 from tfmtl.config import ConfigError
 
@@ -115,7 +115,7 @@ def test_an_error_leaves_nothing(tmp_path):
 
 def write_slowly(root, ready):
     store = RunStore(root, "data", "c")
-    with alone(root):
+    with exclusive_lock(root):
         keep(store, "base", 1)
         with store.writing(job("base", 2)) as folder:
             (folder / "scores.npz").write_bytes(b"half")
@@ -135,7 +135,7 @@ def test_killing_loses_the_run_in_flight_alone(tmp_path):
     assert isinstance(store.get(job("base", 1)), Result)
     assert store.get(job("base", 2)) is None
     assert any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
-    with alone(tmp_path):
+    with exclusive_lock(tmp_path):
         assert not any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
         keep(store, "base", 2)
     assert store.get(job("base", 2)) is not None
@@ -143,7 +143,7 @@ def test_killing_loses_the_run_in_flight_alone(tmp_path):
 
 def test_two_comparisons_do_not_share_a_folder_at_a_time(tmp_path):
     root = tmp_path / "runs"
-    with alone(root), pytest.raises(ConfigError, match="should be of one comparison at a time"), alone(root):
+    with exclusive_lock(root), pytest.raises(ConfigError, match="should be of one comparison at a time"), exclusive_lock(root):
         pass
-    with alone(root):
+    with exclusive_lock(root):
         pass
