@@ -1,4 +1,4 @@
-"""Strict YAML into dataclasses."""
+"""Strict loading of YAML into dataclasses."""
 
 import dataclasses
 import re
@@ -48,7 +48,7 @@ def build(text):
     return config.build(Drawing, config.parse_yaml(text, "d.yaml"))
 
 
-def test_every_type():
+def test_builds_every_type_of_field():
     text = """
 title: park
 shapes:
@@ -79,12 +79,12 @@ frame: {width: 7}
     assert isinstance(drawing.weights["a"], float)
 
 
-def test_defaults():
+def test_omitted_fields_have_their_defaults():
     assert build("title: park") == Drawing("park")
     assert build("{title: park, scale: null, frame: null}") == Drawing("park")
 
 
-def test_to_plain_leaves_out_defaults_but_not_the_kind():
+def test_to_plain_omits_defaults_but_keeps_the_kind():
     drawing = Drawing("park", shapes=(Circle(), Circle(radius=3.0)), scale=2.0, weights={"a": 1.0})
     plain = {
         "title": "park",
@@ -96,9 +96,10 @@ def test_to_plain_leaves_out_defaults_but_not_the_kind():
     assert config.build(Drawing, config.Document(plain)) == drawing
 
 
-def test_a_part_of_a_document():
+def test_builds_a_part_of_a_document():
     document = config.parse_yaml("drawings:\n  - title: park\n    visible: 3\n", "d.yaml")
-    with pytest.raises(ConfigError, match=re.escape("d.yaml:3: drawings[0].visible: should be true or false.")):
+    message = "d.yaml:3: drawings[0].visible: should be a boolean (true or false)."
+    with pytest.raises(ConfigError, match=re.escape(message)):
         config.build(Drawing, document, ("drawings", 0))
 
 
@@ -118,7 +119,7 @@ def test_a_part_of_a_document():
         ("e9", "e9"),
     ],
 )
-def test_dates_are_texts_and_numbers_numbers(written, value):
+def test_dates_are_strings_and_scientific_notation_is_a_number(written, value):
     first = build(f"title: a\nfirst: {written}").first
     assert (first, type(first)) == (value, type(value))
     assert config.parse_yaml(f"{{{written}: {written}}}").data == {value: value}
@@ -134,7 +135,7 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
         ("visible: true", "d.yaml:1: title: should be given: Drawing requires it"),
         ("- title", "d.yaml:1: document: should be a mapping. Received: ['title']"),
         ("", "d.yaml: document: should be a mapping. Received: None"),
-        ("title: a\nvisible: 1", "d.yaml:2: visible: should be true or false. Received: 1"),
+        ("title: a\nvisible: 1", "d.yaml:2: visible: should be a boolean (true or false). Received: 1"),
         ("title: a\nscale: [1]", "d.yaml:2: scale: should be a number. Received: [1]"),
         ("title: a\nscale: one", "d.yaml:2: scale: should be a number. Received: 'one'"),
         ("title: a\nscale: true", "d.yaml:2: scale: should be a number. Received: True"),
@@ -168,8 +169,8 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
             "title, shapes, colour, scale, first, visible, weights, extra, frame.",
         ),
         ("title: a\n7: 1", "d.yaml:2: 7: should be a field of Drawing. Known fields: "),
-        ("title: a\ntitle: b", "d.yaml:2: should name a field once. Received: title"),
-        ("title: a\nshapes:\n- kind: circle\n  kind: circle", "d.yaml:4: should name a field once. Received: kind"),
+        ("title: a\ntitle: b", "d.yaml:2: should name each field once. Received: title"),
+        ("title: a\nshapes:\n- kind: circle\n  kind: circle", "d.yaml:4: should name each field once. Received: kind"),
         ("title: [a", "d.yaml:1: should be valid YAML. Received: "),
         ("title: a\n  b: c", "d.yaml:2: should be valid YAML. Received: mapping values are not allowed here"),
         ("a: 1\n---\nb: 2", "d.yaml:2: should be valid YAML. Received: but found another document"),
@@ -178,18 +179,18 @@ def test_dates_are_texts_and_numbers_numbers(written, value):
         ("title: \x00", "d.yaml: should be valid YAML. Received: "),
     ],
 )
-def test_mistakes(text, message):
+def test_mistake_is_an_error_with_file_line_and_field(text, message):
     with pytest.raises(ConfigError) as caught:
         build(text)
     assert str(caught.value).startswith(message)
 
 
-def test_plain_data_has_no_line():
+def test_error_about_plain_data_has_no_file_and_line():
     with pytest.raises(ConfigError, match=r"^title: should be a string. Received: 3$"):
         config.build(Drawing, config.Document({"title": 3}))
 
 
-def test_files(tmp_path):
+def test_reads_files_and_reports_unreadable_ones(tmp_path):
     path = tmp_path / "d.yaml"
     path.write_text("title: café", encoding="utf-8")
     assert config.build(Drawing, config.read_yaml(path)).title == "café"
@@ -203,8 +204,19 @@ def test_files(tmp_path):
         config.read_yaml(path)
 
 
-def test_field_error_names_the_way_down():
+def test_field_error_formats_the_path_of_the_field():
     error = FieldError(("shapes", 3, "radius"), "should be above 0. Received: 0")
     assert str(error) == "shapes[3].radius: should be above 0. Received: 0"
     assert str(FieldError("radius", "should be so")) == "radius: should be so"
     assert isinstance(error, ValueError)
+
+
+def test_overlay_takes_fields_of_the_lower_document_where_the_upper_has_none():
+    lower = config.parse_yaml("title: base\ncolour: green\nvisible: false", "base.yaml")
+    upper = config.parse_yaml("title: mine", "mine.yaml")
+    document = config.overlay(upper, lower)
+    assert document.data == {"colour": "green", "visible": False, "title": "mine"}
+    with pytest.raises(ConfigError, match=r"^base\.yaml:2: colour: should be one of red, blue"):
+        config.build(Drawing, document)
+    drawing = config.build(Drawing, document.without("colour"))
+    assert drawing == Drawing("mine", visible=False)

@@ -47,7 +47,7 @@ min_frequency: 2 >> min_frequency: yes
 min_frequency: 2 >> min_frequency: 2.5
     6: features[0].min_frequency: should be an integer. Received: 2.5
 min_frequency: 2 >> required: 1
-    6: features[0].required: should be true or false. Received: 1
+    6: features[0].required: should be a boolean (true or false). Received: 1
 min_frequency: 2 >> min_frequency: 0
     6: features[0].min_frequency: should be at least 1. Received: 0
 min_frequency: 2 >> num_oov: 0
@@ -59,7 +59,7 @@ min_frequency: 2 >> min_frequncy: 2
 min_frequency: 2 >> zzz: 2
     6: features[0].zzz: should be a field of CategoricalFeature. Known fields: name, kind, min_frequency, max_tokens,
 min_frequency: 2 >> kind: categorical
-    6: should name a field once. Received: kind
+    6: should name each field once. Received: kind
 kind: numerical >> kind: number
     8: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence. Rec
   - name: price\n    kind: numerical >>   - name: price
