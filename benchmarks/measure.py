@@ -172,7 +172,7 @@ def step_flops(model: MultiTaskModel, batch: tuple[Any, Any]) -> tuple[int, int]
     with count_flops() as step:
         model.train_step(batch)
     with count_flops() as forward:
-        model.losses_of(*batch, training=True)
+        model.compute_losses(*batch, training=True)
     return step.total, forward.total
 
 

@@ -42,7 +42,7 @@ def assert_trains_saves_and_loads(model, features, labels, tmp_path, fall, epoch
     assert type(loaded) is type(model)
     assert loaded.options == model.options
     assert_same_arrays(model.score(features), loaded.score(features))
-    totals = [float(one.losses_of(features, labels, training=False).total) for one in (model, loaded)]
+    totals = [float(one.compute_losses(features, labels, training=False).total) for one in (model, loaded)]
     assert totals[0] == totals[1]
     steps = epochs * -(-len(next(iter(features.values()))) // 32)
     assert int(loaded.optimizer.iterations) == steps
@@ -61,7 +61,7 @@ def assert_finite_losses_and_gradients(model, rows, biases):
     features = {name: values[:rows] for name, values in cases.features(7).items()}
     for labels in (np.zeros(rows, "float32"), np.ones(rows, "float32")):
         with tf.GradientTape() as tape:
-            losses = model.losses_of(features, dict.fromkeys(model.towers, labels))
+            losses = model.compute_losses(features, dict.fromkeys(model.towers, labels))
         slopes = tape.gradient(losses.total, model.trainable_variables)
         assert np.isfinite(losses.total)
         for slope, weight in zip(slopes, model.trainable_variables, strict=True):

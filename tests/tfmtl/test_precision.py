@@ -44,7 +44,7 @@ def test_weights_logits_losses_and_softmaxes_stay_float32(name):
     assert model.embedding.compute_dtype == "bfloat16"
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     with tf.GradientTape() as tape:
-        losses = model.losses_of(features, labels)
+        losses = model.compute_losses(features, labels)
     assert losses.total.dtype == tf.float32
     parts = [*losses.logits.values(), *(loss for loss, _ in losses.tasks.values()), *losses.extras.values()]
     assert {part.dtype for part in parts} == {tf.float32}
@@ -61,10 +61,10 @@ def test_it_trains_with_slots_in_float32(name):
     model, batch = model_of(name, "mixed_bfloat16"), batch_of(name)
     model.compile(RowSparseAdam(0.01))
     before = [np.array(weight) for weight in model.trainable_variables]
-    first = float(model.losses_of(*batch).total)
+    first = float(model.compute_losses(*batch).total)
     for _ in range(8):
         model.train_step(batch)
-    assert float(model.losses_of(*batch).total) < first
+    assert float(model.compute_losses(*batch).total) < first
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
     assert any(np.any(old != np.array(new)) for old, new in zip(before, model.trainable_variables, strict=True))
     assert {slot.dtype for slot in model.optimizer.variables if "float" in slot.dtype} == {"float32"}

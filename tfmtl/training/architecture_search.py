@@ -70,6 +70,6 @@ class ArchitectureSearch(Strategy):
 def _slopes(model: Any, data: tuple, variables: list[Any]) -> tuple[Losses, list[Any]]:
     """The losses of these rows, and the gradient of the total by these variables."""
     with tf.GradientTape() as tape:
-        losses = model.losses_of(*data, training=True)
+        losses = model.compute_losses(*data, training=True)
         scaled = model.optimizer.scale_loss(losses.total)
     return losses, tape.gradient(scaled, variables)

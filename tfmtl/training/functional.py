@@ -17,7 +17,7 @@ class FunctionalParameters:
     nothing costs by the vocabulary.
 
     Args:
-        model: with `losses_of`, `trainable_variables`, `non_trainable_variables` and `sparse_embeddings`.
+        model: with `compute_losses`, `trainable_variables`, `non_trainable_variables` and `sparse_embeddings`.
         features: a batch; the losses are those of rows of it.
     """
 
@@ -54,7 +54,7 @@ class FunctionalParameters:
 
 
 class FunctionalLosses:
-    """`losses_of` at any values of the trainable parameters, not only at those that the variables hold.
+    """`compute_losses` at any values of the trainable parameters, not only at those that the variables hold.
 
     What a forward pass changes besides (seeds of dropout, moving averages) is handed from each call to the next
     and reaches the variables by `write_state`.
@@ -77,7 +77,7 @@ class FunctionalLosses:
                     mapping.append((variable, value))
             scope = keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False)
             stack.enter_context(scope)
-            losses = model.losses_of(features, labels, sample_weight, training=True)
+            losses = model.compute_losses(features, labels, sample_weight, training=True)
         for variable in model.non_trainable_variables:
             value = scope.get_current_value(variable)
             if value is not None:

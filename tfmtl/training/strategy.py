@@ -49,7 +49,7 @@ def join_losses(parts: Sequence[Losses]) -> Losses:
 class Strategy:
     """A way to train any `MultiTaskModel`; given to its `compile`.
 
-    A strategy knows a model by `losses_of(features, labels, sample_weight, training)`, its trainable variables, its
+    A strategy knows a model by `compute_losses(features, labels, sample_weight, training)`, its trainable variables, its
     optimizer and `track(losses, labels, sample_weight)`. It is registered with Keras and has a `get_config`, so that a
     saved model goes on training as before.
     """
@@ -74,7 +74,7 @@ class PlainTraining(Strategy):
 
     def train_step(self, model: Any, features: Any, labels: Any, sample_weight: Any = None) -> dict[str, Any]:
         with tf.GradientTape() as tape:
-            losses = model.losses_of(features, labels, sample_weight, training=True)
+            losses = model.compute_losses(features, labels, sample_weight, training=True)
             scaled = model.optimizer.scale_loss(losses.total)
         gradients = tape.gradient(scaled, model.trainable_variables)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))

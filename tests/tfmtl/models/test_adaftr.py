@@ -42,7 +42,7 @@ def average(losses, weighted):
 def test_equations(backbone, weighted):
     model = adaftr(backbone, alpha=0.7, beta=0.3, min_temperature=0.2, max_temperature=1.5)
     taps = arrays(model.inspect(FEATURES))
-    losses = model.losses_of(FEATURES, LABELS, WEIGHTS if weighted else None, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, WEIGHTS if weighted else None, training=False)
     expected = {}
     for task in ("buy", "back"):
         y_rel = relatedness(model, taps, "click", task)
@@ -79,7 +79,7 @@ def test_logits_scores_and_task_losses_are_the_backbones(backbone):
         assert list(ones) == list(others)
         for name, one in ones.items():
             np.testing.assert_allclose(one, others[name], rtol=1e-5)
-    losses, of_plain = (one.losses_of(FEATURES, LABELS, training=False) for one in (model, plain))
+    losses, of_plain = (one.compute_losses(FEATURES, LABELS, training=False) for one in (model, plain))
     np.testing.assert_allclose(float(losses.total) - sum(map(float, losses.extras.values())), of_plain.total, rtol=1e-5)
     assert (
         model.spaces
@@ -89,7 +89,7 @@ def test_logits_scores_and_task_losses_are_the_backbones(backbone):
 
 
 def test_scope_does_not_change_values():
-    towers, everything = (adaftr(contrast_scope=scope).losses_of(FEATURES, LABELS) for scope in ("towers", "all"))
+    towers, everything = (adaftr(contrast_scope=scope).compute_losses(FEATURES, LABELS) for scope in ("towers", "all"))
     for name, loss in towers.extras.items():
         np.testing.assert_allclose(loss, everything.extras[name], rtol=1e-5)
 
@@ -115,7 +115,7 @@ def test_the_anchor_is_contrasted_with_each_other_binary_task():
     taps = arrays(model.inspect(FEATURES))
     tau = taps["temperature/buy/click"]
     expected = 0.01 * contrast(taps["tower/buy/0"], taps["tower/click/0"], tau).mean()
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     np.testing.assert_allclose(losses.extras["click_contrastive_loss"], expected, rtol=1e-4)
 
 
@@ -127,7 +127,7 @@ def test_one_temperature_for_all_rows(temperature):
     if temperature == "learned":
         tau = 0.8 * (1 - sigmoid(float(model.common_relatedness))) + 0.1
         assert 0.1 < tau < 0.9
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     assert set(losses.extras) == {"buy_contrastive_loss", "back_contrastive_loss"}
     for task in ("buy", "back"):
         np.testing.assert_allclose(taps[f"temperature/click/{task}"], np.full(ROWS, tau), rtol=1e-5)
@@ -142,7 +142,7 @@ def test_cosine():
     first, second = (taps[f"tower/{task}/0"] for task in ("click", "buy"))
     units = [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-9) for one in (first, second)]
     expected = 0.01 * contrast(*units, taps["temperature/click/buy"]).mean()
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
 
 
@@ -151,7 +151,7 @@ def test_blocks():
     taps = arrays(model.inspect(FEATURES))
     columns = [taps[name] for name in ("tower/click/0", "tower/buy/0", "temperature/click/buy")]
     of_rows = [contrast(*(column[start : start + 10] for column in columns)) for start in (0, 10, 20)]
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     expected = 0.01 * np.concatenate(of_rows).mean()
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
 
@@ -167,7 +167,7 @@ def test_without_negatives_and_without_contrast(kind):
         "mse": ((first - second) ** 2).mean(axis=1),
         "mae": np.abs(first - second).mean(axis=1),
     }
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     assert set(losses.extras) == {"buy_contrastive_loss", "back_contrastive_loss"}
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], 0.01 * of_rows[kind].mean(), rtol=1e-4)
     assert not [name for name in taps if name.startswith(("relatedness", "temperature"))]
@@ -185,7 +185,7 @@ def test_what_the_backbone_shows_is_shown_too():
 
 def test_the_loss_of_logits_alone_is_the_tasks():
     model = adaftr()
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     expected = sum(float(loss) for loss, _ in losses.tasks.values())
     np.testing.assert_allclose(model.compute_loss(FEATURES, LABELS, losses.logits), expected, rtol=1e-6)
 

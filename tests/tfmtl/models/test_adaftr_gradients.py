@@ -25,7 +25,7 @@ def as_array(slope):
 def reached(model, loss_of):
     """The paths of the variables whose gradient is not 0, and those that have a gradient at all."""
     with tf.GradientTape() as tape:
-        loss = loss_of(model.losses_of(FEATURES, LABELS, training=True))
+        loss = loss_of(model.compute_losses(FEATURES, LABELS, training=True))
     slopes = dict(
         zip(
             [variable.path for variable in model.trainable_variables],
@@ -90,7 +90,7 @@ def test_weight_decay_leaves_the_relatedness_network_alone():
     without = adaftr(alpha=0)
     decayed = [weight for weight in model.backbone.trainable_variables if weight is not model.embedding.table]
     expected = 0.05 * sum(float(np.sum(np.square(weight))) for weight in decayed)
-    totals = [float(one.losses_of(FEATURES, LABELS).total) for one in (model, without)]
+    totals = [float(one.compute_losses(FEATURES, LABELS).total) for one in (model, without)]
     np.testing.assert_allclose(totals[0] - totals[1], expected, rtol=1e-3)
 
 
@@ -99,7 +99,7 @@ def test_the_network_learns_at_alpha_times_the_rate_whatever_beta_is():
     for alpha, beta in ((1.0, 0.01), (1.0, 5.0), (3.0, 0.0)):
         model = adaftr(alpha=alpha, beta=beta, contrast_scope="all")
         with tf.GradientTape() as tape:
-            total = model.losses_of(FEATURES, LABELS).total
+            total = model.compute_losses(FEATURES, LABELS).total
         slopes.append([as_array(slope) for slope in tape.gradient(total, model.relatedness["buy"].trainable_variables)])
     for first, second, third in zip(*slopes, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-7)
@@ -129,7 +129,7 @@ def test_extremes_are_finite(contrast, scale):
     assert largest > 100 if scale else largest == 0
     for name, (features, labels, weights) in extremes().items():
         with tf.GradientTape() as tape:
-            losses = model.losses_of(features, labels, weights)
+            losses = model.compute_losses(features, labels, weights)
         slopes = tape.gradient(losses.total, model.trainable_variables)
         assert np.isfinite(losses.total), name
         assert all(np.all(np.isfinite(as_array(slope))) for slope in slopes if slope is not None), name
@@ -142,9 +142,9 @@ def test_extremes_are_finite(contrast, scale):
 def test_rows_of_weight_zero_are_as_if_they_were_not_there(contrast):
     model = adaftr(**contrast)
     kept = np.arange(ROWS) % 3 != 1
-    whole = model.losses_of(FEATURES, LABELS, kept.astype("float32"), training=False)
+    whole = model.compute_losses(FEATURES, LABELS, kept.astype("float32"), training=False)
     part = [{name: values[kept] for name, values in one.items()} for one in (FEATURES, LABELS)]
-    alone = model.losses_of(*part, training=False)
+    alone = model.compute_losses(*part, training=False)
     for name, loss in alone.extras.items():
         np.testing.assert_allclose(whole.extras[name], loss, rtol=1e-5, err_msg=name)
         assert float(loss) > 0
@@ -153,6 +153,6 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there(contrast):
 def test_the_table_gets_a_sparse_gradient():
     model = adaftr(contrast_scope="all")
     with tf.GradientTape() as tape:
-        total = model.losses_of(FEATURES, LABELS).total
+        total = model.compute_losses(FEATURES, LABELS).total
     assert isinstance(tape.gradient(total, model.embedding.table.value), tf.IndexedSlices)
     assert model.embedding is model.backbone.embedding

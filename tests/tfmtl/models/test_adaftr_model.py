@@ -93,7 +93,7 @@ def test_metrics_are_means_over_rows():
     of_parts = []
     for part in parts:
         features, labels = ({name: values[part] for name, values in one.items()} for one in (FEATURES, LABELS))
-        of_parts.append(float(model.losses_of(features, labels, training=False).extras["buy_contrastive_loss"]))
+        of_parts.append(float(model.compute_losses(features, labels, training=False).extras["buy_contrastive_loss"]))
     found = model.evaluate(FEATURES, LABELS, batch_size=10, return_dict=True, verbose=0)
     np.testing.assert_allclose(found["buy_contrastive_loss"], np.average(of_parts, weights=[10, 10, 4]), rtol=1e-5)
 
@@ -123,7 +123,7 @@ def test_second_stage_trains_towers_and_relatedness():
 def test_uncertainty_weighs_the_tasks_once():
     model = adaftr(weighting="uncertainty")
     assert model.backbone.uncertainty is None
-    losses = model.losses_of(FEATURES, LABELS, training=False)
+    losses = model.compute_losses(FEATURES, LABELS, training=False)
     log_variances = dict(zip(model.uncertainty.tasks, np.asarray(model.uncertainty.log_variances), strict=True))
     expected = sum(float(loss) / 2 * np.exp(-log_variances[name]) for name, (loss, _) in losses.tasks.items())
     expected += sum(log_variances.values()) / 2 + sum(float(loss) for loss in losses.extras.values())
@@ -135,7 +135,8 @@ def test_dropout_is_off_when_evaluated():
     options = {**BACKBONES["mmoe"], "dropout": 0.5}
     model = AdaFTR.from_spec(SPEC, cases.SIZES, embedding_dim=4, backbone_options=options, contrast_layer=1)
     totals = [
-        float(model.losses_of(FEATURES, LABELS, training=training).total) for training in 2 * (False,) + 2 * (True,)
+        float(model.compute_losses(FEATURES, LABELS, training=training).total)
+        for training in 2 * (False,) + 2 * (True,)
     ]
     assert totals[0] == totals[1]
     assert len(set(totals)) == 3
@@ -145,7 +146,7 @@ def test_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = AdaFTR.from_spec(SPEC, cases.SIZES, embedding_dim=4, backbone_options=BACKBONES["mmoe"])
     with tf.GradientTape() as tape:
-        losses = model.losses_of(FEATURES, LABELS)
+        losses = model.compute_losses(FEATURES, LABELS)
     slopes = tape.gradient(losses.total, model.trainable_variables)
     assert {loss.dtype for loss in losses.extras.values()} == {tf.float32}
     assert model.inspect(FEATURES)["temperature/click/buy"].dtype == tf.float32

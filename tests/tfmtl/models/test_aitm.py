@@ -69,7 +69,7 @@ def test_the_loss_has_the_calibrator(calibrator):
     likelihood = sum(np.mean(cross_entropy(labels[name], p[name])) for name in p)
     excess = sum(np.mean(np.maximum(p[name] - p["click"], 0)) for name in ("buy", "like"))
     assert excess > 0.01
-    losses = model.losses_of(FEATURES, labels)
+    losses = model.compute_losses(FEATURES, labels)
     np.testing.assert_allclose(losses.total, likelihood + calibrator * excess, rtol=1e-5)
     assert set(losses.extras) == ({"calibrator_loss"} if calibrator else set())
     assert AITMOptions().calibrator == 0.6

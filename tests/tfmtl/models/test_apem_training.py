@@ -56,7 +56,7 @@ def test_neither_inference_nor_evaluation_is_a_step():
     model.inspect(features)
     model.predict(features, verbose=0)
     model.evaluate(features, labels, verbose=0)
-    model.losses_of(features, labels, training=True)
+    model.compute_losses(features, labels, training=True)
     assert steps(model) == [0, 0]
 
 
@@ -64,9 +64,9 @@ def test_the_first_training_step_selects_by_step_0_and_inference_by_the_last():
     """gamma of step n is used by the n-th update and, after n updates, by inference."""
     model = apem(**FAST)
     features, labels = data(10)
-    expected = model.losses_of(features, labels, training=True).total
+    expected = model.compute_losses(features, labels, training=True).total
     set_steps(model, 1)
-    assert abs(model.losses_of(features, labels).total - expected) > 1e-7
+    assert abs(model.compute_losses(features, labels).total - expected) > 1e-7
     set_steps(model, 0)
     logs = model.train_on_batch(features, labels, return_dict=True)
     np.testing.assert_allclose(logs["loss"], expected, rtol=1e-5)
@@ -143,7 +143,7 @@ def test_extreme_batches_are_finite(spec, space, rows):
         model.set_weights([w.numpy() * (factor if w.trainable else 1) for w in model.weights])
         for of_batch in (labels, negative):
             with tf.GradientTape() as tape:
-                losses = model.losses_of(features, of_batch)
+                losses = model.compute_losses(features, of_batch)
             slopes = tape.gradient(losses.total, model.trainable_variables)
             assert np.isfinite(losses.total)
             for slope, weight in zip(slopes, model.trainable_variables, strict=True):
@@ -173,7 +173,7 @@ def test_mixed_precision():
     model = apem()
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     features, labels = data(20)
-    losses = model.losses_of(features, labels)
+    losses = model.compute_losses(features, labels)
     assert {logit.dtype.name for logit in losses.logits.values()} == {"float32"}
     assert np.isfinite(losses.total)
     model.run_eagerly = True

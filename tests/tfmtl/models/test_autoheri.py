@@ -109,7 +109,7 @@ def test_one_open_connection():
 
 def test_outputs_and_losses_are_those_of_the_entire_space():
     model, labels = model_of(), cases.labels(SPECS["chain"], 7)
-    scores, logits, losses = model.score(FEATURES), model(FEATURES), model.losses_of(FEATURES, labels)
+    scores, logits, losses = model.score(FEATURES), model(FEATURES), model.compute_losses(FEATURES, labels)
     entire = products(logits)
     assert model.spaces == {"click": "entire", "buy": "conditional", "back": "conditional", "views": "entire"}
     for name in ("click", "buy", "back"):
@@ -121,7 +121,7 @@ def test_outputs_and_losses_are_those_of_the_entire_space():
 def test_weight_decay_leaves_connections_alone():
     def slopes(model):
         with tf.GradientTape() as tape:
-            total = model.losses_of(FEATURES, cases.labels(SPECS["tree"], 7)).total
+            total = model.compute_losses(FEATURES, cases.labels(SPECS["tree"], 7)).total
         of_network = model.networks["buy"].steps[0].trainable_variables
         return tape.gradient(total, [*model.architecture_variables, *of_network])
 

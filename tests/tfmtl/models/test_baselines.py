@@ -33,15 +33,15 @@ def test_trees_and_meta_learning(name):
     strategy = MetaLearning(episodes=1, inner_learning_rate=0.05)
     model.compile(RowSparseAdam(0.01), strategy=strategy, run_eagerly=True)
     features, labels = cases.features(40), cases.labels(spec, 40)
-    before = float(model.losses_of(features, labels, training=False).total)
+    before = float(model.compute_losses(features, labels, training=False).total)
     model.fit(features, labels, batch_size=40, epochs=3, verbose=0)
-    assert float(model.losses_of(features, labels, training=False).total) < before
+    assert float(model.compute_losses(features, labels, training=False).total) < before
 
 
 @ALL
 def test_counts_of_panels(name):
     model = tiny(name, panel_cases.SPEC, panel_cases.SIZES)
-    losses = model.losses_of(panel_cases.features(9), panel_cases.labels(9))
+    losses = model.compute_losses(panel_cases.features(9), panel_cases.labels(9))
     assert set(losses.tasks) == {"next_clicks", "next_pay"}
     assert np.isfinite(losses.total)
 
@@ -110,10 +110,10 @@ def test_adaftr_over_the_backbones_of_table_6(backbone):
     assert model.spaces["buy"] == "conditional"
     model.compile(RowSparseAdam(0.01))
     batch = tuple({k: tf.constant(v) for k, v in d.items()} for d in (FEATURES, cases.labels(cases.pair(), 7)))
-    before = float(model.losses_of(*batch).total)
+    before = float(model.compute_losses(*batch).total)
     for _ in range(3):
         logs = model.train_step(batch)
-    assert float(model.losses_of(*batch).total) < before
+    assert float(model.compute_losses(*batch).total) < before
     assert {"buy_contrastive_loss", "buy_relatedness_loss"} <= set(logs)
 
 

@@ -48,7 +48,7 @@ def squares(f, task):
 def test_dependence(space, weights):
     model = model_of(space=space, dependence={"buy": 0.5, "back": 2.0})
     f = probabilities(model)
-    losses = model.losses_of(FEATURES, LABELS, weights)
+    losses = model.compute_losses(FEATURES, LABELS, weights)
     expected = 0.5 * np.average(squares(f, "buy"), weights=weights)
     expected += 2.0 * np.average(squares(f, "back"), weights=weights)
     assert set(losses.extras) == {"dependence_loss"}
@@ -61,7 +61,7 @@ def test_one_number_is_the_strength_of_all_pairs():
     model = model_of(dependence=0.3)
     f = probabilities(model)
     expected = 0.3 * sum(squares(f, task).mean() for task in FOLLOWS)
-    np.testing.assert_allclose(model.losses_of(FEATURES, LABELS).extras["dependence_loss"], expected, rtol=1e-4)
+    np.testing.assert_allclose(model.compute_losses(FEATURES, LABELS).extras["dependence_loss"], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
@@ -69,17 +69,17 @@ def test_calibrator(space):
     model = model_of(space=space, calibrator=0.6)
     f = probabilities(model)
     expected = 0.6 * sum(np.maximum(f[task] - f[previous], 0).mean() for task, previous in FOLLOWS.items())
-    extras = model.losses_of(FEATURES, LABELS).extras
+    extras = model.compute_losses(FEATURES, LABELS).extras
     assert set(extras) == {"calibrator_loss"}
     assert (expected > 0.01) == (space == "entire")
     np.testing.assert_allclose(extras["calibrator_loss"], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_nothing_is_added_by_default_nor_without_a_pair():
-    assert model_of().losses_of(FEATURES, LABELS).extras == {}
+    assert model_of().compute_losses(FEATURES, LABELS).extras == {}
     independent = DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.VIEWS)
     model = model_of(independent, dependence=1.0, calibrator=1.0)
-    assert model.losses_of(FEATURES, cases.labels(independent, ROWS)).extras == {}
+    assert model.compute_losses(FEATURES, cases.labels(independent, ROWS)).extras == {}
 
 
 def test_both_are_shown_in_training_and_evaluation():
@@ -87,7 +87,7 @@ def test_both_are_shown_in_training_and_evaluation():
     history = model.fit(FEATURES, LABELS, batch_size=10, epochs=2, verbose=0).history
     assert {"dependence_loss", "calibrator_loss"} <= set(history)
     metrics = model.evaluate(FEATURES, LABELS, batch_size=ROWS, return_dict=True, verbose=0)
-    extras = model.losses_of(FEATURES, LABELS, training=False).extras
+    extras = model.compute_losses(FEATURES, LABELS, training=False).extras
     for name, loss in extras.items():
         np.testing.assert_allclose(metrics[name], loss, rtol=1e-5)
 
@@ -111,7 +111,7 @@ def test_local_space(weights):
     assert model.spaces == dict.fromkeys(LABELS, "entire")
     f = probabilities(model)
     w = np.ones(ROWS) if weights is None else weights
-    losses = model.losses_of(FEATURES, LABELS, weights)
+    losses = model.compute_losses(FEATURES, LABELS, weights)
     penalty = 0.0
     for task, previous in FOLLOWS.items():
         o, local = LABELS[task], LABELS[previous] * w

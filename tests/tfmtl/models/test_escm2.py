@@ -49,7 +49,7 @@ def expected_extras(model, labels, weights, most):
 def test_equations(kind, name, weights, most):
     model = model_of(kind, name, counterfactual_weight=0.7, max_weight=most)
     labels = cases.labels(SPECS[name], 7)
-    losses = model.losses_of(FEATURES, labels, weights)
+    losses = model.compute_losses(FEATURES, labels, weights)
     of_esmm = ESMM.from_spec(SPECS[name], cases.SIZES, **SMALL)
     for task, loss in of_esmm.task_losses(labels, model(FEATURES), weights).items():
         np.testing.assert_allclose(losses.tasks[task][0], loss, rtol=1e-5)
@@ -91,7 +91,7 @@ def test_the_imputation_is_trained_apart_from_the_conversion():
     model, labels = model_of(ESCM2DR, "tree"), cases.labels(SPECS["tree"], 7)
     assert labels["click"].sum() > 0
     with tf.GradientTape(persistent=True) as tape:
-        extras = model.losses_of(FEATURES, labels).extras
+        extras = model.compute_losses(FEATURES, labels).extras
         fit, risk = extras["buy_imputation_loss"], extras["buy_counterfactual_loss"]
     weights = {name: model.towers[name].trainable_variables for name in ("click", "buy")}
     assert set(map(type, tape.gradient(fit, weights["click"] + weights["buy"]))) == {type(None)}

@@ -47,7 +47,7 @@ def test_outputs_are_products_of_the_towers(name):
 def test_every_loss_is_on_all_rows(name, weighed):
     model, labels = model_of(name, task_weights={"click": 0.5}), cases.labels(SPECS[name], 7)
     weights = np.float32([1, 2, 0, 1, 3, 1, 0.5]) if weighed else np.ones(7, "float32")
-    losses = model.losses_of(FEATURES, labels, weights if weighed else None)
+    losses = model.compute_losses(FEATURES, labels, weights if weighed else None)
     logits = {task: np.asarray(logit, "float64") for task, logit in model(FEATURES).items()}
     rows = {task: cross_entropy(labels[task], p) for task, p in products(logits).items()}
     if "views" in logits:
@@ -66,7 +66,7 @@ def test_options_of_every_model_are_about_the_product():
     """Class weights and the focal loss see P(buy), not P(buy | click); the calibrator has nothing left to do."""
     options = {"positive_weights": {"buy": 3.0}, "negative_weights": {"buy": 0.5}, "focal_gamma": 2.0}
     model, labels = model_of(**options, calibrator=1.0), cases.labels(SPECS["chain"], 7)
-    losses = model.losses_of(FEATURES, labels)
+    losses = model.compute_losses(FEATURES, labels)
     p, y = products(model(FEATURES))["buy"], labels["buy"]
     focal = np.where(y == 1, -3 * (1 - p) ** 2 * np.log(p), -0.5 * p**2 * np.log1p(-p))
     np.testing.assert_allclose(losses.tasks["buy"][0], focal.mean(), rtol=1e-4)
@@ -116,7 +116,7 @@ def test_it_is_a_backbone():
     wrapped = AdaFTR.from_spec(SPECS["chain"], cases.SIZES, backbone="esmm", **options)
     wrapped.backbone.set_weights(own.get_weights())
     labels = cases.labels(SPECS["chain"], 7)
-    found, expected = wrapped.losses_of(FEATURES, labels).tasks, own.losses_of(FEATURES, labels).tasks
+    found, expected = wrapped.compute_losses(FEATURES, labels).tasks, own.compute_losses(FEATURES, labels).tasks
     for task in PREVIOUS:
         if task in expected:
             np.testing.assert_allclose(found[task][0], expected[task][0], rtol=1e-5)

@@ -124,7 +124,7 @@ def test_forward_pass(options):
 def test_loss_is_equation_19():
     model = model_of(scale=0.3, task_weights={"next_pay": 0.5}, weight_decay=2e-3)
     model.compile("sgd")
-    losses = model.losses_of(FEATURES, LABELS)
+    losses = model.compute_losses(FEATURES, LABELS)
     expected = 0.0
     for name, factor in (("next_clicks", 1.0), ("next_pay", 0.5)):
         rates = np.exp(array(model(FEATURES)[name]))

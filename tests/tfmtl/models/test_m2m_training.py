@@ -19,7 +19,7 @@ LABELS = panel_cases.labels(7)
 
 def gradients(model, features, labels):
     with tf.GradientTape() as tape:
-        loss = model.losses_of(features, labels).total
+        loss = model.compute_losses(features, labels).total
     return loss, tape.gradient(loss, model.trainable_variables)
 
 

@@ -154,7 +154,7 @@ def test_mixed_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = model_of(cases.chain())
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
-    losses = model.losses_of(FEATURES, cases.labels(cases.chain(), 7))
+    losses = model.compute_losses(FEATURES, cases.labels(cases.chain(), 7))
     assert losses.total.dtype == tf.float32
     assert np.isfinite(losses.total)
 

@@ -109,7 +109,7 @@ def test_training_saving_and_loading(name, tmp_path):
 def test_the_gradient_stays_that_of_the_rows_looked_up(name):
     model = model_of(name, embedding_l2=0.01)
     with tf.GradientTape() as tape:
-        loss = model.losses_of(FEATURES, LABELS).total
+        loss = model.compute_losses(FEATURES, LABELS).total
     gradient = tape.gradient(loss, model.embedding.table.value)
     assert isinstance(gradient, tf.IndexedSlices)
     np.testing.assert_array_equal(np.unique(gradient.indices), model.embedding.unique_rows(FEATURES))
@@ -136,11 +136,11 @@ def test_meta_learning():
     """Its inner step looks rows up in a stand-in of the table."""
     model = model_of("shared_bottom")
     features, labels = panel_cases.features(40), panel_cases.labels(40)
-    before = float(model.losses_of(features, labels, training=False).total)
+    before = float(model.compute_losses(features, labels, training=False).total)
     strategy = MetaLearning(episodes=1, inner_learning_rate=0.05)
     model.compile(RowSparseAdam(0.01), strategy=strategy, run_eagerly=True)
     model.fit(features, labels, batch_size=40, epochs=3, verbose=0)
-    assert float(model.losses_of(features, labels, training=False).total) < before
+    assert float(model.compute_losses(features, labels, training=False).total) < before
 
 
 def test_m2m_has_the_days_outside_its_groups_side_by_side():

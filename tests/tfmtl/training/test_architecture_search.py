@@ -32,7 +32,7 @@ def gradients(model, rows, sample_weight=None):
     """By the id of each variable, the gradient of the loss of these rows."""
     features, labels = ({name: tf.gather(tensor, rows) for name, tensor in part.items()} for part in batch_of())
     with tf.GradientTape() as tape:
-        total = model.losses_of(features, labels, sample_weight, training=True).total
+        total = model.compute_losses(features, labels, sample_weight, training=True).total
     slopes = tape.gradient(total, model.trainable_variables)
     return {
         id(variable): np.asarray(tf.convert_to_tensor(slope))
@@ -70,8 +70,8 @@ def test_metrics_are_those_of_all_rows(in_order):
     features, labels = batch_of()
     weights = tf.constant(np.random.default_rng(0).uniform(0.5, 2, ROWS), "float32")
     parts = [{name: tensor[rows] for name, tensor in part.items()} for rows in (HELD, REST) for part in batch_of()]
-    held, rest = model.losses_of(*parts[:2], weights[:3]), model.losses_of(*parts[2:], weights[3:])
-    whole = model.losses_of(features, labels, weights)
+    held, rest = model.compute_losses(*parts[:2], weights[:3]), model.compute_losses(*parts[2:], weights[3:])
+    whole = model.compute_losses(features, labels, weights)
     auc = model.test_step((features, labels, weights))["ctr_auc"]
     model.reset_metrics()
     logs = model.train_step((features, labels, weights))
@@ -113,9 +113,9 @@ def test_training_goes_on_after_loading(tmp_path):
     features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
     model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
     model.compile(RowSparseAdam(0.02), strategy=ArchitectureSearch(0.3))
-    before = float(model.losses_of(features, labels).total)
+    before = float(model.compute_losses(features, labels).total)
     model.fit(features, labels, epochs=15, verbose=0)
-    assert float(model.losses_of(features, labels).total) < before - 0.05
+    assert float(model.compute_losses(features, labels).total) < before - 0.05
     assert int(model.optimizer.iterations) == 15 * 2
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

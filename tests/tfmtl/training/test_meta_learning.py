@@ -32,7 +32,7 @@ class TwoParameters:
         self.loss = loss
         self.training = []
 
-    def losses_of(self, features, labels, sample_weight=None, training=True):
+    def compute_losses(self, features, labels, sample_weight=None, training=True):
         self.passes.assign(self.passes + 1)
         self.training.append(training)
         outputs = tf.linalg.matvec(features["x"], tf.convert_to_tensor(self.theta.value))
@@ -124,7 +124,7 @@ def dense_gradients(model, data, inner_steps, first_order):
 
     def loss_at(values, rows):
         with keras.StatelessScope(list(zip(variables, values, strict=True)), collect_losses=True):
-            return model.losses_of(*rows_of(data, rows)).total
+            return model.compute_losses(*rows_of(data, rows)).total
 
     start = [tf.convert_to_tensor(variable.value) for variable in variables]
     with tf.GradientTape() as outer:

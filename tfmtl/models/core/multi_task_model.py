@@ -185,7 +185,7 @@ class MultiTaskModel(ReplicatedModel):
         """Losses besides the tasks', by the names in `extra_loss_names`; `taps` is what the forward pass recorded."""
         return {}
 
-    def losses_of(self, features: Any, labels: Any, sample_weight: Any = None, training: bool = True) -> Losses:
+    def compute_losses(self, features: Any, labels: Any, sample_weight: Any = None, training: bool = True) -> Losses:
         """One forward pass and its losses. Changes nothing: metrics are updated by `track`."""
         with introspection.collect() as taps:
             logits = self(features, training=training)
@@ -251,7 +251,7 @@ class MultiTaskModel(ReplicatedModel):
 
     def test_step(self, data):
         features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self.track(self.losses_of(features, labels, sample_weight, training=False), labels, sample_weight)
+        return self.track(self.compute_losses(features, labels, sample_weight, training=False), labels, sample_weight)
 
     def predict_step(self, data):
         features, _, _ = keras.utils.unpack_x_y_sample_weight(data)
