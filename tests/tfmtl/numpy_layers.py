@@ -84,3 +84,16 @@ def task_attention(layer, own, previous=None, each=False):
     weights = softmax(np.stack(scores, axis=1) / np.sqrt(own.shape[1]))
     values = [dense(layer.value, token) for token in tokens]
     return weights[:, [0]] * values[0] + weights[:, [1]] * values[1], weights
+
+
+def log_round_ids(numbers, scale, lowest, highest, default=None):
+    """One number at a time, in Python."""
+    ids = []
+    for number in np.ravel(numbers):
+        if np.isnan(number) and default is None:
+            ids.append(0)
+            continue
+        value = float(default if np.isnan(number) else number)
+        bucket = np.sign(value) * np.round(np.float32(np.log1p(np.float32(abs(value)))) * np.float32(scale))
+        ids.append(int(min(max(bucket, lowest), highest)) - lowest + 1)
+    return np.reshape(ids, np.shape(numbers))

@@ -1,6 +1,5 @@
 """Layers, one a file, each usable in any Keras model."""
 
-from tfmtl.layers.attend import attend, attention_weights
 from tfmtl.layers.cgc import CGC
 from tfmtl.layers.cross_stitch import CrossStitch
 from tfmtl.layers.dynamic_selector import DynamicSelector
@@ -8,21 +7,18 @@ from tfmtl.layers.experts import Experts
 from tfmtl.layers.extraction_network import ExtractionNetwork
 from tfmtl.layers.fused_embedding import FusedEmbedding
 from tfmtl.layers.gate import Gate
-from tfmtl.layers.generated_product import generated_product
-from tfmtl.layers.log_round_embedding import LogRoundEmbedding, log_round
+from tfmtl.layers.log_round_embedding import LogRoundEmbedding
 from tfmtl.layers.meta_attention import MetaAttention
 from tfmtl.layers.meta_tower import MetaTower
 from tfmtl.layers.meta_unit import MetaUnit
 from tfmtl.layers.mlp import MLP
-from tfmtl.layers.multi_head import join_heads, split_heads
 from tfmtl.layers.pattern_selector import PatternSelector
 from tfmtl.layers.raw_values import RawValues
-from tfmtl.layers.relatedness import Relatedness, adaptive_temperature
+from tfmtl.layers.relatedness import Relatedness
 from tfmtl.layers.representation_integration import RepresentationIntegration
 from tfmtl.layers.self_attention import SelfAttention
 from tfmtl.layers.sequence_encoder import SequenceEncoder
 from tfmtl.layers.set_attention import SetAttention
-from tfmtl.layers.smooth_step import smooth_step
 from tfmtl.layers.task_anchors import TaskAnchors
 from tfmtl.layers.task_attention import TaskAttention
 from tfmtl.layers.task_feature_attention import TaskFeatureAttention
@@ -52,12 +48,4 @@ __all__ = [
     "TaskAttention",
     "TaskFeatureAttention",
     "Tower",
-    "adaptive_temperature",
-    "attend",
-    "attention_weights",
-    "generated_product",
-    "join_heads",
-    "log_round",
-    "smooth_step",
-    "split_heads",
 ]

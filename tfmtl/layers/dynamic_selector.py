@@ -9,14 +9,14 @@ from keras import ops
 
 from tfmtl import introspection
 from tfmtl.layers.mlp import MLP
-from tfmtl.layers.smooth_step import smooth_step
+from tfmtl.ops.smooth_step import smooth_step
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class DynamicSelector(keras.layers.Layer):
     """`z = f_D(MLP(H))` in [0, 1]^K, `gamma = max(gamma_start - gamma_decay * step, gamma_end)`.
 
-    f_D is `tfmtl.layers.smooth_step`. While gamma shrinks the selector turns from a soft gate into one of zeros and
+    f_D is `tfmtl.ops.smooth_step`. While gamma shrinks the selector turns from a soft gate into one of zeros and
     ones. `step` is a weight that counts training steps: it is saved with the model, and a loaded or an exported model
     selects with the gamma it was trained to.
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfmtl.layers.generated_product import generated_product
+from tfmtl.ops.generated_product import generated_product
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")

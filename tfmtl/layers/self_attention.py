@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
-from tfmtl.layers.attend import attend, attention_weights
-from tfmtl.layers.multi_head import join_heads, split_heads
+from tfmtl.ops.attend import attend, attention_weights
+from tfmtl.ops.heads import join_heads, split_heads
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
-from tfmtl.layers.multi_head import join_heads, split_heads
+from tfmtl.ops.heads import join_heads, split_heads
 
 _NEVER = -1e9
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfmtl.layers.attend import attend
-from tfmtl.layers.multi_head import join_heads, split_heads
+from tfmtl.ops.attend import attend
+from tfmtl.ops.heads import join_heads, split_heads
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")

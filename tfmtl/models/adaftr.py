@@ -7,12 +7,13 @@ import tensorflow as tf
 from keras import ops
 
 from tfmtl import config, introspection
-from tfmtl.layers import Relatedness, Tower, adaptive_temperature
+from tfmtl.layers import Relatedness, Tower
 from tfmtl.losses import alignment, binary_cross_entropy, bpr_contrast, info_nce
 from tfmtl.losses.batch_mean import batch_mean
 from tfmtl.models.adaftr_options import AdaFTROptions
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.registry import register_model
+from tfmtl.ops import adaptive_temperature
 
 
 @register_model("adaftr")

@@ -1,48 +1,15 @@
-"""LogRoundEmbedding and log_round."""
+"""LogRoundEmbedding."""
 
 import keras
 import numpy as np
 import pytest
 
 from tests.tfmtl.layers.layer_harness import run_layer_test
-from tfmtl.features import NumericalFeature
-from tfmtl.layers import LogRoundEmbedding, log_round
+from tests.tfmtl.numpy_layers import log_round_ids
+from tfmtl.layers import LogRoundEmbedding
 
-NUMBERS = np.float32([0, 0.1, 0.5, 1, 2, 3.3, 10, 1234, 9e9, 3e38, np.inf])
-NUMBERS = np.concatenate([NUMBERS, -NUMBERS, [np.float32("nan")]])
 X = np.random.default_rng(0).normal(0, 30, (5, 3)).astype("float32")
 X[1, 2] = np.nan
-
-
-def ids_of(numbers, scale, lowest, highest, default=None):
-    """One number at a time, in Python."""
-    ids = []
-    for number in np.ravel(numbers):
-        if np.isnan(number) and default is None:
-            ids.append(0)
-            continue
-        value = float(default if np.isnan(number) else number)
-        bucket = np.sign(value) * np.round(np.float32(np.log1p(np.float32(abs(value)))) * np.float32(scale))
-        ids.append(int(min(max(bucket, lowest), highest)) - lowest + 1)
-    return np.reshape(ids, np.shape(numbers))
-
-
-@pytest.mark.parametrize("bounds", [(0, 64), (-8, 8), (-40, -2), (3, 4)])
-@pytest.mark.parametrize("scale", [1.0, 4.0, 7.5])
-@pytest.mark.parametrize("default", [None, 2.0, -5.0])
-def test_ids(bounds, scale, default):
-    ids = np.asarray(log_round(NUMBERS, scale, *bounds, default))
-    np.testing.assert_array_equal(ids, ids_of(NUMBERS, scale, *bounds, default))
-    feature = NumericalFeature("price", scale=scale, min_bucket=bounds[0], max_bucket=bounds[1])
-    assert ids.min() >= 0
-    assert ids.max() <= feature.max_bucket - feature.min_bucket + 1
-    assert (ids[-1] == 0) == (default is None)
-
-
-def test_numbers_that_are_known_by_heart():
-    np.testing.assert_array_equal(
-        log_round([0.0, np.e - 1, np.e**2 - 1, -(np.e**2) + 1], 4.0, -10, 10), [11, 15, 19, 3]
-    )
 
 
 def test_layer_contract():
@@ -56,7 +23,7 @@ def test_each_column_has_rows_of_its_own(dtype):
     outputs = np.asarray(keras.ops.cast(layer(X), "float32"))
     table = layer.get_weights()[0]
     assert table.shape == (3 * 602, 4)
-    ids = ids_of(X, 40.0, -300, 300)
+    ids = log_round_ids(X, 40.0, -300, 300)
     assert len(np.unique(ids)) > 10
     expected = np.stack([table[column * 602 + ids[:, column]] for column in range(3)], axis=1)
     np.testing.assert_allclose(outputs, expected, atol=0 if dtype == "float32" else 1e-3)

@@ -1,10 +1,10 @@
-"""Relatedness network and adaptive temperature."""
+"""Relatedness."""
 
 import numpy as np
 import pytest
 
 from tests.tfmtl.layers.layer_harness import run_layer_test
-from tfmtl.layers import Relatedness, adaptive_temperature
+from tfmtl.layers import Relatedness
 
 RNG = np.random.default_rng(0)
 FIRST, SECOND = (RNG.normal(size=(4, 6)).astype("float32") for _ in range(2))
@@ -39,11 +39,6 @@ def test_dropout_only_in_training():
     kept = np.asarray(layer(FIRST, SECOND, training=False))
     np.testing.assert_array_equal(layer(FIRST, SECOND), kept)
     assert np.any(np.asarray(layer(FIRST, SECOND, training=True)) != kept)
-
-
-def test_temperature():
-    found = adaptive_temperature(np.array([0, 0.25, 1], "float32"), 0.05, 1.0)
-    np.testing.assert_allclose(found, [1, 0.7625, 0.05], rtol=1e-6)
 
 
 def test_bad_arguments():

@@ -1,4 +1,4 @@
-"""SelfAttention, and heads."""
+"""SelfAttention."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
-from tfmtl.layers import SelfAttention, join_heads, split_heads
+from tfmtl.layers import SelfAttention
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 5, 6)).astype("float32")
@@ -54,13 +54,6 @@ def test_values_and_weights(num_heads):
 def test_tokens_have_no_place():
     layer = randomized(2)
     np.testing.assert_allclose(layer(X[:, ::-1]), np.asarray(layer(X))[:, ::-1], atol=1e-5)
-
-
-def test_heads_there_and_back():
-    heads = np.asarray(split_heads(X, 3))
-    assert heads.shape == (4, 3, 5, 2)
-    np.testing.assert_array_equal(heads[:, 1], X[:, :, 2:4])
-    np.testing.assert_array_equal(join_heads(heads), X)
 
 
 def test_bad_arguments():

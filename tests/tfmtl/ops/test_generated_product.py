@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfmtl.graphs import tensors_of_shape
-from tfmtl.layers import generated_product
+from tfmtl.ops import generated_product
 
 ROWS, S, D, E = 7, 4, 6, 5
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.layers import attend
+from tfmtl.ops import attend
 
 RNG = np.random.default_rng(0)
 QUERIES, KEYS, VALUES, UPSTREAM = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmtl.layers import smooth_step
+from tfmtl.ops import smooth_step
 
 GAMMAS = pytest.mark.parametrize("gamma", [10.0, 3.7, 1.0, 0.02, 1e-3])
 
