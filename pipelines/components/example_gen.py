@@ -19,7 +19,6 @@ from pipelines.components.example_gen_driver import LogDriver, options_of
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS, Reject
 from transforms.batches.report import IngestReport
-from transforms.examples.shards import UNFINISHED
 from transforms.ingest import beam_ingest
 from transforms.ingest.beam_adopt import AdoptIngested
 from transforms.ingest.beam_ingest import SAMPLE, IngestPaths
@@ -27,8 +26,9 @@ from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.log_spec import log_spec
 from transforms.ingest.manifest import INGESTED, MANIFEST, Manifest
 from transforms.ingest.sampling import sampling_step
-from transforms.readers.files import size
 from transforms.readers.registry import OF_FOLDERS, expand
+from transforms.storage.atomic import UNFINISHED
+from transforms.storage.files import size
 
 REPORT = "ingest_report.json"
 REJECTS = "rejects"

@@ -11,7 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from transforms.readers.files import find_files, fingerprint
+from transforms.storage.files import find_files, fingerprint
 from transforms.readers.registry import NAMES, OF_FOLDERS, expand
 from transforms.readers.spans import SpanPattern, has_spans
 
@@ -26,7 +26,7 @@ def options_of(exec_properties: dict[str, Any]) -> dict[str, Any]:
 
 
 class LogDriver(FileBasedDriver):
-    """Finds files as the readers do (`transforms.readers.files.find_files`), where TFX's driver knows no `**`."""
+    """Finds files as the readers do (`transforms.storage.files.find_files`), where TFX's driver knows no `**`."""
 
     def resolve_exec_properties(self, exec_properties, pipeline_info, component_info):
         self._reader = options_of(exec_properties)["reader"]

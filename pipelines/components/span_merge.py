@@ -16,9 +16,11 @@ from pipelines.components.example_gen import COUNTS, REJECTS, REPORT, STEPS, VOC
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
-from transforms.examples.shards import UNFINISHED, ShardWriter, link
+from transforms.examples.shards import ShardWriter
 from transforms.ingest.beam_vocabularies import KeptCounts, WriteVocabularies
 from transforms.ingest.sampling import SAMPLE, thin
+from transforms.storage.atomic import UNFINISHED
+from transforms.storage.files import link_or_copy
 
 SPANS, EXAMPLES = "spans", "examples"
 
@@ -74,9 +76,9 @@ def _span(examples: Artifact) -> int:
 def _link_span(source: str, folder: str, name: str) -> None:
     for split in SPLITS:
         for path in _files(source, f"Split-{split}", "data_tfrecord-"):
-            link(path, _renamed(path, f"{folder}/Split-{split}", "data_tfrecord-", name))
+            link_or_copy(path, _renamed(path, f"{folder}/Split-{split}", "data_tfrecord-", name))
     for path in _files(source, "", REJECTS):
-        link(path, _renamed(path, folder, REJECTS, f"-{name}"))
+        link_or_copy(path, _renamed(path, folder, REJECTS, f"-{name}"))
 
 
 def _files(source: str, folder: str, prefix: str) -> list[str]:

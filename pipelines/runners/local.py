@@ -19,7 +19,7 @@ from pipelines.settings import Settings
 from pipelines.terminal import log_level
 from tfmtl.config import ConfigError, FieldError
 from transforms.ingest.manifest import INGESTED, Manifest
-from transforms.readers.files import exists, find_files, is_folder
+from transforms.storage.files import exists, find_files, is_folder
 from transforms.readers.spans import SpanPattern, has_spans
 
 Progress = Callable[[str, str], None]

@@ -14,7 +14,7 @@ from pipelines.settings import load_settings
 from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import rows_of_split
 from transforms.batches.raw_batch import SPLITS
-from transforms.examples.shards import UNFINISHED
+from transforms.storage.atomic import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 KILLED = """

@@ -15,7 +15,7 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.manifest import Manifest
 from transforms.ingest.manifest_writer import IngestedWriter
 from transforms.ingest.sampling import SAMPLE, Sampler, sampling_step
-from transforms.readers.files import exists, open_file, sampled_checksum, size
+from transforms.storage.files import exists, open_file, sampled_checksum, size
 from transforms.readers.line_blocks import BLOCK_BYTES, Block, BlockReader
 
 SKELETON, COMMON = "sample_skeleton", "common_features"

@@ -6,9 +6,9 @@ import apache_beam as beam
 
 from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec
-from transforms.examples.shards import link
 from transforms.ingest.beam_vocabularies import WriteVocabularies, pack
 from transforms.ingest.manifest import Manifest
+from transforms.storage.files import link_or_copy
 
 
 class AdoptIngested(beam.PTransform):
@@ -51,7 +51,7 @@ class AdoptIngested(beam.PTransform):
 
 def link_file(name: str, source: str, folder: str) -> None:
     """Makes `folder/name` the file `source/name`."""
-    link(os.path.join(source, name), os.path.join(folder, name))
+    link_or_copy(os.path.join(source, name), os.path.join(folder, name))
 
 
 def _counts(name: str, source: str, spec: DatasetSpec) -> tuple[str, bytes]:

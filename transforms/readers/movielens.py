@@ -17,7 +17,7 @@ from transforms.batches.raw_batch import INVALID_RATING, UNKNOWN_KEY, RawBatch, 
 from transforms.batches.rejects import as_csv
 from transforms.readers.csv_parser import CsvParser
 from transforms.readers.csv_reader import MissingColumnError, read_csv
-from transforms.readers.files import exists, open_file
+from transforms.storage.files import exists, open_file
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
 
 USERS, MOVIES = "users.dat", "movies.dat"

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.arrow_batch import arrow_batch
 from transforms.readers.csv_reader import MissingColumnError
-from transforms.readers.files import open_random_access
+from transforms.storage.files import open_random_access
 
 BATCH_ROWS = 1 << 16
 _BUFFER_BYTES = 1 << 20

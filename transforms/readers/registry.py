@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_reader import read_csv
-from transforms.readers.files import exists, find_files, is_folder
+from transforms.storage.files import exists, find_files, is_folder
 from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.movielens import ratings_path, read_movielens
 from transforms.readers.parquet_reader import read_parquet
@@ -72,7 +72,7 @@ def expand(reader: str, base_path: str) -> list[str]:
     Args:
         reader: one of `NAMES`.
         base_path: for `movielens` the folder of the files. For all others a file; a folder (the files in it that are
-            called as the reader's are); or a pattern of `transforms.readers.files.find_files`, such as
+            called as the reader's are); or a pattern of `transforms.storage.files.find_files`, such as
             `logs/day=*/part-*.parquet`.
 
     Raises:

@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from transforms.readers.files import find_files
+from transforms.storage.files import find_files
 
 _EPOCH = datetime.date(1970, 1, 1)
 _PLACEHOLDER = re.compile(r"\{(SPAN|VERSION)(?::(\d+))?\}|\{(YYYY|MM|DD)\}")
@@ -49,7 +49,7 @@ class SpanPattern:
 
     @property
     def files(self) -> str:
-        """The pattern of the files of all spans, for `transforms.readers.files.find_files`."""
+        """The pattern of the files of all spans, for `transforms.storage.files.find_files`."""
         return _PLACEHOLDER.sub("*", self.pattern)
 
     def find(self, folder: str, span: int | None = None) -> dict[int, int | None]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from transforms.batches.raw_batch import MALFORMED_EXAMPLE, RawBatch, Reject
 from transforms.readers.arrow_batch import arrow_batch
-from transforms.readers.files import open_stored
+from transforms.storage.files import open_stored
 from transforms.readers.tfrecord_recovery import BLOCK_BYTES, Records, read_records
 
 _FIRST = 16

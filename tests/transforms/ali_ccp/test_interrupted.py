@@ -12,7 +12,7 @@ from tests.transforms.ali_ccp.raw_cases import write_raw
 from tfmtl.config import ConfigError
 from transforms.ali_ccp.ingest import ingest_ali_ccp
 from transforms.ali_ccp.options import IngestOptions
-from transforms.examples.shards import UNFINISHED
+from transforms.storage.atomic import UNFINISHED
 from transforms.ingest.manifest import Manifest
 
 REPOSITORY = pathlib.Path(__file__).parents[3]

@@ -5,8 +5,8 @@ import datetime
 import pytest
 from pyarrow import fs
 
-from transforms.readers import files
-from transforms.readers.files import find_files
+from transforms.storage import files
+from transforms.storage.files import find_files
 from transforms.readers.spans import SpanPattern, has_spans
 
 

@@ -1,0 +1,1 @@
+"""Storage: access to files and folders, writes that are complete or absent, and locks."""

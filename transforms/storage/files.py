@@ -1,0 +1,213 @@
+"""Access to files on local disks and object stores (`gs://`, `s3://`) through pyarrow's file systems.
+
+These functions read, write, list, move and remove the files of raw logs and ingested logs: logs in any format, the
+manifest, counts of tokens and rejected rows. `tf.io` and `tf.io.gfile` remain where TensorFlow or TFX opens a file
+itself: it writes TFRecords, reads them in `tf.data`, and opens vocabularies, models and the artifacts of a pipeline.
+"""
+
+import fnmatch
+import functools
+import hashlib
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+
+import google_crc32c
+import pyarrow as pa
+from pyarrow import fs
+
+_ANY_DEPTH = "**"
+_OBJECT_STORES = ("s3", "gcs", "abfs")
+
+
+def open_file(path: str) -> pa.NativeFile:
+    """Opens a file for sequential reading, decompressed if its name ends in .gz, .bz2 or .zst.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    system, name = _resolve(path)
+    return system.open_input_stream(name)
+
+
+def open_stored(path: str) -> pa.NativeFile:
+    """Opens a file for sequential reading of its stored bytes, without decompression.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    system, name = _resolve(path)
+    return system.open_input_stream(name, compression=None)
+
+
+def open_random_access(path: str) -> pa.NativeFile:
+    """Opens a file for reading of its stored bytes at any position.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    system, name = _resolve(path)
+    return system.open_input_file(name)
+
+
+def open_output(path: str) -> pa.NativeFile:
+    """Opens a file for writing bytes, uncompressed; its folder is created if it does not exist."""
+    make_folder(posixpath.dirname(path))
+    system, name = _resolve(path)
+    return system.open_output_stream(name, compression=None)
+
+
+def exists(path: str) -> bool:
+    """Returns True if a file of that name exists."""
+    system, name = _resolve(path)
+    return bool(system.get_file_info(name).type == fs.FileType.File)
+
+
+def is_folder(path: str) -> bool:
+    """Returns True if a folder of that name exists."""
+    system, name = _resolve(path)
+    return bool(system.get_file_info(name).type == fs.FileType.Directory)
+
+
+def size(path: str) -> int:
+    """Returns the stored size in bytes of a file, or of all files directly in a folder."""
+    system, name = _resolve(path)
+    info = system.get_file_info(name)
+    if info.type != fs.FileType.Directory:
+        return int(info.size or 0)
+    return sum(int(file.size or 0) for file in system.get_file_info(fs.FileSelector(name)))
+
+
+def list_folder(path: str) -> list[str]:
+    """Returns the sorted names of the files and folders in a folder; none if the folder does not exist."""
+    system, name = _resolve(path)
+    infos = system.get_file_info(fs.FileSelector(name, allow_not_found=True))
+    return sorted(info.base_name for info in infos)
+
+
+def make_folder(path: str) -> None:
+    """Creates a folder and its parents if they do not exist; does nothing on an object store, which has no folders."""
+    system, name = _resolve(path or ".")
+    if system.type_name not in _OBJECT_STORES:
+        system.create_dir(name, recursive=True)
+
+
+def move(source: str, target: str) -> None:
+    """Renames a file within one file system; a file named `target` is replaced, and its folder is created."""
+    make_folder(posixpath.dirname(target))
+    system, name = _resolve(source)
+    system.move(name, _resolve(target)[1])
+
+
+def remove(path: str) -> None:
+    """Removes a file, or a folder with all that it holds; does nothing if neither exists."""
+    system, name = _resolve(path)
+    kind = system.get_file_info(name).type
+    if kind == fs.FileType.Directory:
+        system.delete_dir(name)
+    elif kind != fs.FileType.NotFound:
+        system.delete_file(name)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Creates `target` as a hard link to a file, or as a copy on another disk or an object store."""
+    make_folder(posixpath.dirname(target))
+    remove(target)  # It may already be a link to `source`, which copying into it would truncate.
+    try:
+        os.link(source, target)
+    except OSError:
+        (source_system, source_name), (target_system, target_name) = _resolve(source), _resolve(target)
+        fs.copy_files(source_name, target_name, source_filesystem=source_system, destination_filesystem=target_system)
+
+
+def fingerprint(paths: Sequence[str]) -> str:
+    """Returns a SHA-256 of the names, sizes and modification times of files on one file system, in hexadecimal."""
+    digest = hashlib.sha256()
+    resolved = [_resolve(path) for path in paths]
+    infos = resolved[0][0].get_file_info([name for _, name in resolved]) if resolved else []
+    for path, info in zip(paths, infos, strict=True):
+        digest.update(f"{path}\0{info.size}\0{info.mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def sampled_checksum(path: str, pieces: int = 8, piece_bytes: int = 1 << 20) -> str:
+    """Returns the CRC-32C of evenly spaced pieces of a file, the first and last bytes included, in hexadecimal.
+
+    The whole file is read if it is not larger than all pieces together.
+
+    Args:
+        path: File whose stored bytes are read.
+        pieces: Number of pieces.
+        piece_bytes: Size of a piece in bytes.
+
+    Returns:
+        A string of 8 hexadecimal digits.
+    """
+    with open_random_access(path) as file:
+        length, checksum = file.size(), 0
+        if length <= pieces * piece_bytes:
+            return f"{google_crc32c.value(file.read()):08x}"
+        for i in range(pieces):
+            file.seek((length - piece_bytes) * i // (pieces - 1))
+            checksum = google_crc32c.extend(checksum, file.read(piece_bytes))
+    return f"{checksum:08x}"
+
+
+def find_files(pattern: str) -> list[str]:
+    """Returns the files that match a pattern, sorted.
+
+    In a name, `*` matches any characters, `?` one character, and `[ab]` one of the listed characters. A folder named
+    `**` matches any number of nested folders, including none. Names that begin with a dot or an underscore, such as
+    `_SUCCESS`, are not data: they match only a pattern that begins with that character.
+
+    Args:
+        pattern: Path with wildcards, on a local disk or an object store (`logs/day=*/part-*.parquet`).
+    """
+    parts = pattern.split("/")
+    first = next((i for i, part in enumerate(parts) if _has_wildcard(part)), len(parts) - 1)
+    return sorted(set(_find("/".join(parts[:first]) or ("/" if first else ""), parts[first:])))
+
+
+def _find(folder: str, parts: Sequence[str]) -> Iterator[str]:
+    name, below = parts[0], parts[1:]
+    path = posixpath.join(folder, name)
+    if not _has_wildcard(name) or exists(path) or is_folder(path):
+        yield from _find(path, below) if below else [path] if exists(path) else []
+        return
+    system, resolved = _resolve(folder or ".")
+    for info in system.get_file_info(fs.FileSelector(resolved, allow_not_found=True)):
+        path, is_directory = posixpath.join(folder, info.base_name), info.type == fs.FileType.Directory
+        if not _matches(info.base_name, "*" if name == _ANY_DEPTH else name):
+            continue
+        if is_directory and name == _ANY_DEPTH:
+            yield from _find(path, parts)
+        elif is_directory and below:
+            yield from _find(path, below)
+        elif not is_directory and not below:
+            yield path
+    if name == _ANY_DEPTH and below:
+        yield from _find(folder, below)
+
+
+def _has_wildcard(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and (name[0] not in "._" or name[0] == pattern[0])
+
+
+def _resolve(path: str) -> tuple[fs.FileSystem, str]:
+    """Returns the file system of a path and the path's name in it."""
+    if "://" not in path:
+        return fs.LocalFileSystem(), os.path.abspath(path)
+    scheme, _, rest = path.partition("://")
+    host, _, name = rest.partition("/")
+    system, root = _file_system(f"{scheme}://{host}/")
+    return system, posixpath.join(root, name)  # Joined, as `?` and `%` in a name are special characters of a URI.
+
+
+@functools.cache
+def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    system, root = fs.FileSystem.from_uri(uri)
+    return system, root
