@@ -2,7 +2,7 @@
 
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help demo test venv lock light clean
+.PHONY: help demo test test-long test-jax test-torch venv lock light dist clean
 
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -14,19 +14,22 @@ export GRPC_VERBOSITY ?= ERROR
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 demo: export PYTHONWARNINGS ?= ignore
 demo: venv ## run the whole pipeline on simulated logs, then serve and ask the model
 	@.venv/bin/python -m pipelines
 
-test: venv ## check style, types and imports, then run all tests
+test: venv ## check style, types and imports, then run all tests but the long ones
 	@set -x
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-long: venv ## run the tests that take minutes each: kills, growing logs, environments of each extra
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m long
 
 # .venv/built-from.txt is written last, so a venv without it is not complete. It holds the lock the venv was built from:
 # the venv is built anew when the lock, the Python or the folder is another.
@@ -50,9 +53,9 @@ venv: ## build .venv from the lock that fits this machine's Python and glibc
 
 # Pins stay as they are unless a requirement rules them out; `make lock UPGRADE=--upgrade` takes the newest of everything.
 COMPILE = .venv/bin/uv pip compile --quiet --no-annotate --custom-compile-command 'make lock' --python-version 3.11 \
-	setup.py --extra pipeline --extra dev --overrides requirements/overrides.in $(UPGRADE)
+	pyproject.toml --extra pipeline --extra dev --overrides requirements/overrides.in $(UPGRADE)
 
-lock: venv ## derive the locks in requirements/ from setup.py and requirements/*.in
+lock: venv ## derive the locks in requirements/ from pyproject.toml and requirements/*.in
 	@$(COMPILE) --python-platform x86_64-manylinux_2_28 requirements/tfx-1.16.in -o requirements/tfx-1.16.txt > /dev/null
 	$(COMPILE) --universal requirements/tfx-1.21.in -o requirements/tfx-1.21.txt > /dev/null
 	git diff --stat -- requirements

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -64,3 +65,56 @@ def test_keras_is_never_taken_from_tensorflow():
     ]
     assert len(paths) > len(SOURCES)
     assert found == []
+
+
+CLAUSES = {"What", "Of", "How", "Which", "Where", "Whether", "Why", "When", "Who", "Whose"}
+
+
+def clauses(source: str) -> Iterator[str]:
+    """Yields the first line of each docstring that begins with a clause instead of a noun phrase or a verb."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.walk(ast.parse(source)):
+        docstring = ast.get_docstring(node) if isinstance(node, kinds) else None
+        if docstring and docstring.split()[0].strip("*,.:;") in CLAUSES:
+            yield docstring.splitlines()[0]
+
+
+def test_clause_is_noticed():
+    source = 'def f():\n    """Of the rows."""\n\n\nclass C:\n    """A class."""\n'
+    assert list(clauses(source)) == ["Of the rows."]
+
+
+def test_docstrings_begin_with_a_noun_phrase_or_a_verb():
+    paths = [path for folder in (*SOURCES, "requirements") for path in (ROOT / folder).rglob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}: {line}" for path in paths for line in clauses(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def import_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Returns the groups of modules that import one another, directly or not (strongly connected components)."""
+    reached = {}
+    for module in imports:
+        found: set[str] = set()
+        left = [module]
+        while left:
+            new = imports.get(left.pop(), set()) - found
+            found |= new
+            left += new
+        reached[module] = found
+    groups = {frozenset(other for other in found if module in reached[other]) for module, found in reached.items()}
+    return sorted(sorted(group) for group in groups if group)
+
+
+def test_import_cycle_is_noticed():
+    assert import_cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert import_cycles({"a": {"b"}, "b": set()}) == []
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports in functions count too."""
+    graph = grimp.build_graph("tfmtl", "transforms", "pipelines", "serving", exclude_type_checking_imports=True)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 200
+    assert import_cycles(imports) == []

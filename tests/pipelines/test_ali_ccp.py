@@ -120,7 +120,7 @@ def test_a_given_split_needs_an_ingested_log(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text(text.replace("reader: ingested", "reader: csv"))
     with pytest.raises(
-        ConfigError, match=r"spec.split.kind: should be given where the log is ingested, and only there"
+        ConfigError, match=r"spec.split.kind: should be given if data\.reader is ingested, and only then"
     ):
         load_settings(path)
 
@@ -213,8 +213,8 @@ def test_transformed_values_are_those_of_plain_python(transformed):
 
 
 @pytest.mark.slow
-def test_the_readmes_commands(tmp_path, monkeypatch):
-    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+def test_commands_of_the_documentation(tmp_path, monkeypatch):
+    text = (EXAMPLES.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("tfmtl") and re.search("ali.ccp", line)]
     assert [command.split()[1] for command in commands] == ["simulate", "ingest", "run"]
     monkeypatch.chdir(tmp_path)

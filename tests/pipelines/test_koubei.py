@@ -27,8 +27,8 @@ def invoke(*words):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi data set 187) in $TFMTL_DATA/koubei")
-def test_the_readmes_commands(tmp_path, monkeypatch):
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_commands_of_the_documentation(tmp_path, monkeypatch):
+    text = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
     commands = [line.split() for line in text.splitlines() if line.startswith("tfmtl") and "koubei" in line]
     assert [command[1] for command in commands] == ["ingest", "run"]
     monkeypatch.chdir(tmp_path)

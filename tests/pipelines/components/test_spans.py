@@ -220,13 +220,12 @@ def test_the_newest_day_trains_the_model_of_the_days_before(tmp_path):
     assert ingest_report(second.uri("LogExampleGen", "examples")).total.read == 2 * 120
 
 
-def test_what_the_readme_shows():
-    """Its lines of settings for files and days are such settings."""
-    text = (pathlib.Path(__file__).parents[3] / "README.md").read_text()
+def test_data_settings_of_the_documentation_are_valid():
+    text = (pathlib.Path(__file__).parents[3] / "docs" / "own-data.md").read_text()
     shown = re.findall(r"`(data: \{.*?\})`", text, re.DOTALL)
     found = [build(DataSettings, parse_yaml(" ".join(lines.split())), ("data",)) for lines in shown]
     assert [has_spans(data.pattern) for data in found] == [False, True, True]
-    assert "`spans: 1` and\n  `training: {warm_start: latest}`" in text
+    assert "`spans: 1` and `training: {warm_start: latest}`" in " ".join(text.split())
 
 
 def test_newest_spans(tmp_path):
@@ -250,9 +249,9 @@ def test_newest_spans(tmp_path):
     ("data", "field", "message"),
     [
         ("  pattern: day-{SPAN}-{SPAN}/*", "data.pattern", "should have one {SPAN}, or one {YYYY}"),
-        ("  pattern: '*'\n  spans: 3", "data.spans", "should be left out where the pattern has no {SPAN} or date"),
+        ("  pattern: '*'\n  spans: 3", "data.spans", "should be left out if the pattern has no {SPAN} or date"),
         ("  pattern: '{SPAN}/*'\n  spans: 0", "data.spans", "should be at least 1"),
-        ("  reader: movielens\n  pattern: '{SPAN}'", "data.pattern", "should be plain for movielens"),
+        ("  reader: movielens\n  pattern: '{SPAN}'", "data.pattern", "should be without placeholders for movielens"),
     ],
 )
 def test_mistakes(tmp_path, data, field, message):

@@ -1,34 +1,44 @@
-"""The README's commands and code, run as they stand there."""
+"""The commands and the code of the README and of docs/, run as they are written there."""
 
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.settings import TrainingSettings
+from tests.tfmtl import cases
 from tfmtl import config
-from tfmtl.models import MODELS
+from tfmtl.models import MODELS, ModelOptions
+from transforms.batches.reasons import RENAMED_REASONS
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 REPOSITORY = pathlib.Path(__file__).parents[1]
+PAGES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+}
 RUN_BY_CI = ["make demo", "make test"]
 MOVIELENS = "tfmtl run examples/movielens.yaml --data ml-1m"  # tests/pipelines/test_movielens.py
 ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run examples/ali_ccp")
-"""How the commands begin that tests/pipelines/test_ali_ccp.py runs."""
+"""Beginnings of the commands that tests/pipelines/test_ali_ccp.py runs."""
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
-"""And those of tests/pipelines/test_koubei.py."""
+"""Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language, page=None):
+    """Returns the code blocks of a language in a page, or in all pages."""
+    texts = PAGES.values() if page is None else [PAGES[page]]
+    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    return [block for text in texts for block in pattern.findall(text)]
 
 
 def commands():
@@ -85,7 +95,7 @@ def test_every_command_is_run_somewhere():
 @pytest.mark.slow
 def test_your_own_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "shop.yaml").write_text(blocks("yaml")[0])
+    (tmp_path / "shop.yaml").write_text(blocks("yaml", "own-data.md")[0])
     write_log(tmp_path / "log.csv")
     run, serve, predict, compile_ = (
         next(c for c in commands() if c.startswith(start))
@@ -106,7 +116,7 @@ def test_your_own_data(tmp_path, monkeypatch):
             predicted = call(predict.replace("8500", port), tmp_path)
             assert predicted.returncode == 0, predicted.stderr
             assert "5 rows scored by 'shop'" in predicted.stdout
-            client = next(block for block in blocks("python") if "TfmtlClient" in block).replace("8500", port)
+            client = blocks("python", "serving.md")[0].replace("8500", port)
             script = client + "\nassert scores['ctcvr'].shape == (1,)\nassert 0 < scores['ctcvr'][0] < 1\n"
             done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
@@ -118,7 +128,7 @@ def test_your_own_data(tmp_path, monkeypatch):
 
 def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):
     """As a module of a package that is imported with every other distribution hidden."""
-    code = next(block for block in blocks("python") if "class MyModel" in block)
+    code = blocks("python", "reuse.md")[0]
     check = "assert {name: scores.shape for name, scores in logits.items()} == dict.fromkeys(TASKS, (1000,))\n"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").touch()
@@ -133,13 +143,72 @@ def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):
     assert "mine.model" in done.stdout.split()
 
 
-def test_training_settings_are_as_the_readme_has_them():
-    training = config.build(TrainingSettings, config.parse_yaml(blocks("yaml")[1]), ("training",))
+def test_ten_lines_of_python_run():
+    code = blocks("python", "README.md")[0]
+    assert 10 <= len(code.strip().splitlines()) <= 16
+    check = "\nassert {name: values.shape for name, values in scores.items()} == dict.fromkeys(OUTPUTS, (4096,))\n"
+    outputs = "OUTPUTS = ('ctr', 'ctcvr', 'purchase_given_click')\n"
+    done = subprocess.run(
+        [sys.executable, "-c", outputs + code + check], env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_models_are_made_as_the_page_says():
+    scope = {"spec": cases.pair(), "vocabulary_sizes": cases.SIZES}
+    exec(blocks("python", "models.md")[0], scope)
+    assert scope["model"].options.embedding_dim == 8
+
+
+def test_training_settings_are_valid():
+    one, several = blocks("yaml", "training.md")
+    training = config.build(TrainingSettings, config.parse_yaml(one), ("training",))
     assert training.strategy.kind == "maml"
     assert training.fine_tuning.max_epochs == 2
+    assert config.build(TrainingSettings, config.parse_yaml(several), ("training",)).distribution.kind == "mirrored"
 
 
-def test_models_table_lists_every_model_and_example():
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:`(\S+)` )?\|$", README, re.MULTILINE)
+def test_models_page_lists_every_model_and_example():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:`(\S+)` )?\|$", PAGES["models.md"], re.MULTILINE)
     assert {name for name, _ in rows} == set(MODELS)
     assert all((REPOSITORY / example).exists() for _, example in rows if example)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+def test_links_lead_to_files(page):
+    folder = REPOSITORY / "docs" if (REPOSITORY / "docs" / page).exists() else REPOSITORY
+    text = PAGES.get(page) or (REPOSITORY / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [target for target in targets if not (folder / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_exist(page):
+    named = re.findall(
+        r"`((?:examples|serving|docs|tests|benchmarks)/[\w./-]*\w|(?:compare|ali_ccp|movielens)_\w+\.yaml)`",
+        PAGES[page],
+    )
+    paths = [name if "/" in name else f"examples/{name}" for name in named]
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+def test_compatibility_lists_every_former_name():
+    page = PAGES["compatibility.md"]
+    former = {*RENAMED_REASONS, *ModelOptions.renamed_fields, *ModelOptions.renamed_values["space"]}
+    assert len(former) > 10
+    assert [name for name in former if f"`{name}`" not in page and f": {name}`" not in page] == []
+
+
+def test_pre_commit_runs_what_make_test_runs(tmp_path):
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    recipe = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    checks = [
+        line.strip()
+        for line in recipe.split("test: venv")[1].split("-m pytest")[0].splitlines()
+        if ".venv/bin/" in line
+    ]
+    assert [hook["entry"] for hook in hooks] == checks[:-1]
+    shutil.copy(REPOSITORY / ".pre-commit-config.yaml", tmp_path)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "pre_commit", "install"], cwd=tmp_path, check=True, capture_output=True)
+    assert "pre-commit" in (tmp_path / ".git" / "hooks" / "pre-commit").read_text(encoding="utf-8")
