@@ -18,12 +18,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         job: `kind` (`tfmtl` or `tfx`), `settings` (a file), `log` (a folder), and the folder `out`.
     """
     from tfx.orchestration import metadata
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
     from benchmarks.tfx_default import default_pipeline
     from pipelines.pipeline import create_data_pipeline
     from pipelines.runners.beam_runner import run_in_process
-    from pipelines.runners.local import locate_log, told
+    from pipelines.runners.local import ReportingDagRunner, locate_log
     from pipelines.settings import load_settings
     from pipelines.terminal import log_level
     from tfmtl.model_inputs import vocabularies
@@ -48,8 +47,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             pipeline = default_pipeline(job["log"], names, folder, store, list(settings.beam_pipeline_args))
         else:
             pipeline = create_data_pipeline(settings, folder, metadata_connection_config=store, enable_cache=False)
-        with told(listen), log_level("error"):
-            LocalDagRunner().run(pipeline)
+        with log_level("error"):
+            ReportingDagRunner(listen).run(pipeline)
         total = time.monotonic() - _START
     return {"kind": job["kind"], "total": total, "seconds": seconds, "memory": memory}
 

@@ -1,1 +1,1 @@
-"""The TFX pipeline from raw log to pushed model, what runs it, and the command line."""
+"""TFX pipeline from raw log to pushed model, its runners, and the command line."""

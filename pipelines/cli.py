@@ -1,10 +1,12 @@
-"""The command line."""
+"""Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 try:
     import click
-except ImportError:  # The light library has no command line.
+except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
 
@@ -14,18 +16,18 @@ def main() -> None:
     """Multi-task conversion models, from raw log to served prediction.
 
     \b
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage or settings,
+    Exit codes: 0 success, 1 an error while running, 2 wrong usage or settings,
     3 the model did not reach its thresholds and was not pushed.
     """
 
 
-@main.command(short_help="Write an ad log whose true probabilities are known.")
+@main.command(short_help="Simulate a log whose true probabilities are known.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
-@click.option("--rows", type=click.IntRange(min=1), help="How many impressions; as in the settings by default.")
-@click.option("--seed", type=int, help="Another seed, another log.")
+@click.option("--rows", type=click.IntRange(min=1), help="Number of rows; default: that of the settings.")
+@click.option("--seed", type=int, help="Seed of the simulator; default: that of the settings.")
 def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> None:
-    """Write an ad log for the spec of SETTINGS, and the true probability of every label apart from it.
+    """Simulate a log for the spec of SETTINGS, and write the true probability of each label to a second file.
 
     \b
     Example:
@@ -33,13 +35,13 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
     """
     from pipelines.commands.simulate import simulate_log
 
-    with _clear_errors():
+    with _user_messages():
         simulate_log(settings, out, rows=rows, seed=seed)
 
 
-@main.group(short_help="Make tf.Examples of a data set's raw files, once.")
+@main.group(short_help="Convert the raw files of a data set, once.")
 def ingest() -> None:
-    """Read the raw files of a data set, join and check them, and write tf.Examples that `tfmtl run` takes as they are.
+    """Convert the raw files of a data set to a log that `tfmtl run` reads.
 
     \b
     Example:
@@ -47,31 +49,40 @@ def ingest() -> None:
     """
 
 
-@ingest.command(name="ali-ccp", short_help="Ali-CCP: skeleton and common features.")
+@ingest.command(name="ali-ccp", short_help="Ali-CCP: join skeleton and common features.")
 @click.option("--raw", required=True, type=click.Path(), help="Folder with the four .csv files, compressed or not.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
-@click.option("--prepare", type=click.Choice(["aitm", "adaftr"]), help="As a paper does; all as it is by default.")
+@click.option(
+    "--prepare",
+    type=click.Choice(["aitm", "adaftr"]),
+    help="Apply a paper's preprocessing; default: keep every value of every field.",
+)
 @click.option(
     "--eval",
     "eval_share",
     default=0.1,
     show_default=True,
     type=click.FloatRange(0, 1, max_open=True),
-    help="Share of the rows of the train files that validate.",
+    help="Share of the rows of the train files that go to the eval split.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the rows that validate.")
-@click.option("--max-values", type=click.IntRange(min=1), help="Keep so many ids of each list, of the largest values.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the train/eval split.")
+@click.option(
+    "--max-values",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Keep at most N ids per list, those with the largest values.",
+)
 def ingest_ali_ccp(
     raw: str, out: str, prepare: str | None, eval_share: float, seed: int, max_values: int | None
 ) -> None:
-    """Join Ali-CCP's skeleton with its common features, and write tf.Examples by split.
+    """Join Ali-CCP's skeleton files with its common features, and write tf.Examples by split.
 
     \b
-    aitm    18 fields with one value, the last one; as AITM, MAN and APEM
-    adaftr  all 23 fields, lists with their values
-    none    every value of every field
+    Preprocessing of --prepare:
+      aitm    18 fields with one value each, the last one; used by AITM, MAN, APEM
+      adaftr  all 23 fields, lists with their values
 
-    What was stopped leaves no manifest.json, and is made anew when it is run again.
+    An interrupted run leaves no manifest.json; run the command again to start over.
 
     \b
     Example:
@@ -79,16 +90,18 @@ def ingest_ali_ccp(
     """
     from pipelines.commands.ingest_ali_ccp import ingest_ali_ccp_files
 
-    with _clear_errors():
+    with _user_messages():
         ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
 
 
-@ingest.command(name="panels", short_help="Daily rows of entities: windows of days.")
+@ingest.command(name="panels", short_help="Daily rows of entities: make windows of days.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the daily files.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
 def panels(settings: str, raw: str, out: str) -> None:
-    """Write a log of windows, by the `windows` of SETTINGS: the days before a date, and the sums of those from it on.
+    """Make a log of windows from daily rows, as described by `windows` in SETTINGS.
+
+    Each row holds the days before a date as features and the sums of the days from that date on as labels.
 
     \b
     Example:
@@ -96,22 +109,22 @@ def panels(settings: str, raw: str, out: str) -> None:
     """
     from pipelines.commands.ingest_panels import ingest_panels
 
-    with _clear_errors():
+    with _user_messages():
         ingest_panels(settings, raw, out)
 
 
-@main.command(short_help="Run the pipeline: raw log to pushed model.")
+@main.command(short_help="Run the pipeline from raw log to pushed model.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
-@click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")
-@click.option("--out", type=click.Path(file_okay=False), help="Where to keep the run; runs/NAME by default.")
+@click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
 @click.option(
     "--reference/--no-reference",
     default=None,
-    help="Fit one-hot logistic regression on the same rows, for comparison; as in the settings by default.",
+    help="Also fit one-hot logistic regression on the same rows; default: as in the settings.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
 def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool) -> None:
-    """Run the pipeline of SETTINGS on this machine: check, transform, train, evaluate, push.
+    """Run the pipeline of SETTINGS on this machine: validate, transform, train, evaluate, push.
 
     \b
     Example:
@@ -119,19 +132,25 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     """
     from pipelines.commands.run import NOT_BLESSED, run_settings
 
-    with _clear_errors():
+    with _user_messages():
         blessed = run_settings(settings, data=data, out=out, reference=reference, cache=not no_cache)
     sys.exit(0 if blessed else NOT_BLESSED)
 
 
-@main.command(short_help="Train many models with several seeds, and print one table.")
+@main.command(short_help="Train several models with several seeds and print one table.")
 @click.argument("settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
-@click.option("--data", type=click.Path(), help="Folder or file of the raw log; as in the settings by default.")
-@click.option("--out", type=click.Path(file_okay=False), help="Where to keep the runs; runs/NAME by default.")
-@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="In place of the settings' seeds.")
-@click.option("--report", type=click.Path(file_okay=False), help="Where the table goes; OUT/report by default.")
-@click.option("--any-code", is_flag=True, help="Use kept runs of another version of the code too.")
-@click.option("--kept-only", is_flag=True, help="Run nothing: the table of the runs that are kept.")
+@click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Seed of a run; may be repeated; default: the seeds of the settings.",
+)
+@click.option("--report", type=click.Path(file_okay=False), help="Folder of the report; default: OUT/report.")
+@click.option("--any-code", is_flag=True, help="Also use finished runs of other versions of the code.")
+@click.option("--kept-only", is_flag=True, help="Train nothing: print the table of the finished runs.")
 def compare(
     settings: tuple[str, ...],
     data: str | None,
@@ -141,9 +160,9 @@ def compare(
     any_code: bool,
     kept_only: bool,
 ) -> None:
-    """Train the models of each of SETTINGS with every seed, and print the table with its statistics.
+    """Train the models of each SETTINGS with every seed, and print a table with its statistics.
 
-    The log is preprocessed once; every finished run is kept. What was interrupted goes on where it stopped.
+    The log is preprocessed once. Every finished run is kept, so an interrupted comparison continues where it stopped.
 
     \b
     Example:
@@ -153,21 +172,21 @@ def compare(
     from pipelines.commands.compare import compare as compare_settings
 
     if len(settings) > 1 and (out or report):
-        raise click.UsageError("--out and --report are of one comparison.")
+        raise click.UsageError("--out and --report should be given with one SETTINGS only.")
     arguments = CompareArguments(data, out, seeds or None, report, any_code, kept_only)
-    with _clear_errors():
-        well = [compare_settings(path, arguments) for path in settings]
-    sys.exit(0 if all(well) else 1)
+    with _user_messages():
+        succeeded = [compare_settings(path, arguments) for path in settings]
+    sys.exit(0 if all(succeeded) else 1)
 
 
 @main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
-@click.option("--image", required=True, help="Container image that holds tfmtl (see the Dockerfile).")
-@click.option("--root", required=True, help="Where artifacts go: a bucket or a volume that all containers see.")
-@click.option("--data", help="The raw log as the containers see it; as in the settings by default.")
+@click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
+@click.option("--root", required=True, help="Bucket or volume for artifacts, visible to all containers.")
+@click.option("--data", help="Path of the raw log inside the containers; default: that of the settings.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
 def compile_(settings: str, image: str, root: str, data: str | None, out: str) -> None:
-    """Compile the pipeline of SETTINGS to a specification that Kubeflow Pipelines 2 runs.
+    """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2.
 
     \b
     Example:
@@ -176,7 +195,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     """
     from pipelines.commands.compile import compile_settings
 
-    with _clear_errors():
+    with _user_messages():
         compile_settings(settings, image=image, root=root, data=data, out=out)
 
 
@@ -196,10 +215,10 @@ def models() -> None:
 @main.command(short_help="Serve pushed models over gRPC.")
 @click.argument("model_dirs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8500, show_default=True, help="Port; 0 takes a free one.")
-@click.option("--poll-seconds", default=2.0, show_default=True, help="How often to look for a new version.")
+@click.option("--port", default=8500, show_default=True, help="Port to listen on; 0 chooses a free one.")
+@click.option("--poll-seconds", default=2.0, show_default=True, help="Interval between checks for a new version.")
 def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float) -> None:
-    """Serve models with TensorFlow Serving's gRPC protocol; the newest version of each MODEL_DIR.
+    """Serve the newest version in each MODEL_DIR with TensorFlow Serving's gRPC protocol.
 
     \b
     Example:
@@ -207,17 +226,17 @@ def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float
     """
     from pipelines.commands.serve import serve_models
 
-    with _clear_errors():
+    with _user_messages():
         serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
 
 
-@main.command(short_help="Score rows of a CSV on a server.")
+@main.command(short_help="Score the rows of a CSV on a server.")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", required=True, help="Name of the served model.")
 @click.option("--host", default="127.0.0.1:8500", show_default=True, help="Address of the server.")
-@click.option("--out", type=click.Path(dir_okay=False), help="CSV to write the scores to; a table otherwise.")
-@click.option("--limit", type=click.IntRange(min=1), help="Score this many rows only.")
-@click.option("--deadline", default=30.0, show_default=True, help="Seconds for the whole call.")
+@click.option("--out", type=click.Path(dir_okay=False), help="CSV to write the scores to; default: print a table.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows only.")
+@click.option("--deadline", default=30.0, show_default=True, help="Time limit of the whole call, in seconds.")
 def predict(rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float) -> None:
     """Score the impressions in ROWS, a CSV with a header, on a running server.
 
@@ -227,30 +246,37 @@ def predict(rows: str, model: str, host: str, out: str | None, limit: int | None
     """
     from pipelines.commands.predict import predict_rows
 
-    with _clear_errors():
+    with _user_messages():
         predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline)
 
 
-class _clear_errors:
-    """Turns an error about the user's input into one line and exit code 2."""
+@contextmanager
+def _user_messages() -> Iterator[None]:
+    """Prints errors about the user's input, and warnings about renamed settings, as one line each.
 
-    def __enter__(self) -> None:
-        return None
+    Such an error ends the program: with exit code 2 for wrong settings or a missing file, and with 1 for a failed
+    prediction. Other exceptions pass through.
+    """
+    from pipelines.terminal import show_renamed_settings
+    from tfmtl.config import ConfigError
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from serving.client import PredictionError
-        from tfmtl.config import ConfigError
+    try:
+        with show_renamed_settings():
+            yield
+    except (ConfigError, FileNotFoundError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        from serving.connection import PredictionError
 
-        if isinstance(error, ConfigError | FileNotFoundError):
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(2)
-        if isinstance(error, PredictionError):
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(1)
+        if not isinstance(error, PredictionError):
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
 
 
 def program() -> None:
-    """The console script `tfmtl`."""
+    """Entry point of the console script `tfmtl`."""
     from pipelines.terminal import run_program
 
     run_program(main)

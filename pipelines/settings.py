@@ -1,4 +1,4 @@
-"""Settings of an experiment: one YAML in `examples/` says everything of it."""
+"""Settings of an experiment, which one YAML file describes in full."""
 
 import dataclasses
 import pathlib
@@ -14,7 +14,7 @@ from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import INGESTED
 from transforms.panels.simulator_options import PanelOptions
 from transforms.panels.window_options import WindowOptions
-from transforms.readers.registry import AUTO, NAMES, OF_FOLDERS
+from transforms.readers.registry import AUTO, NAMES, FOLDER_READERS
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.simulation.options import SimulatorOptions
 
@@ -23,17 +23,17 @@ CacheSetting = Literal["auto", "none", "memory", "disk"]
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
-    """Where the raw log is and how it is read.
+    """Location and format of the raw log.
 
     Attributes:
-        path: the folder of the log's files, or one file.
-        reader: `csv`, `parquet`, `tfrecord` (tf.Examples), `movielens` for MovieLens-1M's official files, or `ingested`
-            for what `tfmtl ingest` wrote. `auto` goes by each file's name: Parquet where it ends in .parquet, .parq or
-            .pq, TFRecord where `tfrecord` is in it, else CSV.
-        pattern: which files of the folder are read: `*.parquet`, `day=*/part-*.csv.gz`, `**/*.tfrecord`. With
-            placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.readers.spans`) each day, or other
-            span of time, is read once: a later run reads the new ones and takes the others from the cache.
-        spans: how many of the newest spans a run takes; all by default.
+        path: Folder of the log's files, or one file.
+        reader: File format: `csv`, `parquet`, `tfrecord` (tf.Examples), `movielens` (the official files of
+            MovieLens-1M), or `ingested` (a folder that `tfmtl ingest` wrote). `auto`, the default, chooses by each
+            file's name: Parquet if it ends in .parquet, .parq or .pq, TFRecord if it contains `tfrecord`, else CSV.
+        pattern: Glob pattern of the files to read, relative to `path`: `*.parquet`, `day=*/part-*.csv.gz`,
+            `**/*.tfrecord`. Placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.readers.spans`)
+            divide the log into spans of time. Each span is read once; later runs take it from the cache.
+        spans: Number of the most recent spans that a run uses; all of them if None.
     """
 
     path: str = ""
@@ -41,34 +41,35 @@ class DataSettings:
     pattern: str = "*"
     spans: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         known = (*NAMES, INGESTED)
         require(self.reader in known, "reader", f"one of {', '.join(known)}", self.reader)
         if has_spans(self.pattern):
-            require(self.reader not in (*OF_FOLDERS, INGESTED), "pattern", f"plain for {self.reader}", self.pattern)
+            expected = f"without placeholders for {self.reader}"
+            require(self.reader not in (*FOLDER_READERS, INGESTED), "pattern", expected, self.pattern)
             require(self.spans is None or self.spans >= 1, "spans", "at least 1", self.spans)
             try:
                 SpanPattern(self.pattern)
             except ValueError as error:
                 raise FieldError("pattern", str(error)) from error
         else:
-            expected = "left out where the pattern has no {SPAN} or date"
+            expected = "left out if the pattern has no {SPAN} or date"
             require(self.spans is None, "spans", expected, self.spans)
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelSettings:
-    """Which model is trained.
+    """Model to train.
 
     Attributes:
-        name: as `tfmtl models` lists them.
-        options: fields of the model's options.
+        name: Name of the model, as listed by `tfmtl models`.
+        options: Options of the model, as plain data; an option that is not given has its default.
     """
 
     name: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             model_class(self.name)
         except ValueError as error:
@@ -77,23 +78,27 @@ class ModelSettings:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings(Stage):
-    """How a model is trained: what every stage of training has (`tfmtl.training.Stage`), and what concerns them all.
+    """Training of a model: the settings of its first stage (`tfmtl.training.Stage`) and those of the whole training.
 
     Attributes:
-        batch_size: rows a step.
-        schedule: `constant`, or `cosine`: the learning rate falls to 0 over `max_epochs` as half a cosine.
-        precision: `mixed_bfloat16` computes products in bfloat16, losses, softmaxes and updates in float32 as ever:
-            faster where the processor has instructions for it (AVX512-BF16, AMX, a recent GPU), slower where not.
-        seed: of initial weights, shuffling and dropout.
-        shuffle_rows: from how many rows on end a batch is drawn, about.
-        cache: where transformed rows are kept from the second epoch on: in `memory` or on `disk` (a temporary folder),
-            4 bytes a value; `none` reads and transforms them each epoch. `auto` is `memory` where the training files
-            have 256 MB at most, else `none`. The batches are the same.
-        warm_start: `latest` starts from the weights of the pipeline's last blessed model, if there is one; a path from
-            those of the model in that folder (a Trainer's `model_run`: `model.keras` and `vocabularies/`); null fresh.
-        distribution: on how many devices or machines, each with its share of a batch's rows
-            (`tfmtl.training.Distribution`).
-        fine_tuning: a second stage, of attention and towers with everything below them frozen; none by default.
+        batch_size: Number of rows per training step.
+        schedule: Schedule of the learning rate: `constant`, or `cosine`, a half cosine that reaches 0 after
+            `max_epochs` epochs.
+        precision: Data type of the computation: `float32`, or `mixed_bfloat16`, which computes matrix products in
+            bfloat16, and losses, softmaxes and weight updates in float32. It is faster on processors with bfloat16
+            instructions (AVX512-BF16, AMX, recent GPUs) and slower on others.
+        seed: Seed of the initial weights, shuffling and dropout.
+        shuffle_rows: Approximate number of consecutive rows from which a batch is drawn.
+        cache: Storage of the transformed rows from the second epoch on, 4 bytes per value: `memory`, `disk` (a
+            temporary folder), or `none`, which reads and transforms the files in every epoch. `auto`, the default, is
+            `memory` if the training files have at most 256 MB, else `none`. The batches do not depend on it.
+        warm_start: Initial weights: `latest` for those of the pipeline's last blessed model, if there is one; the path
+            of a Trainer's `model_run` folder (with `model.keras` and `vocabularies/`) for those of its model; None
+            for random ones.
+        distribution: Devices or machines among which the rows of each batch are divided
+            (`tfmtl.training.Distribution`); one device by default.
+        fine_tuning: Second stage, which trains attention and towers and freezes all layers below; None for no second
+            stage.
     """
 
     batch_size: int = 1024
@@ -106,7 +111,7 @@ class TrainingSettings(Stage):
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
     fine_tuning: Stage | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("batch_size", "shuffle_rows"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
@@ -115,14 +120,14 @@ class TrainingSettings(Stage):
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
-    """What an output must reach on the test split for its model to be blessed.
+    """Requirements on the test metrics of one output; the model is blessed if every output meets its own.
 
     Attributes:
-        min_auc: lowest AUC of a binary task that is good enough.
-        calibration: lowest and highest ratio of the mean prediction to the mean label.
-        max_auc_drop: how far the AUC may fall below the last blessed model's.
-        max_nmae: highest normalized mean absolute error of a count that is good enough.
-        max_nmae_rise: how far that may rise above the last blessed model's.
+        min_auc: Lowest accepted AUC of a binary task.
+        calibration: Lowest and highest accepted ratio of the mean prediction to the mean label.
+        max_auc_drop: Largest accepted decrease of the AUC from that of the last blessed model.
+        max_nmae: Highest accepted normalized mean absolute error of a count.
+        max_nmae_rise: Largest accepted increase of that error from that of the last blessed model.
     """
 
     min_auc: float = 0.5
@@ -131,7 +136,7 @@ class Thresholds:
     max_nmae: float = 1.0
     max_nmae_rise: float = 0.02
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(0 <= self.min_auc <= 1, "min_auc", "in [0, 1]", self.min_auc)
         ordered = len(self.calibration) == 2 and 0 < self.calibration[0] < self.calibration[1]
         require(ordered, "calibration", "two numbers, the lower first", list(self.calibration))
@@ -141,21 +146,23 @@ class Thresholds:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """One experiment.
+    """Settings of one experiment.
 
     Attributes:
-        name: of the pipeline and of the served model.
-        spec: of the data set.
-        model: which model.
-        data: the raw log.
-        training: how the model is trained.
-        thresholds: what each output must reach, by output name; outputs that are not named are reported only.
-        simulator: how `tfmtl simulate` makes a log for this spec; its `kind` is impressions, panels, or ali_ccp.
-        windows: how `tfmtl ingest panels` makes a log for this spec from daily rows.
-        reference: whether a run also fits one-hot logistic regression on the same rows and prints it beside the model.
-        beam_pipeline_args: given to Beam as they are: runner and workers, for Flink, Spark or Dataflow (docs/beam.md).
-            Without any, Beam's jobs run in this process.
-        log_level: of the components: how much they say while they run.
+        name: Name of the pipeline and of the served model.
+        spec: Features, tasks and split of the data set.
+        model: Model to train, with its options.
+        data: Location and format of the raw log.
+        training: Optimizer, epochs, batches and the other settings of the training.
+        thresholds: Requirements on the test metrics, by output name; the metrics of other outputs are only reported.
+        simulator: Options of `tfmtl simulate` for this spec; its `kind` is `impressions`, `panels` or `ali_ccp`. None
+            if there is no simulator.
+        windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
+            not made of daily rows.
+        reference: Also fits one-hot logistic regression on the same rows and prints its AUC next to the model's.
+        beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
+            Dataflow (see docs/beam.md). Beam's jobs run in this process by default.
+        log_level: Lowest level of the messages that components log: `info`, `warning` or `error`.
     """
 
     name: str
@@ -170,14 +177,14 @@ class Settings:
     beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         outputs = [output.name for output in self.spec.outputs]
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)
         binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
         known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
         given = self.spec.split.kind == "given"
-        expected = f"given where the log is {INGESTED}, and only there"
+        expected = f"given if data.reader is {INGESTED}, and only then"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
         if self.training.fine_tuning is not None:
@@ -187,13 +194,21 @@ class Settings:
 
 
 def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Settings:
-    """The settings in a YAML file; `data` replaces the log's path.
+    """Loads settings from a YAML file.
 
-    A file may name another one as its `base`, by a path from its own folder: it then has the other's sections where it
-    has none of its own.
+    A file may name another one as its `base`, by a path relative to its own folder. It then inherits the sections that
+    it does not have itself.
+
+    Args:
+        path: Path of the file.
+        data: Path of the raw log, which replaces that of the file.
+
+    Returns:
+        The validated settings.
 
     Raises:
-        ConfigError: naming line and field, if anything is unknown, missing or wrong, the model's options included.
+        ConfigError: If a field is unknown, missing or wrong, the model's options included. The message gives file,
+            line and field.
     """
     document = _with_base(config.read_yaml(path))
     settings: Settings = config.build(Settings, document)
@@ -210,6 +225,7 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
 
 
 def _with_base(document: config.Document) -> config.Document:
+    """Returns a document with the sections of its base that it does not have."""
     base = document.data.get("base") if isinstance(document.data, dict) else None
     if base is None:
         return document

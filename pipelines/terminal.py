@@ -1,12 +1,13 @@
-"""How our programs speak to a person: their own lines, not those of the libraries below them."""
+"""Terminal output of the programs: their own lines, without those of the libraries that they call."""
 
 import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.status import Status
@@ -14,13 +15,17 @@ from rich.status import Status
 _WIDTH = 110
 
 console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+"""Console to which the programs print."""
 
 
 @contextmanager
 def log_level(level: str) -> Iterator[None]:
-    """Lets nothing below `level` be logged inside the `with` block: `info`, `warning` or `error`.
+    """Suppresses log messages below a level inside the `with` block.
 
-    TFX, Beam and TensorFlow set the levels of their own loggers as they go; this holds whatever they set.
+    TFX, Beam and TensorFlow change the levels of their own loggers while they run; this level holds regardless.
+
+    Args:
+        level: `info`, `warning` or `error`.
     """
     before = logging.root.manager.disable
     logging.disable(logging.getLevelNamesMapping()[level.upper()] - 1)
@@ -30,11 +35,38 @@ def log_level(level: str) -> Iterator[None]:
         logging.disable(before)
 
 
-def run_program(program: Callable[[], object]) -> NoReturn:
-    """Calls `program` and ends the process with its exit code, at once.
+@contextmanager
+def show_renamed_settings() -> Iterator[None]:
+    """Prints every `RenamedWarning` inside the `with` block as one line on stderr, each line once.
 
-    An orderly end lets Python clear TensorFlow's modules before the functions that they registered, and every one of
-    these then prints `Exception ignored in AtomicFunction.__del__`.
+    The lines are printed whatever the filters of `PYTHONWARNINGS` are. Other warnings are not affected.
+    """
+    from tfmtl.config import RenamedWarning
+
+    shown: set[str] = set()
+    with warnings.catch_warnings():
+        show_other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *arguments: Any, **options: Any) -> None:
+            if not issubclass(category, RenamedWarning):
+                show_other(message, category, *arguments, **options)
+            elif str(message) not in shown:
+                shown.add(str(message))
+                print(f"Warning: {message}", file=sys.stderr)
+
+        warnings.simplefilter("always", RenamedWarning)
+        warnings.showwarning = show
+        yield
+
+
+def run_program(program: Callable[[], object]) -> NoReturn:
+    """Calls a function and ends the process at once, with the function's result as the exit code.
+
+    The interpreter's usual shutdown clears TensorFlow's modules before the functions that they registered, each of
+    which then prints `Exception ignored in AtomicFunction.__del__`.
+
+    Args:
+        program: Function that returns an exit code; a result that is not an integer counts as 0.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     code: object = 1
@@ -54,10 +86,13 @@ def run_program(program: Callable[[], object]) -> NoReturn:
 
 
 class ComponentProgress:
-    """Shows the running component and, when it ends, a line with its seconds.
+    """Prints one line for each component that ends, with its duration, and shows the one that is running.
 
     Args:
-        console: to write to.
+        console: Console to print to.
+
+    Attributes:
+        seconds: Duration of each component that has ended, in seconds.
     """
 
     def __init__(self, console: Console):
@@ -67,6 +102,12 @@ class ComponentProgress:
         self.seconds: dict[str, float] = {}
 
     def __call__(self, name: str, event: str) -> None:
+        """Handles the start or the end of a component.
+
+        Args:
+            name: Name of the component.
+            event: `"start"` or `"end"`.
+        """
         if event == "start":
             self._start = time.monotonic()
             self._status = self._console.status(f"{name} ...")
