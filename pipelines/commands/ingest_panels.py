@@ -8,7 +8,7 @@ from rich.table import Table
 from pipelines.settings import load_settings
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
-from transforms.batches.raw_batch import REASONS
+from transforms.batches.reasons import REASONS
 from transforms.batches.rejects import write_rejects
 from transforms.panels.windows import WINDOWS, WindowReport, write_windows
 

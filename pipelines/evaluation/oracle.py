@@ -10,7 +10,7 @@ from tfmtl.spec import ENTIRE, DatasetSpec
 from transforms.ingest.split import assign
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES
-from transforms.validation.validate import check, raw_columns
+from transforms.validation.validate import raw_columns, validate
 
 _TEST = 2
 
@@ -19,7 +19,7 @@ def test_split_indices(spec: DatasetSpec, data: pathlib.Path) -> np.ndarray:
     """Indices from 0 of the simulated rows that the pipeline's test split holds: the same reader, check and hash."""
     rows = []
     for batch in read_csv(str(data / IMPRESSIONS), raw_columns(spec)):
-        checked = check(batch, spec)
+        checked = validate(batch, spec)
         rows.append(checked.raw.lines[assign(spec, checked) == _TEST] - 2)
     return np.concatenate(rows)
 

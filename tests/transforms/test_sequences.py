@@ -19,7 +19,7 @@ from tfmtl.spec import DatasetSpec, Task
 from transforms.batches.raw_batch import RawBatch
 from transforms.examples.from_columns import encode
 from transforms.preprocessing import make_preprocessing_fn
-from transforms.validation.validate import check
+from transforms.validation.validate import validate
 
 SPEC = DatasetSpec(
     "panel",
@@ -39,7 +39,7 @@ def typed(*rows):
     """Rows of `(clicks, change, campaign, tags)` as they are checked; the label is 1."""
     columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(NAMES)}
     columns["next_clicks"] = pa.array(["1"] * len(rows))
-    return check(RawBatch(pa.table(columns), np.arange(len(rows)) + 2, "panel.csv"), SPEC)
+    return validate(RawBatch(pa.table(columns), np.arange(len(rows)) + 2, "panel.csv"), SPEC)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from transforms.ali_ccp.id_set import IdSet
 from transforms.ali_ccp.lines import cut_lines
 from transforms.ali_ccp.options import IngestOptions
 from transforms.ali_ccp.rejections import LineVerdict
-from transforms.batches.raw_batch import DUPLICATE_ID, INVALID_ID, INVALID_WEIGHTS
+from transforms.batches.reasons import DUPLICATE_ID, INVALID_ID, INVALID_WEIGHTS
 from transforms.ingest.token_counts import SCHEMA
 from transforms.readers.line_blocks import Block
 

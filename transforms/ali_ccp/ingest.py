@@ -15,8 +15,8 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.manifest import Manifest
 from transforms.ingest.manifest_writer import IngestedWriter
 from transforms.ingest.sampling import SAMPLE, Sampler, sampling_step
-from transforms.storage.files import exists, open_file, sampled_checksum, size
 from transforms.readers.line_blocks import BLOCK_BYTES, Block, BlockReader
+from transforms.storage.files import exists, open_file, sampled_checksum, size
 
 SKELETON, COMMON = "sample_skeleton", "common_features"
 SIDES = ("train", "test")

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.raw_batch import INCOMPLETE_FEATURE, INVALID_ENCODING, WRONG_COLUMN_COUNT, Reject
+from transforms.batches.raw_batch import Reject
+from transforms.batches.reasons import INCOMPLETE_FEATURE, INVALID_ENCODING, WRONG_COLUMN_COUNT
 from transforms.readers.line_blocks import NEWLINE, Block
 
 _COMMA, _NEXT, _ID, _VALUE = ord(","), 1, 2, 3

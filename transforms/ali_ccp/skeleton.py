@@ -14,7 +14,8 @@ from transforms.ali_ccp.lines import cut_lines, whole_numbers
 from transforms.ali_ccp.options import IngestOptions
 from transforms.ali_ccp.rejections import LineVerdict
 from transforms.batches.parsing import parse_binary
-from transforms.batches.raw_batch import (
+from transforms.batches.raw_batch import SPLITS
+from transforms.batches.reasons import (
     BROKEN_CHAIN,
     DUPLICATE_ID,
     INVALID_ID,
@@ -22,7 +23,6 @@ from transforms.batches.raw_batch import (
     INVALID_WEIGHTS,
     MISSING_COMMON_ROW,
     MISSING_LABEL,
-    SPLITS,
 )
 from transforms.examples.from_tokens import encode_numbers
 from transforms.readers.line_blocks import Block

@@ -1,1 +1,1 @@
-"""Batches of raw rows, parsing of their cells, and reports of rejected rows."""
+"""Batches of raw rows, parsing of their columns, and reports of rejected rows."""

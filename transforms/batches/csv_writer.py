@@ -1,4 +1,4 @@
-"""Writing a CSV table by table."""
+"""Writer of CSV files, table by table."""
 
 import pathlib
 
@@ -9,10 +9,10 @@ _BATCH_ROWS = 65_536
 
 
 class CsvFile:
-    """A CSV file that is written table by table; the first one names the columns.
+    """Writes tables to a CSV file; the first table names the columns. It is a context manager.
 
     Args:
-        path: of the file.
+        path: Path of the file.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -27,7 +27,11 @@ class CsvFile:
             self._writer.close()
 
     def write(self, table: pa.Table) -> None:
-        """Appends the rows of a table."""
+        """Appends the rows of a table.
+
+        Args:
+            table: Table with the columns of the first one.
+        """
         if self._writer is None:
             options = pa.csv.WriteOptions(batch_size=_BATCH_ROWS)
             self._writer = pa.csv.CSVWriter(str(self._path), table.schema, write_options=options)

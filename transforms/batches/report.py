@@ -4,66 +4,91 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from transforms.batches.reasons import RENAMED_REASONS
+
 
 @dataclasses.dataclass(frozen=True)
 class SourceReport:
-    """The count of one file's rows: `read` is always the sum of the accepted and the rejected ones.
+    """Row counts of one file. `read` is always the sum of the accepted and the rejected rows.
 
     Attributes:
-        read: rows, without header and blank lines.
-        accepted: rows by split.
-        rejected: rows by reason.
+        read: Number of rows, without the header and blank lines.
+        accepted: Number of accepted rows by split.
+        rejected: Number of rejected rows by reason.
     """
 
     read: int = 0
     accepted: Mapping[str, int] = dataclasses.field(default_factory=dict)
     rejected: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         total = sum(self.accepted.values()) + sum(self.rejected.values())
         if self.read != total:
-            raise ValueError(f"read should be {total}, accepted and rejected rows together. Received: {self.read}")
+            raise ValueError(f"read should be {total}, the accepted plus the rejected rows. Received: {self.read}")
 
     def merge(self, other: "SourceReport") -> "SourceReport":
-        """Both counts together."""
+        """Returns the sum of both reports."""
         accepted, rejected = _add(self.accepted, other.accepted), _add(self.rejected, other.rejected)
         return SourceReport(self.read + other.read, accepted, rejected)
 
 
 @dataclasses.dataclass(frozen=True)
 class IngestReport:
-    """How many rows of each file were read, accepted and rejected.
+    """Numbers of read, accepted and rejected rows of each file.
 
     Attributes:
-        sources: by file.
+        sources: Report of each file, by its path.
     """
 
     sources: Mapping[str, SourceReport] = dataclasses.field(default_factory=dict)
 
     @property
     def total(self) -> SourceReport:
-        """All files together."""
+        """Sum over all files."""
         return _total(self.sources.values())
 
     def merge(self, other: "IngestReport") -> "IngestReport":
-        """Both reports together; a file that is in both is added up."""
+        """Returns a report of the files of both; the counts of a file that is in both are added."""
         sources = dict(self.sources)
         for name, report in other.sources.items():
             sources[name] = sources[name].merge(report) if name in sources else report
         return IngestReport(sources)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: `read`, `accepted` and `rejected` of all files together, and of each under `sources`."""
+        """Returns plain data: `read`, `accepted` and `rejected` of all files together, and of each under `sources`."""
         sources = {name: dataclasses.asdict(report) for name, report in sorted(self.sources.items())}
         return {**dataclasses.asdict(self.total), "sources": sources}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "IngestReport":
-        """The report of `to_dict`. Raises `ValueError` if its numbers do not add up."""
-        report = cls({name: SourceReport(**source) for name, source in data["sources"].items()})
-        if any(dict(data)[name] != value for name, value in dataclasses.asdict(report.total).items()):
+        """Builds the report from the output of `to_dict`.
+
+        Reasons may have the names of earlier versions (`RENAMED_REASONS`).
+
+        Args:
+            data: Plain data as `to_dict` returns it.
+
+        Returns:
+            The report, with the present names of all reasons.
+
+        Raises:
+            ValueError: If the counts do not add up.
+        """
+        sources = {name: SourceReport(**_with_present_names(source)) for name, source in data["sources"].items()}
+        report = cls(sources)
+        given = _with_present_names(data)
+        if any(given[name] != value for name, value in dataclasses.asdict(report.total).items()):
             raise ValueError(f"report should add up to {dataclasses.asdict(report.total)}. Received: {dict(data)}")
         return report
+
+
+def _with_present_names(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Replaces former names of reasons in `rejected`."""
+    rejected: dict[str, int] = {}
+    for reason, count in counts["rejected"].items():
+        present = RENAMED_REASONS.get(reason, reason)
+        rejected[present] = rejected.get(present, 0) + count
+    return {**counts, "rejected": rejected}
 
 
 def _total(reports: Iterable[SourceReport]) -> SourceReport:

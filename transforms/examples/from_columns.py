@@ -31,7 +31,7 @@ def encode(columns: pa.RecordBatch) -> list[bytes]:
     return _join([_by_length(features, lambda length: field_key(1) + varint(length)), features]).to_pylist()
 
 
-def without_values(types: Mapping[str, pa.ListType]) -> bytes:
+def encode_empty_features(types: Mapping[str, pa.ListType]) -> bytes:
     """A serialized tf.Example of features without values, which says what there would be.
 
     Appended to another one it adds its features, as protobuf merges messages that stand one after another.

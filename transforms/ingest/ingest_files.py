@@ -14,7 +14,7 @@ from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign
 from transforms.readers.registry import read
-from transforms.validation.validate import check, raw_columns
+from transforms.validation.validate import raw_columns, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class IngestedBatch:
     """What became of a batch of rows.
 
     Attributes:
-        typed: columns (`transforms.validation.validate.CheckedBatch.typed`) by split; each of `SPLITS` is there.
+        typed: columns (`transforms.validation.validate.ValidatedBatch.typed`) by split; each of `SPLITS` is there.
         rejects: the rows that are in none.
         report: the count of both.
     """
@@ -58,7 +58,7 @@ def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[Ing
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
     """Checks, types and splits the rows of a batch; the report counts each row that was read exactly once."""
-    checked = check(batch, spec)
+    checked = validate(batch, spec)
     split = assign(spec, checked)
     typed = {name: checked.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
     report = SourceReport(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from transforms.examples.from_columns import without_values
+from transforms.examples.from_columns import encode_empty_features
 
 SAMPLE = "sample"
 """The split that holds a sample of the rows of all others."""
@@ -50,7 +50,7 @@ class Sampler:
         taken = [examples[row] for row in self.choose(columns).tolist()]
         if is_first and taken:
             lacks = {field.name: field.type for field in columns.schema if not columns[field.name][0].is_valid}
-            taken[0] += without_values(lacks)
+            taken[0] += encode_empty_features(lacks)
         return taken
 
     def choose(self, columns: pa.RecordBatch) -> np.ndarray:

@@ -9,16 +9,16 @@ import pyarrow.compute as pc
 
 from tfmtl.features import BAGS, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
-from transforms.batches.cells import ColumnTypeError, as_text
-from transforms.batches.parsing import as_mask, parse_numbers
+from transforms.batches.column_types import ColumnTypeError, format_values
+from transforms.batches.parsing import boolean_mask, parse_numbers
 from transforms.batches.raw_batch import SPLITS
-from transforms.validation.validate import CheckedBatch
+from transforms.validation.validate import ValidatedBatch
 
 BUCKETS = 1_000_000
 _TRAIN, _EVAL, _TEST = range(len(SPLITS))
 
 
-def assign(spec: DatasetSpec, checked: CheckedBatch) -> np.ndarray:
+def assign(spec: DatasetSpec, checked: ValidatedBatch) -> np.ndarray:
     """The split of each row, as its index in `SPLITS`; int8, shape `(rows,)`.
 
     Random: the row's key, `farmhash.Fingerprint64` of `split_key`, modulo `BUCKETS`, in shares of the range: first
@@ -49,7 +49,7 @@ def assign(spec: DatasetSpec, checked: CheckedBatch) -> np.ndarray:
     return np.array([_EVAL, _TEST, _TRAIN], np.int8)[np.searchsorted(bounds, bucket, side="right")]
 
 
-def split_key(spec: DatasetSpec, checked: CheckedBatch) -> pa.Array:
+def split_key(spec: DatasetSpec, checked: ValidatedBatch) -> pa.Array:
     """What is hashed for each row: `salt`, then `length:text` of each key column, `-` for a missing value; binary.
 
     The lengths, in bytes, keep apart rows whose columns would otherwise read alike when joined. With no key in the
@@ -67,7 +67,7 @@ def split_key(spec: DatasetSpec, checked: CheckedBatch) -> pa.Array:
         if name in checked.typed.schema.names:
             parts.append(_part(_joined(checked.typed.column(name), separators.get(name, ""))))
         else:
-            parts.append(_part(as_text(checked.raw.column(name)).cast(pa.binary())))
+            parts.append(_part(format_values(checked.raw.column(name)).cast(pa.binary())))
     salt = pa.array([split.salt.encode()] * len(checked.raw.lines), pa.binary())
     return pc.binary_join_element_wise(salt, *parts, b"")
 
@@ -119,8 +119,8 @@ def _by_time(split: TimeSplit, cells: pa.Array) -> np.ndarray:
         times = cells.cast(pa.timestamp("us"))
         bounds = [_moment(bound, split.column) for bound in bounds]
     else:
-        times = as_text(cells)
-    late, last = (as_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
+        times = format_values(cells)
+    late, last = (boolean_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
     return np.where(last, _TEST, np.where(late, _EVAL, _TRAIN)).astype(np.int8)
 
 

@@ -32,7 +32,7 @@ class TokenCounter:
         self._rows = dict.fromkeys(self._parts, 0)
 
     def add(self, typed: pa.RecordBatch) -> None:
-        """Counts the rows of typed columns (`transforms.validation.validate.CheckedBatch.typed`)."""
+        """Counts the rows of typed columns (`transforms.validation.validate.ValidatedBatch.typed`)."""
         for feature in self._features:
             self.add_counts(feature.name, count_tokens(_tokens(typed, feature)))
 

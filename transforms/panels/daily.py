@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches import raw_batch as reasons
-from transforms.batches.parsing import as_mask, parse_numbers
+from transforms.batches import reasons
+from transforms.batches.parsing import boolean_mask, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.panels.window_options import Attributes, WindowOptions
 from transforms.readers.csv_reader import read_csv
@@ -114,14 +114,14 @@ def _read(options: WindowOptions, raw: pathlib.Path, known: pa.ChunkedArray | No
 def _checked(batch: RawBatch, options: WindowOptions, known: pa.ChunkedArray | None, rejects: list[Reject]) -> pa.Table:
     verdict = RowRejections(batch)
     entity, date = batch.column(options.entity), batch.column(options.date)
-    verdict.reject(as_mask(entity.is_null()), reasons.MISSING_REQUIRED, "given", options.entity)
+    verdict.reject(boolean_mask(entity.is_null()), reasons.MISSING_REQUIRED, "given", options.entity)
     if known is not None:
         unknown = pc.invert(pc.is_in(entity, value_set=known))
-        verdict.reject(as_mask(unknown), reasons.UNKNOWN_KEY, "an entity of the table of attributes", options.entity)
-    written = as_mask(pc.match_substring_regex(date, r"^\d{4}-\d{2}-\d{2}$"))
+        verdict.reject(boolean_mask(unknown), reasons.UNKNOWN_KEY, "an entity of the table of attributes", options.entity)
+    written = boolean_mask(pc.match_substring_regex(date, r"^\d{4}-\d{2}-\d{2}$"))
     days = pc.strptime(pc.if_else(pa.array(written), date, None), format="%Y-%m-%d", unit="s", error_is_null=True)
     days = days.cast(pa.date32())
-    real = as_mask(pc.equal(days.cast(pa.string()), date))  # The 30th of February becomes the 1st of March.
+    real = boolean_mask(pc.equal(days.cast(pa.string()), date))  # The 30th of February becomes the 1st of March.
     verdict.reject(~real, reasons.INVALID_TIME, "a day such as 2016-09-25", options.date)
     columns = {_ENTITY: entity.dictionary_encode(), _DAY: days.cast(pa.int32()).cast(pa.int64())}
     columns[_LINE] = pa.array(batch.lines)

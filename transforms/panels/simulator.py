@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.csv_writer import CsvFile
-from transforms.batches.parsing import as_lists
+from transforms.batches.parsing import build_lists
 from transforms.panels.simulator_options import PanelOptions, check_panel_options
 from transforms.panels.simulator_world import Chunk, PanelWorld
 from transforms.simulation.draws import Tokens, numbers_column
@@ -140,4 +140,4 @@ def _sequence(world: PanelWorld, chunk: Chunk, places: np.ndarray, name: str) ->
     row, place = np.nonzero(days >= chunk.start[entity][:, None])
     where = (entity[row], scenario[row], days[row, place])
     texts = pc.if_else(pa.array(chunk.recorded[where]), pa.array(chunk.counts[name][where]).cast(pa.string()), "")
-    return pc.binary_join(as_lists(texts, row, len(places)), separator)
+    return pc.binary_join(build_lists(texts, row, len(places)), separator)

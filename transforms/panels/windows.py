@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.csv_writer import CsvFile
-from transforms.batches.parsing import as_lists
+from transforms.batches.parsing import build_lists
 from transforms.batches.raw_batch import Reject
 from transforms.panels.daily import Panel, read_panels
 from transforms.panels.window_options import WindowOptions, check_window_options
@@ -140,7 +140,7 @@ def _sequence(
     row, place = np.nonzero(days >= np.maximum(panel.start[entity], 0)[:, None])
     numbers = values[entity[row], days[row, place]]
     texts = pc.fill_null(pa.array(numbers, from_pandas=True).cast(pa.string()), "")
-    return pc.binary_join(as_lists(texts, row, len(at)), separator)
+    return pc.binary_join(build_lists(texts, row, len(at)), separator)
 
 
 def _by_split(spec: DatasetSpec, table: pa.Table) -> dict[str, int]:

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.cells import without_empty
-from transforms.batches.parsing import as_lists
-from transforms.batches.raw_batch import INVALID_ENCODING, RawBatch, Reject
-from transforms.batches.rejects import as_csv
+from transforms.batches.column_types import empty_strings_to_null
+from transforms.batches.parsing import build_lists
+from transforms.batches.raw_batch import RawBatch, Reject
+from transforms.batches.reasons import INVALID_ENCODING
+from transforms.batches.rejects import format_csv_rows
 
 
 def arrow_batch(
@@ -39,7 +40,7 @@ def arrow_batch(
     arrays, bad = {}, np.zeros(len(lines), bool)
     for name in columns.column_names:
         plain, wrong = _plain(found.column(name))
-        arrays[name] = without_empty(plain)
+        arrays[name] = empty_strings_to_null(plain)
         bad |= wrong
     batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects), mismatched_columns)
     if not bad.any():
@@ -47,7 +48,7 @@ def arrow_batch(
     rows = np.flatnonzero(bad)
     more = [
         Reject(source, int(lines[row]), INVALID_ENCODING, "should be UTF-8", text)
-        for row, text in zip(rows, as_csv(batch.columns, rows), strict=True)
+        for row, text in zip(rows, format_csv_rows(batch.columns, rows), strict=True)
     ]
     kept = batch.take(np.flatnonzero(~bad))
     return dataclasses.replace(kept, rejects=(*rejects, *more))
@@ -66,7 +67,7 @@ def _plain(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
         count = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         row = np.repeat(np.arange(len(array)), count)
         values, wrong = _plain(pc.list_flatten(array))
-        return as_lists(values, row, len(array)), np.bincount(row[wrong], minlength=len(array)) > 0
+        return build_lists(values, row, len(array)), np.bincount(row[wrong], minlength=len(array)) > 0
     return array, np.zeros(len(array), bool)
 
 

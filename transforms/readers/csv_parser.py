@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from transforms.batches.raw_batch import INVALID_ENCODING, WRONG_COLUMN_COUNT, RawBatch, Reject
+from transforms.batches.raw_batch import RawBatch, Reject
+from transforms.batches.reasons import INVALID_ENCODING, WRONG_COLUMN_COUNT
 from transforms.readers.line_blocks import NEWLINE, QUOTE, Block, BlockReader
 
 MAX_ROW_LINES = 100

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_parser import CsvParser
-from transforms.storage.files import open_file
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
+from transforms.storage.files import open_file
 
 
 class MissingColumnError(ValueError):

@@ -13,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.raw_batch import INVALID_RATING, UNKNOWN_KEY, RawBatch, Reject
-from transforms.batches.rejects import as_csv
+from transforms.batches.raw_batch import RawBatch, Reject
+from transforms.batches.reasons import INVALID_RATING, UNKNOWN_KEY
+from transforms.batches.rejects import format_csv_rows
 from transforms.readers.csv_parser import CsvParser
 from transforms.readers.csv_reader import MissingColumnError, read_csv
-from transforms.storage.files import exists, open_file
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
+from transforms.storage.files import exists, open_file
 
 USERS, MOVIES = "users.dat", "movies.dat"
 RATINGS_DAT, RATINGS_CSV = "ratings.dat", "ratings.csv"
@@ -151,7 +152,7 @@ def _dictionary(table: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 def _rejects(batch: RawBatch, mask: np.ndarray, reason: str, expected: str) -> list[Reject]:
     rows = np.flatnonzero(mask)
-    texts = as_csv(batch.columns, rows)
+    texts = format_csv_rows(batch.columns, rows)
     return [
         Reject(batch.source, int(batch.lines[row]), reason, f"{expected}. Received: {text}", text)
         for row, text in zip(rows, texts, strict=True)

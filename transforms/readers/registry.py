@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_reader import read_csv
-from transforms.storage.files import exists, find_files, is_folder
 from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.movielens import ratings_path, read_movielens
 from transforms.readers.parquet_reader import read_parquet
 from transforms.readers.tfrecord_reader import read_tfrecord
+from transforms.storage.files import exists, find_files, is_folder
 
 Reader = Callable[[str, Sequence[str]], Iterator[RawBatch]]
 
@@ -25,7 +25,7 @@ READERS: dict[str, Reader] = {
 AUTO = "auto"
 """The reader that a file's name asks for."""
 NAMES = (AUTO, *READERS)
-OF_FOLDERS = ("movielens",)
+FOLDER_READERS = ("movielens",)
 """The readers that take a folder of different files; all others take files alike, each by itself."""
 _FILES = {
     "csv": ("*.csv", "*.csv.gz", "*.csv.bz2", "*.csv.zst"),

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from transforms.batches.raw_batch import MALFORMED_EXAMPLE, RawBatch, Reject
+from transforms.batches.raw_batch import RawBatch, Reject
+from transforms.batches.reasons import MALFORMED_EXAMPLE
 from transforms.readers.arrow_batch import arrow_batch
-from transforms.storage.files import open_stored
 from transforms.readers.tfrecord_recovery import BLOCK_BYTES, Records, read_records
+from transforms.storage.files import open_stored
 
 _FIRST = 16
 _SHOWN_BYTES = 200

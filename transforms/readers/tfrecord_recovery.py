@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import google_crc32c
 import numpy as np
 
-from transforms.batches.raw_batch import CORRUPT_RECORD, TRUNCATED_RECORD, Reject
+from transforms.batches.raw_batch import Reject
+from transforms.batches.reasons import CORRUPT_RECORD, TRUNCATED_RECORD
 
 BLOCK_BYTES = 8 << 20
 _HEADER, _CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")

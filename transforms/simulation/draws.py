@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.batches.parsing import as_lists
+from transforms.batches.parsing import build_lists
 from transforms.simulation.options import FeatureOptions
 
 _WORDS = 4  # Random numbers in one step of a Philox counter.
@@ -93,7 +93,7 @@ class Tokens:
 
     def _join(self, values: pa.Array, separator: str) -> pa.Array:
         rows = len(self.count)
-        return pc.binary_join(as_lists(values, np.repeat(np.arange(rows), self.count), rows), separator)
+        return pc.binary_join(build_lists(values, np.repeat(np.arange(rows), self.count), rows), separator)
 
 
 def draw_tokens(draws: Draws, name: str, options: FeatureOptions, weighted: bool = False) -> Tokens:

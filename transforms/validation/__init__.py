@@ -1,1 +1,1 @@
-"""Validation of rows by the spec."""
+"""Validation of rows against the dataset's spec."""

@@ -1,4 +1,4 @@
-"""The typed columns of a feature: what its cells say, and which of them are missing or bad."""
+"""Parsing of a feature's raw columns into typed columns, with masks of missing and invalid values."""
 
 import dataclasses
 
@@ -14,85 +14,116 @@ from tfmtl.features import (
     NumericalFeature,
     SequenceFeature,
 )
-from transforms.batches import raw_batch as reasons
-from transforms.batches.cells import as_text
-from transforms.batches.parsing import as_lists, as_mask, as_single, parse_numbers, split_lists, split_tokens
+from transforms.batches import reasons
+from transforms.batches.column_types import format_values
+from transforms.batches.parsing import (
+    boolean_mask,
+    build_lists,
+    build_single_lists,
+    parse_numbers,
+    split_lists,
+    split_tokens,
+)
 from transforms.batches.raw_batch import RawBatch
 
 
 @dataclasses.dataclass(frozen=True)
-class Parsed:
-    """A feature's typed columns, by name; the rows without a value; the rows with a bad one, and what is bad."""
+class ParsedFeature:
+    """Typed columns of one feature.
+
+    Attributes:
+        columns: Typed columns by name, each one list per row: the feature's, followed by that of its weights.
+        missing: Mask of the rows without a value, bool, shape `(rows,)`.
+        invalid: Mask of the rows with an invalid value, bool, shape `(rows,)`.
+        reason: Reason for which a row with an invalid value is rejected; empty if all values are valid.
+        expected: Expected value, for the detail of the reject.
+    """
 
     columns: dict[str, pa.Array]
     missing: np.ndarray
-    bad: np.ndarray
+    invalid: np.ndarray
     reason: str = ""
     expected: str = ""
 
     @property
-    def last_column(self) -> str:
+    def validated_column(self) -> str:
+        """Name of the column that `invalid` refers to."""
         return list(self.columns)[-1]
 
 
-def parse(batch: RawBatch, feature: Feature) -> Parsed:
-    """The feature's columns of a batch, each a list a row (see `transforms.validation.validate.CheckedBatch.typed`)."""
-    cells = batch.column(feature.name)
-    none = np.zeros(len(cells), bool)
+def parse_feature(batch: RawBatch, feature: Feature) -> ParsedFeature:
+    """Parses the columns of a feature.
+
+    Args:
+        batch: Rows with the feature's columns.
+        feature: Feature of the dataset's spec.
+
+    Returns:
+        Typed columns, one list per row (see `transforms.validation.validate.ValidatedBatch.typed`), and masks of the
+        rows whose value is missing or invalid.
+    """
+    column = batch.column(feature.name)
+    rows = len(column)
+    all_valid = np.zeros(rows, bool)
     if isinstance(feature, CategoricalFeature):
-        return Parsed({feature.name: as_single(as_text(cells).cast(pa.binary()))}, as_mask(cells.is_null()), none)
+        tokens = build_single_lists(format_values(column).cast(pa.binary()))
+        return ParsedFeature({feature.name: tokens}, boolean_mask(column.is_null()), all_valid)
     if isinstance(feature, NumericalFeature):
-        numbers, bad = parse_numbers(cells)
+        numbers, invalid = parse_numbers(column)
         values = pa.array(numbers.astype(np.float32), from_pandas=True)  # NaN becomes null.
-        missing = np.isnan(numbers) & ~bad
-        return Parsed({feature.name: as_single(values)}, missing, bad, reasons.NOT_A_NUMBER, "a finite number")
+        columns = {feature.name: build_single_lists(values)}
+        missing = np.isnan(numbers) & ~invalid
+        return ParsedFeature(columns, missing, invalid, reasons.NOT_A_NUMBER, "a finite number")
     if isinstance(feature, MultiValuedFeature) and feature.weights:
-        return _parse_weighted(cells, batch.column(feature.weights), feature)
+        return _parse_weighted_tokens(column, batch.column(feature.weights), feature)
     if isinstance(feature, NumberSequenceFeature):
-        return _parse_numbers(cells, feature)
-    tokens, row = split_tokens(cells, feature.separator)
-    there = as_mask(pc.not_equal(tokens, ""))
-    if isinstance(feature, SequenceFeature):
-        there = _row_has(there, row, len(cells))[row]
-    tokens, row = _drop(tokens, row, there)
-    lists = as_lists(tokens.cast(pa.binary()), row, len(cells))
-    return Parsed({feature.name: lists}, as_mask(lists.is_null()), none)
+        return _parse_number_sequence(column, feature)
+    tokens, row = split_tokens(column, feature.separator)
+    kept = boolean_mask(pc.not_equal(tokens, ""))
+    if isinstance(feature, SequenceFeature):  # Empty tokens keep the positions of the others.
+        kept = _any_in_row(kept, row, rows)[row]
+    tokens, row = _filter(tokens, row, kept)
+    lists = build_lists(tokens.cast(pa.binary()), row, rows)
+    return ParsedFeature({feature.name: lists}, boolean_mask(lists.is_null()), all_valid)
 
 
-def _parse_numbers(cells: pa.Array, feature: NumberSequenceFeature) -> Parsed:
-    values, row = split_lists(cells, feature.separator)
-    numbers, bad_place = parse_numbers(values)
-    bad = _row_has(bad_place, row, len(cells))
-    there = _row_has(~np.isnan(numbers), row, len(cells))[row]
-    lists = as_lists(pa.array(numbers[there].astype(np.float32)), row[there], len(cells))
-    missing = as_mask(lists.is_null()) & ~bad
-    return Parsed({feature.name: lists}, missing, bad, reasons.NOT_A_NUMBER, "a list of finite numbers")
+def _parse_number_sequence(column: pa.Array, feature: NumberSequenceFeature) -> ParsedFeature:
+    rows = len(column)
+    values, row = split_lists(column, feature.separator)
+    numbers, is_invalid = parse_numbers(values)
+    invalid = _any_in_row(is_invalid, row, rows)
+    kept = _any_in_row(~np.isnan(numbers), row, rows)[row]
+    lists = build_lists(pa.array(numbers[kept].astype(np.float32)), row[kept], rows)
+    missing = boolean_mask(lists.is_null()) & ~invalid
+    expected = "a list of finite numbers"
+    return ParsedFeature({feature.name: lists}, missing, invalid, reasons.NOT_A_NUMBER, expected)
 
 
-def _row_has(mask: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
-    """Which rows have a place that is in the mask."""
+def _parse_weighted_tokens(column: pa.Array, weight_column: pa.Array, feature: MultiValuedFeature) -> ParsedFeature:
+    rows = len(column)
+    tokens, row = split_tokens(column, feature.separator)
+    values, weight_row = split_lists(weight_column, feature.separator)
+    weights = parse_numbers(values)[0]
+    invalid = np.bincount(row, minlength=rows) != np.bincount(weight_row, minlength=rows)
+    invalid[weight_row[np.isnan(weights)]] = True
+    # In the valid rows each token has a weight, so that both are filtered by one mask from here on.
+    tokens, row = _filter(tokens, row, ~invalid[row])
+    weights = weights[~invalid[weight_row]]
+    not_empty = boolean_mask(pc.not_equal(tokens, ""))
+    tokens, row = _filter(tokens, row, not_empty)
+    columns = {
+        feature.name: build_lists(tokens.cast(pa.binary()), row, rows),
+        str(feature.weights): build_lists(pa.array(weights[not_empty].astype(np.float32)), row, rows),
+    }
+    missing = boolean_mask(columns[feature.name].is_null()) & ~invalid
+    expected = f"one finite number for each token of {feature.name}"
+    return ParsedFeature(columns, missing, invalid, reasons.INVALID_WEIGHTS, expected)
+
+
+def _any_in_row(mask: np.ndarray, row: np.ndarray, rows: int) -> np.ndarray:
+    """Returns the mask of the rows with a value that is in `mask`; bool, shape `(rows,)`."""
     return np.bincount(row[mask], minlength=rows) > 0
 
 
-def _parse_weighted(cells: pa.Array, weight_cells: pa.Array, feature: MultiValuedFeature) -> Parsed:
-    rows = len(cells)
-    tokens, row = split_tokens(cells, feature.separator)
-    values, weight_row = split_lists(weight_cells, feature.separator)
-    weights = parse_numbers(values)[0]
-    bad = np.bincount(row, minlength=rows) != np.bincount(weight_row, minlength=rows)
-    bad[weight_row[np.isnan(weights)]] = True
-    tokens, row = _drop(tokens, row, ~bad[row])
-    weights = weights[~bad[weight_row]]
-    full = as_mask(pc.not_equal(tokens, ""))
-    tokens, row = _drop(tokens, row, full)
-    columns = {
-        feature.name: as_lists(tokens.cast(pa.binary()), row, rows),
-        str(feature.weights): as_lists(pa.array(weights[full].astype(np.float32)), row, rows),
-    }
-    missing = as_mask(columns[feature.name].is_null()) & ~bad
-    expected = f"one finite number for each token of {feature.name}"
-    return Parsed(columns, missing, bad, reasons.INVALID_WEIGHTS, expected)
-
-
-def _drop(values: pa.Array, row: np.ndarray, keep: np.ndarray) -> tuple[pa.Array, np.ndarray]:
-    return (values, row) if keep.all() else (values.filter(pa.array(keep)), row[keep])
+def _filter(values: pa.Array, row: np.ndarray, mask: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    return (values, row) if mask.all() else (values.filter(pa.array(mask)), row[mask])

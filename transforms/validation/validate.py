@@ -1,4 +1,4 @@
-"""The one check that every row passes, whatever it was read from, and the typed columns it becomes."""
+"""Validation of raw rows against the dataset's spec, and their typed columns."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -8,24 +8,23 @@ import pyarrow as pa
 
 from tfmtl.features import BAGS, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
-from transforms.batches import cells
-from transforms.batches import raw_batch as reasons
-from transforms.batches.parsing import as_mask, as_single, parse_binary, parse_counts, parse_numbers
+from transforms.batches import column_types, reasons
+from transforms.batches.parsing import boolean_mask, build_single_lists, parse_binary, parse_counts, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
-from transforms.validation.feature_columns import parse
+from transforms.validation.feature_columns import parse_feature
 from transforms.validation.rejections import RowRejections
 
 
 @dataclasses.dataclass(frozen=True)
-class CheckedBatch:
-    """The rows of a batch that passed, and the others.
+class ValidatedBatch:
+    """Accepted and rejected rows of a batch.
 
     Attributes:
-        typed: the columns of `typed_columns`, each a list a row, null where the value is missing: tokens are
-            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>`. An absent place of a sequence is
-            an empty token or a NaN.
-        raw: the same rows as they were read, but for lists of one value, in whose place the value stands.
-        rejects: the rows that did not pass, those of the reader included, by line.
+        typed: Columns of `typed_columns`, one list per row, null where the value is missing: tokens are
+            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>`. An absent position of a sequence
+            is an empty token or NaN.
+        raw: The accepted rows as they were read; lists of a column with one value per row are replaced by the value.
+        rejects: The rejected rows, those of the reader included, by line.
     """
 
     typed: pa.RecordBatch
@@ -34,7 +33,11 @@ class CheckedBatch:
 
 
 def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """The columns that are read for a data set: `typed_columns`, and those that the split looks at."""
+    """Returns the names of the columns that are read: `typed_columns`, followed by those that assign the split.
+
+    Args:
+        spec: Spec of the dataset.
+    """
     split: tuple[str, ...] = ()
     if isinstance(spec.split, TimeSplit):
         split = (spec.split.column,)
@@ -44,7 +47,11 @@ def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """The columns that are written: features and their weights in the order of the spec, labels, and the group key."""
+    """Returns the names of the columns that are written: features with their weights, labels, and the group key.
+
+    Args:
+        spec: Spec of the dataset.
+    """
     names: list[str] = []
     for feature in spec.features:
         names.append(feature.name)
@@ -53,110 +60,138 @@ def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *spec.labels, *([spec.group_key] if spec.group_key else [])]))
 
 
-def check(batch: RawBatch, spec: DatasetSpec) -> CheckedBatch:
-    """Checks all rows of a batch against the spec at once, and types those that pass.
+def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
+    """Validates all rows of a batch against the spec, and converts the accepted rows to typed columns.
 
-    A row is rejected for the first of these, each looked for in the order of the spec: `type_mismatch` (a column is of a
-    type that cannot be what the spec says, and is of another type elsewhere in the file), `multiple_values` (a list
-    where one value belongs), `missing_label`, `invalid_label` (a binary label is 0 or 1, as text 0.0 or 1.0 too; a
-    count is a whole number from 0 on), `broken_chain` (a label is positive where that of the task it follows is 0),
-    `missing_required`, `not_a_number` (nan is a missing value, inf is no number, and none is beyond float32),
-    `invalid_weights` (not one finite number for each token) and `invalid_time` (the time that the split compares is missing, or
-    is no number where the bounds are).
+    A row is rejected for the first of the following reasons; columns are tested in the order of the spec.
 
-    Empty tokens of a bag are dropped, with their weights. Those of a sequence are absent places, and so are empty and
-    nan among its numbers: what stands around them keeps its position. A list without any value is a missing value.
-    A text is cut at its feature's separator; the values of a list are taken as they are.
+    - `type_mismatch`: a column has a type that its use does not support, and another type elsewhere in the file.
+    - `multiple_values`: a column with one value per row has several values.
+    - `missing_label`: a label is missing.
+    - `invalid_label`: a binary label is not 0 or 1 (0.0 and 1.0 are valid strings), or a count is not an integer >= 0.
+    - `broken_chain`: a label is positive, but the previous task's label is 0.
+    - `missing_required`: a required feature has no value.
+    - `not_a_number`: a number is infinite, exceeds float32, or is not a number; NaN is a missing value.
+    - `invalid_weights`: there is not one finite weight for each token.
+    - `invalid_time`: the time that assigns the split is missing, or is not a number although the bounds are numbers.
+
+    Empty tokens of a multivalent feature are removed with their weights. In a sequence, empty tokens, empty numbers and
+    NaN are absent positions, so that the other values keep theirs. A list without values is a missing value. Strings
+    are split at the feature's separator; the values of lists are not split.
 
     Args:
-        batch: with the columns of `raw_columns(spec)`.
-        spec: what they mean.
+        batch: Rows with the columns of `raw_columns(spec)`.
+        spec: Spec of the dataset.
+
+    Returns:
+        The accepted rows, raw and typed, and the rejected rows.
 
     Raises:
-        ColumnTypeError: if a column is of a type that cannot be what the spec says it is.
+        ColumnTypeError: If a column has a type that its use does not support.
     """
-    verdict = RowRejections(batch)
-    for column, expected in _types(spec):
-        if column in batch.mismatched_columns and not cells.fits(batch.columns.schema.field(column).type, expected):
-            verdict.reject(np.ones(len(batch.lines), bool), reasons.TYPE_MISMATCH, f"{expected}, as elsewhere", column)
-            batch = batch.replace(column, pa.nulls(len(batch.lines), pa.string()))
-        cells.require_type(batch, column, expected)
-    batch, several = cells.with_single_values(batch, _single_columns(spec))
-    for column, mask in several.items():
-        verdict.reject(mask, reasons.MULTIPLE_VALUES, "one value", column)
-    columns = _check_labels(batch, spec, verdict)
-    parsed = [parse(batch, feature) for feature in spec.features]
-    for feature, values in zip(spec.features, parsed, strict=True):
-        if isinstance(feature, CategoricalFeature | NumericalFeature) and feature.required:
-            verdict.reject(values.missing, reasons.MISSING_REQUIRED, "given", feature.name)
-    for reason in (reasons.NOT_A_NUMBER, reasons.INVALID_WEIGHTS):
-        for values in parsed:
-            if values.reason == reason:
-                verdict.reject(values.bad, reason, values.expected, values.last_column)
+    rejections = RowRejections(batch)
+    batch = _validate_types(batch, spec, rejections)
+    batch, multiple = column_types.unwrap_single_values(batch, _single_valued_columns(spec))
+    for column, mask in multiple.items():
+        rejections.reject(mask, reasons.MULTIPLE_VALUES, "one value", column)
+    columns = _validate_labels(batch, spec, rejections)
+    columns |= _validate_features(batch, spec, rejections)
     if isinstance(spec.split, TimeSplit):
-        _check_time(batch, spec.split, verdict)
-    for values in parsed:
-        columns |= values.columns
+        _validate_time(batch, spec.split, rejections)
     if spec.group_key and spec.group_key not in columns:
-        columns[spec.group_key] = as_single(cells.as_text(batch.column(spec.group_key)).cast(pa.binary()))
+        groups = column_types.format_values(batch.column(spec.group_key))
+        columns[spec.group_key] = build_single_lists(groups.cast(pa.binary()))
     names = typed_columns(spec)
     typed = pa.RecordBatch.from_arrays([columns[name] for name in names], list(names))
-    rows = verdict.accepted
-    if len(rows) < len(batch.lines):
-        typed = typed.take(pa.array(rows))
-    rejects = sorted([*batch.rejects, *verdict.rejects()], key=lambda reject: reject.line)
-    return CheckedBatch(typed, batch.take(rows), tuple(rejects))
+    accepted = rejections.accepted
+    if len(accepted) < len(batch.lines):
+        typed = typed.take(pa.array(accepted))
+    return ValidatedBatch(typed, batch.take(accepted), tuple(rejections.all_rejects()))
 
 
-def _types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
-    """Columns, and what each has to hold."""
+def _validate_types(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> RawBatch:
+    """Rejects the rows of columns with an unsupported type that differs from the rest of the file.
+
+    Returns:
+        The batch with nulls in these columns.
+
+    Raises:
+        ColumnTypeError: If the type is unsupported and does not differ.
+    """
+    every_row = np.ones(len(batch.lines), bool)
+    for column, expected in _expected_types(spec):
+        received = batch.columns.schema.field(column).type
+        if column in batch.mismatched_columns and not column_types.is_supported(received, expected):
+            rejections.reject(every_row, reasons.TYPE_MISMATCH, f"{expected}, as in other rows", column)
+            batch = batch.replace(column, pa.nulls(len(batch.lines), pa.string()))
+        column_types.require_type(batch, column, expected)
+    return batch
+
+
+def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
+    """Yields each column with the types that its use supports."""
     for feature in spec.features:
-        yield feature.name, cells.NUMBERS if isinstance(feature, NUMBERS) else cells.TOKENS
+        yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBERS) else column_types.TOKENS
         if isinstance(feature, MultiValuedFeature) and feature.weights:
-            yield feature.weights, cells.NUMBERS
+            yield feature.weights, column_types.NUMBERS
     for label in spec.labels:
-        yield label, cells.NUMBERS
+        yield label, column_types.NUMBERS
     if spec.group_key and spec.group_key not in [feature.name for feature in spec.features]:
-        yield spec.group_key, cells.TOKENS
+        yield spec.group_key, column_types.TOKENS
     if isinstance(spec.split, TimeSplit):
-        yield spec.split.column, cells.TOKENS if isinstance(spec.split.eval_from, str) else cells.NUMBERS
+        has_string_bounds = isinstance(spec.split.eval_from, str)
+        yield spec.split.column, column_types.TOKENS if has_string_bounds else column_types.NUMBERS
     elif isinstance(spec.split, RandomSplit):
         for key in spec.split.key:
             if key not in typed_columns(spec):
-                yield key, cells.TOKENS
+                yield key, column_types.TOKENS
 
 
-def _single_columns(spec: DatasetSpec) -> list[str]:
-    """The columns that have one value a row."""
-    bags: set[str] = set()
+def _single_valued_columns(spec: DatasetSpec) -> list[str]:
+    """Returns the columns that have one value per row."""
+    multivalent: set[str] = set()
     for feature in spec.features:
         if isinstance(feature, BAGS):
-            bags |= {feature.name, getattr(feature, "weights", None) or feature.name}
-    return [name for name in raw_columns(spec) if name not in bags]
+            multivalent |= {feature.name, getattr(feature, "weights", None) or feature.name}
+    return [name for name in raw_columns(spec) if name not in multivalent]
 
 
-def _check_labels(batch: RawBatch, spec: DatasetSpec, verdict: RowRejections) -> dict[str, pa.Array]:
+def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> dict[str, pa.Array]:
+    """Returns the typed columns of the labels."""
     labels: dict[str, np.ndarray] = {}
-    bad: dict[str, np.ndarray] = {}
+    invalid: dict[str, np.ndarray] = {}
     for task in spec.tasks:
         values = batch.column(task.label)
-        verdict.reject(cells.is_missing(values), reasons.MISSING_LABEL, "given", task.label)
+        rejections.reject(column_types.is_missing(values), reasons.MISSING_LABEL, "given", task.label)
         parse_label = parse_binary if task.kind == "binary" else parse_counts
-        labels[task.name], bad[task.name] = parse_label(values)
+        labels[task.name], invalid[task.name] = parse_label(values)
     for task in spec.tasks:
-        expected = "0 or 1" if task.kind == "binary" else "a whole number from 0 on"
-        verdict.reject(bad[task.name], reasons.INVALID_LABEL, expected, task.label)
+        expected = "0 or 1" if task.kind == "binary" else "an integer >= 0"
+        rejections.reject(invalid[task.name], reasons.INVALID_LABEL, expected, task.label)
     for task in spec.tasks:
         if task.follows is not None:
             broken = (labels[task.name] > 0) & (labels[task.follows] == 0)
-            previous = spec.task(task.follows).label
-            verdict.reject(broken, reasons.BROKEN_CHAIN, f"0 where {previous} is 0", task.label)
-    return {task.label: as_single(pa.array(labels[task.name])) for task in spec.tasks}
+            previous_label = spec.task(task.follows).label
+            rejections.reject(broken, reasons.BROKEN_CHAIN, f"0 where {previous_label} is 0", task.label)
+    return {task.label: build_single_lists(pa.array(labels[task.name])) for task in spec.tasks}
 
 
-def _check_time(batch: RawBatch, split: TimeSplit, verdict: RowRejections) -> None:
+def _validate_features(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> dict[str, pa.Array]:
+    """Returns the typed columns of the features."""
+    parsed_features = [parse_feature(batch, feature) for feature in spec.features]
+    for feature, parsed in zip(spec.features, parsed_features, strict=True):
+        if isinstance(feature, CategoricalFeature | NumericalFeature) and feature.required:
+            rejections.reject(parsed.missing, reasons.MISSING_REQUIRED, "given", feature.name)
+    for reason in (reasons.NOT_A_NUMBER, reasons.INVALID_WEIGHTS):
+        for parsed in parsed_features:
+            if parsed.reason == reason:
+                rejections.reject(parsed.invalid, reason, parsed.expected, parsed.validated_column)
+    return {name: column for parsed in parsed_features for name, column in parsed.columns.items()}
+
+
+def _validate_time(batch: RawBatch, split: TimeSplit, rejections: RowRejections) -> None:
     times = batch.column(split.column)
     if isinstance(split.eval_from, str):
-        verdict.reject(as_mask(times.is_null()), reasons.INVALID_TIME, "given", split.column)
+        rejections.reject(boolean_mask(times.is_null()), reasons.INVALID_TIME, "given", split.column)
     else:
-        verdict.reject(np.isnan(parse_numbers(times)[0]), reasons.INVALID_TIME, "a number", split.column)
+        rejections.reject(np.isnan(parse_numbers(times)[0]), reasons.INVALID_TIME, "a number", split.column)

@@ -16,7 +16,7 @@ from tfmtl.config import FieldError
 from transforms.ali_ccp.fields import PREPARATIONS
 from transforms.ali_ccp.ingest import ingest_ali_ccp
 from transforms.ali_ccp.options import IngestOptions
-from transforms.batches.raw_batch import REASONS
+from transforms.batches.reasons import REASONS
 from transforms.ingest.manifest import Manifest
 from transforms.ingest.sampling import SAMPLE
 from transforms.ingest.token_counts import order

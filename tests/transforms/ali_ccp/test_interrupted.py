@@ -12,8 +12,8 @@ from tests.transforms.ali_ccp.raw_cases import write_raw
 from tfmtl.config import ConfigError
 from transforms.ali_ccp.ingest import ingest_ali_ccp
 from transforms.ali_ccp.options import IngestOptions
-from transforms.storage.atomic import UNFINISHED
 from transforms.ingest.manifest import Manifest
+from transforms.storage.atomic import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
 KILLED = """

@@ -1,4 +1,4 @@
-"""The arithmetic of the report, and how rejects are written down."""
+"""Sums and output of ingest reports, and output of rejects."""
 
 import csv
 import io
@@ -9,30 +9,31 @@ import pyarrow as pa
 import pytest
 
 from transforms.batches.raw_batch import Reject
-from transforms.batches.rejects import as_csv, format_report, write_rejects
+from transforms.batches.reasons import REASONS, RENAMED_REASONS
+from transforms.batches.rejects import format_csv_rows, format_report, write_rejects
 from transforms.batches.report import IngestReport, SourceReport
 
 FIRST = SourceReport(5, {"train": 3, "test": 1}, {"wrong_column_count": 1})
 SECOND = SourceReport(4, {"train": 1}, {"wrong_column_count": 1, "invalid_time": 2})
-TOGETHER = SourceReport(9, {"test": 1, "train": 4}, {"invalid_time": 2, "wrong_column_count": 2})
+SUM = SourceReport(9, {"test": 1, "train": 4}, {"invalid_time": 2, "wrong_column_count": 2})
 
 
 @pytest.mark.parametrize("read", [4, 6])
-def test_read_is_accepted_and_rejected(read):
-    with pytest.raises(ValueError, match=f"read should be 5, accepted and rejected rows together. Received: {read}"):
+def test_rejects_counts_that_do_not_add_up(read):
+    with pytest.raises(ValueError, match=f"read should be 5, the accepted plus the rejected rows. Received: {read}"):
         SourceReport(read, FIRST.accepted, FIRST.rejected)
 
 
-def test_merge():
+def test_merge_adds_counts_of_common_files():
     left, right = IngestReport({"a": FIRST, "b": SECOND}), IngestReport({"a": SECOND, "c": FIRST})
     merged = left.merge(right)
-    assert merged.sources == {"a": TOGETHER, "b": SECOND, "c": FIRST}
+    assert merged.sources == {"a": SUM, "b": SECOND, "c": FIRST}
     assert merged.total == SourceReport(18, {"test": 2, "train": 8}, {"invalid_time": 4, "wrong_column_count": 4})
     assert right.merge(left) == merged
     assert left.merge(IngestReport()) == left
 
 
-def test_nothing_read():
+def test_report_without_files():
     assert IngestReport().to_dict() == {"read": 0, "accepted": {}, "rejected": {}, "sources": {}}
 
 
@@ -43,7 +44,7 @@ def test_report_round_trip():
     assert IngestReport.from_dict(data) == report
 
 
-def test_report_that_does_not_add_up():
+def test_from_dict_rejects_counts_that_do_not_add_up():
     data = IngestReport({"a": FIRST}).to_dict()
     with pytest.raises(ValueError, match="report should add up to"):
         IngestReport.from_dict({**data, "read": 6})
@@ -52,9 +53,31 @@ def test_report_that_does_not_add_up():
         IngestReport.from_dict(data)
 
 
-def test_rejects_are_lines_of_json():
+def test_from_dict_translates_former_reasons():
+    rejected = {reason: count for count, reason in enumerate(RENAMED_REASONS, 1)}
+    total = {"read": sum(rejected.values()) + 2, "accepted": {"train": 2}, "rejected": rejected}
+    report = IngestReport.from_dict({**total, "sources": {"a.csv": total}})
+    assert report.total.rejected == {RENAMED_REASONS[reason]: count for reason, count in rejected.items()}
+    assert report.sources["a.csv"] == report.total
+    assert set(report.total.rejected) <= set(REASONS)
+    assert IngestReport.from_dict(report.to_dict()) == report
+
+
+def test_from_dict_adds_former_and_present_name_of_a_reason():
+    rejected = {"cut_line": 2, "wrong_column_count": 3, "missing_label": 1}
+    total = {"read": 6, "accepted": {}, "rejected": rejected}
+    report = IngestReport.from_dict({**total, "sources": {"a.csv": total}})
+    assert report.total.rejected == {"wrong_column_count": 5, "missing_label": 1}
+
+
+def test_former_reasons_are_not_reused():
+    assert not set(RENAMED_REASONS) & set(REASONS)
+    assert set(RENAMED_REASONS.values()) <= set(REASONS)
+
+
+def test_rejects_are_written_as_lines_of_json():
     rejects = [
-        Reject("a.csv", 2, "wrong_column_count", "should have 2 cells. Received: 1", "é\n"),
+        Reject("a.csv", 2, "wrong_column_count", "should have 2 values. Received: 1", "é\n"),
         Reject("b.csv", 3, "x", "y", ""),
     ]
     text = io.StringIO()
@@ -62,18 +85,18 @@ def test_rejects_are_lines_of_json():
     assert [Reject(**json.loads(line)) for line in text.getvalue().splitlines()] == rejects
 
 
-def test_report_for_a_person():
+def test_format_report():
     lines = format_report(IngestReport({"a.csv": FIRST, "b.csv": SECOND})).splitlines()
-    cells = [line.split() for line in lines]
-    assert ["read", "9", "100.00%"] in cells
-    assert ["train", "4", "44.44%"] in cells
-    assert ["rejected", "4", "44.44%"] in cells
+    words = [line.split() for line in lines]
+    assert ["read", "9", "100.00%"] in words
+    assert ["train", "4", "44.44%"] in words
+    assert ["rejected", "4", "44.44%"] in words
     assert "  wrong_column_count" in "\n".join(lines)
-    assert "the line does not have as many cells as there are columns" in "\n".join(lines)
-    assert ["file", "4", "44.44%", "b.csv:", "3", "rejected"] in cells
+    assert REASONS["wrong_column_count"] in "\n".join(lines)
+    assert ["file", "4", "44.44%", "b.csv:", "3", "rejected"] in words
 
 
-def test_files_are_few_and_their_names_move_nothing():
+def test_format_report_limits_files_and_aligns_long_names():
     bad = {
         f"/{'long/' * 40}{i}.csv": SourceReport(9, {"train": 9 - i}, {"wrong_column_count": i}) for i in range(1, 10)
     }
@@ -86,23 +109,23 @@ def test_files_are_few_and_their_names_move_nothing():
     assert lines[-1].split() == ["others", "38", "26.95%", "19", "files"]
 
 
-def test_reasons_stand_by_count():
+def test_format_report_sorts_reasons_by_count():
     rejected = {"invalid_id": 2, "invalid_time": 1, "wrong_column_count": 5, "invalid_weights": 2}
     lines = format_report(IngestReport({"a.csv": SourceReport(10, {}, rejected)})).splitlines()
     reasons = [line.split()[0] for line in lines if line.split()[0] in rejected]
     assert reasons == ["wrong_column_count", "invalid_id", "invalid_weights", "invalid_time"]
 
 
-def test_cells_of_a_rejected_row_are_one_line_of_csv():
+def test_format_csv_rows_writes_one_line_per_row():
     columns = pa.table(
         {
             "text": pa.array(['a "b", c', None, "x"]),
             "bytes": pa.array([b"\xffo", None, b"y"], pa.binary()),
             "list": pa.array([[1, None], None, []], pa.list_(pa.int64())),
-            "texts": pa.array([[b"\xc3\xa9", b"\xe9"], None, []], pa.list_(pa.binary())),
+            "bytes_list": pa.array([[b"\xc3\xa9", b"\xe9"], None, []], pa.list_(pa.binary())),
         }
     )
-    rows = [next(csv.reader([line])) for line in as_csv(columns, np.array([2, 0, 1]))]
+    rows = [next(csv.reader([line])) for line in format_csv_rows(columns, np.array([2, 0, 1]))]
     assert rows[0] == ["x", "y", "[]", "[]"]
     assert rows[1] == ['a "b", c', "\\xffo", "[1, null]", '["é", "\\\\xe9"]']
     assert rows[2] == ["", "", "", ""]

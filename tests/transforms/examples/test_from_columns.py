@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
-from transforms.examples.from_columns import encode, without_values
+from transforms.examples.from_columns import encode, encode_empty_features
 
 LISTS = pa.list_(pa.binary()), pa.list_(pa.float32()), pa.list_(pa.int64())
 
@@ -83,7 +83,7 @@ def test_what_a_row_lacks_is_appended():
         lacks = {
             field.name: field.type for field in columns.schema if not columns[field.name].is_valid()[place].as_py()
         }
-        some, every = (tf.train.Example.FromString(one).features.feature for one in (row, row + without_values(lacks)))
+        some, every = (tf.train.Example.FromString(one).features.feature for one in (row, row + encode_empty_features(lacks)))
         assert sorted(every) == columns.schema.names
         for name in columns.schema.names:
             kind = kinds[int(name.split("_")[1])]
@@ -91,7 +91,7 @@ def test_what_a_row_lacks_is_appended():
             assert getattr(every[name], kind).value == (getattr(some[name], kind).value if name in some else [])
             seen += name not in some
     assert seen > 50
-    assert tf.train.Example.FromString(without_values({})) == tf.train.Example(features=tf.train.Features())
+    assert tf.train.Example.FromString(encode_empty_features({})) == tf.train.Example(features=tf.train.Features())
 
 
 def test_a_column_of_another_type_is_named():

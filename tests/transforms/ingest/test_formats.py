@@ -21,7 +21,7 @@ from tests.transforms.ingest.format_cases import (
     write_tfrecord,
 )
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
-from transforms.batches.cells import ColumnTypeError
+from transforms.batches.column_types import ColumnTypeError
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.ingest_files import ingest_batch
 from transforms.readers.csv_reader import MissingColumnError
@@ -131,13 +131,13 @@ def test_folders_name_columns(split, tmp_path):
 @pytest.mark.parametrize(
     ("column", "kind", "expected"),
     [
-        ("city", pa.float64(), "text, whole numbers, booleans, dates or timestamps"),
-        ("tags", pa.list_(pa.float32()), "text, whole numbers, booleans, dates or timestamps"),
-        ("seen", pa.list_(pa.list_(pa.int64())), "text, whole numbers, booleans, dates or timestamps"),
-        ("user", pa.time64("us"), "text, whole numbers, booleans, dates or timestamps"),
-        ("price", pa.date32(), "numbers, booleans or text"),
-        ("click", pa.timestamp("us"), "numbers, booleans or text"),
-        ("daily", pa.struct([("x", pa.int64())]), "numbers, booleans or text"),
+        ("city", pa.float64(), "strings, integers, booleans, dates or timestamps"),
+        ("tags", pa.list_(pa.float32()), "strings, integers, booleans, dates or timestamps"),
+        ("seen", pa.list_(pa.list_(pa.int64())), "strings, integers, booleans, dates or timestamps"),
+        ("user", pa.time64("us"), "strings, integers, booleans, dates or timestamps"),
+        ("price", pa.date32(), "numbers, booleans or strings"),
+        ("click", pa.timestamp("us"), "numbers, booleans or strings"),
+        ("daily", pa.struct([("x", pa.int64())]), "numbers, booleans or strings"),
     ],
 )
 def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
@@ -175,7 +175,7 @@ def test_a_record_of_another_type_is_rejected(places, block_bytes, tmp_path):
     assert {line for line, reject in rejects.items() if reject.reason == "type_mismatch"} == {
         place + 1 for place in places
     }
-    detail = "city should be text, whole numbers, booleans, dates or timestamps, as elsewhere. Received: [0.5]"
+    detail = "city should be strings, integers, booleans, dates or timestamps, as in other rows. Received: [0.5]"
     assert {rejects[place + 1].detail for place in places} == {detail}
     _, of_good = ingested(tmp_path / "good.tfrecord")
     kept = [line for line in range(1, 11) if line not in of_good and line - 1 not in places]
@@ -187,7 +187,7 @@ def test_a_column_of_another_type_stops_the_file(tmp_path):
     write_tfrecord(rows, tmp_path / "good.tfrecord")
     records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
     with_odd_cities(tmp_path / "log.tfrecord", records, set(range(5)))
-    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 1 on: city should be text"):
+    with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 1 on: city should be strings"):
         ingested(tmp_path / "log.tfrecord")
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from transforms.examples.from_columns import encode, without_values
+from transforms.examples.from_columns import encode, encode_empty_features
 from transforms.ingest.sampling import Sampler, one_in, sampling_step, thin
 
 
@@ -59,6 +59,6 @@ def test_a_thinner_sample_has_a_row_of_each_feature():
     """An empty list, which the first row has of what it lacks, is none."""
     columns = batch(a=[[1]] * 10, b=[None] * 5 + [[7]] * 5, c=[[]] + [None] * 6 + [[1], [2], [3]])
     examples = encode(columns)
-    examples[0] += without_values({"b": columns.schema.field("b").type})
+    examples[0] += encode_empty_features({"b": columns.schema.field("b").type})
     assert list(thin(examples, 4)) == [examples[place] for place in (0, 4, 5, 7, 8)]
     assert list(thin(examples, 1)) == examples

@@ -11,7 +11,7 @@ from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenc
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, Task, TimeSplit
 from transforms.batches.raw_batch import SPLITS, RawBatch
 from transforms.ingest.split import assign, split_key
-from transforms.validation.validate import check
+from transforms.validation.validate import validate
 
 LABEL = Task("click", "click")
 CLICKS = NumericalFeature("clicks")
@@ -27,7 +27,7 @@ def checked(split, features=None, **columns):
     rows = len(next(iter(columns.values())))
     table = pa.table({**arrays, "click": pa.array(["1"] * rows, pa.string())})
     spec = DatasetSpec("log", features, (LABEL,), split=split)
-    return spec, check(RawBatch(table, np.arange(rows) + 2, "log.csv"), spec)
+    return spec, validate(RawBatch(table, np.arange(rows) + 2, "log.csv"), spec)
 
 
 def names(split, features=None, **columns):

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from transforms.batches.raw_batch import INVALID_ENCODING, WRONG_COLUMN_COUNT
+from transforms.batches.reasons import INVALID_ENCODING, WRONG_COLUMN_COUNT
 from transforms.readers.csv_reader import MissingColumnError, read_csv
 
 

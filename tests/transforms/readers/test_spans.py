@@ -5,9 +5,9 @@ import datetime
 import pytest
 from pyarrow import fs
 
+from transforms.readers.spans import SpanPattern, has_spans
 from transforms.storage import files
 from transforms.storage.files import find_files
-from transforms.readers.spans import SpanPattern, has_spans
 
 
 @pytest.fixture

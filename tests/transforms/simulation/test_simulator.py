@@ -12,7 +12,7 @@ from transforms.readers.csv_reader import read_csv
 from transforms.simulation import simulator
 from transforms.simulation.draws import Draws
 from transforms.simulation.world import World
-from transforms.validation.validate import check, raw_columns
+from transforms.validation.validate import raw_columns, validate
 
 
 def z_score(labels, probabilities):
@@ -127,7 +127,7 @@ def test_ids_have_a_long_tail(demo_log):
 def test_log_passes_its_own_check(demo_log):
     rows = rejected = 0
     for batch in read_csv(str(demo_log.files.impressions), raw_columns(demo_log.spec), block_bytes=1 << 20):
-        checked = check(batch, demo_log.spec)
+        checked = validate(batch, demo_log.spec)
         rows += checked.typed.num_rows
         rejected += len(checked.rejects)
     assert (rows, rejected) == (demo_log.options.rows, 0)

@@ -1,4 +1,4 @@
-"""The check takes columns that are typed already: numbers, booleans, moments, and lists."""
+"""Validation of typed columns: numbers, booleans, dates, timestamps and lists."""
 
 import datetime
 import decimal
@@ -15,9 +15,9 @@ from tfmtl.features import (
     SequenceFeature,
 )
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
-from transforms.batches.cells import ColumnTypeError, as_text
+from transforms.batches.column_types import ColumnTypeError, format_values
 from transforms.batches.raw_batch import RawBatch
-from transforms.validation.validate import check
+from transforms.validation.validate import validate
 
 SPEC = DatasetSpec(
     name="log",
@@ -47,15 +47,17 @@ GOOD = {
 }
 
 
-def checked(column, values, kind=None, spec=SPEC, **others):
-    """One column of a check of rows that are good else."""
+def validated(column, values, kind=None, spec=SPEC, **others):
+    """Validates rows with some values in one column; returns its typed values, and the reason by rejected line."""
     columns = {name: [value] * len(values) for name, value in {**GOOD, **others}.items()} | {column: values}
-    table = pa.table({name: pa.array(cells, kind if name == column else None) for name, cells in columns.items()})
-    found = check(RawBatch(table, np.arange(1, len(values) + 1), "log"), spec)
-    return found.typed.to_pydict()[column], {reject.line: reject.reason for reject in found.rejects}
+    table = pa.table(
+        {name: pa.array(column_values, kind if name == column else None) for name, column_values in columns.items()}
+    )
+    batch = validate(RawBatch(table, np.arange(1, len(values) + 1), "log"), spec)
+    return batch.typed.to_pydict()[column], {reject.line: reject.reason for reject in batch.rejects}
 
 
-INT, FLOAT, MOMENT = pa.int64(), pa.float64(), pa.timestamp("us")
+INT, FLOAT, TIMESTAMP = pa.int64(), pa.float64(), pa.timestamp("us")
 
 
 @pytest.mark.parametrize("column", ["city", "user"])
@@ -66,20 +68,20 @@ INT, FLOAT, MOMENT = pa.int64(), pa.float64(), pa.timestamp("us")
         (pa.uint64(), [2**64 - 1], [b"18446744073709551615"]),
         (pa.bool_(), [True, False], [b"true", b"false"]),
         (pa.date32(), [datetime.date(2026, 11, 8)], [b"2026-11-08"]),
-        (MOMENT, [datetime.datetime(2026, 11, 8, 9)], [b"2026-11-08T09:00:00"]),
-        (MOMENT, [datetime.datetime(2026, 11, 8, 9, 0, 0, 120_000), None], [b"2026-11-08T09:00:00.12", None]),
+        (TIMESTAMP, [datetime.datetime(2026, 11, 8, 9)], [b"2026-11-08T09:00:00"]),
+        (TIMESTAMP, [datetime.datetime(2026, 11, 8, 9, 0, 0, 120_000), None], [b"2026-11-08T09:00:00.12", None]),
         (pa.list_(INT), [[7], [], None], [b"7", None, None]),
         (pa.list_(pa.string()), [["Oslo"], [""], [None]], [b"Oslo", None, None]),
         (pa.string(), [None, None], [None, None]),
     ],
 )
-def test_tokens(column, kind, values, tokens):
-    assert checked(column, values, kind) == ([token and [token] for token in tokens], {})
+def test_formats_values_as_tokens(column, kind, values, tokens):
+    assert validated(column, values, kind) == ([token and [token] for token in tokens], {})
 
 
-def test_a_moment_with_a_time_zone_is_in_utc():
-    moments = pa.array([1_794_128_400_000_000], pa.timestamp("us", "Europe/Rome"))
-    assert as_text(moments).to_pylist() == ["2026-11-08T09:00:00Z"]
+def test_formats_timestamps_with_time_zone_in_utc():
+    timestamps = pa.array([1_794_128_400_000_000], pa.timestamp("us", "Europe/Rome"))
+    assert format_values(timestamps).to_pylist() == ["2026-11-08T09:00:00Z"]
 
 
 @pytest.mark.parametrize(
@@ -95,16 +97,16 @@ def test_a_moment_with_a_time_zone_is_in_utc():
         (pa.list_(pa.string()), [["2.5"], ["nan"]], [2.5, None]),
     ],
 )
-def test_numbers(kind, values, numbers):
-    """A missing one is rejected, as it is required here."""
-    found, rejects = checked("price", values, kind)
+def test_converts_numbers(kind, values, numbers):
+    """Missing numbers are rejected, because the feature is required."""
+    found, rejects = validated("price", values, kind)
     assert found == [[number] for number in numbers if number is not None]
     assert rejects == {line: "missing_required" for line, number in enumerate(numbers, 1) if number is None}
 
 
 @pytest.mark.parametrize("value", [float("inf"), -float("inf"), 1e39])
-def test_no_numbers(value):
-    assert checked("price", [1.0, value], FLOAT) == ([[1.0]], {2: "not_a_number"})
+def test_rejects_numbers_beyond_float32(value):
+    assert validated("price", [1.0, value], FLOAT) == ([[1.0]], {2: "not_a_number"})
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,8 @@ def test_no_numbers(value):
         (pa.list_(INT), [[1], [], [0, 0]], [1, "missing_label", "multiple_values"]),
     ],
 )
-def test_binary_labels(kind, values, labels):
-    assert checked("click", values, kind) == results(labels)
+def test_converts_binary_labels(kind, values, labels):
+    assert validated("click", values, kind) == results(labels)
 
 
 @pytest.mark.parametrize(
@@ -132,29 +134,29 @@ def test_binary_labels(kind, values, labels):
         (pa.bool_(), [True], [1]),
     ],
 )
-def test_counts(kind, values, labels):
-    assert checked("visits", values, kind) == results(labels)
+def test_converts_counts(kind, values, labels):
+    assert validated("visits", values, kind) == results(labels)
 
 
 def results(labels):
-    """What the check gives for the values that are numbers, and for those that are reasons."""
+    """Returns the expected typed labels, and the expected reason by line; `labels` lists a label or reason per row."""
     reasons = {line: label for line, label in enumerate(labels, 1) if isinstance(label, str)}
     return [[label] for label in labels if not isinstance(label, str)], reasons
 
 
-def test_chains_of_booleans():
-    assert checked("buy", [True, False], pa.bool_(), click=False) == ([[0]], {1: "broken_chain"})
+def test_broken_chain_of_booleans():
+    assert validated("buy", [True, False], pa.bool_(), click=False) == ([[0]], {1: "broken_chain"})
 
 
 @pytest.mark.parametrize("column", ["city", "price", "user", "click"])
-def test_several_values_where_one_belongs(column):
+def test_rejects_multiple_values_in_single_valued_columns(column):
     values = [[GOOD[column]], [GOOD[column]] * 2, [GOOD[column]]]
-    assert checked(column, values)[1] == {2: "multiple_values"}
+    assert validated(column, values)[1] == {2: "multiple_values"}
 
 
-def test_rejected_lists_are_written_as_json():
+def test_reject_formats_lists_as_json():
     table = pa.table({name: [value] for name, value in {**GOOD, "price": [1.5, 2.0]}.items()})
-    (reject,) = check(RawBatch(table, np.array([7]), "log"), SPEC).rejects
+    (reject,) = validate(RawBatch(table, np.array([7]), "log"), SPEC).rejects
     assert reject.detail == "price should be one value. Received: [1.5, 2.0]"
     assert reject.text == 'Rome,"[1.5, 2.0]","[""a"", ""b""]","[0.5, 2.0]","[""x""]","[""p""]",[1.0],1,0,3,u1'
 
@@ -174,28 +176,28 @@ def test_rejected_lists_are_written_as_json():
         ("daily", FLOAT, [2.5], [[2.5]]),
     ],
 )
-def test_lists(column, kind, values, lists):
-    assert checked(column, values, kind) == (lists, {})
+def test_converts_lists(column, kind, values, lists):
+    assert validated(column, values, kind) == (lists, {})
 
 
-def test_absent_places_of_numbers():
-    (values, nothing), rejects = checked("daily", [[None, 1.5, float("nan"), 2], [None]], pa.list_(FLOAT))
+def test_absent_positions_of_number_sequences():
+    (values, nothing), rejects = validated("daily", [[None, 1.5, float("nan"), 2], [None]], pa.list_(FLOAT))
     np.testing.assert_array_equal(values, [np.nan, 1.5, np.nan, 2])
     assert (nothing, rejects) == (None, {})
-    assert checked("daily", [[1.0, float("inf")]], pa.list_(FLOAT)) == ([], {1: "not_a_number"})
+    assert validated("daily", [[1.0, float("inf")]], pa.list_(FLOAT)) == ([], {1: "not_a_number"})
 
 
-def test_weights():
+def test_weights_match_tokens():
     tags = [["a", "b"], ["a", "", "c"], ["a"], ["a"], None, ["a"]]
     weights = [[1, 2], [1, 2, 3], [1, 2], [None], None, [4]]
     columns = {name: [value] * 6 for name, value in GOOD.items()} | {"tags": tags}
     for kind in (pa.float32(), FLOAT, INT):
         table = pa.table({**columns, "tag_weights": pa.array(weights, pa.list_(kind))})
-        found = check(RawBatch(table.select(list(GOOD)), np.arange(1, 7), "log"), SPEC)
-        typed = found.typed.to_pydict()
+        batch = validate(RawBatch(table.select(list(GOOD)), np.arange(1, 7), "log"), SPEC)
+        typed = batch.typed.to_pydict()
         assert typed["tags"] == [[b"a", b"b"], [b"a", b"c"], None, [b"a"]]
         assert typed["tag_weights"] == [[1.0, 2.0], [1.0, 3.0], None, [4.0]]
-        assert [(reject.line, reject.reason) for reject in found.rejects] == [
+        assert [(reject.line, reject.reason) for reject in batch.rejects] == [
             (3, "invalid_weights"),
             (4, "invalid_weights"),
         ]
@@ -210,26 +212,26 @@ def test_weights():
         (pa.list_(INT), [[5], [5, 6]], (3, 9), {2: "multiple_values"}),
     ],
 )
-def test_times(kind, values, bounds, reasons):
+def test_rejects_invalid_times(kind, values, bounds, reasons):
     spec = DatasetSpec("log", SPEC.features[1:2], SPEC.tasks, split=TimeSplit("day", *bounds))
     table = pa.table({"price": [1.0] * 2, "click": [1] * 2, "buy": [0] * 2, "visits": [0] * 2})
     table = table.append_column("day", pa.array(values, kind))
-    found = check(RawBatch(table, np.array([1, 2]), "log"), spec)
-    assert {reject.line: reject.reason for reject in found.rejects} == reasons
+    batch = validate(RawBatch(table, np.array([1, 2]), "log"), spec)
+    assert {reject.line: reject.reason for reject in batch.rejects} == reasons
 
 
-def test_a_time_of_the_wrong_type():
+def test_error_names_time_column_of_unsupported_type():
     with pytest.raises(
-        ColumnTypeError, match=r"log, from row \d+ on: day should be numbers, booleans or text, .* Received: date32"
+        ColumnTypeError, match=r"log, from row \d+ on: day should be numbers, booleans or strings, .* Received: date32"
     ):
-        test_times(pa.date32(), [datetime.date(2026, 11, 8)] * 2, (3, 9), {})
+        test_rejects_invalid_times(pa.date32(), [datetime.date(2026, 11, 8)] * 2, (3, 9), {})
 
 
-def test_columns_that_are_a_part_of_a_larger_one():
-    """As Arrow hands on slices, whose buffers begin earlier."""
+def test_slices_of_columns():
+    """The buffers of an Arrow slice begin before its values."""
     table = pa.table({name: pa.array([value] * 5) for name, value in GOOD.items()})
     for name in ("words", "seen", "daily"):
         table = table.drop([name]).append_column(name, pa.array([[1], [2, 3], [4], [5, 6], [7]]))
-    typed = check(RawBatch(table.slice(1, 3), np.arange(2, 5), "log"), SPEC).typed.to_pydict()
+    typed = validate(RawBatch(table.slice(1, 3), np.arange(2, 5), "log"), SPEC).typed.to_pydict()
     assert typed["words"] == typed["seen"] == [[b"2", b"3"], [b"4"], [b"5", b"6"]]
     assert typed["daily"] == [[2.0, 3.0], [4.0], [5.0, 6.0]]
