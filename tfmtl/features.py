@@ -1,27 +1,35 @@
-"""The kinds of features that a spec may have."""
+"""Kinds of features that a `tfmtl.spec.DatasetSpec` describes."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tfmtl.config import require
 
 WEIGHTS_SUFFIX = "__weights"
-"""The weights of the bag `f` are the transformed `f__weights`; a padded place has weight 0."""
+"""Suffix of the weights of a transformed multivalent feature: `tags__weights` for `tags`. Padding has weight 0."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CategoricalFeature:
-    """One token a row, looked up in a vocabulary made from the training rows.
+    """One token per row, looked up in a vocabulary that is built from the training rows.
 
-    Ids `0 .. num_oov - 1` are those of unseen and rare tokens, by hash; the vocabulary follows, most frequent first.
+    The ids `0 .. num_oov - 1` are shared by unseen and rare tokens, which are assigned by a hash. The tokens of the
+    vocabulary have the ids from `num_oov`, in descending order of their frequency.
 
     Attributes:
-        name: the column.
-        min_frequency: a token seen in fewer training rows than this is rare.
-        max_tokens: how many tokens are kept, the most frequent ones; all by default.
-        num_oov: how many ids unseen and rare tokens share.
-        default: the token that stands for a missing value; null gives a missing value the unseen tokens' id.
-        required: a row without a value is an error, when it is read and when it is served.
+        name: Name of the column.
+        kind: Always `categorical`.
+        min_frequency: Minimum number of training rows that contain a token of the vocabulary.
+        max_tokens: Maximum number of tokens in the vocabulary, which keeps the most frequent ones; null for no limit.
+        num_oov: Number of ids that unseen and rare tokens share.
+        default: Token that replaces a missing value; with null, a missing value has an id of the unseen tokens.
+        required: Whether a missing value is an error, both when a log is ingested and when the model is served.
+
+    Example:
+        >>> from tfmtl.config import to_plain
+        >>> from tfmtl.features import CategoricalFeature
+        >>> to_plain(CategoricalFeature("user", min_frequency=2))
+        {'name': 'user', 'kind': 'categorical', 'min_frequency': 2}
     """
 
     name: str
@@ -32,23 +40,31 @@ class CategoricalFeature:
     default: str | None = "<missing>"
     required: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_vocabulary(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class NumericalFeature:
-    """A number, discretized by log-round: `id = sign(x) * round(log1p(|x|) * scale)`, held in a bounded range.
+    """One number per row, discretized on a logarithmic scale.
 
-    Id 0 is that of a missing value (NaN too); the buckets `min_bucket .. max_bucket` have ids from 1 on.
+    A number x falls into the bucket `sign(x) * round(log1p(|x|) * scale)`, clipped to `min_bucket .. max_bucket`. Id 0
+    stands for a missing value or NaN; the buckets have the ids from 1, in ascending order.
 
     Attributes:
-        name: the column.
-        scale: buckets per factor of e; larger is finer.
-        min_bucket: values below it share it. 0 suits counts; a negative one keeps negative numbers apart.
-        max_bucket: values above it share it.
-        default: the number that stands for a missing value; by default missing is a bucket of its own.
-        required: a row without a value is an error, when it is read and when it is served.
+        name: Name of the column.
+        kind: Always `numerical`.
+        scale: Number of buckets by which a number grows by a factor of e; a larger scale gives finer buckets.
+        min_bucket: Lowest bucket. 0 suits counts; a negative bucket distinguishes negative numbers.
+        max_bucket: Highest bucket.
+        default: Number that replaces a missing value; with null, a missing value has the id 0.
+        required: Whether a missing value is an error, both when a log is ingested and when the model is served.
+
+    Example:
+        >>> from tfmtl.config import to_plain
+        >>> from tfmtl.features import NumericalFeature
+        >>> to_plain(NumericalFeature("price", max_bucket=32))
+        {'name': 'price', 'kind': 'numerical', 'max_bucket': 32}
     """
 
     name: str
@@ -59,20 +75,31 @@ class NumericalFeature:
     default: float | None = None
     required: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_buckets(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class MultiValuedFeature:
-    """A bag of tokens a row, with a weight each if `weights` names their column.
+    """An unordered list of tokens per row, optionally with a weight for each token.
+
+    Tokens have ids as in a `CategoricalFeature`.
 
     Attributes:
-        name: the column; in a CSV its tokens are joined by `separator`.
-        weights: the column of the weights, one for each token; every token weighs 1 without it.
-        max_length: how many tokens of a row are kept, the first ones.
-        separator: what stands between two tokens, and between two weights, in a CSV.
-        min_frequency, max_tokens, num_oov: as for `CategoricalFeature`.
+        name: Name of the column.
+        kind: Always `multi_valued`.
+        weights: Name of the column with the weights, one for each token; with null, all tokens have weight 1.
+        max_length: Maximum number of tokens per row; the first ones are kept.
+        separator: Separator of the tokens, and of the weights, in a CSV file.
+        min_frequency: Minimum number of training rows that contain a token of the vocabulary.
+        max_tokens: Maximum number of tokens in the vocabulary, which keeps the most frequent ones; null for no limit.
+        num_oov: Number of ids that unseen and rare tokens share.
+
+    Example:
+        >>> from tfmtl.config import to_plain
+        >>> from tfmtl.features import MultiValuedFeature
+        >>> to_plain(MultiValuedFeature("tags", weights="tag_weights", max_length=8))
+        {'name': 'tags', 'kind': 'multi_valued', 'weights': 'tag_weights', 'max_length': 8}
     """
 
     name: str
@@ -84,19 +111,33 @@ class MultiValuedFeature:
     max_tokens: int | None = None
     num_oov: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_vocabulary(self)
-        _check_bag(self)
+        _check_length(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class SequenceFeature:
-    """Tokens in the order of time, oldest first. The *last* `max_length` places are kept.
+    """A list of tokens per row in order of time, the oldest first.
 
-    The most recent place is always the last one: a short sequence is padded on the left. A place without a token keeps
-    its position and is absent, as padding is.
+    The most recent token is always at the last position: a shorter sequence is padded on the left, and of a longer one
+    the last `max_length` positions are kept. A position without a token stays in the sequence and is treated as
+    padding. Tokens have ids as in a `CategoricalFeature`.
 
-    Attributes: as for `MultiValuedFeature`, without weights.
+    Attributes:
+        name: Name of the column.
+        kind: Always `sequence`.
+        max_length: Number of positions; the most recent ones are kept.
+        separator: Separator of the tokens in a CSV file.
+        min_frequency: Minimum number of training rows that contain a token of the vocabulary.
+        max_tokens: Maximum number of tokens in the vocabulary, which keeps the most frequent ones; null for no limit.
+        num_oov: Number of ids that unseen and rare tokens share.
+
+    Example:
+        >>> from tfmtl.config import to_plain
+        >>> from tfmtl.features import SequenceFeature
+        >>> to_plain(SequenceFeature("history", max_length=50))
+        {'name': 'history', 'kind': 'sequence', 'max_length': 50}
     """
 
     name: str
@@ -107,24 +148,33 @@ class SequenceFeature:
     max_tokens: int | None = None
     num_oov: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_vocabulary(self)
-        _check_bag(self)
+        _check_length(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class NumberSequenceFeature:
-    """Numbers in the order of time, oldest first, such as counts of the last days. The *last* `max_length` are kept.
+    """A list of numbers per row in order of time, the oldest first, such as daily counts.
 
-    As in a `SequenceFeature`, the most recent place is always the last one, and a place without a number (empty or nan)
-    keeps its position and is absent: a day before an advertiser existed, or one that was not recorded. Each number is
-    discretized as that of a `NumericalFeature`; id 0 is that of an absent place.
+    Positions are kept and padded as in a `SequenceFeature`. A position without a number (empty or NaN), such as a day
+    that was not recorded, is treated as padding. Each number is discretized as in a `NumericalFeature`; id 0 stands for
+    padding.
 
     Attributes:
-        name: the column; in a CSV its numbers are joined by `separator`.
-        max_length: how many places of a row are kept, the last ones.
-        separator: what stands between two numbers in a CSV.
-        scale, min_bucket, max_bucket: as for `NumericalFeature`.
+        name: Name of the column.
+        kind: Always `number_sequence`.
+        max_length: Number of positions; the most recent ones are kept.
+        separator: Separator of the numbers in a CSV file.
+        scale: Number of buckets by which a number grows by a factor of e; a larger scale gives finer buckets.
+        min_bucket: Lowest bucket. 0 suits counts; a negative bucket distinguishes negative numbers.
+        max_bucket: Highest bucket.
+
+    Example:
+        >>> from tfmtl.config import to_plain
+        >>> from tfmtl.features import NumberSequenceFeature
+        >>> to_plain(NumberSequenceFeature("daily_clicks", max_length=28))
+        {'name': 'daily_clicks', 'kind': 'number_sequence', 'max_length': 28}
     """
 
     name: str
@@ -135,18 +185,24 @@ class NumberSequenceFeature:
     min_bucket: int = 0
     max_bucket: int = 64
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_buckets(self)
-        _check_bag(self)
+        _check_length(self)
 
 
-Feature = CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature | NumberSequenceFeature
+Feature: TypeAlias = (
+    CategoricalFeature | NumericalFeature | MultiValuedFeature | SequenceFeature | NumberSequenceFeature
+)
+"""Any kind of feature; `kind` distinguishes them."""
+
 BAGS = (MultiValuedFeature, SequenceFeature, NumberSequenceFeature)
-"""The features that hold several values a row: ids and weights of a fixed length once they are transformed."""
+"""Kinds of multivalent features: several ids per row, with a weight each, padded to a fixed length."""
+
 SEQUENCES = (SequenceFeature, NumberSequenceFeature)
-"""The bags whose places have an order, the most recent one last."""
+"""Kinds of multivalent features whose positions are in order of time."""
+
 NUMBERS = (NumericalFeature, NumberSequenceFeature)
-"""The features that are discretized; all others have a vocabulary."""
+"""Kinds of features whose ids are buckets of numbers; all others have a vocabulary."""
 
 
 def _check_vocabulary(feature: Any) -> None:
@@ -155,7 +211,7 @@ def _check_vocabulary(feature: Any) -> None:
     require(feature.max_tokens is None or feature.max_tokens >= 1, "max_tokens", "at least 1", feature.max_tokens)
 
 
-def _check_bag(feature: Any) -> None:
+def _check_length(feature: Any) -> None:
     require(feature.max_length >= 1, "max_length", "at least 1", feature.max_length)
     require(bool(feature.separator), "separator", "at least one character", feature.separator)
 

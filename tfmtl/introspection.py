@@ -1,16 +1,18 @@
-"""How a model shows what happens inside it: gates, attention weights, selection rates, tower hiddens, temperatures.
+"""Access to intermediate values of a model: gates, attention weights, selection rates, tower activations, temperatures.
 
-A layer or model calls `record(name, tensor)` where the value arises. Nothing happens unless somebody collects:
+A layer or model calls `record(name, tensor)` where a value is computed. Recorded values are kept only inside a
+`collect` block:
 
 ```python
 with collect() as taps:
     logits = model(features)
-taps["gate/click"]            # (batch, experts)
+taps["gate/click"]  # (batch, experts)
 ```
 
-`MultiTaskModel.inspect(features)` does that in one call. Names are paths: the kind of value, then what tells several
-of a kind apart (`gate/<task>`, `tower/<task>/<layer>`). Tensors belong to the graph they were recorded in, so a
-`train_step` that needs one (a contrastive loss between tower hiddens) collects around its own forward pass.
+`MultiTaskModel.inspect(features)` does the same in one call. Names are paths: the kind of value, then what
+distinguishes several values of a kind (`gate/<task>`, `tower/<task>/<layer>`). A tensor belongs to the graph in which
+it is recorded, so a `train_step` that needs recorded values, such as a contrastive loss between tower activations,
+collects them around its own forward pass.
 """
 
 import contextlib
@@ -23,7 +25,20 @@ _active = threading.local()
 
 @contextlib.contextmanager
 def collect() -> Iterator[dict[str, Any]]:
-    """Collects what is recorded in this thread inside the `with` block; the innermost block gets it."""
+    """Collects the values that are recorded in this thread inside the `with` block.
+
+    Blocks may be nested; a value is collected by the innermost block only.
+
+    Yields:
+        The recorded values by name.
+
+    Example:
+        >>> from tfmtl.introspection import collect, record
+        >>> with collect() as taps:
+        ...     record("gate/click", 0.7)
+        >>> taps
+        {'gate/click': 0.7}
+    """
     outer = getattr(_active, "taps", None)
     taps: dict[str, Any] = {}
     _active.taps = taps
@@ -34,10 +49,22 @@ def collect() -> Iterator[dict[str, Any]]:
 
 
 def record(name: str, value: Any) -> None:
-    """Shows `value` under `name` to whoever collects; costs nothing when nobody does.
+    """Records a value for the innermost `collect` block; does nothing outside of such a block.
+
+    Args:
+        name: Path of the value, such as `gate/click`.
+        value: The value, usually a tensor.
 
     Raises:
-        ValueError: if the name was already recorded in this forward pass.
+        ValueError: If the name was already recorded in the block.
+
+    Example:
+        >>> from tfmtl.introspection import collect, record
+        >>> record("gate/click", 0.7)
+        >>> with collect() as taps:
+        ...     record("gate/buy", 0.2)
+        >>> taps
+        {'gate/buy': 0.2}
     """
     taps = getattr(_active, "taps", None)
     if taps is None:

@@ -1,4 +1,4 @@
-"""From a spec to what a model sees: the transformed features, their shapes, and the rows of their embeddings."""
+"""Inputs of a model: names, shapes and numbers of ids of the transformed features of a spec."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,18 @@ from tfmtl.spec import DatasetSpec
 
 @dataclasses.dataclass(frozen=True)
 class TransformedInput:
-    """One tensor of a model's input: its name, dtype and shape without the batch."""
+    """One tensor of a model's input.
+
+    Attributes:
+        name: Name of the tensor.
+        dtype: Name of its dtype.
+        shape: Its shape without the batch dimension.
+
+    Example:
+        >>> from tfmtl.model_inputs import TransformedInput
+        >>> TransformedInput("tags", dtype="int64", shape=(8,)).shape
+        (8,)
+    """
 
     name: str
     dtype: str
@@ -17,7 +28,23 @@ class TransformedInput:
 
 
 def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
-    """The tensors that the transform gives and a model takes: ids for each feature, and weights for each bag."""
+    """Returns the tensors that the transform produces and a model takes.
+
+    Args:
+        spec: Spec of the data set.
+
+    Returns:
+        The ids of each feature and the weights of each multivalent feature, in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
+        >>> from tfmtl.model_inputs import transformed_inputs
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), MultiValuedFeature("tags", max_length=8))
+        >>> spec = DatasetSpec("shop", features, (Task("click", label="clicked"),))
+        >>> [(tensor.name, tensor.shape) for tensor in transformed_inputs(spec)]
+        [('user', ()), ('tags', (8,)), ('tags__weights', (8,))]
+    """
     inputs = []
     for feature in spec.features:
         if isinstance(feature, BAGS):
@@ -29,29 +56,87 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
 
 
 def bags(spec: DatasetSpec) -> tuple[str, ...]:
-    """The features that hold several ids a row."""
-    return tuple(f.name for f in spec.features if isinstance(f, BAGS))
+    """Returns the names of the multivalent features: those with several ids per row.
+
+    Args:
+        spec: Spec of the data set.
+
+    Returns:
+        Names in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
+        >>> from tfmtl.model_inputs import bags
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), MultiValuedFeature("tags"))
+        >>> bags(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        ('tags',)
+    """
+    return tuple(feature.name for feature in spec.features if isinstance(feature, BAGS))
 
 
 def sequences(spec: DatasetSpec) -> tuple[str, ...]:
-    """The bags whose places have an order."""
-    return tuple(f.name for f in spec.features if isinstance(f, SEQUENCES))
+    """Returns the names of the multivalent features whose positions are in order of time.
+
+    Args:
+        spec: Spec of the data set.
+
+    Returns:
+        Names in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import MultiValuedFeature, SequenceFeature
+        >>> from tfmtl.model_inputs import sequences
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (MultiValuedFeature("tags"), SequenceFeature("history"))
+        >>> sequences(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        ('history',)
+    """
+    return tuple(feature.name for feature in spec.features if isinstance(feature, SEQUENCES))
 
 
 def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
-    """The features whose ids are those of a vocabulary; the others are numbers."""
-    return tuple(f.name for f in spec.features if not isinstance(f, NUMBERS))
+    """Returns the names of the features that have a vocabulary; the others are discretized numbers.
+
+    Args:
+        spec: Spec of the data set.
+
+    Returns:
+        Names in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, NumericalFeature
+        >>> from tfmtl.model_inputs import vocabularies
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), NumericalFeature("price"))
+        >>> vocabularies(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        ('user',)
+    """
+    return tuple(feature.name for feature in spec.features if not isinstance(feature, NUMBERS))
 
 
 def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> dict[str, int]:
-    """How many ids each feature has, in the order of the spec.
+    """Returns the number of ids of each feature, which is its number of rows in an embedding table.
 
     Args:
-        spec: of the data set.
-        vocabulary_sizes: tokens in the vocabulary of each feature that has one, those of unseen tokens not counted.
+        spec: Spec of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one, without the ids of unseen
+            tokens.
+
+    Returns:
+        Number of ids by feature name, in the order of the spec.
 
     Raises:
-        ValueError: if the size of a vocabulary is not given.
+        ValueError: If the size of a vocabulary is missing.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, NumericalFeature
+        >>> from tfmtl.model_inputs import embedding_rows
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), NumericalFeature("price", max_bucket=8))
+        >>> spec = DatasetSpec("shop", features, (Task("click", label="clicked"),))
+        >>> embedding_rows(spec, {"user": 100})
+        {'user': 101, 'price': 10}
     """
     rows = {}
     for feature in spec.features:

@@ -1,4 +1,4 @@
-"""In which precision a model computes: Keras's dtype policy, for the layers that are made in a `with` block."""
+"""Numeric precision of a model, as the Keras dtype policy of the layers that are created in a `with` block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,24 +9,29 @@ import keras
 
 @contextlib.contextmanager
 def dtype_policy(policy: Any) -> Iterator[None]:
-    """Inside the `with` block, layers are made with this policy; the one before holds again afterwards.
+    """Sets the global dtype policy inside the `with` block and restores the previous one afterwards.
 
-    A model of the package keeps the policy it was made with, also when it is saved and loaded:
+    Layers that are created in the block have the policy. A model keeps it when it is saved and loaded.
 
-    ```python
-    with dtype_policy("mixed_bfloat16"):
-        model = MMoE.from_spec(spec, vocabulary_sizes)
-    ```
-
-    Under `mixed_bfloat16` products are computed in bfloat16; weights, losses, softmaxes, logits and the slots of the
-    optimizer stay float32, so that no scaling of the loss is needed.
+    Under `mixed_bfloat16`, products are computed in bfloat16, whereas weights, losses, softmaxes, logits and the
+    variables of the optimizer stay float32. Bfloat16 has the range of float32, so the loss needs no scaling.
 
     Args:
-        policy: a name, such as `mixed_bfloat16`, or a `keras.DTypePolicy`.
+        policy: A `keras.DTypePolicy` or its name, such as `mixed_bfloat16`.
+
+    Example:
+        >>> import keras
+        >>> from tfmtl.precision import dtype_policy
+        >>> with dtype_policy("mixed_bfloat16"):
+        ...     layer = keras.layers.Dense(1)
+        >>> layer.compute_dtype
+        'bfloat16'
+        >>> keras.config.dtype_policy().name
+        'float32'
     """
-    before = keras.config.dtype_policy()
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous)

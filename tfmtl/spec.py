@@ -1,6 +1,7 @@
-"""DatasetSpec: what a log's columns mean. The one place where a feature or a task is named.
+"""DatasetSpec: the meaning of a log's columns.
 
-Transforms, models, evaluation, serving and reports read it; none of them writes a name of its own.
+The spec is the one place that names features and tasks. Transforms, models, evaluation, serving and reports read the
+names from it.
 """
 
 import dataclasses
@@ -14,25 +15,53 @@ from typing import Any, Final, Literal
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
+from tfmtl.splits import GivenSplit, RandomSplit, TimeSplit
+
+__all__ = [
+    "CONDITIONAL",
+    "ENTIRE",
+    "SPEC_VERSION",
+    "DatasetSpec",
+    "GivenSplit",
+    "Output",
+    "RandomSplit",
+    "Task",
+    "TimeSplit",
+]
 
 SPEC_VERSION = 1
+"""Version of the format of specs."""
+
 ENTIRE: Final = "entire"
+"""Name of the entire space: all rows."""
+
 CONDITIONAL: Final = "conditional"
+"""Name of the conditional space: the rows on which the previous task's label is 1."""
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_NAME_WORDS = "letters, digits and _, a letter first"
+_NAME_RULE = "a letter followed by letters, digits or underscores"
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is predicted: the probability of an event (`binary`) or the mean of a number of events (`count`).
+    """A prediction target: the probability of an event or the mean of a number of events.
+
+    A task may follow another one, whose event is required for its own: a purchase follows a click. Tasks linked by
+    `follows` form a chain. Such a task has two outputs: P(label = 1 | x) on the entire space, that is on all rows, and
+    P(label = 1 | previous label = 1, x) on the conditional space.
 
     Attributes:
-        name: of the task; keys losses, weights, metrics and thresholds.
-        label: its column; 0 or 1, or a count.
-        kind: `binary` or `count`.
-        follows: the task without which this event cannot happen (a conversion follows its click).
-        output: what a prediction on the entire space is called: P(label = 1 | x). `name` by default.
-        conditional_output: what P(label = 1 | label of `follows` = 1, x) is called.
+        name: Name of the task, by which losses, weights, metrics and thresholds are keyed.
+        label: Name of the label column: 0 or 1 for a binary task, a number of events for a count.
+        kind: `binary` for the probability of an event, `count` for the mean of a number of events.
+        follows: Name of the previous task; null for none. Both tasks have to be binary.
+        output: Name of the prediction on the entire space; the task's name by default.
+        conditional_output: Name of the prediction on the conditional space; `<name>_given_<follows>` by default.
+
+    Example:
+        >>> from tfmtl.spec import Task
+        >>> Task("buy", label="bought", follows="click").conditional_output
+        'buy_given_click'
     """
 
     name: str
@@ -42,20 +71,31 @@ class Task:
     output: str = ""
     conditional_output: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "output", self.output or self.name)
         if self.follows is None:
-            expected = "left out where the task follows none"
+            expected = "omitted for a task without `follows`"
             require(not self.conditional_output, "conditional_output", expected, self.conditional_output)
         else:
-            require(self.kind == "binary", "kind", "binary where the task follows another", self.kind)
+            require(self.kind == "binary", "kind", "binary for a task with `follows`", self.kind)
             name = self.conditional_output or f"{self.name}_given_{self.follows}"
             object.__setattr__(self, "conditional_output", name)
 
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """One served prediction: of which task, on which space, under which name."""
+    """A served prediction.
+
+    Attributes:
+        name: Name of the output.
+        task: Name of the task that it predicts.
+        space: Space of the prediction, `entire` or `conditional`.
+
+    Example:
+        >>> from tfmtl.spec import CONDITIONAL, Output
+        >>> Output("cvr", task="buy", space=CONDITIONAL).space
+        'conditional'
+    """
 
     name: str
     task: str
@@ -63,70 +103,33 @@ class Output:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomSplit:
-    """Rows fall to train, eval or test by a hash of their key: the same row always to the same split.
-
-    Attributes:
-        key: the columns that are hashed; the whole line if empty. Rows with one key stay together.
-        eval: share of the rows that go to `eval`.
-        test: share of the rows that go to `test`.
-        salt: another salt, another split.
-    """
-
-    kind: Literal["random"] = "random"
-    key: tuple[str, ...] = ()
-    eval: float = 0.1
-    test: float = 0.1
-    salt: str = ""
-
-    def __post_init__(self):
-        for name in ("eval", "test"):
-            require(0 < getattr(self, name) < 1, name, "between 0 and 1", getattr(self, name))
-        require(self.eval + self.test < 1, "test", "such that train keeps a share", self.test)
-
-
-@dataclasses.dataclass(frozen=True)
-class TimeSplit:
-    """Rows before `eval_from` train, those from `test_from` on test; compared as numbers if they are, else as text.
-
-    Attributes:
-        column: the time of a row: a number, or a text that sorts by time (2026-11-20).
-        eval_from: first time that goes to `eval`.
-        test_from: first time that goes to `test`.
-    """
-
-    column: str
-    eval_from: int | float | str
-    test_from: int | float | str
-    kind: Literal["time"] = "time"
-
-    def __post_init__(self):
-        numbers = [isinstance(bound, int | float) for bound in (self.eval_from, self.test_from)]
-        require(numbers[0] == numbers[1], "test_from", "of the type of eval_from", self.test_from)
-        require(self.eval_from < self.test_from, "test_from", f"after eval_from, {self.eval_from!r}", self.test_from)  # type: ignore[operator]
-
-
-@dataclasses.dataclass(frozen=True)
-class GivenSplit:
-    """Rows are in the split in which the log has them: that of `tfmtl ingest` has a folder for each."""
-
-    kind: Literal["given"] = "given"
-
-
-@dataclasses.dataclass(frozen=True)
 class DatasetSpec:
     """Features, tasks, scenario, group key and split of one data set.
 
     Attributes:
-        name: of the data set.
-        features: what a model sees.
-        tasks: what it predicts; a task stands after the one that it follows.
-        scenario: the categorical feature whose values are evaluated apart.
-        group_key: the column by which GAUC groups rows, usually the user's.
-        split: how rows are divided into train, eval and test.
-        groups: names of features by the name of their group. Of what a group is, a model says that treats features
-            of different meaning differently (M2M: scenario, profile, behaviour, performance); others do not look.
-        version: of this format.
+        name: Name of the data set.
+        features: Inputs of a model.
+        tasks: Prediction targets; a task is listed after the one that it follows.
+        scenario: Name of the categorical feature by whose values results are reported; null for none.
+        group_key: Name of the column by which GAUC groups rows, usually the user; null for none.
+        split: Division of the rows into train, eval and test.
+        groups: Names of features by the name of their group, for models that treat groups of features differently,
+            such as M2M with its groups scenario, profile, behaviour and performance. Other models ignore them.
+        version: Version of the format, `SPEC_VERSION`.
+
+    Example:
+        >>> from tfmtl import DatasetSpec
+        >>> spec = DatasetSpec.from_yaml('''
+        ... name: shop
+        ... features:
+        ...   - {name: user, kind: categorical}
+        ...   - {name: price, kind: numerical}
+        ... tasks:
+        ...   - {name: click, label: clicked, output: ctr}
+        ...   - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
+        ... ''')
+        >>> [(output.name, output.space) for output in spec.outputs]
+        [('ctr', 'entire'), ('cvr', 'conditional'), ('ctcvr', 'entire')]
     """
 
     name: str
@@ -134,54 +137,61 @@ class DatasetSpec:
     tasks: tuple[Task, ...]
     scenario: str | None = None
     group_key: str | None = None
-    split: RandomSplit | TimeSplit | GivenSplit = RandomSplit()
+    split: RandomSplit | TimeSplit | GivenSplit = dataclasses.field(default_factory=RandomSplit)
     groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     version: int = SPEC_VERSION
 
-    def __post_init__(self):
-        require(self.version == SPEC_VERSION, "version", f"{SPEC_VERSION}, the one that is known here", self.version)
+    def __post_init__(self) -> None:
+        require(self.version == SPEC_VERSION, "version", f"{SPEC_VERSION}, the supported version", self.version)
         require(bool(self.features), "features", "at least one feature", self.features)
         require(bool(self.tasks), "tasks", "at least one task", self.tasks)
-        self._check_names()
-        self._check_chain()
+        self._check_columns()
+        self._check_task_names()
+        self._check_chains()
         if self.scenario is not None:
             names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
         if self.group_key is not None:
-            require(self.group_key not in self.labels, "group_key", "no label", self.group_key)
+            require(self.group_key not in self.labels, "group_key", "a column other than a label", self.group_key)
+        object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
         self._check_groups()
 
-    def _check_names(self) -> None:
-        taken: dict[str, str] = {}
+    def _check_columns(self) -> None:
+        """Checks that names of columns are well-formed and unique."""
+        roles: dict[str, str] = {}
 
-        def take(name: str, path: config.Path, owner: str) -> None:
-            require(bool(_NAME.fullmatch(name)), path, _NAME_WORDS, name)
-            free = owner == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
-            require(free, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
-            if name in taken:
-                raise FieldError(path, f"should differ from the {taken[name]} of that name. Received: {name!r}")
-            taken[name] = owner
+        def add(name: str, path: config.Path, role: str) -> None:
+            require(bool(_NAME.fullmatch(name)), path, _NAME_RULE, name)
+            is_allowed = role == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
+            require(is_allowed, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
+            if name in roles:
+                raise FieldError(path, f"should be unique: a {roles[name]} has the same name. Received: {name!r}")
+            roles[name] = role
 
         for i, feature in enumerate(self.features):
-            take(feature.name, ("features", i, "name"), "feature")
+            add(feature.name, ("features", i, "name"), "feature")
             if isinstance(feature, MultiValuedFeature) and feature.weights:
-                take(feature.weights, ("features", i, "weights"), "weights column")
+                add(feature.weights, ("features", i, "weights"), "weights column")
         for i, task in enumerate(self.tasks):
-            take(task.label, ("tasks", i, "label"), "label")
+            add(task.label, ("tasks", i, "label"), "label")
+
+    def _check_task_names(self) -> None:
+        """Checks that names of tasks and of their outputs are well-formed and unique."""
         for attribute in ("name", "output", "conditional_output"):
             seen: set[str] = set()
             for i, task in enumerate(self.tasks):
                 name = getattr(task, attribute)
-                require(not name or bool(_NAME.fullmatch(name)), ("tasks", i, attribute), _NAME_WORDS, name)
-                require(name not in seen, ("tasks", i, attribute), "used once", name)
+                require(not name or bool(_NAME.fullmatch(name)), ("tasks", i, attribute), _NAME_RULE, name)
+                require(name not in seen, ("tasks", i, attribute), "unique among the tasks", name)
                 seen |= {name} if name else set()
         names = [output.name for output in self.outputs]
         for i, task in enumerate(self.tasks):
             for attribute in ("output", "conditional_output"):
                 name = getattr(task, attribute)
-                require(names.count(name) <= 1, ("tasks", i, attribute), "used once", name)
+                require(names.count(name) <= 1, ("tasks", i, attribute), "unique among the outputs", name)
 
-    def _check_chain(self) -> None:
+    def _check_chains(self) -> None:
+        """Checks that each task follows a binary task that is listed before it."""
         earlier: dict[str, Task] = {}
         for i, task in enumerate(self.tasks):
             if task.follows is not None:
@@ -191,23 +201,23 @@ class DatasetSpec:
             earlier[task.name] = task
 
     def _check_groups(self) -> None:
-        object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
+        """Checks that each group has a well-formed name and distinct features of the spec."""
         names = [feature.name for feature in self.features]
         for group, members in self.groups.items():
-            require(bool(_NAME.fullmatch(group)), ("groups", group), _NAME_WORDS, group)
+            require(bool(_NAME.fullmatch(group)), ("groups", group), _NAME_RULE, group)
             require(bool(members), ("groups", group), "at least one feature", members)
             for i, name in enumerate(members):
                 require(name in names, ("groups", group, i), f"a feature: {', '.join(names)}", name)
-                require(name not in members[:i], ("groups", group, i), "named once in its group", name)
+                require(name not in members[:i], ("groups", group, i), "listed once in its group", name)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label columns, in the order of the tasks."""
+        """Names of the label columns, in the order of the tasks."""
         return tuple(task.label for task in self.tasks)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """All served predictions: each task on the entire space, and given its previous task where it follows one."""
+        """All served predictions, in the order of the tasks, each task's conditional output before its entire one."""
         outputs = []
         for task in self.tasks:
             if task.follows is not None:
@@ -216,45 +226,73 @@ class DatasetSpec:
         return tuple(outputs)
 
     def task(self, name: str) -> Task:
-        """The task of that name. Raises `KeyError` if there is none."""
+        """Returns the task of a given name.
+
+        Raises:
+            KeyError: If the spec has no such task.
+        """
         return {task.name: task for task in self.tasks}[name]
 
     def feature(self, name: str) -> Feature:
-        """The feature of that name. Raises `KeyError` if there is none."""
+        """Returns the feature of a given name.
+
+        Raises:
+            KeyError: If the spec has no such feature.
+        """
         return {feature.name: feature for feature in self.features}[name]
 
     def group(self, name: str) -> tuple[Feature, ...]:
-        """The features of that group. Raises `KeyError` if there is none of that name."""
+        """Returns the features of a group.
+
+        Raises:
+            KeyError: If the spec has no such group.
+        """
         return tuple(self.feature(member) for member in self.groups[name])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, such as `from_dict` reads; `version` is always in it."""
+        """Returns the spec as plain data, without fields that have their default value but with `version`."""
         return {"version": self.version, **config.to_plain(self)}
 
     def to_yaml(self) -> str:
-        """YAML text, such as `from_yaml` reads."""
+        """Returns the spec as YAML text that `from_yaml` reads."""
         return config.dump_yaml(self.to_dict())
 
     def to_json(self) -> str:
-        """JSON text with sorted keys: the same spec always gives the same text."""
+        """Returns the spec as JSON text with sorted keys: equal specs give equal texts."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "DatasetSpec":
-        """The spec of plain data. Raises `ConfigError` naming the field that is wrong."""
+        """Builds a spec from plain data.
+
+        Raises:
+            ConfigError: If a field is wrong; the message names it.
+        """
         return config.build(cls, config.Document(data))
 
     @classmethod
     def from_yaml(cls, text: str, source: str = "") -> "DatasetSpec":
-        """The spec of a YAML (or JSON) text. Raises `ConfigError` naming line and field that are wrong."""
+        """Builds a spec from YAML or JSON text.
+
+        Args:
+            text: YAML or JSON text.
+            source: Name of the text in errors, usually the path of its file.
+
+        Raises:
+            ConfigError: If the text is not YAML or a field is wrong; the message names the line and the field.
+        """
         return config.build(cls, config.parse_yaml(text, source))
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "DatasetSpec":
-        """The spec in a YAML or JSON file. Raises `ConfigError` naming line and field that are wrong."""
+        """Builds a spec from a YAML or JSON file.
+
+        Raises:
+            ConfigError: If the file cannot be read or a field is wrong; the message names the file, line and field.
+        """
         return config.build(cls, config.read_yaml(path))
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits of the content: two specs that mean the same have the same."""
+        """Hash of the content, 16 hexadecimal digits: equal specs have equal hashes."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What all tests of tfmtl rely on: a fixed seed before each, float32 after each."""
+"""Fixtures of all tests of tfmtl: a fixed random seed before each test, the float32 policy after it."""
 
 import keras
 import pytest

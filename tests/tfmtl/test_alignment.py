@@ -1,4 +1,4 @@
-"""Aligning sequences."""
+"""Alignment of sequences to the right."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ ROWS = [[1, 2, 3, 4], [], [5], [6, 7]]
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("graph", [False, True])
-def test_rows(length, graph):
+def test_last_positions_are_moved_to_the_right(length, graph):
     def dense(sparse):
         return tf.sparse.to_dense(align_right(sparse, length))
 
@@ -22,7 +22,7 @@ def test_rows(length, graph):
     np.testing.assert_array_equal(function(sparse), expected)
 
 
-def test_no_rows_and_no_places():
+def test_empty_batches_and_empty_rows():
     for rows in (0, 3):
         empty = tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], tf.string), [rows, 0])
         assert tf.sparse.to_dense(align_right(empty, 2)).shape == (rows, 2)

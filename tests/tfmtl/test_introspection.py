@@ -1,4 +1,4 @@
-"""Collecting what layers record."""
+"""Recording and collecting of intermediate values."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from tfmtl.introspection import collect, record
 
 
-def test_nothing_happens_without_a_collector():
+def test_values_outside_of_a_block_are_discarded():
     record("gate/click", 1)
     record("gate/click", 2)
     with collect() as taps:
@@ -15,7 +15,7 @@ def test_nothing_happens_without_a_collector():
     assert taps == {}
 
 
-def test_names_and_values():
+def test_block_collects_values_by_name():
     with collect() as taps:
         record("gate/click", 1)
         record("gate/buy", 2)
@@ -23,7 +23,7 @@ def test_names_and_values():
     assert taps == {"gate/click": 1, "gate/buy": 2}
 
 
-def test_the_innermost_block_gets_it():
+def test_innermost_block_collects_a_value():
     with collect() as outer:
         record("a", 1)
         with collect() as inner:
@@ -32,21 +32,21 @@ def test_the_innermost_block_gets_it():
     assert (outer, inner) == ({"a": 1, "b": 3}, {"a": 2})
 
 
-def test_a_name_twice():
+def test_rejects_a_name_that_is_recorded_twice():
     with collect():
         record("a", 1)
         with pytest.raises(ValueError, match=r"should be recorded once in a forward pass\. Received: 'a' again"):
             record("a", 2)
 
 
-def test_an_error_ends_the_collecting():
+def test_error_ends_the_block():
     with pytest.raises(KeyError), collect() as taps:
         raise KeyError
     record("a", 1)
     assert taps == {}
 
 
-def test_threads_do_not_see_each_other():
+def test_block_ignores_values_of_other_threads():
     with collect() as taps:
         thread = threading.Thread(target=record, args=("a", 1))
         thread.start()

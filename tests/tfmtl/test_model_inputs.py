@@ -1,4 +1,4 @@
-"""From a spec to tensors and rows."""
+"""Inputs of a model: tensors and numbers of ids of a spec's features."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from tests.tfmtl import cases, panel_cases
 from tfmtl.model_inputs import bags, embedding_rows, transformed_inputs, vocabularies
 
 
-def test_transformed_inputs():
-    inputs = [(one.name, one.dtype, one.shape) for one in transformed_inputs(cases.pair())]
+def test_transformed_inputs_have_ids_and_weights():
+    inputs = [(tensor.name, tensor.dtype, tensor.shape) for tensor in transformed_inputs(cases.pair())]
     assert inputs == [
         ("user", "int64", ()),
         ("price", "int64", ()),
@@ -18,13 +18,13 @@ def test_transformed_inputs():
     ]
 
 
-def test_bags():
+def test_multivalent_features_in_the_order_of_the_spec():
     assert bags(cases.pair()) == ("tags", "history")
 
 
-def test_sequences_of_numbers_are_bags_without_a_vocabulary():
+def test_number_sequences_are_multivalent_without_a_vocabulary():
     spec = panel_cases.SPEC
-    inputs = {one.name: (one.dtype, one.shape) for one in transformed_inputs(spec)}
+    inputs = {tensor.name: (tensor.dtype, tensor.shape) for tensor in transformed_inputs(spec)}
     assert inputs["clicks"] == ("int64", (3,))
     assert inputs["clicks__weights"] == ("float32", (3,))
     assert bags(spec) == ("logins", "campaign", "clicks", "words")
@@ -32,11 +32,11 @@ def test_sequences_of_numbers_are_bags_without_a_vocabulary():
     assert embedding_rows(spec, panel_cases.SIZES) == panel_cases.ROWS
 
 
-def test_embedding_rows_in_the_order_of_the_spec():
+def test_embedding_rows_are_in_the_order_of_the_spec():
     assert list(embedding_rows(cases.pair(), cases.SIZES).items()) == list(cases.ROWS.items())
 
 
-def test_missing_and_unseen_have_ids_of_their_own():
+def test_embedding_rows_count_ids_of_missing_and_unseen_values():
     text = cases.FEATURES.replace("kind: categorical", "kind: categorical, num_oov: 5")
     text = text.replace("max_bucket: 8", "min_bucket: -3, max_bucket: 8")
     spec = cases.DatasetSpec.from_yaml(text + cases.CLICK)
@@ -45,6 +45,6 @@ def test_missing_and_unseen_have_ids_of_their_own():
     assert rows["price"] == 1 + len(range(-3, 9))
 
 
-def test_a_size_that_is_not_given():
+def test_rejects_a_missing_vocabulary_size():
     with pytest.raises(ValueError, match=r"`vocabulary_sizes` should hold `tags`. Received: \['history', 'user'\]"):
         embedding_rows(cases.pair(), {"user": 1, "history": 2})

@@ -1,4 +1,4 @@
-"""DatasetSpec: round trips, defaults, outputs, chains and the hash."""
+"""Reading and writing of a DatasetSpec, its defaults and its hash."""
 
 import dataclasses
 import hashlib
@@ -39,7 +39,7 @@ split: {kind: time, column: day, eval_from: "2026-11-19", test_from: "2026-11-20
 SMALL = "{name: s, features: [{name: u, kind: categorical}], tasks: [{name: t, label: y}]}"
 
 
-def test_every_field_is_read():
+def test_reads_every_field():
     assert DatasetSpec.from_yaml(FULL) == DatasetSpec(
         name="shop",
         features=(
@@ -64,7 +64,7 @@ def test_every_field_is_read():
     )
 
 
-def test_groups():
+def test_group_gives_the_features_of_a_group():
     spec = DatasetSpec.from_yaml(FULL)
     assert [feature.name for feature in spec.group("what")] == ["daily", "history"]
     assert spec.group("who") == (spec.feature("user"), spec.feature("place"))
@@ -74,7 +74,7 @@ def test_groups():
     assert "groups" not in DatasetSpec.from_yaml(SMALL).to_dict()
 
 
-def test_defaults():
+def test_omitted_fields_have_their_defaults():
     spec = DatasetSpec.from_yaml(SMALL)
     assert (spec.scenario, spec.group_key, spec.groups, spec.version) == (None, None, {}, 1)
     assert spec.split == RandomSplit(key=(), eval=0.1, test=0.1, salt="")
@@ -85,7 +85,7 @@ def test_defaults():
 
 
 @pytest.mark.parametrize("text", [FULL, SMALL])
-def test_round_trips(text, tmp_path):
+def test_spec_is_unchanged_after_writing_and_reading(text, tmp_path):
     spec = DatasetSpec.from_yaml(text)
     copies = [
         DatasetSpec.from_yaml(spec.to_yaml()),
@@ -102,19 +102,19 @@ def test_round_trips(text, tmp_path):
     assert yaml.safe_load(spec.to_yaml())["version"] == 1
 
 
-def test_a_time_that_looks_like_a_number_stays_what_it_is():
+def test_bounds_of_a_time_split_stay_numbers():
     split = TimeSplit("day", 20261119, 20261120)
     spec = dataclasses.replace(DatasetSpec.from_yaml(SMALL), split=split)
     assert DatasetSpec.from_yaml(spec.to_yaml()).split == split
 
 
-def test_a_split_may_be_given_with_the_log():
+def test_given_split_is_unchanged_after_writing_and_reading():
     spec = dataclasses.replace(DatasetSpec.from_yaml(SMALL), split=GivenSplit())
     assert DatasetSpec.from_yaml(spec.to_yaml()) == spec
     assert spec.to_dict()["split"] == {"kind": "given"}
 
 
-def test_hash_is_that_of_the_sorted_content():
+def test_hash_is_computed_from_the_sorted_content():
     content = (
         '{"features": [{"kind": "categorical", "name": "u"}], "name": "s", '
         '"tasks": [{"kind": "binary", "label": "y", "name": "t", "output": "t"}], "version": 1}'
@@ -122,14 +122,14 @@ def test_hash_is_that_of_the_sorted_content():
     assert DatasetSpec.from_yaml(SMALL).hash == hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def test_hash_does_not_see_the_order_of_keys_nor_written_defaults():
-    def backwards(value):
+def test_hash_ignores_the_order_of_keys_and_explicit_defaults():
+    def reversed_keys(value):
         if isinstance(value, dict):
-            return {key: backwards(value[key]) for key in reversed(value)}
-        return [backwards(entry) for entry in value] if isinstance(value, list) else value
+            return {key: reversed_keys(value[key]) for key in reversed(value)}
+        return [reversed_keys(entry) for entry in value] if isinstance(value, list) else value
 
     spec = DatasetSpec.from_yaml(FULL)
-    text = yaml.safe_dump(backwards(yaml.safe_load(FULL)), sort_keys=False)
+    text = yaml.safe_dump(reversed_keys(yaml.safe_load(FULL)), sort_keys=False)
     assert text.startswith("split:")
     assert DatasetSpec.from_yaml(text).hash == spec.hash
     written = FULL.replace("kind: count}", "kind: count, output: views, follows: null}") + "version: 1\n"
@@ -147,25 +147,26 @@ tasks:
   - {}
   - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x}
 """)
-"""Another value for each field of a feature of each kind and of a task of FULL."""
+"""A different value for each field of each kind of feature, and of a task, in FULL."""
 
 
 RANDOM_CHANGES = {"key": ["user"], "eval": 0.2, "test": 0.2, "salt": "x"}
 
 
 def changed(path, value):
+    """Returns the plain data of FULL with one field changed, and with what has to change along with it."""
     data = yaml.safe_load(FULL)
-    place = data
+    parent = data
     for part in path[:-1]:
-        place = place[part]
+        parent = parent[part]
     if path[-1] == "name" and path[0] == "features":
-        old, groups = place["name"], data["groups"]
+        old, groups = parent["name"], data["groups"]
         data["groups"] = {group: [value if name == old else name for name in groups[group]] for group in groups}
-    place[path[-1]] = value
+    parent[path[-1]] = value
     if path == ("tasks", 1, "follows"):
-        del place["conditional_output"]
+        del parent["conditional_output"]
     if path == ("tasks", 1, "kind"):
-        del place["conditional_output"], place["follows"]
+        del parent["conditional_output"], parent["follows"]
     return data
 
 
@@ -183,7 +184,7 @@ def test_hash_changes_with_any_field_of_a_feature_or_task(group, index, name):
     assert spec.hash != DatasetSpec.from_yaml(FULL).hash
 
 
-def test_no_field_is_forgotten_above():
+def test_changes_cover_every_field():
     spec = DatasetSpec.from_yaml(FULL)
     for index, feature in enumerate(spec.features[:5]):
         names = {field.name for field in dataclasses.fields(feature)} - {"kind"}

@@ -1,4 +1,4 @@
-"""DatasetSpec: chains, trees and several roots of tasks, and the outputs they give."""
+"""Outputs of chains, trees and several roots of tasks in a DatasetSpec."""
 
 import dataclasses
 import itertools
@@ -18,7 +18,7 @@ def outputs(spec):
     return [(output.name, output.task, output.space) for output in spec.outputs]
 
 
-def test_pair_with_its_own_names():
+def test_outputs_of_a_pair_with_given_names():
     buy = Task("buy", "bought", follows="click", output="ctcvr", conditional_output="cvr")
     spec = spec_of(Task("click", "clicked", output="ctr"), buy)
     assert spec.outputs == (
@@ -31,18 +31,18 @@ def test_pair_with_its_own_names():
     assert spec.feature("user").name == "user"
 
 
-def test_chain_of_five():
+def test_outputs_of_a_chain_of_five_tasks():
     names = ["click", "cart", "order", "pay", "keep"]
-    tasks = [Task(name, f"is_{name}", follows=before) for before, name in zip([None, *names], names, strict=False)]
+    tasks = [Task(name, f"is_{name}", follows=previous) for previous, name in zip([None, *names], names, strict=False)]
     spec = spec_of(*tasks)
     expected = [("click", "click", "entire")]
-    for before, name in itertools.pairwise(names):
-        expected += [(f"{name}_given_{before}", name, "conditional"), (name, name, "entire")]
+    for previous, name in itertools.pairwise(names):
+        expected += [(f"{name}_given_{previous}", name, "conditional"), (name, name, "entire")]
     assert outputs(spec) == expected
     assert DatasetSpec.from_yaml(spec.to_yaml()) == spec
 
 
-def test_tree_of_two_tasks_that_follow_one():
+def test_outputs_of_two_tasks_that_follow_the_same_task():
     spec = spec_of(Task("click", "c"), Task("buy", "b", follows="click"), Task("share", "s", follows="click"))
     assert outputs(spec) == [
         ("click", "click", "entire"),
@@ -53,7 +53,7 @@ def test_tree_of_two_tasks_that_follow_one():
     ]
 
 
-def test_two_roots_and_a_count():
+def test_outputs_of_two_roots_and_a_count():
     spec = spec_of(
         Task("click", "c"), Task("like", "l"), Task("views", "v", kind="count"), Task("share", "s", follows="like")
     )
@@ -66,7 +66,7 @@ def test_two_roots_and_a_count():
     ]
 
 
-def test_unknown_names():
+def test_unknown_name_raises_key_error():
     spec = spec_of(Task("click", "c"))
     with pytest.raises(KeyError, match="buy"):
         spec.task("buy")
@@ -74,6 +74,6 @@ def test_unknown_names():
         spec.feature("price")
 
 
-def test_a_spec_does_not_change():
+def test_spec_is_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         spec_of(Task("click", "c")).name = "other"

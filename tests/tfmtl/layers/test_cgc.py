@@ -82,8 +82,8 @@ def test_dropout_is_in_training_only():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"tasks": []}, r"`tasks` should be names, each once, and at least one. Received: \[\]"),
-        ({"tasks": ["a", "a"]}, r"`tasks` should be names, each once, and at least one. Received: \['a', 'a'\]"),
+        ({"tasks": []}, r"`tasks` should be at least one name, without duplicates. Received: \[\]"),
+        ({"tasks": ["a", "a"]}, r"`tasks` should be at least one name, without duplicates. Received: \['a', 'a'\]"),
         ({"num_shared": -1}, "should be at least 0 and not both 0. Received: -1 and 3"),
         ({"num_shared": 0, "num_per_task": 0}, "should be at least 0 and not both 0. Received: 0 and 0"),
     ],

@@ -73,8 +73,8 @@ def test_dropout_is_in_training_only():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"tasks": []}, r"`tasks` should be names, each once, and at least one. Received: \[\]"),
-        ({"tasks": ["a", "a"]}, r"`tasks` should be names, each once, and at least one. Received: \['a', 'a'\]"),
+        ({"tasks": []}, r"`tasks` should be at least one name, without duplicates. Received: \[\]"),
+        ({"tasks": ["a", "a"]}, r"`tasks` should be at least one name, without duplicates. Received: \['a', 'a'\]"),
         ({"num_shared": 0}, "`num_shared` and `num_per_task` should be at least 1. Received: 0 and 3"),
         ({"num_per_task": 0}, "`num_shared` and `num_per_task` should be at least 1. Received: 2 and 0"),
     ],

@@ -71,5 +71,5 @@ def test_tasks_share_no_weight():
 
 def test_wrong_tasks():
     for tasks in ([], ["click", "click"]):
-        with pytest.raises(ValueError, match=r"`tasks` should be names, each once, and at least one\. Received:"):
+        with pytest.raises(ValueError, match=r"`tasks` should be at least one name, without duplicates\. Received:"):
             PatternSelector(tasks)

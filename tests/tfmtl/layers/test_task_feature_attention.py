@@ -71,7 +71,7 @@ def test_weights_reach_what_follows():
 
 def test_bad_arguments():
     for tasks in ([], ["a", "a"]):
-        with pytest.raises(ValueError, match="`tasks` should be names, each once, and at least one"):
+        with pytest.raises(ValueError, match="`tasks` should be at least one name, without duplicates"):
             TaskFeatureAttention(tasks)
     for tasks in (T[:, :2], T[:, :, :5]):
         with pytest.raises(ValueError, match=r"`tasks` should be of shape \(batch, 3, 6\)\. Received: \(4, "):

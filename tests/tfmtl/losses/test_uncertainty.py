@@ -89,7 +89,7 @@ def test_float32_under_mixed_precision():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match=r"`tasks` should be names, each once, and at least one. Received: \[\]"):
+    with pytest.raises(ValueError, match=r"`tasks` should be at least one name, without duplicates. Received: \[\]"):
         UncertaintyWeighting([])
     with pytest.raises(ValueError, match=r"`losses` should be those of click, buy, views. Received: click, buy"):
         layer_at((0, 0, 0))({"click": tf.constant(1.0), "buy": tf.constant(1.0)})
