@@ -58,6 +58,13 @@ COMPILE = .venv/bin/uv pip compile --quiet --no-annotate --custom-compile-comman
 lock: venv ## derive the locks in requirements/ from pyproject.toml and requirements/*.in
 	@$(COMPILE) --python-platform x86_64-manylinux_2_28 requirements/tfx-1.16.in -o requirements/tfx-1.16.txt > /dev/null
 	$(COMPILE) --universal requirements/tfx-1.21.in -o requirements/tfx-1.21.txt > /dev/null
+	mkdir -p build
+	grep '^keras==' requirements/tfx-1.16.txt > build/keras.txt
+	for backend in jax torch; do
+		.venv/bin/uv pip compile --quiet --no-annotate --custom-compile-command 'make lock' --python-version 3.11 --universal \
+			--constraint build/keras.txt $(UPGRADE) \
+			requirements/$$backend.in -o requirements/$$backend.txt > /dev/null
+	done
 	git diff --stat -- requirements
 
 light: venv ## install the library without extras in a throw-away venv and import all of it

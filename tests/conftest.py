@@ -1,20 +1,20 @@
-"""How tests are divided between processes: those that share a run go to one of them, those of minutes come first."""
+"""Distribution of tests over processes: tests that share a run go to one process, and slow files start first."""
 
 import pytest
 
 TOGETHER = ("tests/pipelines/end_to_end/",)
-"""Folders whose tests share a fixture that takes long to make; elsewhere the tests of a file stay together."""
+"""Folders whose tests share an expensive fixture; elsewhere the tests of a file stay together."""
 
 
 def pytest_collection_modifyitems(items):
-    """Files with a slow test go first: at the end, no process is left alone with one while the others have nothing."""
+    """Moves files with a slow test to the front, so that no process is still busy with one when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """In place of `--dist loadfile`, which begins with the files of the most tests; slow files have few."""
+    """Replaces the scheduler of `--dist loadfile`, which would start with the files that have most tests."""
     from xdist.scheduler import LoadFileScheduling
 
     class Together(LoadFileScheduling):

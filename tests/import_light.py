@@ -1,4 +1,4 @@
-"""Import every module of a package as if only the library's own requirements were installed.
+"""Imports every module of a package as if only the library's own requirements were installed.
 
 Run as `python -P tests/import_light.py tfmtl`, or with a further name for a package that needs `tfmtl` itself:
 `python -P tests/import_light.py mine tfmtl`. Whatever another installed distribution provides (TFX, Beam, pandas ...)
@@ -20,12 +20,12 @@ UNUSED = {"grpc"}  # comes with TensorFlow, yet the library has no use for it
 
 
 def canonical(name: str) -> str:
-    """Return the normal form of a distribution's name (PEP 503)."""
+    """Returns the normal form of a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def closure(names: Iterable[str]) -> set[str]:
-    """Return the installed distributions that the named ones need, directly or not, themselves included."""
+    """Returns the named distributions that are installed, and all that they require."""
     found: set[str] = set()
     open_names = [canonical(name) for name in names]
     while open_names:
@@ -44,19 +44,19 @@ def closure(names: Iterable[str]) -> set[str]:
 
 
 class Absent:
-    """Import hook for which the given top-level modules do not exist."""
+    """Import hook that hides top-level modules."""
 
     def __init__(self, names: set[str]):
         self.names = names
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
-        """Refuse an absent module, leave others to the finders that follow."""
+        """Raises an error for a hidden module and leaves all others to the next finder."""
         if fullname.partition(".")[0] in self.names:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def main(package_name: str, *beside: str) -> None:
-    """Hide the other distributions, then import the package; `beside` names packages that it may import."""
+    """Hides the other distributions, then imports the package; `beside` names packages that it may import."""
     allowed = {*closure(REQUIREMENTS), canonical(package_name), *map(canonical, beside)}
     providers = importlib.metadata.packages_distributions()
     absent = {top for top, names in providers.items() if not allowed & {canonical(name) for name in names}}
@@ -69,7 +69,7 @@ def main(package_name: str, *beside: str) -> None:
 
 
 def raise_again(_: str) -> None:
-    """Fail where walk_packages would skip a package that cannot be imported."""
+    """Raises the error of a package that cannot be imported, which walk_packages would skip."""
     raise
 
 

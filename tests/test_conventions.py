@@ -12,7 +12,7 @@ SOURCES = ("tfmtl", "transforms", "pipelines", "serving", "benchmarks", "example
 
 
 def keras_of_tensorflow(source: str) -> Iterator[int]:
-    """Yield the lines where Keras is taken from TensorFlow.
+    """Yields the lines where Keras is taken from TensorFlow.
 
     TensorFlow Transform sets TF_USE_LEGACY_KERAS, after which `tf.keras` is Keras 2 while `keras` remains Keras 3.
     """
@@ -30,7 +30,7 @@ def keras_of_tensorflow(source: str) -> Iterator[int]:
 
 
 def is_keras_of_tensorflow(module: str) -> bool:
-    """Say whether a dotted name is one of TensorFlow's copies of Keras or lies in it."""
+    """Returns whether a dotted name is one of TensorFlow's copies of Keras or lies in it."""
     copies = ("tf.keras", "tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras", "tf_keras")
     return any(module == copy or module.startswith(f"{copy}.") for copy in copies)
 

@@ -46,7 +46,7 @@ def commands():
 
 
 def environment():
-    """Of a shell: without the variable that TFT, imported by other tests, sets for TensorFlow."""
+    """Returns the environment without the variable that TFT, imported by other tests, sets for TensorFlow."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return {**inherited, "PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 
@@ -59,7 +59,7 @@ def call(command, folder, **options):
 
 
 def invoke(command):
-    """What the command prints. It runs in this process, which has TFX loaded; `call` is for what should need less."""
+    """Runs a command in this process, which has TFX loaded, and returns what it prints."""
     words = shlex.split(command)
     assert words[0] == "tfmtl"
     result = CliRunner().invoke(main, words[1:])
@@ -68,7 +68,7 @@ def invoke(command):
 
 
 def write_log(path, rows=4000):
-    """A log with the columns of the README's spec, in which phones click more and dear things are bought less."""
+    """Writes a log with the columns of `shop.yaml`: phones click more, and expensive items are bought less."""
     rng = np.random.default_rng(0)
     lines = ["user,item,device,price,interests,clicked,bought"]
     for _ in range(rows):
@@ -127,7 +127,7 @@ def test_your_own_data(tmp_path, monkeypatch):
 
 
 def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):
-    """As a module of a package that is imported with every other distribution hidden."""
+    """The code is a module of a package that is imported while every other distribution is hidden."""
     code = blocks("python", "reuse.md")[0]
     check = "assert {name: scores.shape for name, scores in logits.items()} == dict.fromkeys(TASKS, (1000,))\n"
     (tmp_path / "mine").mkdir()

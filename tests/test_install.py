@@ -1,4 +1,4 @@
-"""How the environment is chosen and built: requirements/choose.py, the locks, and `make venv` with a faked Python."""
+"""The choice and the build of the environment: requirements/choose.py, the locks, `make venv` with a fake Python."""
 
 import importlib.util
 import json
@@ -32,7 +32,7 @@ spec.loader.exec_module(choose)
         ((3, 13), "3.0", NEW),
     ],
 )
-def test_lock_that_fits(python, glibc, lock):
+def test_lock_is_chosen_by_python_and_glibc(python, glibc, lock):
     assert choose.choose(python, "glibc", glibc) == lock
     assert (ROOT / lock).is_file()
 
@@ -53,7 +53,7 @@ def test_lock_that_fits(python, glibc, lock):
         (((3, 11), "", "", "arm64", "Darwin"), "Linux on x86_64 with glibc", "Darwin on arm64."),
     ],
 )
-def test_refusal_says_what_would_fit(facts, needed, received):
+def test_refusal_lists_what_is_supported(facts, needed, received):
     with pytest.raises(choose.Unfit) as refusal:
         choose.choose(*facts)
 
@@ -79,7 +79,7 @@ def test_lock_pins_every_declared_requirement(lock):
     assert {"uv", "pip", "setuptools", "tfx"} <= set(pins)
 
 
-def test_python_of_a_venv_stands_for_the_one_it_was_made_with(tmp_path):
+def test_probe_of_a_venv_reports_its_base_python(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
 
     inner, outer = choose.probe(str(tmp_path / "bin" / "python")), choose.probe(sys.executable)
@@ -90,7 +90,7 @@ def test_python_of_a_venv_stands_for_the_one_it_was_made_with(tmp_path):
 
 
 def fake_python(folder: Path, **facts: object) -> Path:
-    """Write an interpreter that tells the given facts about itself and makes venvs in which nothing is real.
+    """Writes an interpreter that reports the given facts about itself and makes fake venvs.
 
     The pip of such a venv installs a uv that logs its arguments to calls.txt and fails as long as offline.txt exists.
     """
@@ -122,21 +122,21 @@ def fake_python(folder: Path, **facts: object) -> Path:
 
 
 def write_script(path: Path, text: str) -> None:
-    """Write an executable file."""
+    """Writes an executable file."""
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """A copy of what `make venv` reads."""
+    """Returns a folder with a copy of the files that `make venv` reads."""
     shutil.copytree(ROOT / "requirements", tmp_path / "tree" / "requirements")
     shutil.copy(ROOT / "Makefile", tmp_path / "tree")
     return tmp_path / "tree"
 
 
 def make_venv(tree: Path, python: Path | str) -> subprocess.CompletedProcess:
-    """Run `make venv` in a tree."""
+    """Runs `make venv` in a tree."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     command = ["make", "--no-print-directory", "venv", f"PYTHON={python}"]
     return subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
@@ -151,7 +151,7 @@ def make_venv(tree: Path, python: Path | str) -> subprocess.CompletedProcess:
         ({"has_venv": False}, "apt install python3.11-venv"),
     ],
 )
-def test_unfit_python_is_refused_before_anything_is_done(facts, sentence, tree, tmp_path):
+def test_unsuitable_python_is_refused_before_anything_is_installed(facts, sentence, tree, tmp_path):
     run = make_venv(tree, fake_python(tmp_path, **facts))
 
     assert run.returncode != 0
@@ -161,7 +161,7 @@ def test_unfit_python_is_refused_before_anything_is_done(facts, sentence, tree, 
     assert not (tree / ".venv").exists()
 
 
-def test_no_python_at_all(tree, tmp_path):
+def test_missing_python_is_refused(tree, tmp_path):
     run = make_venv(tree, tmp_path / "absent")
 
     assert run.returncode != 0
@@ -189,7 +189,7 @@ def test_venv_is_built_once_and_again_when_the_lock_changes(tree, tmp_path):
     assert len(calls.read_text(encoding="utf-8").splitlines()) == 2 * len(built)
 
 
-def test_venv_that_could_not_be_filled_is_not_taken_for_complete(tree, tmp_path):
+def test_venv_of_a_failed_installation_is_built_again(tree, tmp_path):
     python = fake_python(tmp_path)
     (tmp_path / "offline.txt").touch()
     assert make_venv(tree, python).returncode != 0

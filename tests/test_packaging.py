@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import tfmtl
+from tests.import_light import canonical
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -21,11 +22,6 @@ UV = Path(sys.executable).with_name("uv")
 LOCK = ROOT / ".venv" / "built-from.txt"
 PACKAGES = {"": ["tfmtl"], "serving": ["tfmtl", "serving"], "pipeline": ["tfmtl", "serving", "transforms", "pipelines"]}
 """The packages of this repository that each extra is for; "" is the distribution without extras."""
-
-
-def canonical(name: str) -> str:
-    """Returns the normalized name of a distribution (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def declared(extra: str) -> set[str]:
