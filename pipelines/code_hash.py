@@ -1,4 +1,8 @@
-"""A hash of our own code: TFX's cache sees a component's parameters, not the modules that it imports."""
+"""Hash of the project's source code.
+
+TFX's cache compares a component's parameters but not the modules that it imports, so each component has this hash as
+one of its parameters.
+"""
 
 import ast
 import hashlib
@@ -7,26 +11,27 @@ import itertools
 import pathlib
 from collections.abc import Iterator
 
-_OURS = ("tfmtl", "transforms", "serving", "pipelines")
+_PROJECT_PACKAGES = ("tfmtl", "transforms", "serving", "pipelines")
 
 
 def code_hash(*names: str) -> str:
-    """16 hexadecimal digits of the Python sources of packages, and of modules with all of ours that they import.
+    """Returns the hash of the source code of packages and modules, as 16 hexadecimal digits.
 
-    Of a package all modules count, and of a module those that it imports anywhere, on their own and in turn. So what a
-    component's hash is made of is what it runs: another model's code is no reason to read a log again.
+    A package contributes all its modules. A module contributes itself and all modules of this project that it imports,
+    directly or indirectly, at its top or inside a function. A component's hash therefore covers the code that the
+    component runs: a change to a model does not cause the log to be read again.
 
     Args:
-        names: of packages and modules.
+        *names: Names of packages and modules of this project.
 
     Raises:
-        ValueError: if one of them is not there.
+        ValueError: If one of them does not exist.
     """
     found: dict[str, pathlib.Path] = {}
     for name in names:
         path = _path(name)
         if path is None:
-            raise ValueError(f"`names` should be those of packages and modules of ours. Received: {name!r}")
+            raise ValueError(f"`names` should be packages and modules of this project. Received: {name!r}")
         if path.name == "__init__.py":
             found |= {str(file.relative_to(path.parent.parent)): file for file in path.parent.rglob("*.py")}
         else:
@@ -38,6 +43,7 @@ def code_hash(*names: str) -> str:
 
 
 def _with_imports(name: str) -> dict[str, pathlib.Path]:
+    """Returns the files of a module and of all modules of this project that it imports, by module name."""
     found: dict[str, pathlib.Path] = {}
     left = [name]
     while left:
@@ -47,25 +53,35 @@ def _with_imports(name: str) -> dict[str, pathlib.Path]:
             continue
         found[module] = path
         for package in itertools.accumulate(module.split(".")[:-1], "{}.{}".format):
-            found[f"{package}.__init__"] = _path(package) or path  # It runs too; what else it imports is not used.
+            # Python runs the package's __init__ too; the imports of that are not followed.
+            found[f"{package}.__init__"] = _path(package) or path
         left += _imports(path)
     return found
 
 
 def _imports(path: pathlib.Path) -> Iterator[str]:
-    """The names of modules, and of what may be modules, that a file imports."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    """Yields the names of all modules that a file may import; some of them may be names inside a module.
+
+    Imports under `if TYPE_CHECKING` are skipped, as they are not executed.
+    """
+    nodes: list[ast.AST] = [ast.parse(path.read_bytes())]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
+        else:
+            nodes += ast.iter_child_nodes(node)
 
 
 def _path(name: str) -> pathlib.Path | None:
-    """The file of a module or package of ours; None of any other name."""
+    """Returns the file of a module or package of this project, or None for any other name."""
     top, *parts = name.split(".")
-    if top not in _OURS:
+    if top not in _PROJECT_PACKAGES:
         return None
     spec = importlib.util.find_spec(top)
     if spec is None or not spec.submodule_search_locations:

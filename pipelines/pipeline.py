@@ -1,4 +1,4 @@
-"""The pipeline, defined once; it knows no runner."""
+"""Definition of the pipeline, which does not depend on the runner."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ from transforms.readers.spans import SpanPattern
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
 RESOLVERS = (_BASELINE, _WARM_START)
-"""The nodes that only look models up."""
+"""Names of the nodes that only look up models."""
 
 
 def create_pipeline(
@@ -40,16 +40,18 @@ def create_pipeline(
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
-    """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform -> Trainer -> Evaluator -> Pusher.
+    """Creates the pipeline from raw log to pushed model.
+
+    ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform -> Trainer -> Evaluator -> Pusher.
 
     Args:
-        settings: of the experiment.
-        root: where artifacts are written.
-        serving_dir: the model's base directory, to which versions are pushed.
-        spans: as for `data_components`.
-        baseline: finds the model against which the new one is compared.
-        metadata_connection_config: of the ML Metadata store, where the runner needs one.
-        enable_cache: uses the outputs of an earlier execution with the same inputs, parameters and code.
+        settings: Settings of the experiment.
+        root: Folder to write artifacts to.
+        serving_dir: Base directory of the served model, to which versions are pushed.
+        spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
+        baseline: Strategy of the resolver that finds the model with which the new one is compared.
+        metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
+        enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
     spec = settings.spec
     data = data_components(settings, spans)
@@ -69,7 +71,7 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
-            # The Evaluator loads its metrics by name, and has no parameter for a hash.
+            # The Evaluator loads its metrics by name and has no parameter for a hash, so the Trainer's covers them.
             "code": code_hash("pipelines.training.trainer", "pipelines.evaluation.count_metrics"),
         },
     )
@@ -107,7 +109,15 @@ def create_data_pipeline(
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
-    """The part of the pipeline that depends on no model: ExampleGen .. Transform. Args: as for `create_pipeline`."""
+    """Creates the part of the pipeline that does not depend on the model: ExampleGen to Transform.
+
+    Args:
+        settings: Settings of the experiment.
+        root: Folder to write artifacts to.
+        spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
+        metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
+        enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
+    """
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
@@ -119,15 +129,18 @@ def create_data_pipeline(
 
 
 def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, BaseComponent]:
-    """ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, by name.
+    """Creates the components ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
 
-    Statistics are of the sample that ExampleGen takes of the log (`transforms.ingest.sampling`).
+    Statistics are computed on the sample that ExampleGen draws from the log (`transforms.ingest.sampling`).
 
     Args:
-        settings: of the experiment.
-        spans: where the log's pattern has placeholders, those that are read, each by an ExampleGen of its own, which
-            the cache spares a later run. `LogExampleGen` then is what puts them together. Without any, it reads the
-            newest span alone, as it finds it when it runs.
+        settings: Settings of the experiment.
+        spans: Spans of the log to read, if its pattern has placeholders. Each is read by a separate ExampleGen, so that
+            a later run takes it from the cache, and the component `LogExampleGen` merges them. If empty,
+            `LogExampleGen` itself reads the most recent span that exists when it runs.
+
+    Returns:
+        The components by name.
     """
     spec = settings.spec
     log = (settings.data.path, settings.data.pattern, settings.data.reader, spec)
@@ -136,8 +149,8 @@ def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, 
         name = SpanPattern(settings.data.pattern).name(span)
         parts.append(LogExampleGen(*log, span).with_id(f"{LogExampleGen.__name__}_{name}"))
     if parts:
-        every = UnionChannel([part.outputs["examples"] for part in parts])
-        examples: BaseComponent = SpanMerge(every, spec).with_id(LogExampleGen.__name__)
+        all_spans = UnionChannel([part.outputs["examples"] for part in parts])
+        examples: BaseComponent = SpanMerge(all_spans, spec).with_id(LogExampleGen.__name__)
     else:
         examples = LogExampleGen(*log)
     statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
@@ -158,7 +171,7 @@ def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Re
 
 
 def _warm_start_resolver() -> Resolver:
-    """The latest blessed model of the runs before this one."""
+    """Creates the resolver of the latest blessed model of earlier runs."""
     return Resolver(
         strategy_class=LatestBlessedModelStrategy,
         model=Channel(type=standard_artifacts.Model),

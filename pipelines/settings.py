@@ -14,7 +14,7 @@ from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import INGESTED
 from transforms.panels.simulator_options import PanelOptions
 from transforms.panels.window_options import WindowOptions
-from transforms.readers.registry import AUTO, NAMES, FOLDER_READERS
+from transforms.readers.registry import AUTO, FOLDER_READERS, NAMES
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.simulation.options import SimulatorOptions
 

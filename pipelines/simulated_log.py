@@ -1,4 +1,4 @@
-"""A simulated log: drawn as its settings say, and kept while they and the code are those that drew it."""
+"""Simulated logs, which are drawn again only if their settings or the simulator's code change."""
 
 import json
 import pathlib
@@ -18,14 +18,18 @@ _CODE = ("transforms.simulation.simulator", "transforms.panels.simulator", "tran
 
 
 def draw(settings: Settings, folder: pathlib.Path) -> None:
-    """Writes the log that the settings' simulator describes.
+    """Draws the log that the settings' `simulator` describes.
+
+    Args:
+        settings: Settings with a simulator.
+        folder: Folder to write to.
 
     Raises:
-        ConfigError: if they have none, or one whose options do not fit the spec.
+        ConfigError: If the settings have no simulator, or its options do not fit the spec.
     """
     options = settings.simulator
     if options is None:
-        raise ConfigError("simulator: should be given, to simulate a log. Received: none")
+        raise ConfigError("simulator: should be given to simulate a log. Received: none")
     try:
         if isinstance(options, PanelOptions):
             simulate_panels(settings.spec, options, folder)
@@ -40,21 +44,21 @@ def draw(settings: Settings, folder: pathlib.Path) -> None:
 def draw_once(
     settings: Settings, folder: pathlib.Path, draw: Callable[[Settings, pathlib.Path], object] = draw
 ) -> bool:
-    """Draws a log unless a folder holds it already: one of the same spec, simulator and code, drawn to its end.
+    """Draws a log, unless the folder already holds a complete log of the same spec, simulator and code.
 
     Args:
-        settings: with a simulator.
-        folder: of the log.
-        draw: draws it.
+        settings: Settings with a simulator.
+        folder: Folder of the log.
+        draw: Function that draws the log.
 
     Returns:
-        Whether it was drawn.
+        True if the log was drawn, False if it existed.
     """
     stamp = folder / STAMP
     made_by = json.dumps([settings.spec.to_dict(), to_plain(settings.simulator), code_hash(*_CODE)], sort_keys=True)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == made_by:
         return False
-    stamp.unlink(missing_ok=True)  # First: a log that is half drawn has none.
+    stamp.unlink(missing_ok=True)  # Before drawing, so that an incomplete log has no stamp.
     draw(settings, folder)
     stamp.write_text(made_by, encoding="utf-8")
     return True

@@ -10,7 +10,7 @@ from pipelines.commands.predict import scores_table, typed_columns
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
 from pipelines.evaluation.oracle import oracle_auc, test_split_indices
-from pipelines.evaluation.results import measured, results_table
+from pipelines.evaluation.results import read_metrics, results_table
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
 from pipelines.simulated_log import draw_once
@@ -40,7 +40,7 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
     result = run_and_report(settings, paths)
     test = test_split_indices(settings.spec, data)
     oracle = oracle_auc(settings.spec, data, test)
-    rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
+    rows = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
     report_push(settings, paths, result)
     if result.blessed:
         console.print(scored_impressions(settings, paths, data, test[:SHOWN]))

@@ -1,4 +1,4 @@
-"""What `tfmtl ingest` does: raw files to tf.Examples, with a bar on the way and tables at the end."""
+"""Command `tfmtl ingest ali-ccp`: converts raw files to tf.Examples, with progress bars and tables of the result."""
 
 import time
 
@@ -15,15 +15,18 @@ from transforms.batches.report import IngestReport
 from transforms.ingest.manifest import Manifest
 from transforms.ingest.token_counts import prune
 
-_NOTES = {"in_both": "in both files, the common row's is kept", "unknown_fields": "unknown, left out"}
-"""What is said of the counts in a manifest's notes."""
+_NOTES = {
+    "in_both": "present in both files; the value of the common row was kept",
+    "unknown_fields": "unknown and ignored",
+}
+"""Descriptions of the counts in a manifest's notes."""
 
 
 class FileBars:
-    """A bar for each file that is read.
+    """Progress bars of the files that are read, one per file.
 
     Args:
-        progress: of rich, running.
+        progress: Running `rich` display to add the bars to.
     """
 
     def __init__(self, progress: Progress):
@@ -31,20 +34,39 @@ class FileBars:
         self._bars: dict[str, TaskID] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
+        """Updates the bar of a file.
+
+        Args:
+            name: Name of the file.
+            done: Number of bytes read.
+            total: Size of the file in bytes; 0 if unknown.
+        """
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total or None)
         self._progress.update(self._bars[name], completed=done)
 
     @property
     def any(self) -> bool:
-        """Whether a file was read."""
+        """True if at least one file was read."""
         return bool(self._bars)
 
 
 def ingest_ali_ccp_files(
     raw: str, out: str, *, prepare: str | None, eval_share: float, seed: int, max_values: int | None
 ) -> None:
-    """Ingests Ali-CCP, and prints what became of its rows and what its fields hold."""
+    """Ingests Ali-CCP, and prints the report of its rows and a table of its fields.
+
+    Args:
+        raw: Folder of the four raw files.
+        out: Folder to write to.
+        prepare: Paper whose preprocessing is applied, `aitm` or `adaftr`; None keeps every value of every field.
+        eval_share: Share of the rows of the train files that go to the eval split.
+        seed: Seed of the train/eval split.
+        max_values: Largest number of ids per list; None for no limit.
+
+    Raises:
+        ConfigError: If an option is wrong, or a raw file is missing or malformed.
+    """
     try:
         options = IngestOptions(prepare or "all", eval_share, seed, max_values)
     except FieldError as error:
@@ -60,26 +82,32 @@ def ingest_ali_ccp_files(
     common = IngestReport.from_dict(manifest.notes["common"]).total
     rejected = "".join(f", {count:,} {reason}" for reason, count in sorted(common.rejected.items()))
     console.print(f"common rows: {common.read:,} read{rejected}", highlight=False)
-    for note, words in _NOTES.items():
+    for note, description in _NOTES.items():
         for field, count in manifest.notes[note].items():
-            console.print(f"field {field}: {count:,} {words}", highlight=False)
+            console.print(f"field {field}: {description} (count: {count:,})", highlight=False)
     console.print(fields_table(manifest, out))
     if manifest.rejects:
-        console.print(f"rejected rows, each with its line and reason: {out}/rejects-*.jsonl", highlight=False)
+        console.print(f"rejected rows with line and reason: {out}/rejects-*.jsonl", highlight=False)
     if bars.any:
         speed = manifest.report.total.read / seconds
         console.print(f"{seconds:,.1f} s, {speed:,.0f} rows/s", highlight=False)
     else:
-        console.print(f"These files were ingested into {out} before: nothing was done.", highlight=False)
+        console.print(f"{out} already holds these files: nothing was done.", highlight=False)
 
 
 def fields_table(manifest: Manifest, folder: str) -> Table:
-    """Of each feature, in how many training rows it is missing, and its ids.
+    """Creates a table of the features in the training split.
 
-    `ids` is how many a model has with the manifest's spec: those of the vocabulary, and those of all other tokens.
+    Its columns are the share of rows in which the feature is missing, the largest number of values per row, the number
+    of distinct tokens, and the number of ids that a model has with the manifest's spec: those of the vocabulary and of
+    all other tokens.
+
+    Args:
+        manifest: Manifest of an ingested log.
+        folder: Folder of the ingested log.
     """
     table = Table(title="Fields, training rows", title_justify="left")
-    for heading in ("column", "missing", "values in a row", "tokens", "ids"):
+    for heading in ("column", "missing", "values per row", "tokens", "ids"):
         table.add_column(heading, justify="left" if heading == "column" else "right")
     rows = manifest.rows["train"]
     for name in vocabularies(manifest.spec):

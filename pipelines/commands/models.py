@@ -1,4 +1,4 @@
-"""`tfmtl models`: lists the models with their papers and options."""
+"""Command `tfmtl models`: lists the models with their papers and options."""
 
 import dataclasses
 
@@ -9,12 +9,12 @@ from tfmtl.models import MODELS
 
 
 def list_models() -> None:
-    """Prints the models with papers and options."""
+    """Prints a table of the models with their papers and options."""
     table = Table(title="Models", title_justify="left")
     for column in ("name", "class", "paper", "equations", "options (default)"):
         table.add_column(column, overflow="fold")
     for name, model in sorted(MODELS.items()):
         options = dataclasses.asdict(model.options_class())
-        listed = ", ".join(f"{key}={value}" for key, value in options.items())
-        table.add_row(name, model.__name__, model.paper, model.equations, listed)
+        defaults = ", ".join(f"{key}={value}" for key, value in options.items())
+        table.add_row(name, model.__name__, model.paper, model.equations, defaults)
     console.print(table)

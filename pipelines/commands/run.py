@@ -1,10 +1,10 @@
-"""What the commands do; `pipelines.cli` only declares them."""
+"""Command `tfmtl run`: runs the pipeline and prints its results."""
 
 import pathlib
 
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
 from pipelines.evaluation.logistic_regression import reference_auc
-from pipelines.evaluation.results import measured, results_table
+from pipelines.evaluation.results import read_metrics, results_table
 from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
@@ -18,22 +18,42 @@ NOT_BLESSED = 3
 
 
 def run_settings(settings_path: str, data: str | None, out: str | None, reference: bool | None, cache: bool) -> bool:
-    """Runs a pipeline and prints what came of it. Returns whether the model was blessed."""
+    """Runs the pipeline and prints the report of the rows, the metrics and the pushed version.
+
+    Args:
+        settings_path: Path of the settings file.
+        data: Path of the raw log; None for that of the settings.
+        out: Folder to write to; None for `runs/NAME`.
+        reference: Also fits one-hot logistic regression on the same rows; None for the choice of the settings.
+        cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
+
+    Returns:
+        True if the model was blessed.
+    """
     settings = load_settings(settings_path, data=data)
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache=cache)
-    other = None
+    reference_aucs = None
     if settings.reference if reference is None else reference:
         with console.status("fitting one-hot logistic regression ..."):
-            other = reference_auc(settings.spec, result.uri("LogExampleGen", "examples"), paths.root)
-    rows = measured(settings.spec, result.uri("Evaluator", "evaluation"))
-    console.print(results_table(settings.spec, rows, "Test split", other, "logistic regression"))
+            reference_aucs = reference_auc(settings.spec, result.uri("LogExampleGen", "examples"), paths.root)
+    metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
+    console.print(results_table(settings.spec, metrics, "Test split", reference_aucs, "logistic regression"))
     report_push(settings, paths, result)
     return result.blessed
 
 
 def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> Run:
-    """Runs a pipeline; prints a line a component, and the report of the rows read."""
+    """Runs the pipeline, and prints one line per component and the report of the rows read.
+
+    Args:
+        settings: Settings of the experiment.
+        paths: Paths to write to.
+        cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
+
+    Returns:
+        The components that ran and their output artifacts.
+    """
     console.print(f"pipeline {settings.name!r} -> {paths.root}", highlight=False)
     result = run_pipeline(settings, paths, ComponentProgress(console), cache=cache)
     cached = [step.name for step in result.steps.values() if step.cached and step.name not in RESOLVERS]
@@ -44,21 +64,27 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     console.print(format_report(report), highlight=False)
     steps = sampling_steps(examples)
     if max(steps) > 1:
-        console.print(f"statistics are of a sample: one row in {one_in(steps)}", highlight=False)
+        console.print(f"statistics are computed on a sample: one row in {one_in(steps)}", highlight=False)
     if sum(report.total.rejected.values()):
-        console.print(f"rejected rows, each with its line and reason: {examples}/{REJECTS}*", highlight=False)
+        console.print(f"rejected rows with line and reason: {examples}/{REJECTS}*", highlight=False)
     return result
 
 
 def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
-    """Says whether the model was pushed, and how to serve it."""
+    """Prints whether the model was pushed, and the command that serves it.
+
+    Args:
+        settings: Settings of the experiment.
+        paths: Paths of the run.
+        result: The finished run.
+    """
     base = paths.serving(settings.name)
     if not result.blessed:
         console.print("The model did not reach its thresholds and was not pushed.", style="bold red")
-        console.print(f"Why: {result.uri('Evaluator', 'evaluation')}/validations*", highlight=False)
+        console.print(f"Reasons: {result.uri('Evaluator', 'evaluation')}/validations*", highlight=False)
     elif result.pushed_version:
         console.print(f"pushed version {result.pushed_version} -> {base}", highlight=False)
     else:
-        console.print(f"The newest version in {base} is this model already: nothing was pushed.", highlight=False)
+        console.print(f"The newest version in {base} is already this model: nothing was pushed.", highlight=False)
     if result.blessed:
-        console.print(f"serve it: tfmtl serve {base}", highlight=False)
+        console.print(f"to serve it: tfmtl serve {base}", highlight=False)

@@ -1,4 +1,4 @@
-"""`tfmtl serve`: serves pushed models with the embedded server."""
+"""Command `tfmtl serve`: serves pushed models with the embedded server."""
 
 import pathlib
 
@@ -8,7 +8,18 @@ from tfmtl.config import ConfigError
 
 
 def serve_models(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float) -> None:
-    """Serves until interrupted. A model has the name of its folder."""
+    """Serves models until the process is interrupted.
+
+    Args:
+        model_dirs: Base directories of the models, each with one folder per version. The name of a directory is the
+            name of the model.
+        host: Address to listen on.
+        port: Port to listen on; 0 chooses a free one.
+        poll_seconds: Interval between checks for a new version.
+
+    Raises:
+        ConfigError: If two directories have the same name.
+    """
     models = {pathlib.Path(folder).resolve().name: str(pathlib.Path(folder).resolve()) for folder in model_dirs}
     if len(models) < len(model_dirs):
         raise ConfigError(f"model_dirs should have different names. Received: {', '.join(model_dirs)}")

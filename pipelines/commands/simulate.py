@@ -1,4 +1,4 @@
-"""`tfmtl simulate`: writes the log that the settings' simulator describes."""
+"""Command `tfmtl simulate`: draws the log that the settings' simulator describes."""
 
 import dataclasses
 import pathlib
@@ -10,11 +10,21 @@ from pipelines.terminal import console
 from tfmtl.config import ConfigError
 
 _ROWS = {"impressions": "impressions", "panels": "rows", "ali_ccp": "rows to train on"}
-"""What a simulator's rows are called, by its kind."""
+"""Unit in which the rows of a simulator are counted, by its kind."""
 
 
 def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: int | None = None) -> None:
-    """Writes the log that the settings' `simulator` describes."""
+    """Draws the log that the `simulator` of a settings file describes.
+
+    Args:
+        settings_path: Path of the settings file.
+        out: Folder to write to.
+        rows: Number of rows; None for that of the settings.
+        seed: Seed of the simulator; None for that of the settings.
+
+    Raises:
+        ConfigError: If the settings have no simulator, or its options do not fit the spec.
+    """
     settings = load_settings(settings_path)
     options = settings.simulator
     if options is not None and rows is not None:
@@ -28,10 +38,15 @@ def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: in
 
 
 def draw_log(settings: Settings, out: str | pathlib.Path) -> None:
-    """Writes the log that the settings' `simulator` describes, and says so."""
+    """Draws the log that the settings' `simulator` describes, and prints its size and the time taken.
+
+    Args:
+        settings: Settings with a simulator.
+        out: Folder to write to.
+    """
     options = settings.simulator
-    what = "a log" if options is None else f"{options.rows:,} {_ROWS[options.kind]}"
-    with console.status(f"simulating {what} ..."):
+    content = "a log" if options is None else f"{options.rows:,} {_ROWS[options.kind]}"
+    with console.status(f"simulating {content} ..."):
         start = time.monotonic()
         draw(settings, pathlib.Path(out))
-    console.print(f"{what} in {time.monotonic() - start:.1f} s -> {out}", highlight=False)
+    console.print(f"{content} in {time.monotonic() - start:.1f} s -> {out}", highlight=False)

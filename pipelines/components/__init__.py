@@ -1,1 +1,1 @@
-"""Components of the TFX pipeline and what they import."""
+"""Components of the TFX pipeline, and the module that Transform loads."""

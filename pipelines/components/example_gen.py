@@ -1,4 +1,4 @@
-"""ExampleGen of a raw log: reads, checks by the spec, splits, and keeps what it rejects."""
+"""ExampleGen of a raw log: reads the rows, validates them by the spec, splits them, and keeps the rejected ones."""
 
 import json
 import os
@@ -11,22 +11,22 @@ from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenE
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from pipelines.code_hash import code_hash
-from pipelines.components.example_gen_driver import LogDriver, options_of
+from pipelines.components.example_gen_driver import LogDriver, read_options
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS, Reject
 from transforms.batches.report import IngestReport
 from transforms.ingest import beam_ingest
 from transforms.ingest.beam_adopt import AdoptIngested
-from transforms.ingest.beam_ingest import SAMPLE, IngestPaths
+from transforms.ingest.beam_ingest import IngestPaths
 from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.log_spec import log_spec
 from transforms.ingest.manifest import INGESTED, MANIFEST, Manifest
-from transforms.ingest.sampling import sampling_step
-from transforms.readers.registry import OF_FOLDERS, expand
+from transforms.ingest.sampling import SAMPLE, sampling_step
+from transforms.readers.registry import FOLDER_READERS, expand
 from transforms.storage.atomic import UNFINISHED
 from transforms.storage.files import size
 
@@ -35,21 +35,31 @@ REJECTS = "rejects"
 VOCABULARIES = "vocabularies"
 COUNTS = "token_counts"
 STEPS = "sampling_steps"
-"""In the report: every how many rows one is in the sample, of which statistics are; for each span that was read."""
+"""Key in the report: sampling step of each span, of which one row in so many is in the sample for statistics."""
 
 
 class LogExampleGenExecutor(BaseExampleGenExecutor):
     """Writes tf.Examples by split and a sample of them, `vocabularies/`, `ingest_report.json` and `rejects-*.jsonl`.
 
-    A line of the last is a rejected row. Of a span, `token_counts/` is written too. The rows are written by the workers
-    themselves (`IngestPaths`), so that none is left for TFX to write.
+    Each line of `rejects-*.jsonl` is a rejected row. The component of one span also writes `token_counts/`. Beam's
+    workers write the examples themselves (`IngestPaths`), so that TFX has none to write.
     """
 
     def GetInputSourceToExamplePTransform(self) -> Any:
+        """Returns the transform that reads the log, which TFX's base class requires."""
         return IngestPaths
 
-    def GenerateExamplesByBeam(self, pipeline, exec_properties):
-        options = options_of(exec_properties)
+    def GenerateExamplesByBeam(self, pipeline: beam.Pipeline, exec_properties: dict[str, Any]) -> dict[str, Any]:
+        """Adds the steps that read the log and write all outputs to a Beam pipeline.
+
+        Args:
+            pipeline: Beam pipeline to add the steps to.
+            exec_properties: Parameters of the component.
+
+        Returns:
+            An empty dictionary, as no examples are left for TFX to write.
+        """
+        options = read_options(exec_properties)
         reader = options["reader"]
         spec = DatasetSpec.from_dict(options["spec"])
         if reader == INGESTED:
@@ -74,13 +84,19 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         return {}
 
     def _adopt(self, pipeline: beam.Pipeline, log: str, spec: DatasetSpec) -> None:
-        """Takes what `tfmtl ingest` wrote as it is."""
+        """Links the files that `tfmtl ingest` wrote, without reading their rows."""
         _ = pipeline | AdoptIngested(log, self._root, spec, os.path.join(self._root, VOCABULARIES))
         manifest = Manifest.load(log)
         with fileio.open(os.path.join(self._root, REPORT), "w") as file:
             json.dump({**manifest.report.to_dict(), STEPS: [manifest.notes["sampling_step"]]}, file)
 
-    def Do(self, input_dict, output_dict, exec_properties):
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Reads the log and writes all outputs to the folder of the examples."""
         self._root = artifact_utils.get_single_uri(output_dict[standard_component_specs.EXAMPLES_KEY])
         super().Do(input_dict, output_dict, exec_properties)
         if fileio.exists(os.path.join(self._root, UNFINISHED)):
@@ -88,31 +104,32 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
 
     @staticmethod
     def _log(reader: str, exec_properties: dict[str, Any]) -> str:
-        """What the reader takes: a folder of different files, or, of a CSV, a pattern of files alike."""
-        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        """Returns the reader's argument: the folder for readers of folders, else the pattern of the files."""
+        base: str = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         inputs = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], inputs)
-        return base if reader in (*OF_FOLDERS, INGESTED) else os.path.join(base, inputs.splits[0].pattern)
+        return base if reader in (*FOLDER_READERS, INGESTED) else os.path.join(base, inputs.splits[0].pattern)
 
 
 class LogExampleGen(FileBasedExampleGen):
-    """Reads a raw log by the spec, with the readers of `transforms.readers.registry`.
+    """Component that converts a raw log to tf.Examples, with the readers of `transforms.readers.registry`.
 
     Args:
-        input_base: the folder of the log.
-        pattern: which of its files are read; with the placeholders of `transforms.readers.spans`, those of one span.
-        reader: one of `transforms.readers.registry.NAMES`, or `ingested` for a folder that `tfmtl ingest` wrote.
-        spec: features, tasks and split of the log.
-        span: which one; the newest by default.
+        input_base: Folder of the log.
+        pattern: Glob pattern of the files to read; one with placeholders (`transforms.readers.spans`) selects the files
+            of one span.
+        reader: One of `transforms.readers.registry.NAMES`, or `ingested` for a folder that `tfmtl ingest` wrote.
+        spec: Features, tasks and split of the log.
+        span: Span to read; None for the most recent one that exists when the component runs.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogExampleGenExecutor)
     DRIVER_CLASS = LogDriver
 
     def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec, span: int | None = None):
-        pattern = MANIFEST if reader == INGESTED else pattern  # What there is else, it tells.
+        pattern = MANIFEST if reader == INGESTED else pattern  # The manifest lists the other files.
         options = {
-            "spec": log_spec(spec, pruned=span is None).to_dict(),  # Of a span all tokens are counted.
+            "spec": log_spec(spec, pruned=span is None).to_dict(),  # A span keeps the counts of all tokens.
             "reader": reader,
             "is_span": span is not None,
             "code": code_hash("pipelines.components.example_gen"),
@@ -123,24 +140,32 @@ class LogExampleGen(FileBasedExampleGen):
         super().__init__(
             input_base=input_base,
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="log", pattern=pattern)]),
-            range_config=None if span is None else _only(span),
+            range_config=None if span is None else _range_config(span),
             output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
             custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
         )
 
 
-def _only(span: int) -> range_config_pb2.RangeConfig:
+def _range_config(span: int) -> range_config_pb2.RangeConfig:
     spans = range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
     return range_config_pb2.RangeConfig(static_range=spans)
 
 
 def ingest_report(examples_uri: str) -> IngestReport:
-    """The report that `LogExampleGen` wrote beside its examples."""
+    """Reads the report of the rows that `LogExampleGen` read.
+
+    Args:
+        examples_uri: Folder of its examples.
+    """
     with fileio.open(os.path.join(examples_uri, REPORT)) as file:
         return IngestReport.from_dict(json.load(file))
 
 
 def sampling_steps(examples_uri: str) -> tuple[int, ...]:
-    """`STEPS` of the report that `LogExampleGen` wrote."""
+    """Reads the sampling step of each span that `LogExampleGen` read; see `STEPS`.
+
+    Args:
+        examples_uri: Folder of its examples.
+    """
     with fileio.open(os.path.join(examples_uri, REPORT)) as file:
         return tuple(json.load(file)[STEPS])

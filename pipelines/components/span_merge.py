@@ -1,8 +1,9 @@
-"""Spans of a log that were read one by one, as the examples of one log."""
+"""Merge of the spans of a log, which were read separately, to the examples of one log."""
 
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tfx.components.util import examples_utils
@@ -26,9 +27,15 @@ SPANS, EXAMPLES = "spans", "examples"
 
 
 class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
-    """Links the files of all spans, and makes vocabularies, sample and report of all of them together; reads no row."""
+    """Links the files of all spans, and writes their joint vocabularies, sample and report; it reads no other rows."""
 
-    def Do(self, input_dict, output_dict, exec_properties):
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Merges the examples of the spans."""
         merged = artifact_utils.get_single_instance(output_dict[EXAMPLES])
         parts = sorted(input_dict[SPANS], key=_span)
         merged.split_names = artifact_utils.encode_split_names([*SPLITS, SAMPLE])
@@ -45,7 +52,7 @@ class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 class SpanMergeSpec(ComponentSpec):
-    """Inputs, output and parameters of `SpanMerge`."""
+    """Inputs, outputs and parameters of `SpanMerge`."""
 
     PARAMETERS = {"spec": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}  # noqa: RUF012
     INPUTS = {SPANS: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
@@ -53,11 +60,11 @@ class SpanMergeSpec(ComponentSpec):
 
 
 class SpanMerge(base_beam_component.BaseBeamComponent):
-    """Makes one log's examples of those of its spans, as if all its files had been read at once.
+    """Component that merges the examples of spans, with the same result as reading all their files at once.
 
     Args:
-        spans: examples of `LogExampleGen`, each of a span.
-        spec: of the data set.
+        spans: Examples of `LogExampleGen`, one artifact per span.
+        spec: Spec of the data set.
     """
 
     SPEC_CLASS = SpanMergeSpec
@@ -70,7 +77,7 @@ class SpanMerge(base_beam_component.BaseBeamComponent):
 
 
 def _span(examples: Artifact) -> int:
-    return examples.get_int_custom_property("span")
+    return int(examples.get_int_custom_property("span"))
 
 
 def _link_span(source: str, folder: str, name: str) -> None:
@@ -86,20 +93,20 @@ def _files(source: str, folder: str, prefix: str) -> list[str]:
 
 
 def _renamed(path: str, folder: str, prefix: str, name: str) -> str:
-    """The file in another folder, its span's name after the prefix of its own."""
+    """Returns the file's path in another folder, with the span's name inserted after the prefix of the file name."""
     return os.path.join(folder, f"{prefix}{name}-{os.path.basename(path).removeprefix(prefix).removeprefix('-')}")
 
 
 def _write_sample(sources: Sequence[str], folder: str) -> None:
-    """As many rows as one span's sample has, about, of all of them."""
+    """Writes a sample of all spans, of about as many rows as the sample of one span."""
     writer = ShardWriter(folder, "merged")
-    writer.write({SAMPLE: thin(_sample(sources), len(sources))})
+    writer.write({SAMPLE: thin(_read_samples(sources), len(sources))})
     writer.finish()
     if fileio.exists(os.path.join(folder, UNFINISHED)):
         fileio.rmtree(os.path.join(folder, UNFINISHED))
 
 
-def _sample(sources: Iterable[str]) -> Iterator[bytes]:
+def _read_samples(sources: Iterable[str]) -> Iterator[bytes]:
     for source in sources:
         files = _files(source, f"Split-{SAMPLE}", "data_tfrecord-")
         if files:

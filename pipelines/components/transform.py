@@ -1,4 +1,4 @@
-"""Transform with the vocabularies that ExampleGen has counted: it makes the graph, and need not look at the log."""
+"""Transform with ExampleGen's vocabularies, so that it creates the transform graph without reading the log."""
 
 import json
 import os
@@ -8,32 +8,38 @@ from tfx.components import Transform
 from tfx.components.transform.executor import Executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import transform_pb2
-from tfx.types import Channel, artifact_utils, standard_component_specs
+from tfx.types import Artifact, Channel, artifact_utils, standard_component_specs
 
 from pipelines.code_hash import code_hash
 from pipelines.components.example_gen import VOCABULARIES
 from tfmtl.spec import DatasetSpec
-from transforms.ingest.beam_ingest import SAMPLE
+from transforms.ingest.sampling import SAMPLE
 
 
 class LogTransformExecutor(Executor):
-    """Tells the `preprocessing_fn` where the vocabularies of the examples are."""
+    """TFX's Transform, which passes the folder of the examples' vocabularies to the `preprocessing_fn`."""
 
-    def Do(self, input_dict, output_dict, exec_properties):
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs Transform with the folder of the vocabularies in its `custom_config`."""
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         config = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         config["vocabularies"] = os.path.join(examples, VOCABULARIES)
-        told = {**exec_properties, standard_component_specs.CUSTOM_CONFIG_KEY: json.dumps(config)}
-        super().Do(input_dict, output_dict, told)
+        properties = {**exec_properties, standard_component_specs.CUSTOM_CONFIG_KEY: json.dumps(config)}
+        super().Do(input_dict, output_dict, properties)
 
 
 class LogTransform(Transform):
-    """Makes the transform graph of a spec from the examples of `LogExampleGen`.
+    """Creates the transform graph of a spec from the examples of `LogExampleGen`.
 
     Args:
-        examples: of `LogExampleGen`.
-        schema: of the raw features.
-        spec: of the data set.
+        examples: Examples of `LogExampleGen`.
+        schema: Schema of the raw features.
+        spec: Spec of the data set.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogTransformExecutor)

@@ -1,1 +1,1 @@
-"""What is measured on the test split: TFMA's configuration, metrics of counts, results, references."""
+"""Evaluation on the test split: TFMA's configuration, metrics of counts, results, and a reference model."""

@@ -1,4 +1,4 @@
-"""Errors of predicted counts as TFMA metrics, so that they are sliced, compared and held to thresholds as AUC is.
+"""Errors of predicted counts as TFMA metrics, which can be sliced, compared with a baseline and given thresholds.
 
 TFMA's own `MeanAbsoluteError` (0.47) is not used: it counts the first of several accumulators twice when it merges a
 list of them.
@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 
 NMAE, SMAPE = "nmae", "smape"
-"""Names of the metrics, which also say which of the two is meant."""
+"""Names of the metrics, by which the combiner also tells them apart."""
 
 
 @dataclasses.dataclass
 class _Sums:
-    """Of some rows, by weight: the absolute errors, the labels, the terms of SMAPE, and the weights themselves."""
+    """Weighted sums over rows: of the absolute errors, the labels, the terms of SMAPE, and of the weights."""
 
     errors: float = 0.0
     labels: float = 0.0
@@ -26,17 +26,17 @@ class _Sums:
     weights: float = 0.0
 
     def add(self, other: "_Sums") -> "_Sums":
-        """Both together."""
+        """Returns the sums over the rows of both."""
         both = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
         return _Sums(*(one + another for one, another in both))
 
 
 class _SumsOfRows(beam.CombineFn):
-    """Sums over the rows of a slice.
+    """Computes one metric from sums over the rows of a slice.
 
     Args:
-        key: of the metric that the sums are for.
-        options: what `to_label_prediction_example_weight` is told besides.
+        key: Key of the metric.
+        **options: Further arguments of `tfma.metrics.to_label_prediction_example_weight`.
     """
 
     def __init__(self, key: Any, **options: Any):
@@ -65,9 +65,9 @@ class _SumsOfRows(beam.CombineFn):
         return merged
 
     def extract_output(self, accumulator: _Sums) -> dict[Any, float]:
-        divided = {NMAE: (accumulator.errors, accumulator.labels), SMAPE: (accumulator.terms, accumulator.weights)}
-        above, below = divided[self._key.name]
-        return {self._key: above / below if below > 0 else float("nan")}
+        fractions = {NMAE: (accumulator.errors, accumulator.labels), SMAPE: (accumulator.terms, accumulator.weights)}
+        numerator, denominator = fractions[self._key.name]
+        return {self._key: numerator / denominator if denominator > 0 else float("nan")}
 
 
 def _computations(
@@ -89,14 +89,30 @@ def _computations(
 
 
 class CountNMAE(tfma.metrics.Metric):
-    """`sum_i |p_i - y_i| / sum_i y_i`; NaN where nothing was counted (M2M, equation 22)."""
+    """Normalized mean absolute error of counts: `sum_i |p_i - y_i| / sum_i y_i`; NaN if all labels are 0.
+
+    Args:
+        name: Name of the metric.
+
+    References:
+        M2M (Zhang et al., WSDM 2022), equation 22.
+    """
 
     def __init__(self, name: str = NMAE):
         super().__init__(tfma.metrics.merge_per_key_computations(_computations), name=name)
 
 
 class CountSMAPE(tfma.metrics.Metric):
-    """`mean_i |p_i - y_i| / ((p_i + y_i) / 2)`, a term of 0 / 0 being 0 (M2M, equation 21)."""
+    """Symmetric mean absolute percentage error of counts: `mean_i |p_i - y_i| / ((p_i + y_i) / 2)`.
+
+    A term of 0 / 0 counts as 0.
+
+    Args:
+        name: Name of the metric.
+
+    References:
+        M2M (Zhang et al., WSDM 2022), equation 21.
+    """
 
     def __init__(self, name: str = SMAPE):
         super().__init__(tfma.metrics.merge_per_key_computations(_computations), name=name)

@@ -1,4 +1,7 @@
-"""What TFMA measures of each output on its space: AUC or errors of counts, and calibration; overall and by scenario."""
+"""Configuration of TFMA: AUC or errors of counts, and calibration, of each output on its space.
+
+Each metric is computed overall and by scenario.
+"""
 
 from collections.abc import Mapping
 
@@ -11,15 +14,19 @@ from tfmtl.spec import ENTIRE, DatasetSpec, Output
 AUC = "auc"
 CALIBRATION = "calibration"
 NUM_THRESHOLDS = 10000
-"""TFMA interpolates the ROC curve between this many thresholds; AUC then agrees with the exact one to about 1e-3."""
+"""Number of thresholds between which TFMA interpolates the ROC curve; the AUC is then exact to about 1e-3."""
 
 
 def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> config_pb2.EvalConfig:
-    """TFMA's configuration.
+    """Creates TFMA's configuration.
 
-    Every output has its own label and weight: on the conditional space a row weighs what the previous label is, so that
-    cvr is measured on clicked rows and ctcvr on all of them. Thresholds hold for the overall slice only; those on the
-    change take effect when there is a baseline.
+    Each output has its own label and example weight. On the conditional space the weight is the label of the previous
+    task, so that `cvr` is evaluated on the clicked rows and `ctcvr` on all rows. Thresholds apply to the overall slice
+    only; those on the change of a metric apply if there is a baseline.
+
+    Args:
+        spec: Spec of the data set.
+        thresholds: Requirements by output name.
     """
     model = config_pb2.ModelSpec(signature_name="serving_default")
     if len(spec.outputs) == 1:
@@ -40,7 +47,12 @@ def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> conf
 
 
 def name_in_tfma(spec: DatasetSpec, output: Output) -> str:
-    """What TFMA calls an output: a model's only one has no name there."""
+    """Returns the name of an output in TFMA, which is empty if the model has one output only.
+
+    Args:
+        spec: Spec of the data set.
+        output: Output of the spec.
+    """
     return output.name if len(spec.outputs) > 1 else ""
 
 

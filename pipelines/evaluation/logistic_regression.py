@@ -1,9 +1,10 @@
-"""A reference that needs no deep model: one-hot logistic regression on the same rows."""
+"""Reference model: one-hot logistic regression on the rows of the pipeline."""
 
 import glob
 import json
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,27 +20,39 @@ _ROWS = 65536
 
 
 def reference_auc(spec: DatasetSpec, examples_uri: str, root: pathlib.Path) -> dict[str, float]:
-    """`logistic_regression_auc`, kept in `root` so that the same examples are fitted once."""
+    """Returns the test AUC of logistic regression, which is fitted once for the same examples and spec.
+
+    Args:
+        spec: Spec of the data set.
+        examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
+        root: Folder to keep the result in.
+
+    Returns:
+        AUC of each binary output by name.
+    """
     kept = root / "reference.json"
     if kept.exists():
-        last = json.loads(kept.read_text(encoding="utf-8"))
+        last: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         if last["examples"] == examples_uri and last["spec"] == spec.hash:
-            return last["auc"]
+            return dict(last["auc"])
     auc = logistic_regression_auc(spec, examples_uri)
     kept.write_text(json.dumps({"examples": examples_uri, "spec": spec.hash, "auc": auc}), encoding="utf-8")
     return auc
 
 
 def logistic_regression_auc(spec: DatasetSpec, examples_uri: str) -> dict[str, float]:
-    """Test AUC by output of scikit-learn's logistic regression (C = 1) on one-hot raw features.
+    """Fits scikit-learn's logistic regression (C = 1) on one-hot raw features, and returns its test AUC.
 
-    Tokens of categorical and multi-valued features are columns of 0 and 1, numericals enter as `log1p(|x|)` with their
-    sign, a sequence of numbers as their sum over its places. A column exists for what the training split holds. Each
-    binary output has a regression of its own, on the rows of its space.
+    Each token of a categorical or multivalent feature in the training split is a column of zeros and ones. A number `x`
+    is a column with the value `sign(x) * log1p(|x|)`, and a sequence of numbers a column with the sum of these values.
+    Each binary output has its own regression, on the rows of its space.
 
     Args:
-        spec: of the data set.
-        examples_uri: where ExampleGen wrote, with the splits `train` and `test`.
+        spec: Spec of the data set.
+        examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
+
+    Returns:
+        AUC of each binary output by name.
     """
     columns: dict[tuple[str, bytes], int] = {}
     train, train_labels = _matrix(spec, f"{examples_uri}/Split-train/*", columns, grow=True)
@@ -51,19 +64,20 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str) -> dict[str, f
         task = spec.task(output.task)
         if task.kind != "binary":
             continue
-        rows, kept = slice(None), slice(None)
+        train_rows, test_rows = slice(None), slice(None)
         if output.space != ENTIRE and task.follows:
             previous = spec.task(task.follows).label
-            rows, kept = train_labels[previous] == 1, test_labels[previous] == 1
-        model = LogisticRegression(C=1.0, solver="liblinear").fit(train[rows], train_labels[task.label][rows])
-        aucs[output.name] = roc_auc(test_labels[task.label][kept], model.decision_function(test[kept]))
+            train_rows, test_rows = train_labels[previous] == 1, test_labels[previous] == 1
+        model = LogisticRegression(C=1.0, solver="liblinear")
+        model.fit(train[train_rows], train_labels[task.label][train_rows])
+        aucs[output.name] = roc_auc(test_labels[task.label][test_rows], model.decision_function(test[test_rows]))
     return aucs
 
 
 def _matrix(
     spec: DatasetSpec, pattern: str, columns: dict, grow: bool
 ) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
-    """Rows of a split as a sparse matrix, and its labels; `grow` adds a column for a token not seen before."""
+    """Returns the rows of a split as a sparse matrix, and its labels; `grow` adds a column for each new token."""
     features = parsing_spec(spec) | {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
     rows, cols, values, start = [], [], [], 0
     labels: dict[str, list[np.ndarray]] = {label: [] for label in spec.labels}

@@ -1,4 +1,4 @@
-"""What a run measured: TFMA's results by output, space and slice, beside a reference's or the oracle's."""
+"""Results of a run: TFMA's metrics by output, space and slice, and their table."""
 
 import dataclasses
 import math
@@ -13,19 +13,20 @@ from pipelines.evaluation.eval_config import AUC, CALIBRATION, name_in_tfma
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 OVERALL = ""
+"""Name of the slice of all rows."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class OutputMetrics:
     """Metrics of one output on one slice.
 
     Attributes:
-        output: of the spec.
-        slice: the scenario, or `OVERALL`.
-        auc: on the output's space; NaN for a count, or where all labels are equal.
-        calibration: mean prediction over mean label.
-        nmae: normalized mean absolute error of a count, else NaN.
-        smape: symmetric mean absolute percentage error of a count, else NaN.
+        output: Output of the spec.
+        slice: Name of the scenario, or `OVERALL`.
+        auc: AUC on the output's space; NaN for a count, or if all labels are equal.
+        calibration: Ratio of the mean prediction to the mean label.
+        nmae: Normalized mean absolute error of a count; NaN for a binary task.
+        smape: Symmetric mean absolute percentage error of a count; NaN for a binary task.
     """
 
     output: Output
@@ -36,66 +37,96 @@ class Measured:
     smape: float = math.nan
 
 
-def measured(spec: DatasetSpec, evaluation_uri: str) -> list[Measured]:
-    """What an Evaluator wrote: overall first, then the scenarios by name; outputs in the spec's order."""
+def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
+    """Reads the metrics that an Evaluator wrote.
+
+    Args:
+        spec: Spec of the data set.
+        evaluation_uri: Folder of the evaluation.
+
+    Returns:
+        Metrics of all rows first, then of the scenarios by name; within each, in the order of the spec's outputs.
+    """
     result = tfma.load_eval_result(evaluation_uri)
     rows = []
     for slice_key, by_output in result.slicing_metrics:
-        name = ", ".join(_text(value) for _, value in slice_key)
+        name = ", ".join(_decode(value) for _, value in slice_key)
         for output in spec.outputs:
             metrics = by_output.get(name_in_tfma(spec, output), {}).get("", {})
             values = [_number(metrics, metric) for metric in (AUC, CALIBRATION, NMAE, SMAPE)]
-            rows.append(Measured(output, name, *values))
+            rows.append(OutputMetrics(output, name, *values))
     return sorted(rows, key=lambda row: row.slice)
 
 
-def overall_auc(rows: list[Measured]) -> dict[str, float]:
-    """AUC by output name on all rows of its space."""
+def overall_auc(rows: list[OutputMetrics]) -> dict[str, float]:
+    """Returns the AUC of each output on all rows of its space, by output name.
+
+    Args:
+        rows: Metrics of a run.
+    """
     return {row.output.name: row.auc for row in rows if row.slice == OVERALL}
 
 
 def results_table(
-    spec: DatasetSpec, rows: list[Measured], title: str, other: Mapping[str, float] | None = None, other_name: str = ""
+    spec: DatasetSpec,
+    rows: list[OutputMetrics],
+    title: str,
+    reference_aucs: Mapping[str, float] | None = None,
+    reference_name: str = "",
 ) -> Table:
-    """The table that a run ends with.
+    """Creates the table of a run's results.
 
     Args:
-        spec: of the data set.
-        rows: what was measured.
-        title: of the table.
-        other: AUC by output name of a reference or an oracle, for a column beside the model's.
-        other_name: of that column.
+        spec: Spec of the data set.
+        rows: Metrics of the run.
+        title: Title of the table.
+        reference_aucs: AUC of a reference model or the oracle on all rows, by output name, for an additional column.
+        reference_name: Name of the reference in the column's header.
     """
     table = Table(title=title, title_justify="left")
     for column in ["task", "output", "space", "slice"]:
         table.add_column(column)
     kinds = {task.kind for task in spec.tasks}
-    of_binary = ["AUC", *([f"{other_name} AUC", "share of its lift"] if other else [])] if "binary" in kinds else []
-    of_counts = ["NMAE", "SMAPE"] if "count" in kinds else []
-    for column in [*of_binary, *of_counts, "calibration"]:
+    reference_columns = [f"{reference_name} AUC", "share of its lift"] if reference_aucs else []
+    binary_columns = ["AUC", *reference_columns] if "binary" in kinds else []
+    count_columns = ["NMAE", "SMAPE"] if "count" in kinds else []
+    for column in [*binary_columns, *count_columns, "calibration"]:
         table.add_column(column, justify="right")
     for row in rows:
         cells = [row.output.task, row.output.name, space_name(spec, row.output), row.slice or "all"]
-        if of_binary:
+        if binary_columns:
             cells.append(_cell(row.auc))
-        if of_binary and other:
-            beside = other.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
-            cells += [_cell(beside), lift_share(row.auc, beside)]
-        if of_counts:
+        if binary_columns and reference_aucs:
+            reference = reference_aucs.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
+            cells += [_cell(reference), lift_share(row.auc, reference)]
+        if count_columns:
             cells += [_cell(row.nmae), _cell(row.smape)]
         table.add_row(*cells, _cell(row.calibration, 3))
     return table
 
 
 def lift_share(auc: float, reference: float) -> str:
-    """`(AUC - 0.5) / (reference - 0.5)` in per cent."""
+    """Formats the lift of an AUC over 0.5 as a share of a reference's lift: `(auc - 0.5) / (reference - 0.5)`.
+
+    Args:
+        auc: AUC of the model.
+        reference: AUC of the reference.
+
+    Returns:
+        The share in percent; empty if an AUC is NaN or the reference is at most 0.5.
+    """
     if math.isnan(auc) or math.isnan(reference) or reference <= 0.5:
         return ""
     return f"{100 * (auc - 0.5) / (reference - 0.5):.1f} %"
 
 
 def space_name(spec: DatasetSpec, output: Output) -> str:
-    """`all rows`, or `<previous task> = 1`."""
+    """Describes the space of an output: `all rows`, or `<previous task> = 1`.
+
+    Args:
+        spec: Spec of the data set.
+        output: Output of the spec.
+    """
     return "all rows" if output.space == ENTIRE else f"{spec.task(output.task).follows} = 1"
 
 
@@ -107,5 +138,5 @@ def _cell(value: float, digits: int = 4) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _text(value: Any) -> str:
+def _decode(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

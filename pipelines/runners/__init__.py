@@ -1,1 +1,1 @@
-"""Runs the pipeline on this machine or compiles it for Kubeflow Pipelines."""
+"""Runners: run the pipeline on this machine, or compile it for Kubeflow Pipelines."""

@@ -1,4 +1,4 @@
-"""Compiles the pipeline for Kubeflow Pipelines 2."""
+"""Compilation of the pipeline for Kubeflow Pipelines 2."""
 
 import dataclasses
 import pathlib
@@ -13,26 +13,26 @@ from transforms.readers.spans import has_spans
 
 
 def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathlib.Path) -> pathlib.Path:
-    """Writes the pipeline's specification, which a Kubeflow Pipelines or Vertex AI client submits.
+    """Writes the pipeline's specification, which a client of Kubeflow Pipelines or Vertex AI can submit.
 
     Args:
-        settings: of the experiment; `settings.data.path` as the containers see it, a bucket for example.
-        image: the container image in which components run; it holds this package.
-        root: where artifacts are written, a bucket for example; models are pushed below it.
-        out: the file to write, `.yaml` or `.json`.
+        settings: Settings of the experiment; `settings.data.path` is the path inside the containers, such as a bucket.
+        image: Container image in which components run, with this package installed.
+        root: Folder to write artifacts to, such as a bucket; models are pushed to a folder below it.
+        out: File to write, `.yaml` or `.json`.
 
     Returns:
-        The path of the file.
+        Path of the file.
 
     Raises:
-        ConfigError: if the file's ending is neither, or the log's pattern is of a kind that ExampleGen's driver there
-            does not know.
+        ConfigError: If the file has another extension, or ExampleGen's driver on Kubeflow does not support the log's
+            pattern.
     """
     data = settings.data
     if has_spans(data.pattern) and data.spans != 1:
-        raise ConfigError(f"data.spans should be 1, as a run there reads the newest span. Received: {data.spans}")
+        raise ConfigError(f"data.spans should be 1: Kubeflow reads the most recent span only. Received: {data.spans}")
     if "**" in data.pattern:
-        raise ConfigError(f"data.pattern should name folders one by one. Received: {data.pattern!r}")
+        raise ConfigError(f"data.pattern should not contain ** on Kubeflow. Received: {data.pattern!r}")
     settings = dataclasses.replace(settings, beam_pipeline_args=tuple(with_runner(settings.beam_pipeline_args)))
     out = pathlib.Path(out).resolve()
     if out.suffix not in (".yaml", ".yml", ".json"):

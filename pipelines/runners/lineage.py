@@ -1,4 +1,4 @@
-"""What ML Metadata knows of a run: which components ran, which were cached, and what they made."""
+"""Record of a run in ML Metadata: its components, which of them came from the cache, and their outputs."""
 
 import dataclasses
 import pathlib
@@ -11,12 +11,12 @@ from tfx.orchestration import metadata
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One component of a run.
+    """Component of a run.
 
     Attributes:
-        name: of the component.
-        cached: whether an earlier execution's outputs were used.
-        outputs: its artifacts by output key.
+        name: Name of the component.
+        cached: True if the outputs of an earlier execution were reused.
+        outputs: Output artifacts by key.
     """
 
     name: str
@@ -26,33 +26,49 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a pipeline.
+    """Run of a pipeline.
 
     Attributes:
-        steps: by component name, in the order in which they ran.
+        steps: Components by name, in the order in which they ran.
     """
 
     steps: dict[str, Step]
 
     def artifact(self, step: str, key: str) -> mlmd.Artifact:
-        """The one artifact that a component made. Raises `KeyError` if it made none."""
+        """Returns the output artifact of a component.
+
+        Args:
+            step: Name of the component.
+            key: Key of the output.
+
+        Raises:
+            KeyError: If the component has no such output.
+        """
         artifacts = self.steps[step].outputs.get(key, [])
         if not artifacts:
-            raise KeyError(f"{step} made no {key!r}")
+            raise KeyError(f"{step} has no output {key!r}")
         return artifacts[0]
 
     def uri(self, step: str, key: str) -> str:
-        """Where that artifact is."""
-        return self.artifact(step, key).uri
+        """Returns the path of the output artifact of a component.
+
+        Args:
+            step: Name of the component.
+            key: Key of the output.
+
+        Raises:
+            KeyError: If the component has no such output.
+        """
+        return str(self.artifact(step, key).uri)
 
     @property
     def blessed(self) -> bool:
-        """Whether the model reached its thresholds."""
-        return _property(self.artifact("Evaluator", "blessing"), "blessed") == 1
+        """True if the model reached its thresholds."""
+        return bool(_property(self.artifact("Evaluator", "blessing"), "blessed") == 1)
 
     @property
     def pushed_version(self) -> str | None:
-        """The version under which this run pushed its model; None if it did not push."""
+        """Version that this run pushed; None if it did not push a model."""
         step = self.steps.get("Pusher")
         if step is None or step.cached or not step.outputs.get("pushed_model"):
             return None
@@ -61,10 +77,13 @@ class Run:
 
 
 def latest_run(database: pathlib.Path) -> Run:
-    """The newest run in a SQLite metadata store.
+    """Returns the newest run in an ML Metadata store.
+
+    Args:
+        database: SQLite file of the store.
 
     Raises:
-        LookupError: if the store holds none.
+        LookupError: If the store holds no run.
     """
     store = MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
     runs = store.get_contexts_by_type("pipeline_run")

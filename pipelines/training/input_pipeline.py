@@ -1,4 +1,4 @@
-"""The input path of training: tf.Examples of raw features -> batches of transformed features and labels."""
+"""Input pipeline of training: reads tf.Examples of raw features, gives batches of transformed features and labels."""
 
 import contextlib
 import dataclasses
@@ -15,38 +15,51 @@ from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 
 Cache = Literal["none", "memory", "disk"]
+"""Storage of the transformed rows."""
+
 Share = Callable[[tf.data.Dataset], tf.data.Dataset]
+"""A function that selects one worker's share of the batches."""
+
 _SMALL_FILES_MB = 256
 _BLOCK_ROWS = 4096
 _OPEN_FILES = 8
 _EVALUATION_BATCH = 8192
 
 
-def _whole(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _all_rows(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the batches unchanged: the share of a single worker."""
     return batches
 
 
 @dataclasses.dataclass(frozen=True)
 class InputPipeline:
-    """Reads, parses after batching, transforms, shuffles, and gives `(features, labels by task name)`.
+    """Pipeline of `tf.data` operations that reads, parses, transforms, shuffles and batches the rows.
 
-    Nothing is done row by row: rows are read, parsed and transformed in blocks of thousands. Blocks are then shuffled,
-    joined to windows, the rows of a window permuted, and batches cut from it. Which rows are in which batch depends on
-    the files, `seed`, `shuffle_rows` and the epoch, not on the machine or on `cache`.
+    Its elements are `(features, labels)`, both by name. Rows are read, parsed and transformed in blocks of thousands.
+    For training, the blocks are shuffled and joined to windows, the rows of a window are permuted, and the window is
+    divided into batches. The rows of each batch depend on the files, `seed`, `shuffle_rows` and the epoch only, not on
+    the machine or on `cache`.
 
     Attributes:
-        spec: of the data set.
-        transform: maps raw features (`tf.SparseTensor`s by name) to transformed ones.
-        batch_size: rows a batch.
-        shuffle_rows: from how many rows on end a batch is drawn, about; half of them are shuffled as blocks, half as
-            rows of a window.
-        seed: of the shuffling.
-        cache: where blocks are kept once transformed, from the second epoch on: `memory`, `disk` (a folder), or
-            `none`, which reads the files each epoch. A value takes 4 bytes.
-        cache_dir: of `disk`; where the blocks are, an empty folder at the beginning (`cache_folder` gives one).
+        spec: Spec of the data set.
+        transform: Function from raw features, `tf.SparseTensor`s by name, to transformed ones.
+        batch_size: Number of rows per batch.
+        shuffle_rows: Approximate number of consecutive rows from which a batch is drawn. Half of them are shuffled as
+            blocks, and half as rows of a window.
+        seed: Seed of the shuffling.
+        cache: Storage of the transformed rows from the second epoch on, 4 bytes per value: `memory`, `disk`, or `none`,
+            which reads the files in every epoch.
+        cache_dir: Folder of the cache on disk, which must be empty at first (see `cache_folder`); None for other
+            caches.
 
     Raises:
-        ValueError: if the cache is `disk` and no folder is given.
+        ValueError: If the cache is `disk` and `cache_dir` is not given.
+
+    Example:
+    ```python
+    inputs = InputPipeline(spec, transformed.transform_features_layer(), batch_size=1024)
+    model.fit(inputs.training(train_files), validation_data=inputs.evaluation(eval_files))
+    ```
     """
 
     spec: DatasetSpec
@@ -57,42 +70,48 @@ class InputPipeline:
     cache: Cache = "none"
     cache_dir: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.cache == "disk" and not self.cache_dir:
-            raise ValueError(f"`cache_dir` should be a folder where `cache` is disk. Received: {self.cache_dir!r}")
+            raise ValueError(f"`cache_dir` should be a folder if `cache` is disk. Received: {self.cache_dir!r}")
 
-    def training(self, files: Sequence[str], share: Share = _whole) -> tf.data.Dataset:
-        """Shuffled batches of one epoch, each row once, in another order each epoch.
+    def training(self, files: Sequence[str], share: Share = _all_rows) -> tf.data.Dataset:
+        """Returns a dataset of shuffled batches, which has each row once per epoch, in a different order each time.
 
         Args:
-            files: GZIP TFRecords.
-            share: is applied to the batches, where several replicas get a share of each.
+            files: TFRecord files, compressed with GZIP.
+            share: Function that selects a worker's share of the batches, if there are several workers.
         """
         window = -(-self.shuffle_rows // 2)
         blocks = self._cached(self.blocks(files, _OPEN_FILES))
         shuffled = blocks.shuffle(-(-window // _BLOCK_ROWS), seed=self.seed, reshuffle_each_iteration=True)
         draws = tf.data.Dataset.random(seed=self.seed, rerandomize_each_iteration=True)
         permuted = tf.data.Dataset.zip(shuffled.rebatch(window), draws).map(self._permute)
-        # A window is made while batches are cut from the one before it.
+        # The next window is prepared while batches are taken from the present one.
         batches = share(permuted.prefetch(1).rebatch(self.batch_size)).prefetch(tf.data.AUTOTUNE)
         options = tf.data.Options()
-        options.experimental_warm_start = True  # The first window is made while Keras traces the training step.
+        options.experimental_warm_start = True  # Prepares the first window while Keras traces the training step.
         return batches.with_options(options)
 
-    def evaluation(self, files: Sequence[str], share: Share = _whole) -> tf.data.Dataset:
-        """The rows in their order, in large batches; they are kept in memory once read."""
-        batches = self.blocks(files, 1).cache().rebatch(_EVALUATION_BATCH).map(self._widen)
+    def evaluation(self, files: Sequence[str], share: Share = _all_rows) -> tf.data.Dataset:
+        """Returns a dataset of large batches in the order of the files, which is kept in memory after the first epoch.
+
+        Args:
+            files: TFRecord files, compressed with GZIP.
+            share: Function that selects a worker's share of the batches, if there are several workers.
+        """
+        batches = self.blocks(files, 1).cache().rebatch(_EVALUATION_BATCH).map(self._cast_features)
         return share(batches).prefetch(1)
 
     def blocks(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
-        """Thousands of transformed rows each, as they stand in the files; whole numbers as int32.
+        """Returns a dataset of blocks of transformed rows, with integers as int32.
 
         Args:
-            files: GZIP TFRecords.
-            open_files: from how many files blocks are taken in turn.
+            files: TFRecord files, compressed with GZIP.
+            open_files: Number of files from which blocks are taken in turn; with 1, blocks are in the order of the
+                files.
         """
         names = tf.data.Dataset.from_tensor_slices(sorted(files))
-        # Files are interleaved by block: handing over single records costs more than reading them.
+        # Files are interleaved by block, as passing on single records takes longer than reading them.
         examples = names.interleave(
             lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP").batch(_BLOCK_ROWS),
             cycle_length=open_files,
@@ -102,7 +121,14 @@ class InputPipeline:
         return examples.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def parse(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        """Transformed features (ids as int32) and labels of serialized tf.Examples `(rows,)`."""
+        """Parses and transforms a block of rows.
+
+        Args:
+            examples: Serialized tf.Examples, `(rows,)`.
+
+        Returns:
+            Transformed features by name, with ids as int32, and labels by task, float32.
+        """
         labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
         parsed = tf.io.parse_example(examples, {**parsing_spec(self.spec), **labels})
         raw = {
@@ -126,24 +152,33 @@ class InputPipeline:
         features, labels = window
         rows = tf.range(tf.shape(next(iter(labels.values())))[0])
         order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([draw, 0]))
-        return self._widen(*tf.nest.map_structure(lambda column: tf.gather(column, order), (features, labels)))
+        return self._cast_features(*tf.nest.map_structure(lambda column: tf.gather(column, order), (features, labels)))
 
-    def _widen(self, features: Any, labels: Any) -> Any:
-        """The dtypes that models take."""
+    def _cast_features(self, features: Any, labels: Any) -> Any:
+        """Casts the features to the dtypes that models take."""
         return {i.name: tf.cast(features[i.name], i.dtype) for i in transformed_inputs(self.spec)}, labels
 
 
 def choose_cache(cache: CacheSetting, files: Sequence[str]) -> Cache:
-    """Of `auto`, `memory` for files of 256 MB (compressed) at most and `none` for larger ones; else what is given."""
+    """Resolves the cache setting `auto`: `memory` for at most 256 MB of compressed files, else `none`.
+
+    Args:
+        cache: Cache setting; settings other than `auto` are returned unchanged.
+        files: Training files.
+    """
     if cache != "auto":
         return cache
-    small = sum(tf.io.gfile.stat(name).length for name in files) <= _SMALL_FILES_MB * 2**20
-    return "memory" if small else "none"
+    is_small = sum(tf.io.gfile.stat(name).length for name in files) <= _SMALL_FILES_MB * 2**20
+    return "memory" if is_small else "none"
 
 
 @contextlib.contextmanager
 def cache_folder(cache: Cache) -> Iterator[str | None]:
-    """An empty folder for the blocks of a cache on disk, removed afterwards; None for other caches."""
+    """Context manager that yields an empty temporary folder for a cache on disk, and None for other caches.
+
+    Args:
+        cache: Resolved cache setting.
+    """
     if cache != "disk":
         yield None
         return

@@ -1,4 +1,4 @@
-"""What Trainer imports: `run_fn` trains the model of the settings and exports it."""
+"""Module that Trainer loads: `run_fn` trains the model of the settings and exports it."""
 
 import functools
 import json
@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 
 from pipelines.settings import ModelSettings, TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.warm_start import KERAS_MODEL, LATEST, remember_model_run, start_folder, start_from
+from pipelines.training.warm_start import KERAS_MODEL, LATEST, start_folder, start_from, write_model_run_path
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies
@@ -26,16 +26,29 @@ from tfmtl.training.distribution import folder_of_chief, is_chief, share_of_work
 from tfmtl.training.vocabularies import write_vocabularies
 
 HISTORY = "history.json"
+"""Name of the training history in a `model_run` folder."""
+
 _WARMUP_ROWS = 256
 
 
 def run_fn(fn_args: Any) -> None:
-    """Trains until early stopping, keeps the best epoch, writes the model run and the SavedModel.
+    """Trains a model with early stopping, and writes the weights of the best epoch.
 
-    The model run has all that a later training needs to start from it: `model.keras` and `vocabularies/`.
-    `fn_args.custom_config` holds plain data: `spec`, `model`, `training` and `name`, as in the settings. Where these
-    ask for several workers, each of them calls this with the same arguments, and the chief alone writes.
+    The folder `model_run` receives `model.keras` and `vocabularies/`, from which a later training can start, and
+    `history.json`. The SavedModel is exported to `serving_model_dir`. If the settings ask for several workers, each of
+    them calls this function with the same arguments, and the chief writes the files.
+
+    Args:
+        fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
+            settings, as plain data.
     """
+    with warnings.catch_warnings():
+        # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
+        warnings.simplefilter("ignore", config.RenamedWarning)
+        _train_and_export(fn_args)
+
+
+def _train_and_export(fn_args: Any) -> None:
     spec, model_settings, training, name = _from_config(fn_args.custom_config)
     strategy = training.distribution.strategy()
     keras.utils.set_random_seed(training.seed)
@@ -52,19 +65,19 @@ def run_fn(fn_args: Any) -> None:
     if start is not None:
         start_from(start, model, tokens)
     elif training.warm_start == LATEST:
-        print("    no blessed model to start from yet: training starts fresh")
+        print("    no blessed model to start from: training starts from random weights")
 
     cache = choose_cache(training.cache, files["train"])
-    reading = (training.batch_size, training.shuffle_rows, training.seed, cache)
+    batching = (training.batch_size, training.shuffle_rows, training.seed, cache)
     with cache_folder(cache) as folder:
-        history = fit(model, InputPipeline(spec, transform, *reading, folder), files, training)
+        history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
 
     with folder_of_chief(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)
         model.save(os.path.join(folder, KERAS_MODEL))
     if not is_chief(strategy):
         return
-    if tf.distribute.get_strategy() is not strategy:  # What is exported knows nothing of replicas.
+    if tf.distribute.get_strategy() is not strategy:  # The exported graph must not refer to replicas.
         model = keras.saving.load_model(os.path.join(fn_args.model_run_dir, KERAS_MODEL), compile=False)
     write_vocabularies(fn_args.model_run_dir, tokens)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
@@ -72,7 +85,7 @@ def run_fn(fn_args: Any) -> None:
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
     export(model, transform, fn_args.serving_model_dir, warmup_examples=warmup, model_name=name)
-    remember_model_run(fn_args.serving_model_dir, fn_args.model_run_dir)
+    write_model_run_path(fn_args.serving_model_dir, fn_args.model_run_dir)
 
 
 def fit(
@@ -82,21 +95,21 @@ def fit(
     training: TrainingSettings,
     watch_input: bool = True,
 ) -> dict[str, Any]:
-    """Trains a model; the weights are the best epoch's afterwards.
+    """Trains a model, which has the weights of the best epoch afterwards.
 
     Args:
-        model: a built one.
-        inputs: reads the files.
-        files: of `train` and `eval`.
-        training: how.
-        watch_input: measures `input_wait` (see `tfmtl.training.InputWait`), for which TensorFlow's operations must not
-            be deterministic: they have no clock then.
+        model: Built model.
+        inputs: Input pipeline that reads the files.
+        files: TFRecord files of the splits `train` and `eval`.
+        training: Settings of the training.
+        watch_input: Measures `input_wait` (see `tfmtl.training.InputWait`). This requires that deterministic operations
+            are not enabled in TensorFlow, as they exclude a clock.
 
     Returns:
-        The metrics of each epoch, `input_wait` among them; where the settings have a second stage, by stage.
+        The metrics of each epoch by name, `input_wait` included; by stage if the settings have a second stage.
     """
     wait = InputWait()
-    stages: dict[str, Any] = {
+    options: dict[str, Any] = {
         "make_optimizer": functools.partial(make_optimizer, training, files["train"]),
         "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines()],
         "shuffle": False,
@@ -107,15 +120,21 @@ def fit(
     train = wait.watch(train) if watch_input else train
     validation = inputs.evaluation(files["eval"], share)
     with warnings.catch_warnings():
-        # Said at the end of every epoch whose number of batches is not known beforehand.
+        # Keras warns at the end of every epoch whose number of batches it does not know in advance.
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         if training.fine_tuning is None:
-            return fit_stage(model, training, train, validation, **stages)
-        return TwoStage(training, training.fine_tuning).fit(model, train, validation, **stages)
+            return fit_stage(model, training, train, validation, **options)
+        return TwoStage(training, training.fine_tuning).fit(model, train, validation, **options)
 
 
 def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage; the schedule is the first stage's."""
+    """Creates the optimizer of a stage of training.
+
+    Args:
+        training: Settings of the training, with the learning-rate schedule of its first stage.
+        files: TFRecord files of the training split, whose rows are counted for a schedule.
+        stage: Stage to create the optimizer for.
+    """
     rate: Any = stage.learning_rate
     if stage is training and training.schedule == "cosine":
         blocks = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(65536)
@@ -126,7 +145,12 @@ def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -
 
 
 def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> dict[str, int]:
-    """Tokens in the vocabulary of each feature that has one."""
+    """Returns the number of tokens in each vocabulary, by feature.
+
+    Args:
+        spec: Spec of the data set.
+        transformed: Output of Transform.
+    """
     return {name: transformed.vocabulary_size_by_name(name) for name in vocabularies(spec)}
 
 

@@ -1,4 +1,4 @@
-"""Warm starts in the pipeline: from which model, and what is said of it."""
+"""Warm start of the Trainer: finds the model to start from and reports the weights that were copied."""
 
 import os
 from collections.abc import Callable
@@ -11,66 +11,90 @@ from tfmtl.training.vocabularies import Tokens, read_vocabularies
 from tfmtl.training.warm_start import warm_start
 
 LATEST = "latest"
+"""Setting that starts from the last blessed model."""
+
 KERAS_MODEL = "model.keras"
+"""Name of the Keras model in a `model_run` folder."""
+
 _MODEL_RUN = "model_run"
 
 
-def remember_model_run(serving_model_dir: str, model_run_dir: str) -> None:
-    """Writes beside a SavedModel where its `model.keras` is.
+def write_model_run_path(serving_model_dir: str, model_run_dir: str) -> None:
+    """Writes the path of a Trainer's `model_run` next to its SavedModel.
 
-    TFX hands a Trainer the base model's SavedModel; the folder of its run is another artifact.
+    TFX passes only the SavedModel of the base model to a Trainer, and `model_run` is a separate artifact.
+
+    Args:
+        serving_model_dir: Folder of the SavedModel.
+        model_run_dir: Folder of `model.keras` and `vocabularies/`.
     """
     with tf.io.gfile.GFile(os.path.join(os.path.dirname(serving_model_dir.rstrip("/")), _MODEL_RUN), "w") as file:
         file.write(model_run_dir)
 
 
-def model_run_of(serving_model_dir: str) -> str:
-    """What `remember_model_run` wrote.
+def read_model_run_path(serving_model_dir: str) -> str:
+    """Reads the path that `write_model_run_path` wrote.
+
+    Args:
+        serving_model_dir: Folder of the SavedModel.
 
     Raises:
-        FileNotFoundError: if it wrote nothing there.
+        FileNotFoundError: If no path was written.
     """
     path = os.path.join(os.path.dirname(serving_model_dir.rstrip("/")), _MODEL_RUN)
     if not tf.io.gfile.exists(path):
-        raise FileNotFoundError(f"{path} should be there, written by the Trainer that made the model. Received: none")
+        raise FileNotFoundError(f"{path} should exist, as the Trainer of the model writes it. Received: no such file")
     with tf.io.gfile.GFile(path) as file:
         return str(file.read())
 
 
 def start_folder(setting: str | None, base_model: str | None) -> str | None:
-    """The model run folder from which training starts; None where it starts fresh.
+    """Returns the `model_run` folder of the initial weights; None if training starts from random weights.
 
     Args:
-        setting: `training.warm_start`.
-        base_model: where it is `latest`, the last blessed model's SavedModel, if there is one.
+        setting: The setting `training.warm_start`.
+        base_model: SavedModel of the last blessed model if the setting is `latest`; None if there is none.
     """
     if setting == LATEST:
-        return model_run_of(base_model) if base_model else None
+        return read_model_run_path(base_model) if base_model else None
     return setting
 
 
 def start_from(
     folder: str, model: MultiTaskModel, vocabularies: Tokens, write: Callable[[str], object] = print
 ) -> None:
-    """Copies the weights of the model in a run's folder, and says what became of each vocabulary.
+    """Copies the weights of the model in a `model_run` folder, and reports the changes of each vocabulary.
+
+    Args:
+        folder: Folder of `model.keras` and `vocabularies/`.
+        model: Model to copy the weights to.
+        vocabularies: Tokens of the model's vocabularies by feature.
+        write: Function to call with each line of the report.
 
     Raises:
-        FileNotFoundError: if the folder holds no model with its vocabularies.
-        ValueError: if its weights do not fit (`tfmtl.training.warm_start`).
+        FileNotFoundError: If the folder holds no model with its vocabularies.
+        ValueError: If the weights do not fit (`tfmtl.training.warm_start`).
     """
     path = os.path.join(folder, KERAS_MODEL)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"training.warm_start should be a folder with a {KERAS_MODEL}. Received: {folder!r}")
-    before = read_vocabularies(folder)
-    report = warm_start(model, vocabularies, keras.saving.load_model(path, compile=False), before)
+    previous_vocabularies = read_vocabularies(folder)
+    report = warm_start(model, vocabularies, keras.saving.load_model(path, compile=False), previous_vocabularies)
     write(f"    warm start from {folder}")
     for name, rows in report.fields.items():
-        if name in vocabularies or name in before:
+        if name in vocabularies or name in previous_vocabularies:
             write(f"      {name:<20} {rows.kept:>10,} kept {rows.new:>10,} new {rows.gone:>10,} gone")
 
 
 def fingerprint(setting: str | None) -> str:
-    """Tells the models apart that are in a folder at different times, for TFX's cache; "" where none is seen."""
+    """Returns a string that changes if the model in the folder changes, as a parameter for TFX's cache.
+
+    Args:
+        setting: The setting `training.warm_start`.
+
+    Returns:
+        Size and modification time of the model; an empty string if the setting is not a folder with a model.
+    """
     path = os.path.join(setting, KERAS_MODEL) if setting and setting != LATEST else ""
     if not path or not tf.io.gfile.exists(path):
         return ""

@@ -74,13 +74,13 @@ def test_ingest_prints_what_became_of_the_rows(raw, tmp_path):
     assert {name: int(printed[name].replace(",", "")) for name in expected} == expected
     assert "an earlier row of the file has the same id" in result.output
     assert "common rows: 10 read, 1 invalid_id, 1 wrong_column_count, 1 duplicate_id" in result.output
-    assert "field 777: 1 unknown, left out" in result.output
-    assert "field 101: 1 in both files, the common row's is kept" in result.output
+    assert "field 777: unknown and ignored (count: 1)" in result.output
+    assert "field 101: present in both files; the value of the common row was kept (count: 1)" in result.output
     kept = len(prepare(raw, "aitm").vocabulary("f205", 12))
     assert re.search(rf"f205 .* {kept + 1} ", result.output)
     again = invoke("ingest", "ali-ccp", "--raw", raw, "--out", out, "--prepare", "aitm")
     assert again.exit_code == 0
-    assert "were ingested into" in again.output
+    assert "already holds these files: nothing was done" in again.output
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
     """Packages that nobody asks for by their own name are emptied, so that nothing comes in through them."""
     found = modules(name)
     packages = {one.removesuffix(".__init__") for one in found if one.endswith(".__init__")}
-    arguments = [name, ",".join(subject._OURS), *sorted(packages - found)]
+    arguments = [name, ",".join(subject._PROJECT_PACKAGES), *sorted(packages - found)]
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
@@ -79,7 +79,7 @@ def test_what_a_component_loads_by_name_is_in_the_trainers_hash(monkeypatch):
 def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
     for name, text in {
         "__init__": "",
-        "a": "from pack import b\nimport os",
+        "a": "from pack import b\nimport os\nif TYPE_CHECKING:\n    import pack.d",
         "b": "import pack.c",
         "c": "",
         "d": "",
@@ -87,14 +87,14 @@ def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
         (tmp_path / "pack").mkdir(exist_ok=True)
         (tmp_path / f"pack/{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(subject, "_OURS", ("pack",))
+    monkeypatch.setattr(subject, "_PROJECT_PACKAGES", ("pack",))
     of_module, of_package = code_hash("pack.a"), code_hash("pack")
     (tmp_path / "pack/d.py").write_text("x = 1")
     assert code_hash("pack.a") == of_module
     assert code_hash("pack") != of_package
     (tmp_path / "pack/c.py").write_text("x = 1")
     assert code_hash("pack.a") != of_module
-    with pytest.raises(ValueError, match=r"packages and modules of ours. Received: 'pack.none'"):
+    with pytest.raises(ValueError, match=r"packages and modules of this project. Received: 'pack.none'"):
         code_hash("pack.none")
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.evaluation.results import measured
+from pipelines.evaluation.results import read_metrics
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths
 from pipelines.settings import load_settings
@@ -35,12 +35,12 @@ def test_commands_of_the_documentation(tmp_path, monkeypatch):
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     (tmp_path / "koubei").symlink_to(KOUBEI)
     printed = [invoke(*command[1:]) for command in commands]
-    assert "statistics are of a sample: one row in 2\n" in printed[1]
+    assert "statistics are computed on a sample: one row in 2\n" in printed[1]
     assert "pushed version" in printed[1]
     paths = RunPaths(tmp_path / "runs" / "koubei_m2m")
     settings = load_settings("examples/koubei_m2m.yaml")
     run = latest_run(paths.metadata)
-    errors = {row.output.name: row.nmae for row in measured(settings.spec, run.uri("Evaluator", "evaluation"))[:2]}
+    errors = {row.output.name: row.nmae for row in read_metrics(settings.spec, run.uri("Evaluator", "evaluation"))[:2]}
     assert errors["pay_next_week"] < 0.21
     assert errors["view_next_week"] < 0.5
     rows = pd.read_csv("koubei-panels/panels.csv", dtype=str, keep_default_na=False)

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.evaluation.logistic_regression import reference_auc
-from pipelines.evaluation.results import measured, overall_auc
+from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths
 from pipelines.settings import load_settings
@@ -28,7 +28,7 @@ def test_mmoe_beats_one_hot_logistic_regression_on_the_same_rows(tmp_path):
     assert "logistic" in result.output
     settings = load_settings(EXAMPLE)
     run = latest_run(RunPaths(tmp_path).metadata)
-    model = overall_auc(measured(settings.spec, run.uri("Evaluator", "evaluation")))
+    model = overall_auc(read_metrics(settings.spec, run.uri("Evaluator", "evaluation")))
     reference = reference_auc(settings.spec, run.uri("LogExampleGen", "examples"), tmp_path)
     assert set(model) == set(reference) == {"liked", "loved", "loved_given_liked"}
     for output, auc in reference.items():

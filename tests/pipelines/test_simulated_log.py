@@ -93,7 +93,7 @@ def test_the_demonstration_draws_its_log_once(tmp_path, capsys):
 
 
 def test_what_cannot_be_drawn_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"simulator: should be given, to simulate a log. Received: none"):
+    with pytest.raises(ConfigError, match=r"simulator: should be given to simulate a log. Received: none"):
         draw(dataclasses.replace(DEMO, simulator=None), tmp_path)
     plain = yaml.safe_load((EXAMPLES / "demo.yaml").read_text())
     del plain["simulator"]["features"]["price"]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
-from pipelines.evaluation.results import measured
+from pipelines.evaluation.results import read_metrics
 from pipelines.runners.local import RunPaths, locate_log, newest_spans, run_pipeline
 from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
 from tests.pipelines.splits import rows_of_split
@@ -215,7 +215,7 @@ def test_the_newest_day_trains_the_model_of_the_days_before(tmp_path):
     assert start.id == first.artifact("Trainer", "model").id
     assert second.blessed
     assert second.pushed_version
-    (overall,) = measured(settings.spec, second.uri("Evaluator", "evaluation"))
+    (overall,) = read_metrics(settings.spec, second.uri("Evaluator", "evaluation"))
     assert overall.auc > 0.6
     assert ingest_report(second.uri("LogExampleGen", "examples")).total.read == 2 * 120
 
@@ -267,8 +267,8 @@ def test_mistakes(tmp_path, data, field, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("pattern: day={YYYY}-{MM}-{DD}/*", "data.spans should be 1, as a run there reads the newest span"),
-        ("pattern: '**/*.csv'", "data.pattern should name folders one by one"),
+        ("pattern: day={YYYY}-{MM}-{DD}/*", "data.spans should be 1: Kubeflow reads the most recent span only"),
+        ("pattern: '**/*.csv'", "data.pattern should not contain ** on Kubeflow"),
         ("pattern: day={YYYY}-{MM}-{DD}/*\n  spans: 1", None),
     ],
 )

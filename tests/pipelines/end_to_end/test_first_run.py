@@ -15,7 +15,7 @@ from tfx.utils import proto_utils
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.components.pusher import OncePusherExecutor, newest_version
 from pipelines.evaluation.eval_config import NUM_THRESHOLDS
-from pipelines.evaluation.results import measured, overall_auc
+from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
@@ -65,7 +65,7 @@ def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
     labels = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in spec.labels})
     click, conversion = labels["click"].numpy(), labels["conversion"].numpy()
     clicked = click == 1
-    rows = measured(spec, end_to_end.run.uri("Evaluator", "evaluation"))
+    rows = read_metrics(spec, end_to_end.run.uri("Evaluator", "evaluation"))
     aucs = overall_auc(rows)
     assert NUM_THRESHOLDS >= 1000
     assert aucs["ctr"] == pytest.approx(roc_auc_score(click, scores["ctr"]), abs=1e-3)

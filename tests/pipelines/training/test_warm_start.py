@@ -20,7 +20,7 @@ from tfx_bsl.public import tfxio
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings, TrainingSettings
 from pipelines.training.trainer import run_fn
-from pipelines.training.warm_start import fingerprint, model_run_of, start_folder
+from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
 from serving.raw_features import parse_examples, raw_inputs
 from tfmtl import config
 from tfmtl.model_inputs import transformed_inputs
@@ -161,7 +161,7 @@ def test_a_run_is_enough_to_start_from(days, first):
     read = read_vocabularies(first.model_run_dir)
     output = tft.TFTransformOutput(days[0].graph)
     assert read == {name: output.vocabulary_by_name(name) for name in ("user", "tags", "history")}
-    assert model_run_of(first.serving_model_dir) == first.model_run_dir
+    assert read_model_run_path(first.serving_model_dir) == first.model_run_dir
     with open(f"{first.model_run_dir}/history.json", encoding="utf-8") as file:
         history = json.load(file)
     assert len(history["input_wait"]) == 2
@@ -185,14 +185,14 @@ def test_from_the_latest_model(first):
 
 
 def test_where_there_is_no_model_yet_training_starts_fresh(first):
-    assert "training starts fresh" in first.said
+    assert "training starts from random weights" in first.said
     assert "warm start from" not in first.said
 
 
 def test_a_folder_without_a_model(days, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"training\.warm_start should be a folder with a model\.keras"):
         train(days[0], tmp_path, warm_start=str(tmp_path / "nothing"))
-    with pytest.raises(FileNotFoundError, match="written by the Trainer that made the model"):
+    with pytest.raises(FileNotFoundError, match="should exist, as the Trainer of the model writes it"):
         train(days[0], tmp_path, str(tmp_path / "model" / "Format-Serving"), warm_start="latest")
 
 
