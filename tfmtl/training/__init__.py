@@ -1,4 +1,10 @@
-"""How models are trained."""
+"""Training of models: strategies, stages, optimizers as plain data, distribution and callbacks."""
+
+# ruff: noqa: E402
+
+from tfmtl.backend import require_tensorflow
+
+require_tensorflow("`tfmtl.training`")
 
 from tfmtl.training.architecture_search import ArchitectureSearch
 from tfmtl.training.distribution import Distribution
