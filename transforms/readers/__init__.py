@@ -1,1 +1,1 @@
-"""Readers of raw logs: CSV, Parquet, TFRecord and MovieLens."""
+"""Readers of log files: CSV, Parquet, TFRecord and MovieLens, in batches of raw rows."""

@@ -1,4 +1,4 @@
-"""Columns of Arrow's many types as those few of a `RawBatch`."""
+"""Conversion of Arrow columns of any type to the types of a `RawBatch`."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -21,68 +21,71 @@ def arrow_batch(
     rejects: Iterable[Reject] = (),
     mismatched_columns: frozenset[str] = frozenset(),
 ) -> RawBatch:
-    """Rows of a file whose columns have types.
+    """Converts typed columns of a file to a batch.
 
-    Bytes are text, dictionaries are what they stand for, and lists of any kind are `list`s. An empty text is a missing
-    value, except in a list. A type that is of no use stays what it is: whether it is needed the check knows.
+    Bytes become strings, dictionaries become their values, and lists of any kind become `list`s. An empty string is a
+    missing value, except in a list. Other types are kept; the validation rejects those that it cannot use.
 
     Args:
-        columns: of the rows.
+        columns: Columns of the rows.
         lines: 1-based numbers of the rows, int64, shape `(rows,)`.
-        source: the file.
-        rejects: rows that were rejected before.
-        mismatched_columns: columns that are of another type here than in other rows of the file.
+        source: Path of the file.
+        rejects: Rows that are rejected already.
+        mismatched_columns: Names of the columns whose type differs from that of most rows of the file.
 
     Returns:
-        The rows; those with text that is not UTF-8 are among the rejects (`invalid_encoding`).
+        The rows. Those with a string that is not UTF-8 are among the rejects (`invalid_encoding`).
     """
-    found = RawBatch(columns, lines, source)
-    arrays, bad = {}, np.zeros(len(lines), bool)
+    received = RawBatch(columns, lines, source)
+    arrays, undecodable = {}, np.zeros(len(lines), bool)
     for name in columns.column_names:
-        plain, wrong = _plain(found.column(name))
-        arrays[name] = empty_strings_to_null(plain)
-        bad |= wrong
+        converted, mask = _convert(received.column(name))
+        arrays[name] = empty_strings_to_null(converted)
+        undecodable |= mask
     batch = RawBatch(pa.table(arrays), lines, source, tuple(rejects), mismatched_columns)
-    if not bad.any():
+    if not undecodable.any():
         return batch
-    rows = np.flatnonzero(bad)
-    more = [
+    rows = np.flatnonzero(undecodable)
+    encoding_rejects = [
         Reject(source, int(lines[row]), INVALID_ENCODING, "should be UTF-8", text)
         for row, text in zip(rows, format_csv_rows(batch.columns, rows), strict=True)
     ]
-    kept = batch.take(np.flatnonzero(~bad))
-    return dataclasses.replace(kept, rejects=(*rejects, *more))
+    accepted = batch.take(np.flatnonzero(~undecodable))
+    return dataclasses.replace(accepted, rejects=(*rejects, *encoding_rejects))
 
 
-def _plain(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The array as one of few types, and which of its elements have text that is not UTF-8 (and is escaped)."""
-    types, kind = pa.types, array.type
-    if types.is_dictionary(kind):
-        return _plain(array.dictionary_decode())
-    if types.is_null(kind):
+def _convert(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Returns the converted array, and the mask of its elements with strings that are not UTF-8, which are escaped."""
+    types, array_type = pa.types, array.type
+    if types.is_dictionary(array_type):
+        return _convert(array.dictionary_decode())
+    if types.is_null(array_type):
         return array.cast(pa.string()), np.zeros(len(array), bool)
-    if _is_text(kind):
-        return _decoded(array)
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+    if _is_string_or_binary(array_type):
+        return _decode(array)
+    if types.is_list(array_type) or types.is_large_list(array_type) or types.is_fixed_size_list(array_type):
         count = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         row = np.repeat(np.arange(len(array)), count)
-        values, wrong = _plain(pc.list_flatten(array))
-        return build_lists(values, row, len(array)), np.bincount(row[wrong], minlength=len(array)) > 0
+        values, undecodable = _convert(pc.list_flatten(array))
+        return build_lists(values, row, len(array)), np.bincount(row[undecodable], minlength=len(array)) > 0
     return array, np.zeros(len(array), bool)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if str(kind) in ("string_view", "binary_view"):  # Which older versions of Arrow have not.
+def _is_string_or_binary(array_type: pa.DataType) -> bool:
+    if str(array_type) in ("string_view", "binary_view"):  # Older versions of Arrow have no predicate for these.
         return True
     types = pa.types
-    return types.is_string(kind) or types.is_binary(kind) or types.is_large_string(kind) or types.is_large_binary(kind)
+    predicates = (types.is_string, types.is_binary, types.is_large_string, types.is_large_binary)
+    return any(predicate(array_type) for predicate in predicates)
 
 
-def _decoded(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
+def _decode(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
     array = array.cast(pa.binary())
     try:
         return array.cast(pa.string()), np.zeros(len(array), bool)
     except pa.ArrowInvalid:
-        texts = [None if cell is None else cell.decode("utf-8", "backslashreplace") for cell in array.to_pylist()]
-        decoded = pa.array(texts, pa.string())
+        values = array.to_pylist()
+        decoded = pa.array(
+            [None if value is None else value.decode("utf-8", "backslashreplace") for value in values], pa.string()
+        )
         return decoded, pc.fill_null(pc.not_equal(decoded.cast(pa.binary()), array), False).to_numpy(False)

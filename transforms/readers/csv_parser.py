@@ -1,4 +1,9 @@
-"""Cuts blocks of lines into text columns: whole lines at once by Arrow, lines with odd quotes one by one."""
+"""Parser of CSV that knows the line number of every row and reject.
+
+Arrow's parser counts rows, not lines, so that it cannot tell on which line a row begins once a value before it holds a
+line break. Therefore only the lines that are certainly one row each are parsed by Arrow, together; lines with irregular
+quoting are parsed one by one by Python's `csv` module.
+"""
 
 import csv
 import dataclasses
@@ -13,39 +18,40 @@ from transforms.batches.reasons import INVALID_ENCODING, WRONG_COLUMN_COUNT
 from transforms.readers.line_blocks import NEWLINE, QUOTE, Block, BlockReader
 
 MAX_ROW_LINES = 100
+"""Largest number of lines of one row; a quote that stays open for more lines is an error."""
 
 
 @dataclasses.dataclass
 class _QuotedRows:
-    """What became of the lines with odd quotes; all lines by their index in the block.
+    """Rows with irregular quoting; lines are given by their index in the block.
 
     Attributes:
-        rows: the cells of the rows among them.
-        starts: the first line of each.
-        lines: all lines that belong to a row, or are cut.
-        cut: lines that are no row, and why.
-        carry_from: where a row begins that goes on in the next block.
+        rows: Values of each row.
+        starts: Index of each row's first line.
+        lines: Indices of all lines that belong to a row or are rejected.
+        rejected: Index and detail of each rejected line.
+        carry_from: Index of the line on which a row begins that continues in the next block, if there is one.
     """
 
     rows: list[list[str]] = dataclasses.field(default_factory=list)
     starts: list[int] = dataclasses.field(default_factory=list)
     lines: list[int] = dataclasses.field(default_factory=list)
-    cut: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    rejected: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     carry_from: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class CsvParser:
-    """Cuts the lines of a file into columns.
+    """Parses blocks of lines into columns of strings.
 
-    Lines without quotes, and those whose quotes all stand at the ends of cells, are parsed by Arrow: for it, too, such
-    a line is one row. The others (quotes or line breaks within a cell, quotes that do not match) are parsed one by one.
+    Lines without quotes, and lines whose quotes all stand at the ends of values, are one row each and are parsed by
+    Arrow. The other lines (quotes or line breaks within a value, quotes without a counterpart) are parsed one by one.
 
-    Args:
-        source: the file.
-        names: of its columns, in the order of the file.
-        columns: those that are kept.
-        delimiter: one character that stands between two cells.
+    Attributes:
+        source: Path of the file.
+        names: Names of the file's columns, in their order.
+        columns: Names of the columns that are kept.
+        delimiter: Character between two values.
     """
 
     source: str
@@ -53,113 +59,146 @@ class CsvParser:
     columns: Sequence[str]
     delimiter: str = ","
 
-    def cut_all(self, blocks: BlockReader) -> Iterator[RawBatch]:
-        """The rows of all blocks; batches without a row or a reject are left out."""
+    def parse_blocks(self, blocks: BlockReader) -> Iterator[RawBatch]:
+        """Parses all blocks of a file.
+
+        Args:
+            blocks: Reader of the file.
+
+        Yields:
+            One batch for each block that has a row or a reject.
+        """
         for block in blocks:
-            batch, carried = self.cut(block)
+            batch, carried = self.parse(block)
             blocks.carry(carried)
             if len(batch.lines) or batch.rejects:
                 yield batch
 
-    def cut(self, block: Block) -> tuple[RawBatch, bytes]:
-        """The rows of a block, and the bytes of a row at its end that goes on in the next block."""
-        undecoded = _undecodable(block)
-        rejects = [self._reject(block, i, INVALID_ENCODING, "should be UTF-8") for i in undecoded]
-        use = np.diff(block.ends, prepend=0) > 1  # Not blank.
-        use[undecoded] = False
-        odd = self._parse_quoted(block, _irregular_quoting(block, self.delimiter) & use, undecoded)
-        use[odd.lines] = False
-        end = len(block.ends) if odd.carry_from is None else odd.carry_from
-        use[end:] = False
-        table, lines, cut = self._parse_plain(block, use)
-        rejects += [self._reject(block, i, WRONG_COLUMN_COUNT, detail) for i, detail in [*odd.cut, *cut]]
-        if odd.rows:
-            lines = np.concatenate([lines, odd.starts])
+    def parse(self, block: Block) -> tuple[RawBatch, bytes]:
+        """Parses one block.
+
+        Args:
+            block: Lines of the file.
+
+        Returns:
+            The rows and rejects of the block, and the bytes at its end that begin a row which continues in the next
+            block.
+        """
+        undecodable = _find_undecodable(block)
+        rejects = [self._reject(block, line, INVALID_ENCODING, "should be UTF-8") for line in undecodable]
+        unparsed = np.diff(block.ends, prepend=0) > 1  # A blank line has only a line break.
+        unparsed[undecodable] = False
+        quoted = self._parse_quoted(block, _find_irregular_quoting(block, self.delimiter) & unparsed, undecodable)
+        unparsed[quoted.lines] = False
+        end = len(block.ends) if quoted.carry_from is None else quoted.carry_from
+        unparsed[end:] = False
+        table, lines, rejected = self._parse_regular(block, unparsed)
+        rejected += quoted.rejected
+        rejects += [self._reject(block, line, WRONG_COLUMN_COUNT, detail) for line, detail in rejected]
+        if quoted.rows:
+            lines = np.concatenate([lines, quoted.starts])
             order = np.argsort(lines)
-            table = pa.concat_tables([table, self._table(odd.rows)]).take(pa.array(order))
+            table = pa.concat_tables([table, self._table(quoted.rows)]).take(pa.array(order))
             lines = lines[order]
         rejects.sort(key=lambda reject: reject.line)
-        return RawBatch(table, lines + block.first_line, self.source, tuple(rejects)), block.data[block.start(end) :]
+        batch = RawBatch(table, lines + block.first_line, self.source, tuple(rejects))
+        return batch, block.data[block.start(end) :]
 
-    def _parse_plain(self, block: Block, use: np.ndarray) -> tuple[pa.Table, np.ndarray, list[tuple[int, str]]]:
-        """The rows on the lines of the mask `use`: table, line indices, and the lines that are cut, with the detail."""
-        cut: list[tuple[int, str]] = []
+    def _parse_regular(self, block: Block, mask: np.ndarray) -> tuple[pa.Table, np.ndarray, list[tuple[int, str]]]:
+        """Parses lines that are one row each.
 
-        def skip(row: pa.csv.InvalidRow) -> str:
-            cut.append((int(kept[row.number - 1]), self._expected(row.actual_columns)))
+        Args:
+            block: Lines of the file.
+            mask: Mask of the lines, bool, shape `(lines,)`.
+
+        Returns:
+            The rows, the indices of their lines, and index and detail of each rejected line.
+        """
+        rejected: list[tuple[int, str]] = []
+
+        def reject_row(row: pa.csv.InvalidRow) -> str:
+            rejected.append((int(selected[row.number - 1]), self._expected_values(row.actual_columns)))
             return "skip"
 
-        kept = np.flatnonzero(use)
-        if not len(kept):
-            return self._table([]), kept, cut
+        selected = np.flatnonzero(mask)
+        if not len(selected):
+            return self._table([]), selected, rejected
         data = block.data
-        if len(kept) < len(use):
-            data = np.frombuffer(data, np.uint8)[np.repeat(use, np.diff(block.ends, prepend=0))].tobytes()
+        if len(selected) < len(mask):
+            data = np.frombuffer(data, np.uint8)[np.repeat(mask, np.diff(block.ends, prepend=0))].tobytes()
         table = pa.csv.read_csv(
             pa.BufferReader(data),
             pa.csv.ReadOptions(column_names=list(self.names), use_threads=False, block_size=len(data) + 1),
-            pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=skip),
+            pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=reject_row),
             pa.csv.ConvertOptions(
                 column_types={name: pa.string() for name in self.columns},
                 include_columns=list(self.columns),
                 strings_can_be_null=True,
                 null_values=[""],
-                check_utf8=False,  # It has been checked.
+                check_utf8=False,  # `_find_undecodable` has checked it.
             ),
         )
-        return table, np.setdiff1d(kept, [line for line, _ in cut], assume_unique=True), cut
+        return table, np.setdiff1d(selected, [line for line, _ in rejected], assume_unique=True), rejected
 
-    def _parse_quoted(self, block: Block, odd: np.ndarray, undecoded: np.ndarray) -> _QuotedRows:
-        """The rows that begin on a line of the mask `odd`."""
-        found = _QuotedRows()
-        barriers = [*undecoded, len(odd)]
-        free = 0
-        for first in np.flatnonzero(odd).tolist():
-            if first < free:
+    def _parse_quoted(self, block: Block, irregular: np.ndarray, undecodable: np.ndarray) -> _QuotedRows:
+        """Parses the rows that begin on lines with irregular quoting.
+
+        Args:
+            block: Lines of the file.
+            irregular: Mask of the lines, bool, shape `(lines,)`.
+            undecodable: Indices of the lines that are not UTF-8; no row extends over one of them.
+        """
+        parsed = _QuotedRows()
+        line_count = len(irregular)
+        barriers = [*undecodable, line_count]
+        next_line = 0
+        for first in np.flatnonzero(irregular).tolist():
+            if first < next_line:
                 continue
             end = min(first + MAX_ROW_LINES, barriers[int(np.searchsorted(barriers, first))])
-            parser = csv.reader(map(block.line, range(first, end)), delimiter=self.delimiter, strict=True)
+            reader = csv.reader(map(block.line, range(first, end)), delimiter=self.delimiter, strict=True)
             try:
-                cells = next(parser)
-                detail = "" if len(cells) == len(self.names) else self._expected(len(cells))
+                values = next(reader)
+                detail = "" if len(values) == len(self.names) else self._expected_values(len(values))
             except csv.Error as error:
-                if parser.line_num == len(odd) - first < MAX_ROW_LINES and not block.last:
-                    found.carry_from = first
-                    return found
+                if reader.line_num == line_count - first < MAX_ROW_LINES and not block.last:
+                    parsed.carry_from = first
+                    return parsed
                 detail = f"should be a row of CSV. Received: {error}"
-            free = first + (1 if detail else parser.line_num)
-            found.lines += range(first, free)
+            next_line = first + (1 if detail else reader.line_num)
+            parsed.lines += range(first, next_line)
             if detail:
-                found.cut.append((first, detail))
+                parsed.rejected.append((first, detail))
             else:
-                found.rows.append(cells)
-                found.starts.append(first)
-        return found
+                parsed.rows.append(values)
+                parsed.starts.append(first)
+        return parsed
 
     def _table(self, rows: list[list[str]]) -> pa.Table:
-        index = [list(self.names).index(name) for name in self.columns]
-        cells = {name: [row[i] or None for row in rows] for name, i in zip(self.columns, index, strict=True)}
-        return pa.table({name: pa.array(column, pa.string()) for name, column in cells.items()})
+        indices = [list(self.names).index(name) for name in self.columns]
+        columns = {name: [row[i] or None for row in rows] for name, i in zip(self.columns, indices, strict=True)}
+        return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
-    def _expected(self, cells: int) -> str:
-        return f"should have {len(self.names)} cells. Received: {cells}"
+    def _expected_values(self, received: int) -> str:
+        return f"should have {len(self.names)} values. Received: {received}"
 
-    def _reject(self, block: Block, i: int, reason: str, detail: str) -> Reject:
-        return Reject(self.source, block.first_line + int(i), reason, detail, block.line(int(i)).removesuffix("\n"))
+    def _reject(self, block: Block, line: int, reason: str, detail: str) -> Reject:
+        text = block.line(int(line)).removesuffix("\n")
+        return Reject(self.source, block.first_line + int(line), reason, detail, text)
 
 
-def _undecodable(block: Block) -> np.ndarray:
-    """The indices of the lines that are not UTF-8, in order."""
+def _find_undecodable(block: Block) -> np.ndarray:
+    """Returns the indices of the lines that are not UTF-8, int64, in order."""
     try:
         block.data.decode()
         return np.array([], np.int64)
     except UnicodeDecodeError:
-        high = np.flatnonzero(np.frombuffer(block.data, np.uint8) > 127)
-        lines = np.unique(np.searchsorted(block.ends, high, side="right"))
-        return np.array([i for i in lines.tolist() if not _decodes(block.raw(i))], np.int64)
+        non_ascii = np.flatnonzero(np.frombuffer(block.data, np.uint8) > 127)
+        lines = np.unique(np.searchsorted(block.ends, non_ascii, side="right"))
+        return np.array([line for line in lines.tolist() if not _is_utf8(block.raw(line))], np.int64)
 
 
-def _decodes(line: bytes) -> bool:
+def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -167,16 +206,17 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def _irregular_quoting(block: Block, delimiter: str) -> np.ndarray:
-    """Which lines hold a quote that is not at the end of a cell, or do not close one; bool, shape `(lines,)`."""
-    odd = np.zeros(len(block.ends), bool)
+def _find_irregular_quoting(block: Block, delimiter: str) -> np.ndarray:
+    """Returns the mask of the lines with a quote that is within a value or has no counterpart; bool, `(lines,)`."""
+    irregular = np.zeros(len(block.ends), bool)
     if b'"' not in block.data:
-        return odd
-    text = np.frombuffer(b"\n" + block.data, np.uint8)  # One byte ahead, so that each quote has one before it.
+        return irregular
+    text = np.frombuffer(b"\n" + block.data, np.uint8)  # One byte is prepended, so that a byte precedes each quote.
     quotes = np.flatnonzero(text == QUOTE)
     line = np.searchsorted(block.ends, quotes - 1, side="right")
-    count = np.bincount(line, minlength=len(odd))
-    opening = (np.arange(len(quotes)) - (np.cumsum(count) - count)[line]) % 2 == 0
-    beside = np.where(opening, text[quotes - 1], text[quotes + 1])
-    odd[line[(beside != ord(delimiter)) & (beside != NEWLINE)]] = True
-    return odd | (count % 2 == 1)
+    count = np.bincount(line, minlength=len(irregular))
+    is_opening = (np.arange(len(quotes)) - (np.cumsum(count) - count)[line]) % 2 == 0
+    outer_neighbor = np.where(is_opening, text[quotes - 1], text[quotes + 1])
+    irregular[line[(outer_neighbor != ord(delimiter)) & (outer_neighbor != NEWLINE)]] = True
+    irregular |= count % 2 == 1
+    return irregular

@@ -1,4 +1,4 @@
-"""Columns that a file's folders name: the rows below `day=2026-11-18/` are of that day."""
+"""Columns that are encoded in the names of a file's folders, as Hive and Spark write them."""
 
 import posixpath
 import urllib.parse
@@ -7,14 +7,14 @@ _MISSING = "__HIVE_DEFAULT_PARTITION__"
 
 
 def folder_columns(path: str) -> dict[str, str | None]:
-    """What the folders of a path say, as Hive and Spark write it: `name=value`, with `%3A` for a colon.
+    """Parses folder names of the form `name=value`, such as `day=2026-11-18`; special characters are percent-encoded.
 
     Args:
-        path: of a file.
+        path: Path of a file.
 
     Returns:
-        Values by name, None for a missing one. Of folders with one name the last counts.
+        The value of each column, None where it is missing. The innermost folder counts if several have one name.
     """
     pairs = [part.partition("=") for part in posixpath.dirname(path).split("/")]
-    values = {name: urllib.parse.unquote(value) for name, is_column, value in pairs if is_column}
+    values = {name: urllib.parse.unquote(value) for name, equals, value in pairs if equals}
     return {name: None if value in ("", _MISSING) else value for name, value in values.items()}

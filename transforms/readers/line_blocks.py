@@ -1,4 +1,4 @@
-"""Text files as blocks of whole lines, and the numbers of their lines."""
+"""Blocks of whole lines of a text file, with line numbers."""
 
 import dataclasses
 import functools
@@ -8,17 +8,20 @@ import numpy as np
 import pyarrow as pa
 
 BLOCK_BYTES = 8 << 20
+"""Number of bytes that are read at a time by default."""
 NEWLINE, QUOTE = ord("\n"), ord('"')
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    r"""Whole lines of a file. Every line ends in `\n`, whatever it ended in there (`\r\n`, `\r`, the end of the file).
+    r"""Whole lines of a file.
+
+    Every line ends in `\n`, also where it ends in `\r\n`, in `\r` or with the file.
 
     Attributes:
-        data: the bytes.
+        data: Bytes of the lines.
         first_line: 1-based number of the first line.
-        last: nothing follows.
+        last: Whether no lines follow.
     """
 
     data: bytes
@@ -27,49 +30,58 @@ class Block:
 
     @functools.cached_property
     def ends(self) -> np.ndarray:
-        """Where each line ends: the positions after its newline, int64, shape `(lines,)`."""
+        """Position after the line break of each line, int64, shape `(lines,)`."""
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == NEWLINE) + 1
 
     def start(self, i: int) -> int:
-        """Where line `i`, counted from 0, begins."""
+        """Returns the position at which line `i`, counted from 0, begins."""
         return int(self.ends[i - 1]) if i else 0
 
     def raw(self, i: int) -> bytes:
-        """The bytes of line `i`, newline included."""
+        """Returns the bytes of line `i`, counted from 0, with its line break."""
         return self.data[self.start(i) : int(self.ends[i])]
 
     def line(self, i: int) -> str:
-        """The text of line `i`, newline included; bytes that are not UTF-8 are written as escapes."""
+        """Returns line `i`, counted from 0, with its line break; bytes that are not UTF-8 are escaped."""
         return self.raw(i).decode("utf-8", "backslashreplace")
 
 
 class BlockReader:
-    """Reads a stream in blocks of whole lines; what a caller could not finish is handed back with `carry`.
+    """Reads a stream in blocks of whole lines.
+
+    Lines at the end of a block that a caller cannot process yet are returned with `carry` and begin the next block.
 
     Args:
-        stream: of bytes.
-        block_bytes: how many bytes are read at a time.
+        stream: Stream of bytes.
+        block_bytes: Number of bytes that are read at a time.
     """
 
     def __init__(self, stream: pa.NativeFile, block_bytes: int = BLOCK_BYTES):
         self._stream = stream
         self._block_bytes = block_bytes
-        self._rest = b""
+        self._remainder = b""
         self._line = 1
-        self._last = False
+        self._at_end = False
 
     @property
     def next_line(self) -> int:
-        """1-based number of the first line that is in no block yet."""
+        """1-based number of the first line that has not been read."""
         return self._line
 
-    def header(self) -> str:
-        """The first line, without byte order mark and newline. Raises `ValueError` if it is not UTF-8 or not there."""
-        while b"\n" not in self._rest and not self._last:
-            self._rest += self._piece()
-        if not self._rest:
+    def read_header(self) -> str:
+        """Reads the first line.
+
+        Returns:
+            The line without byte order mark and line break.
+
+        Raises:
+            ValueError: If the stream is empty or the line is not UTF-8.
+        """
+        while b"\n" not in self._remainder and not self._at_end:
+            self._remainder += self._read_piece()
+        if not self._remainder:
             raise ValueError("should be the names of the columns. Received: an empty file")
-        line, _, self._rest = self._rest.partition(b"\n")
+        line, _, self._remainder = self._remainder.partition(b"\n")
         self._line += 1
         try:
             return line.decode("utf-8-sig")
@@ -77,34 +89,38 @@ class BlockReader:
             raise ValueError(f"should be UTF-8. Received: {line[:80]!r}") from error
 
     def __iter__(self) -> Iterator[Block]:
-        while self._rest or not self._last:
-            pieces = [self._rest]
-            while not self._last:
-                pieces.append(self._piece())
+        while self._remainder or not self._at_end:
+            pieces = [self._remainder]
+            while not self._at_end:
+                pieces.append(self._read_piece())
                 if b"\n" in pieces[-1]:
                     break
             data = b"".join(pieces)
-            if self._last and data and not data.endswith(b"\n"):
+            if self._at_end and data and not data.endswith(b"\n"):
                 data += b"\n"
             end = data.rfind(b"\n") + 1
-            block = Block(data[:end], self._line, self._last)
-            self._rest = data[end:]
+            block = Block(data[:end], self._line, self._at_end)
+            self._remainder = data[end:]
             self._line += block.data.count(b"\n")
             if block.data:
                 yield block
 
     def carry(self, data: bytes) -> None:
-        """Puts the last lines of the block that was just read before the next one."""
-        self._rest = data + self._rest
+        """Returns the last lines of the block that was just read, so that they begin the next one.
+
+        Args:
+            data: Bytes of the lines.
+        """
+        self._remainder = data + self._remainder
         self._line -= data.count(b"\n")
 
-    def _piece(self) -> bytes:
-        """The next bytes, their newlines made one kind."""
-        piece = self._stream.read(self._block_bytes)
-        while piece.endswith(b"\r"):  # Its \n may be next.
-            more = self._stream.read(1)
-            piece += more
-            if not more:
+    def _read_piece(self) -> bytes:
+        r"""Reads the next bytes and converts their line breaks to `\n`."""
+        piece: bytes = self._stream.read(self._block_bytes)
+        while piece.endswith(b"\r"):  # Its \n may be the next byte.
+            following = self._stream.read(1)
+            piece += following
+            if not following:
                 break
-        self._last = not piece
+        self._at_end = not piece
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece

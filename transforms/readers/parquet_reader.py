@@ -1,4 +1,4 @@
-"""Reads Parquet files in batches of rows, only the columns that are needed."""
+"""Reader of Parquet files, in batches of the columns that are needed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,31 +12,32 @@ from transforms.readers.csv_reader import MissingColumnError
 from transforms.storage.files import open_random_access
 
 BATCH_ROWS = 1 << 16
+"""Largest number of rows of a batch by default."""
 _BUFFER_BYTES = 1 << 20
 
 
 def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
-    """Reads the `columns` of a Parquet file, a page of each at a time, in batches of at most `batch_rows` rows.
+    """Reads columns of a Parquet file, one page of each at a time.
 
-    A row's line number is its place in the file, from 1 on. Types are those of `transforms.readers.arrow_batch`.
+    A row's line number is its 1-based position in the file. Types are converted by `transforms.readers.arrow_batch`.
 
     Args:
-        path: of the file, here or on an object store.
-        columns: those that are read, in this order.
-        batch_rows: how many rows are handed on at a time.
+        path: Path of the file, local or on an object store.
+        columns: Names of the columns that are read, in this order.
+        batch_rows: Largest number of rows of a batch.
 
     Yields:
-        The rows in the order of the file. Those with text that is not UTF-8 (`invalid_encoding`) are in `rejects`.
+        Rows in the order of the file. Those with a string that is not UTF-8 (`invalid_encoding`) are in `rejects`.
 
     Raises:
-        MissingColumnError: if the file lacks one of `columns`.
-        ValueError: if the file is no Parquet, is not whole, or has one of `columns` twice.
-        FileNotFoundError: if there is no such file.
+        MissingColumnError: If the file lacks one of `columns`.
+        ValueError: If the file is not Parquet, is incomplete, or has two columns of one name among `columns`.
+        FileNotFoundError: If there is no such file.
     """
     with open_random_access(path) as stream:
         read = 0
         try:
-            # Without `pre_buffer`, which would read a whole row group at once.
+            # `pre_buffer` would read a whole row group at once.
             file = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
             _check_columns(path, file.schema_arrow.names, columns)
             for rows in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
@@ -44,8 +45,8 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
                 yield arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
                 read += rows.num_rows
         except (pa.ArrowException, OSError) as error:
-            where = f", but cannot be read after row {read:,}" if read else ""
-            raise ValueError(f"{path}: should be a whole Parquet file{where}. Received: {error}") from error
+            where = f", but reading fails after row {read:,}" if read else ""
+            raise ValueError(f"{path}: should be a complete Parquet file{where}. Received: {error}") from error
 
 
 def _check_columns(path: str, names: Sequence[str], columns: Sequence[str]) -> None:
@@ -55,4 +56,4 @@ def _check_columns(path: str, names: Sequence[str], columns: Sequence[str]) -> N
         raise MissingColumnError(f"{path}: should have {expected}. Received: {', '.join(names)}")
     repeated = [name for name in columns if list(names).count(name) > 1]
     if repeated:
-        raise ValueError(f"{path}: should name a column once. Received twice: {', '.join(repeated)}")
+        raise ValueError(f"{path}: should name each column once. Received twice: {', '.join(repeated)}")

@@ -1,4 +1,4 @@
-"""Which formats can be read, and which files a path stands for."""
+"""Registry of the readers, and the files that a path or pattern stands for."""
 
 import fnmatch
 import posixpath
@@ -15,6 +15,7 @@ from transforms.readers.tfrecord_reader import read_tfrecord
 from transforms.storage.files import exists, find_files, is_folder
 
 Reader = Callable[[str, Sequence[str]], Iterator[RawBatch]]
+"""Function from the path of a file and the names of columns to batches of its rows."""
 
 READERS: dict[str, Reader] = {
     "csv": read_csv,
@@ -23,61 +24,77 @@ READERS: dict[str, Reader] = {
     "movielens": read_movielens,
 }
 AUTO = "auto"
-"""The reader that a file's name asks for."""
+"""Name that selects the reader by the file's name."""
 NAMES = (AUTO, *READERS)
+"""Names of all readers."""
 FOLDER_READERS = ("movielens",)
-"""The readers that take a folder of different files; all others take files alike, each by itself."""
-_FILES = {
+"""Names of the readers that read a folder of different files; all others read each file by itself."""
+_FILE_PATTERNS = {
     "csv": ("*.csv", "*.csv.gz", "*.csv.bz2", "*.csv.zst"),
     "parquet": ("*.parquet", "*.pq", "*.parq"),
     "tfrecord": ("*tfrecord*",),
 }
 
 
-def reader_of(reader: str, path: str) -> str:
-    """The reader of a file: the given one, or what `auto` makes of the file's name.
+def resolve_reader(reader: str, path: str) -> str:
+    """Returns the name of the reader of a file.
 
-    A name that ends in .parquet, .parq or .pq is read as Parquet, one with `tfrecord` in it as TFRecord, and any other
-    one as CSV.
+    With `auto`, a file whose name ends in .parquet, .parq or .pq is read as Parquet, one whose name contains `tfrecord`
+    as TFRecord, and any other file as CSV.
+
+    Args:
+        reader: One of `NAMES`.
+        path: Path of the file.
     """
     if reader != AUTO:
         return reader
     name = posixpath.basename(path)
-    return next((reader for reader in ("parquet", "tfrecord") if _fits(name, _FILES[reader])), "csv")
+    return next((reader for reader in ("parquet", "tfrecord") if _matches(name, _FILE_PATTERNS[reader])), "csv")
 
 
 def read(reader: str, path: str, columns: Sequence[str]) -> Iterator[RawBatch]:
-    """The `columns` of a file in batches, those that its folders name (`transforms.readers.hive_partitions`) included.
+    """Reads columns of a file and of its folders' names (`transforms.readers.hive_partitions`).
 
     Args:
-        reader: one of `NAMES`.
-        path: of `expand`.
-        columns: those that are read, in this order. One that is named by a folder need not be in the file, and is not
-            looked for there.
+        reader: One of `NAMES`.
+        path: One of the paths that `expand` returns.
+        columns: Names of the columns that are read, in this order. A column that a folder names is not read from the
+            file.
+
+    Yields:
+        Rows in the order of the file.
 
     Raises:
-        MissingColumnError, FileNotFoundError, ValueError: as the reader does.
+        MissingColumnError: If the file lacks one of `columns`.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not of the reader's format, or cannot be read to its end.
     """
-    given = {name: value for name, value in folder_columns(path).items() if name in columns}
-    for batch in READERS[reader_of(reader, path)](path, [name for name in columns if name not in given]):
+    folder_values = {name: value for name, value in folder_columns(path).items() if name in columns}
+    file_columns = [name for name in columns if name not in folder_values]
+    for batch in READERS[resolve_reader(reader, path)](path, file_columns):
         table = batch.columns
-        for name, value in given.items():
+        for name, value in folder_values.items():
             table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(batch.lines)))
-        yield RawBatch(table.select(list(columns)), batch.lines, batch.source, batch.rejects) if given else batch
+        if folder_values:
+            batch = RawBatch(table.select(list(columns)), batch.lines, batch.source, batch.rejects)
+        yield batch
 
 
 def expand(reader: str, base_path: str) -> list[str]:
-    """The paths that `reader` reads one by one, each a unit of parallel work, in order.
+    """Returns the paths that a path or pattern stands for; each of them is one unit of parallel work.
 
     Args:
-        reader: one of `NAMES`.
-        base_path: for `movielens` the folder of the files. For all others a file; a folder (the files in it that are
-            called as the reader's are); or a pattern of `transforms.storage.files.find_files`, such as
+        reader: One of `NAMES`.
+        base_path: For `movielens`, the folder of the files. For other readers a file, a folder (the files in it whose
+            names match the reader's patterns), or a pattern of `transforms.storage.files.find_files`, such as
             `logs/day=*/part-*.parquet`.
 
+    Returns:
+        Paths for `read`, sorted.
+
     Raises:
-        ValueError: if there is no such reader.
-        FileNotFoundError: if nothing is there to be read.
+        ValueError: If there is no such reader.
+        FileNotFoundError: If there are no files.
     """
     if reader not in NAMES:
         raise ValueError(f"reader should be one of {', '.join(NAMES)}. Received: {reader!r}")
@@ -86,16 +103,18 @@ def expand(reader: str, base_path: str) -> list[str]:
         return [base_path]
     if exists(base_path):
         return [base_path]
-    names = _FILES[reader] if reader in _FILES else sum(_FILES.values(), ())
+    patterns = _FILE_PATTERNS[reader] if reader in _FILE_PATTERNS else sum(_FILE_PATTERNS.values(), ())
     if is_folder(base_path):
-        paths = [path for path in find_files(f"{base_path}/*") if _fits(posixpath.basename(path), names)]
+        paths = [path for path in find_files(f"{base_path}/*") if _matches(posixpath.basename(path), patterns)]
     else:
         paths = find_files(base_path)
     if not paths:
-        expected = f"a file, a folder of files ({', '.join(names)}) or a pattern (*, and ** for folders of any depth)"
+        expected = (
+            f"a file, a folder of files ({', '.join(patterns)}) or a pattern (*, and ** for folders of any depth)"
+        )
         raise FileNotFoundError(f"should be {expected}. Received: {base_path!r}")
     return paths
 
 
-def _fits(name: str, patterns: Sequence[str]) -> bool:
+def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

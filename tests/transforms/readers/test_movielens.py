@@ -1,4 +1,4 @@
-"""The files of MovieLens-1M, made by hand, and the real ones where TFMTL_DATA says where they are."""
+"""Reader of MovieLens-1M: files written by hand, and the official files if `TFMTL_DATA` names their folder."""
 
 import os
 import pathlib
@@ -30,18 +30,18 @@ def read(folder, columns=COLUMNS, **options):
 
 
 @pytest.mark.parametrize("block_bytes", [1, 20, 1 << 20])
-def test_official_files(folder, block_bytes):
+def test_ratings_dat(folder, block_bytes):
     lines = ["1::73::5::978300760", "2::1::4::978302109", "2::5::3::978301968", "2::1", "9::1::3::1", "1::8::3::1"]
     lines += ["1::1::6::1", "", "1::1::::1", "1::1::2::978300001"]
     (folder / "ratings.dat").write_text("\n".join(lines) + "\n")
     rows, numbers, rejects = read(folder, (*COLUMNS, "title", "rating", "timestamp"), block_bytes=block_bytes)
     names = (*COLUMNS, "title", "rating", "timestamp")
-    user, other = ("F", "1", "10", "480"), ("M", "56", "16", "700")
+    first_user, second_user = ("F", "1", "10", "480"), ("M", "56", "16", "700")
     expected = [
-        ("1", "73", *user, "1995", "Drama", "1", "1", "Mis\xe9rables, Les (1995)", "5", "978300760"),
-        ("2", "1", *other, "1995", "Animation|Comedy", "1", "0", "Toy Story (1995)", "4", "978302109"),
-        ("2", "5", *other, None, None, "0", "0", "Untitled", "3", "978301968"),
-        ("1", "1", *user, "1995", "Animation|Comedy", "0", "0", "Toy Story (1995)", "2", "978300001"),
+        ("1", "73", *first_user, "1995", "Drama", "1", "1", "Mis\xe9rables, Les (1995)", "5", "978300760"),
+        ("2", "1", *second_user, "1995", "Animation|Comedy", "1", "0", "Toy Story (1995)", "4", "978302109"),
+        ("2", "5", *second_user, None, None, "0", "0", "Untitled", "3", "978301968"),
+        ("1", "1", *first_user, "1995", "Animation|Comedy", "0", "0", "Toy Story (1995)", "2", "978300001"),
     ]
     assert rows == [dict(zip(names, row, strict=True)) for row in expected]
     assert numbers == [1, 2, 3, 10]
@@ -54,7 +54,7 @@ def test_official_files(folder, block_bytes):
     ]
 
 
-def test_ratings_with_a_header(folder):
+def test_ratings_csv(folder):
     (folder / "ratings.csv").write_text("user_id,movie_id,rating\n1,1,5\n1,1,0\n2,73,3\n")
     rows, lines, rejects = read(folder, ("loved", "user_id"))
     assert rows == [{"loved": "1", "user_id": "1"}, {"loved": "0", "user_id": "2"}]
@@ -68,30 +68,30 @@ def test_titles_in_utf8(folder):
     assert read(folder, ("title",))[0] == [{"title": "Mis\xe9rables, Les (1995)"}]
 
 
-def test_missing_files(tmp_path):
+def test_error_names_missing_files(tmp_path):
     (tmp_path / "users.dat").write_text(USERS)
     with pytest.raises(FileNotFoundError, match=r"Missing: movies.dat, ratings.dat or ratings.csv"):
         read(tmp_path)
 
 
-def test_unknown_column(folder):
+def test_rejects_unknown_columns(folder):
     (folder / "ratings.csv").write_text("user_id,movie_id,rating\n")
     with pytest.raises(MissingColumnError, match="Received: timestamp, weather"):
         read(folder, ("user_id", "timestamp", "weather"))
 
 
 @pytest.mark.parametrize("line", ["3::M::56::16", "1::M::56::16::70072", "::M::56::16::70072"])
-def test_table_with_a_bad_line(folder, line):
+def test_rejects_an_invalid_line_of_a_table(folder, line):
     (folder / "users.dat").write_text(f"{USERS}{line}\n")
     (folder / "ratings.csv").write_text("user_id,movie_id,rating\n")
-    with pytest.raises(ValueError, match=r"users.dat:3: should be 5 cells, the first a new id"):
+    with pytest.raises(ValueError, match=r"users.dat:3: should be 5 values, the first a new id"):
         read(folder)
 
 
 @pytest.mark.skipif(
     not DATA.is_dir(), reason="needs MovieLens-1M (grouplens.org/datasets/movielens/1m) in $TFMTL_DATA/movielens"
 )
-def test_real_files():
+def test_official_files():
     rows, lines, rejects = read(DATA)
     assert len(rows) == 287_911
     assert lines == list(range(2, 287_913))

@@ -1,4 +1,4 @@
-"""Parquet in batches: row numbers, only the columns that are needed, and types made few."""
+"""Reader of Parquet: row numbers, columns, types and damaged files."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,13 +15,13 @@ def write(path, table, **options):
 
 @pytest.fixture
 def numbers(tmp_path):
-    """1000 rows in groups of 300."""
+    """Path of a file of 1000 rows in groups of 300."""
     table = pa.table({"a": range(1000), "b": [str(i) for i in range(1000)], "c": [[i] for i in range(1000)]})
     return write(tmp_path / "log.parquet", table, row_group_size=300)
 
 
 @pytest.mark.parametrize("batch_rows", [7, 300, 4096])
-def test_lines_are_rows(numbers, batch_rows):
+def test_line_numbers_are_row_numbers(numbers, batch_rows):
     rows = []
     for batch in read_parquet(numbers, ["c", "a"], batch_rows=batch_rows):
         assert batch.columns.column_names == ["c", "a"]
@@ -31,8 +31,8 @@ def test_lines_are_rows(numbers, batch_rows):
     assert rows == [(i + 1, i, [i]) for i in range(1000)]
 
 
-def test_no_more_is_read_than_is_needed(tmp_path):
-    """Of a file of 6 MB in one row group: a narrow column, and the first rows of a wide one."""
+def test_reads_only_needed_columns_and_pages(tmp_path):
+    """The file has 6 MB in one row group; a narrow column and the first rows of a wide one are read."""
     wide = [bytes([i % 251]) * 999 + str(i).encode() for i in range(6000)]
     table = pa.table({"wide": pa.array(wide, pa.binary()), "narrow": range(6000)})
     path = write(tmp_path / "log.parquet", table, compression="none", use_dictionary=False, data_page_size=1 << 15)
@@ -44,38 +44,38 @@ def test_no_more_is_read_than_is_needed(tmp_path):
     rows.close()
 
 
-def test_types_are_made_few(tmp_path):
-    text = ["a", "", None, "ü"]
+def test_converts_types(tmp_path):
+    strings = ["a", "", None, "ü"]
     table = pa.table(
         {
-            "text": text,
-            "bytes": pa.array([one and one.encode() for one in text], pa.binary()),
-            "large": pa.array(text, pa.large_string()),
-            "named": pa.array(text).dictionary_encode(),
-            "nothing": pa.nulls(4),
+            "strings": strings,
+            "bytes": pa.array([value and value.encode() for value in strings], pa.binary()),
+            "large": pa.array(strings, pa.large_string()),
+            "dictionary": pa.array(strings).dictionary_encode(),
+            "nulls": pa.nulls(4),
             "lists": pa.array([["a", ""], [], None, [None]], pa.large_list(pa.large_string())),
-            "names": pa.array([["a", "b"], None, ["a"], []], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+            "dictionaries": pa.array([["a", "b"], None, ["a"], []], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
             "pairs": pa.array([[1, 2], [0, 0], [3, 4], [5, 6]], pa.list_(pa.int32(), 2)),
         }
     )
     path = write(tmp_path / "log.parquet", table)
     (batch,) = read_parquet(path, table.column_names)
-    plain = ["a", None, None, "ü"]
+    expected = ["a", None, None, "ü"]
     assert batch.columns.to_pydict() == {
-        "text": plain,
-        "bytes": plain,
-        "large": plain,
-        "named": plain,
-        "nothing": [None] * 4,
+        "strings": expected,
+        "bytes": expected,
+        "large": expected,
+        "dictionary": expected,
+        "nulls": [None] * 4,
         "lists": [["a", ""], None, None, [None]],
-        "names": [["a", "b"], None, ["a"], None],
+        "dictionaries": [["a", "b"], None, ["a"], None],
         "pairs": [[1, 2], [0, 0], [3, 4], [5, 6]],
     }
-    kinds = {str(field.type) for field in batch.columns.schema}
-    assert kinds == {"string", "list<item: string>", "list<item: int32>"}
+    types = {str(field.type) for field in batch.columns.schema}
+    assert types == {"string", "list<item: string>", "list<item: int32>"}
 
 
-def test_text_that_is_not_utf8(tmp_path):
+def test_rejects_strings_that_are_not_utf8(tmp_path):
     table = pa.table(
         {
             "a": pa.array([b"x", b"\xff,", b"y", b"z"], pa.binary()),
@@ -91,34 +91,34 @@ def test_text_that_is_not_utf8(tmp_path):
     ]
 
 
-def test_what_is_no_parquet(tmp_path, numbers):
+def test_rejects_files_that_are_not_parquet(tmp_path, numbers):
     with open(numbers, "rb") as file:
-        whole = file.read()
-    cut = tmp_path / "cut.parquet"
-    cut.write_bytes(whole[:-100])
-    for path in (str(cut), __file__):
-        with pytest.raises(ValueError, match=f"{path}: should be a whole Parquet file. Received: "):
+        data = file.read()
+    truncated = tmp_path / "truncated.parquet"
+    truncated.write_bytes(data[:-100])
+    for path in (str(truncated), __file__):
+        with pytest.raises(ValueError, match=f"{path}: should be a complete Parquet file. Received: "):
             list(read_parquet(path, ["a"]))
     with pytest.raises(FileNotFoundError):
         list(read_parquet(str(tmp_path / "none.parquet"), ["a"]))
 
 
-def test_damage_is_found_where_it_is(tmp_path):
+def test_error_gives_the_row_before_damage(tmp_path):
     table = pa.table({"a": [str(i) * 9 for i in range(3000)]})
     path = write(tmp_path / "log.parquet", table, row_group_size=1000, compression="snappy", use_dictionary=False)
-    place = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    position = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
     with open(path, "r+b") as file:
-        file.seek(place)
+        file.seek(position)
         file.write(b"\xff" * 500)
     rows = read_parquet(path, ["a"], batch_rows=1000)
     assert len(next(rows).lines) == 1000
-    with pytest.raises(ValueError, match=r"should be a whole Parquet file, but cannot be read after row 1,000"):
+    with pytest.raises(ValueError, match=r"should be a complete Parquet file, but reading fails after row 1,000"):
         next(rows)
 
 
-def test_columns_are_there_once(tmp_path):
+def test_rejects_missing_and_repeated_columns(tmp_path):
     with pytest.raises(MissingColumnError, match=r"the columns a, z, of which z are missing. Received: a, b"):
         list(read_parquet(write(tmp_path / "one.parquet", pa.table({"a": [1], "b": [2]})), ["a", "z"]))
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    with pytest.raises(ValueError, match=r"should name a column once. Received twice: a"):
+    with pytest.raises(ValueError, match=r"should name each column once. Received twice: a"):
         list(read_parquet(write(tmp_path / "two.parquet", twice), ["a"]))

@@ -1,4 +1,4 @@
-"""Spans are found where TFX finds them, each with its newest version."""
+"""Span patterns: spans and their newest versions."""
 
 import datetime
 
@@ -40,46 +40,46 @@ def days(*dates):
         ("y={YYYY}/m={MM}/d={DD}.csv", ["y=2026/m=01/d=09.csv", "y=2026/m=1/d=10.csv"], days("2026-01-09")),
     ],
 )
-def test_spans(make, pattern, files, spans):
+def test_finds_spans(make, pattern, files, spans):
     folder = make(*files)
     pattern = SpanPattern(pattern)
     assert pattern.find(folder) == dict.fromkeys(spans)
     assert list(pattern.find(folder)) == spans
-    found = [path for span in spans for path in find_files(f"{folder}/{pattern.at(span)}")]
-    assert len(found) == len(set(found)) >= len(spans)
+    paths = [path for span in spans for path in find_files(f"{folder}/{pattern.span_files(span)}")]
+    assert len(paths) == len(set(paths)) >= len(spans)
     assert [pattern.find(folder, span) for span in spans] == [{span: None} for span in spans]
 
 
-def test_newest_version(make):
+def test_finds_newest_version(make):
     folder = make("1/v-9/a", "1/v-10/a", "2/v-1/a")
     pattern = SpanPattern("{SPAN}/v-{VERSION}/*")
     assert pattern.find(folder) == {1: 10, 2: 1}
-    assert pattern.at(1, 10) == "1/v-10/*"
+    assert pattern.span_files(1, 10) == "1/v-10/*"
     assert pattern.find(folder, 1) == {1: 10}
     assert pattern.find(folder, 3) == {}
-    assert SpanPattern("{YYYY}{MM}{DD}-{VERSION:2}").at(days("2026-03-04")[0], 7) == "20260304-07"
+    assert SpanPattern("{YYYY}{MM}{DD}-{VERSION:2}").span_files(days("2026-03-04")[0], 7) == "20260304-07"
 
 
-def test_one_span_is_found_without_a_look_at_the_others(make, monkeypatch):
+def test_one_span_is_found_without_listing_others(make, monkeypatch):
     folder = make(*(f"{span}/{part}.csv" for span in range(30) for part in range(3)))
-    looked, list_files = [], fs.LocalFileSystem.get_file_info
+    listed, list_files = [], fs.LocalFileSystem.get_file_info
 
     class Counting(fs.LocalFileSystem):
-        def get_file_info(self, what):
-            looked.append(what)
-            return list_files(self, what)
+        def get_file_info(self, selector):
+            listed.append(selector)
+            return list_files(self, selector)
 
     monkeypatch.setattr(files, "_resolve", lambda path: (Counting(), path))
     assert SpanPattern("{SPAN}/*.csv").find(folder, 7) == {7: None}
-    assert len(looked) < 8
+    assert len(listed) < 8
 
 
-def test_names():
+def test_names_of_spans():
     assert SpanPattern("{SPAN:4}").name(7) == "7"
     assert SpanPattern("{YYYY}/{MM}/{DD}").name(days("2026-11-18")[0]) == "2026-11-18"
 
 
-def test_no_files(make):
+def test_finds_no_spans_without_files(make):
     assert SpanPattern("day-{SPAN}").find(make("other")) == {}
     assert SpanPattern("day-{SPAN}").find(make("other") + "/nothing") == {}
 
@@ -89,16 +89,16 @@ def test_no_files(make):
     [
         ("day-{SPAN}/*", "day-07/a", r"day-07/a: should have no leading zeros, or a width .* \{SPAN:2\}. Received: 07"),
         ("{SPAN}/{VERSION}", "1/01", r"1/01: should have no leading zeros, .* \{VERSION:2\}. Received: 01"),
-        ("{YYYY}-{MM}-{DD}", "2026-02-30", r"2026-02-30: should have a date in it. Received: day is out of range"),
+        ("{YYYY}-{MM}-{DD}", "2026-02-30", r"2026-02-30: should contain a valid date. Received: day is out of range"),
     ],
 )
-def test_names_that_are_mistaken(make, pattern, name, message):
+def test_rejects_invalid_file_names(make, pattern, name, message):
     with pytest.raises(ValueError, match=message):
         SpanPattern(pattern).find(make(name))
 
 
 @pytest.mark.parametrize("pattern", ["*", "{SPAN}/{SPAN}", "{YYYY}-{MM}", "{SPAN}-{YYYY}{MM}{DD}", "{VERSION}"])
-def test_placeholders_go_together(pattern):
+def test_rejects_incompatible_placeholders(pattern):
     with pytest.raises(ValueError, match=r"should have one \{SPAN\}, or one \{YYYY\}, \{MM\} and \{DD\} each"):
         SpanPattern(pattern)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pyarrow import fs
 
-from transforms.readers.registry import expand, reader_of
 from transforms.storage import files
 from transforms.storage.files import find_files, sampled_checksum
 
@@ -77,34 +76,6 @@ def test_patterns(folder, pattern, found, monkeypatch):
     monkeypatch.chdir(folder)
     assert find_files(pattern) == found
     assert [path.removeprefix(f"file://{folder}/") for path in find_files(f"file://{folder}/{pattern}")] == found
-
-
-@pytest.mark.parametrize(
-    ("name", "reader"),
-    [
-        ("part-00000-c000.snappy.parquet", "parquet"),
-        ("log.pq", "parquet"),
-        ("log.tfrecord", "tfrecord"),
-        ("log.tfrecords.gz", "tfrecord"),
-        ("data_tfrecord-00000-of-00001.gz", "tfrecord"),
-        ("tfrecord/log.csv.gz", "csv"),
-        ("log.txt", "csv"),
-        ("log", "csv"),
-    ],
-)
-def test_auto_selects_the_reader_by_file_name(name, reader):
-    assert reader_of("auto", f"/logs/{name}") == reader
-    assert reader_of("movielens", f"/logs/{name}") == "movielens"
-
-
-def test_a_folder_expands_to_the_files_of_the_reader(folder):
-    (folder / "d.tfrecord.gz").touch()
-    found = {reader: expand(reader, str(folder)) for reader in ("auto", "csv", "tfrecord")}
-    names = {reader: [path.removeprefix(f"{folder}/") for path in paths] for reader, paths in found.items()}
-    csv = ["a.csv", "b.csv.gz"]
-    assert names == {"auto": [*csv, "d.tfrecord.gz"], "csv": csv, "tfrecord": ["d.tfrecord.gz"]}
-    with pytest.raises(FileNotFoundError, match=r"a folder of files \(\*.parquet, \*.pq, \*.parq\) or a pattern"):
-        expand("parquet", str(folder))
 
 
 @pytest.mark.parametrize("size", [0, 39, 40])
