@@ -1,1 +1,1 @@
-"""From a trained model to served predictions: signatures, export, warm-up, client and embedded server."""
+"""Serving: signatures, export, warm-up requests, client and embedded server."""

@@ -1,4 +1,4 @@
-"""The client: rows in, an array for each prediction out, from TensorFlow Serving or the embedded server alike."""
+"""Client of TensorFlow Serving and of the embedded server: takes rows, returns an array for each prediction."""
 
 import dataclasses
 import time
@@ -19,12 +19,17 @@ SERVING_DEFAULT = "serving_default"
 
 _SIGNATURE_DEF = "signature_def"
 _READY_PAUSE = 0.1
-_NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
+_RETRIED_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelMetadata:
-    """What a server says of a model: its version, and the `SignatureDef`s by name."""
+    """Metadata of a served model.
+
+    Attributes:
+        version: Number of the version that answered.
+        signatures: `SignatureDef` of each signature by name.
+    """
 
     version: int
     signatures: Mapping[str, meta_graph_pb2.SignatureDef]
@@ -32,7 +37,13 @@ class ModelMetadata:
 
 @dataclasses.dataclass(frozen=True)
 class ModelVersionStatus:
-    """What a server says of a version: START, LOADING, AVAILABLE, UNLOADING or END, and why it could not be loaded."""
+    """Status of a version of a model.
+
+    Attributes:
+        version: Number of the version.
+        state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
+        error: Reason for which the version could not be loaded; empty if there is none.
+    """
 
     version: int
     state: str
@@ -40,25 +51,29 @@ class ModelVersionStatus:
 
 
 class TfmtlClient:
-    """Asks a server for predictions. Safe to share between threads; a context manager.
+    """Client that requests predictions from a server.
+
+    A client can be shared between threads and is a context manager, which closes its channel.
 
     Args:
-        host: `address:port`, or any gRPC target.
-        model: name under which the model is served.
-        deadline: seconds that one call may take, retries and all its batches included.
-        retries: how often a request is sent again when the server is UNAVAILABLE, after pauses that double.
-        max_batch: rows sent in one request; longer inputs are split.
-        signature: that `predict` uses; `raw`, one tensor for each raw feature, by default.
-        version: of the model; the newest by default.
-        label: of the version, instead of `version`.
-        credentials: for TLS; plain text without.
+        host: Address of the server, `address:port` or any gRPC target.
+        model: Name under which the model is served.
+        deadline: Seconds that one call may take, including its retries and all its batches.
+        retries: Number of times that a request is sent again while the server is UNAVAILABLE, after pauses that double.
+        max_batch: Maximum number of rows in one request; longer inputs are split.
+        signature: Signature that `predict` uses. Defaults to `raw`, which takes one tensor for each raw feature.
+        version: Version of the model. Defaults to the newest one.
+        label: Label of the version, instead of `version`.
+        credentials: Credentials for TLS. Without them the channel is not encrypted.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
-        with TfmtlClient("127.0.0.1:8500", "ads") as client:
-            client.predict([{"age": 31.0, "city": "c7"}])["ctcvr"]  # shape [1]
+    ```python
+    with TfmtlClient("127.0.0.1:8500", "ads") as client:
+        client.predict([{"age": 31.0, "city": "c7"}])["ctcvr"]  # shape (1,)
+    ```
     """
 
     def __init__(
@@ -95,29 +110,42 @@ class TfmtlClient:
         """Scores rows of raw features.
 
         Args:
-            rows: a list of dicts, a dict of columns, or a DataFrame. A feature that is absent, None or NaN is missing;
-                a bag (multi-valued, sequence, weights) is a list.
-            outputs: names of the predictions to compute; all of them by default.
-            deadline: seconds, instead of the client's.
+            rows: List of dicts, dict of columns, or DataFrame. A feature that is absent, None or NaN is missing; a
+                multivalent feature (multi-valued, sequence, weights) is a list.
+            outputs: Names of the predictions to compute. Defaults to all.
+            deadline: Seconds that the call may take, instead of the client's `deadline`.
 
         Returns:
-            An array of shape [rows] for each prediction, in the order of the rows.
+            An array of shape `(rows,)` for each prediction, in the order of the rows.
 
         Raises:
-            ValueError: before anything is sent, if a row has an unknown feature or a wrong type.
-            PredictionError: if the server fails.
+            ValueError: If a row has an unknown feature or a value of a wrong type; nothing is sent then.
+            PredictionError: If the server fails.
         """
         end = self._end(deadline)
-        known = self._ask_once(end)
+        known = self._cached_metadata(end)
         batch = rows_lib.Batch(rows, self._features(known))
         return self._predict(known, self._signature, len(batch), batch.write, outputs, end)
 
     def predict_examples(
         self, examples: Sequence[bytes], *, outputs: Sequence[str] = (), deadline: float | None = None
     ) -> dict[str, np.ndarray]:
-        """Scores serialized `tf.Example`s of raw features by the signature `serving_default`; else as `predict`."""
+        """Scores serialized `tf.Example`s of raw features with the signature `serving_default`.
+
+        Args:
+            examples: Serialized tf.Examples.
+            outputs: Names of the predictions to compute. Defaults to all.
+            deadline: Seconds that the call may take, instead of the client's `deadline`.
+
+        Returns:
+            An array of shape `(examples,)` for each prediction, in the order of the examples.
+
+        Raises:
+            ValueError: If an example is not of type bytes, or the signature does not take one input.
+            PredictionError: If the server fails.
+        """
         end = self._end(deadline)
-        known = self._ask_once(end)
+        known = self._cached_metadata(end)
         names = list(_signature(known, SERVING_DEFAULT).inputs)
         if len(names) != 1:
             raise ValueError(f"{SERVING_DEFAULT} should take one input, serialized examples. Received: {names}")
@@ -131,36 +159,46 @@ class TfmtlClient:
         return self._predict(known, SERVING_DEFAULT, len(examples), write, outputs, end)
 
     def metadata(self, deadline: float | None = None) -> ModelMetadata:
-        """Version and signatures of the model. Raises `PredictionError`."""
-        return self._ask_metadata(self._end(deadline))
+        """Returns version and signatures of the model. Raises `PredictionError` if the server fails."""
+        return self._request_metadata(self._end(deadline))
 
     def status(self, deadline: float | None = None) -> list[ModelVersionStatus]:
-        """The state of the selected version, or of every version, newest first. Raises `PredictionError`."""
+        """Returns the status of the selected version, or of all versions, newest first.
+
+        Raises:
+            PredictionError: If the server fails.
+        """
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec)
         response = self._connection.status(request, self._end(deadline))
-        name_of = get_model_status_pb2.ModelVersionStatus.State.Name
+        state_name = get_model_status_pb2.ModelVersionStatus.State.Name
         return [
-            ModelVersionStatus(entry.version, name_of(entry.state), entry.status.error_message)
+            ModelVersionStatus(entry.version, state_name(entry.state), entry.status.error_message)
             for entry in response.model_version_status
         ]
 
     def wait_until_ready(self, timeout: float = 60.0) -> None:
-        """Waits until the model answers a Predict, of no rows: one that is AVAILABLE may still fail them all.
+        """Waits until the model answers a Predict request of no rows.
+
+        The state AVAILABLE is not sufficient, since a version may have it and fail every Predict request.
+
+        Args:
+            timeout: Seconds to wait.
 
         Raises:
-            PredictionError: DEADLINE_EXCEEDED after `timeout` seconds; any other code at once, if the model fails.
+            PredictionError: With code DEADLINE_EXCEEDED after `timeout` seconds, and with any other code as soon as
+                the model fails with it.
         """
         end = time.monotonic() + timeout
         while True:
             try:
-                known = self._ask_metadata(end)
+                known = self._request_metadata(end)
                 batch = rows_lib.Batch([], self._features(known))
                 request = self._request(self._signature, ())
                 batch.write(request.inputs, 0, 0)
                 self._connection.predict(request, end)
                 return
             except PredictionError as error:
-                if error.code not in _NOT_YET:
+                if error.code not in _RETRIED_CODES:
                     raise
                 if time.monotonic() + _READY_PAUSE >= end:
                     details = f"model {self._spec.name} should be ready within {timeout} s. Received: {error}"
@@ -207,7 +245,7 @@ class TfmtlClient:
             response = self._connection.predict(request, end)
         except PredictionError as error:
             if error.code is grpc.StatusCode.INVALID_ARGUMENT:
-                self._known = None  # Perhaps a newer version took over, with other features: ask it the next time.
+                self._known = None  # A newer version may have other features: the next call asks for its signatures.
             raise
         if response.model_spec.version.value != known.version:
             self._known = None
@@ -221,13 +259,13 @@ class TfmtlClient:
         request.model_spec.signature_name = signature
         return request
 
-    def _ask_once(self, end: float) -> ModelMetadata:
+    def _cached_metadata(self, end: float) -> ModelMetadata:
         known = self._known
         if known is None:
-            known = self._known = self._ask_metadata(end)
+            known = self._known = self._request_metadata(end)
         return known
 
-    def _ask_metadata(self, end: float) -> ModelMetadata:
+    def _request_metadata(self, end: float) -> ModelMetadata:
         request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=self._spec)
         request.metadata_field.append(_SIGNATURE_DEF)
         response = self._connection.metadata(request, end)

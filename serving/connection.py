@@ -1,4 +1,4 @@
-"""A channel to a model server, with deadlines, retries and errors."""
+"""Channel to a model server, with deadlines, retries and errors."""
 
 import json
 import random
@@ -24,27 +24,33 @@ _LONGEST_PAUSE = 2.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", tensors.MAX_BYTES),
     ("grpc.max_send_message_length", tensors.MAX_BYTES),
-    # Retries are made here, and gRPC should try to connect again about as often as they are.
+    # `Connection` retries by itself; gRPC reconnects about as often as that.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", int(1000 * _FIRST_PAUSE)),
     ("grpc.min_reconnect_backoff_ms", int(1000 * _FIRST_PAUSE)),
     ("grpc.max_reconnect_backoff_ms", int(1000 * _LONGEST_PAUSE)),
-    # A name that resolves to several replicas (a headless service) has its requests spread over all of them.
+    # Requests to a name that resolves to several replicas (a headless service) are spread over all of them.
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
 )
 
 
 class PredictionError(StatusError):
-    """The server refused or failed, or did not answer in time: `code` is the gRPC status, `details` its text."""
+    """Error of a request that the server refused, failed or did not answer in time.
+
+    Attributes:
+        code: gRPC status code.
+        details: Text of the status.
+    """
 
 
 class Connection:
-    """A channel whose calls end by a given time (of `time.monotonic`), and are sent again while it is UNAVAILABLE.
+    """Channel whose calls end by a given time and are repeated while the server is UNAVAILABLE.
 
     Args:
-        host: `address:port`, or any gRPC target.
-        retries: how often a call is sent again, after pauses that double from 50 ms to 2 s, less up to half at random.
-        credentials: for TLS; plain text without.
+        host: Address of the server, `address:port` or any gRPC target.
+        retries: Number of times that a call is repeated. The pauses double from 50 ms to 2 s, and a random share of up
+            to a half is subtracted from each.
+        credentials: Credentials for TLS. Without them the channel is not encrypted.
     """
 
     def __init__(self, host: str, retries: int, credentials: grpc.ChannelCredentials | None = None):
@@ -57,19 +63,19 @@ class Connection:
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def predict(self, request: predict_pb2.PredictRequest, end: float) -> predict_pb2.PredictResponse:
-        """Sends a Predict. Raises `PredictionError`."""
+        """Sends a Predict request that ends by `end`. Raises `PredictionError`."""
         return self._call(self._predictions.Predict, request, end)
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, end: float
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Sends a GetModelMetadata. Raises `PredictionError`."""
+        """Sends a GetModelMetadata request that ends by `end`. Raises `PredictionError`."""
         return self._call(self._predictions.GetModelMetadata, request, end)
 
     def status(
         self, request: get_model_status_pb2.GetModelStatusRequest, end: float
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Sends a GetModelStatus. Raises `PredictionError`."""
+        """Sends a GetModelStatus request that ends by `end`. Raises `PredictionError`."""
         return self._call(self._models.GetModelStatus, request, end)
 
     def close(self) -> None:
@@ -84,7 +90,7 @@ class Connection:
             except grpc.RpcError as error:
                 pause = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
                 attempt += 1
-                hopeless = error.code() is not grpc.StatusCode.UNAVAILABLE or attempt > self._retries
-                if hopeless or time.monotonic() + pause >= end:
+                final = error.code() is not grpc.StatusCode.UNAVAILABLE or attempt > self._retries
+                if final or time.monotonic() + pause >= end:
                     raise PredictionError(error.code(), error.details() or "") from error
             time.sleep(pause)

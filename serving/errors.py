@@ -1,17 +1,17 @@
-"""The error of a request, as gRPC carries it: a status code and a text."""
+"""Errors of requests as gRPC status codes with a text."""
 
 import grpc
 
-# TensorFlow Serving cuts longer texts, so that they fit into HTTP/2 trailers.
+# TensorFlow Serving truncates longer texts, so that they fit into HTTP/2 trailers.
 MAX_DETAILS = 1024
 
 
 class StatusError(Exception):
-    """A request cannot be answered.
+    """Error of a request that cannot be answered.
 
     Attributes:
-        code: the gRPC status code.
-        details: the text, uncut.
+        code: gRPC status code.
+        details: Whole text of the status.
     """
 
     def __init__(self, code: grpc.StatusCode, details: str):
@@ -21,7 +21,7 @@ class StatusError(Exception):
 
     @property
     def wire_details(self) -> str:
-        """`details`; what is longer than `MAX_DETAILS` bytes is cut and ends in `...TRUNCATED`."""
+        """`details`, truncated to `MAX_DETAILS` bytes and `...TRUNCATED` if it is longer."""
         encoded = self.details.encode()
         if len(encoded) <= MAX_DETAILS:
             return self.details
@@ -29,10 +29,10 @@ class StatusError(Exception):
 
 
 def invalid_argument(details: str) -> StatusError:
-    """The error of a request that is wrong whatever the state of the server."""
+    """Returns the error of a request that is invalid whatever the state of the server."""
     return StatusError(grpc.StatusCode.INVALID_ARGUMENT, details)
 
 
 def not_found(details: str) -> StatusError:
-    """The error of a request for a model or a version that is not served."""
+    """Returns the error of a request for a model or a version that is not served."""
     return StatusError(grpc.StatusCode.NOT_FOUND, details)

@@ -1,4 +1,4 @@
-"""Export: a trained model and its transform as one SavedModel that TF Serving's C++ session runs."""
+"""Export of a trained model and its transform as one SavedModel for TensorFlow Serving's C++ session."""
 
 import hashlib
 import json
@@ -21,15 +21,15 @@ DESCRIPTION = "assets.extra/tfmtl_model.json"
 
 
 class ServingModule(tf.Module):
-    """What is saved: the model's variables, the transform with its vocabularies, and three signatures.
+    """Module of the SavedModel: the model's variables, the transform with its vocabularies, and three signatures.
 
-    It holds `tf.Variable`s rather than the Keras model: a SavedModel that tracks Keras's own variable objects loads
-    in Python and then fails in a C++ session (`Could not find variable`).
+    The module holds `tf.Variable`s instead of the Keras model. A SavedModel that tracks Keras's variable objects loads
+    in Python, but fails in a C++ session (`Could not find variable`).
 
     Args:
-        model: a built model; its `serving_model` is what is saved.
-        transform: maps raw features (`tf.SparseTensor`s by name) to transformed ones. It is tracked, so that its
-            lookup tables and their vocabulary files are saved too.
+        model: Built model; its `serving_model` is saved.
+        transform: Callable that maps raw features (`tf.SparseTensor`s by name) to transformed features. It is tracked,
+            so that its lookup tables and their vocabulary files are saved too.
     """
 
     def __init__(self, model: MultiTaskModel, transform: Callable[[dict], dict]):
@@ -40,25 +40,32 @@ class ServingModule(tf.Module):
         self.transform = transform
 
     def transform_and_score(self, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """Returns the outputs by name, `(batch,)` each, for raw features."""
         transformed = self.transform(dict(features))
         names = [i.name for i in transformed_inputs(self._spec)]
-        return self._score({name: transformed[name] for name in names})
+        scores: dict[str, tf.Tensor] = self._score({name: transformed[name] for name in names})
+        return scores
 
     def signatures(self) -> dict[str, Any]:
-        """`serving_default` (tf.Examples of raw features), `raw` (a tensor each), `transformed` (what a model sees)."""
+        """Returns the concrete function of each signature by name.
+
+        `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
+        `transformed` the transformed features.
+        """
         spec = self._spec
 
         @tf.function(autograph=False)
-        def serving_default(examples):
+        def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.transform_and_score(raw_features.parse_examples(spec, examples))
 
         @tf.function(autograph=False)
-        def raw(**tensors):
+        def raw(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.transform_and_score(raw_features.from_tensors(spec, tensors))
 
         @tf.function(autograph=False)
-        def transformed(**tensors):
-            return self._score(tensors)
+        def transformed(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+            scores: dict[str, tf.Tensor] = self._score(tensors)
+            return scores
 
         raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}
@@ -77,14 +84,14 @@ def export(
     warmup_examples: Sequence[bytes] = (),
     model_name: str = "tfmtl",
 ) -> str:
-    """Writes the SavedModel with its warm-up requests and a description of itself.
+    """Writes the SavedModel with warm-up requests and a description of the model.
 
     Args:
-        model: a built model.
-        transform: a callable and trackable such as `tft.TFTransformOutput.transform_features_layer()`.
-        directory: to write to.
-        warmup_examples: serialized tf.Examples of raw features; some rows of the log.
-        model_name: under which a server will know the model.
+        model: Built model.
+        transform: Callable and trackable object such as `tft.TFTransformOutput.transform_features_layer()`.
+        directory: Folder to write to.
+        warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log.
+        model_name: Name under which a server serves the model.
 
     Returns:
         The model's fingerprint (see `fingerprint`).
@@ -106,7 +113,14 @@ def export(
 
 
 def fingerprint(model: MultiTaskModel, directory: str) -> str:
-    """SHA-256 of what decides a score: configuration, weights, vocabularies. Two exports of one model have the same."""
+    """Returns the SHA-256 hash of everything that decides a score: configuration, weights and vocabularies.
+
+    All exports of one model have the same fingerprint.
+
+    Args:
+        model: Model that was exported.
+        directory: Folder of the SavedModel, which holds the vocabularies.
+    """
     model = model.serving_model()
     digest = hashlib.sha256(json.dumps(model.get_config(), sort_keys=True).encode())
     for variable in model.weights:
@@ -118,9 +132,17 @@ def fingerprint(model: MultiTaskModel, directory: str) -> str:
 
 
 def describe(directory: str | pathlib.Path) -> dict[str, Any]:
-    """What `export` wrote of the model: fingerprint, class, spec, outputs; empty where another program exported it."""
+    """Returns the description that `export` wrote: fingerprint, class, spec and outputs.
+
+    Args:
+        directory: Folder of the SavedModel.
+
+    Returns:
+        The description; empty if another program wrote the SavedModel.
+    """
     path = f"{directory}/{DESCRIPTION}"
     if not tf.io.gfile.exists(path):
         return {}
     with tf.io.gfile.GFile(path) as file:
-        return json.load(file)
+        description: dict[str, Any] = json.load(file)
+        return description

@@ -1,7 +1,7 @@
-"""The two services of TensorFlow Serving, as gRPC handlers: `PredictionService` and `ModelService`.
+"""gRPC handlers of TensorFlow Serving's services `PredictionService` and `ModelService`.
 
-Every answer, code and text is that of the C++ server. Methods that are not here (Classify, Regress, MultiInference,
-HandleReloadConfigRequest) answer UNIMPLEMENTED.
+Answers, status codes and texts are those of the C++ server. Methods that are not implemented (Classify, Regress,
+MultiInference, HandleReloadConfigRequest) answer UNIMPLEMENTED.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ Models = Mapping[str, ModelVersions]
 
 
 def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-    """Runs a signature. Raises `StatusError`."""
+    """Runs a signature on the tensors of a request. Raises `StatusError` if it cannot be answered."""
     _require_model_spec(request)
     with _lease(models, request.model_spec) as (version, servable):
         signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
@@ -39,7 +39,7 @@ def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.
 def get_model_metadata(
     models: Models, request: get_model_metadata_pb2.GetModelMetadataRequest
 ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """The signatures of a version. Raises `StatusError`."""
+    """Returns the signatures of a version. Raises `StatusError` if the version is not served."""
     _require_model_spec(request)
     if not request.metadata_field:
         raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
@@ -60,7 +60,7 @@ def get_model_metadata(
 def get_model_status(
     models: Models, request: get_model_status_pb2.GetModelStatusRequest
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """The states of one version or of all, newest first. Raises `StatusError`."""
+    """Returns the states of one version or of all, newest first. Raises `StatusError` if there is none."""
     _require_model_spec(request)
     spec = request.model_spec
     statuses = models[spec.name].statuses() if spec.name in models else []
@@ -77,7 +77,7 @@ def get_model_status(
 
 
 def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
-    """What `grpc.Server.add_generic_rpc_handlers` takes, for both services."""
+    """Returns the handlers of both services, for `grpc.Server.add_generic_rpc_handlers`."""
 
     def unary(answer: Callable[[Models, Any], Any], request_type: Any, response_type: Any) -> grpc.RpcMethodHandler:
         def behavior(request: Any, context: grpc.ServicerContext) -> Any:
@@ -117,7 +117,7 @@ def _lease(models: Models, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Ser
     if choice == "version_label":
         raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
     version = spec.version.value if choice == "version" else None
-    # A name that is not configured answers as a model without versions does.
+    # An unknown name is answered like a model without versions.
     model = models.get(spec.name) or ModelVersions(spec.name, "")
     with model.lease(version) as leased:
         yield leased

@@ -1,4 +1,4 @@
-"""Raw features as a server receives them: in serialized tf.Examples, or as one tensor each."""
+"""Raw features of requests, as serialized tf.Examples or as one tensor for each feature."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,26 +15,33 @@ EXAMPLES = "examples"
 
 @dataclasses.dataclass(frozen=True)
 class RawInput:
-    """One raw tensor: `(batch,)` for a single value, `(batch, length)` for a bag; "" and NaN stand for missing.
+    """One tensor of raw values, in which "" and NaN are missing values.
 
-    A sequence has a fixed length, because its places count: the last column is the most recent one of every row, and a
-    short sequence is padded on the left. Another bag is as long as a request needs (`length` is None).
+    A sequence has a fixed length, because its positions have a meaning: the last column is the most recent position of
+    every row, and a shorter sequence is padded on the left.
+
+    Attributes:
+        name: Name of the input.
+        dtype: Type of its elements.
+        is_multivalent: True for the shape `(batch, length)`, False for `(batch,)`.
+        required: True if each row must have a value.
+        length: Length of a sequence. None for a multivalent feature whose length depends on the request.
     """
 
     name: str
     dtype: tf.DType
-    is_bag: bool
+    is_multivalent: bool
     required: bool
     length: int | None = None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """With the batch."""
-        return (None, self.length) if self.is_bag else (None,)
+        """Shape with the batch dimension."""
+        return (None, self.length) if self.is_multivalent else (None,)
 
 
 def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
-    """The raw tensors of a spec: its features, and the weights of its multi-valued ones."""
+    """Returns the raw tensors of a spec: its features, and the weights of its multi-valued features."""
     inputs = []
     for feature in spec.features:
         if isinstance(feature, CategoricalFeature):
@@ -51,7 +58,7 @@ def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
 
 
 def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
-    """The feature spec for `tf.io.parse_example`: a feature may be absent unless the spec requires it."""
+    """Returns the feature spec for `tf.io.parse_example`; only required features must be present."""
     return {
         i.name: tf.io.FixedLenFeature([], i.dtype) if i.required else tf.io.VarLenFeature(i.dtype)
         for i in raw_inputs(spec)
@@ -59,24 +66,38 @@ def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
 
 
 def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTensor]:
-    """Raw features of serialized tf.Examples `(batch,)`, as the transform takes them.
+    """Returns the raw features of serialized tf.Examples.
+
+    Args:
+        spec: Spec of the data set.
+        examples: Serialized tf.Examples, `(batch,)`.
+
+    Returns:
+        `tf.SparseTensor`s by name, as the transform takes them.
 
     Raises:
-        tf.errors.InvalidArgumentError: if an example does not parse, or lacks a required feature.
+        tf.errors.InvalidArgumentError: If an example cannot be parsed, or lacks a required feature.
     """
     parsed = tf.io.parse_example(examples, parsing_spec(spec))
     return {name: _sparse(tf.expand_dims(t, 1)) if isinstance(t, tf.Tensor) else t for name, t in parsed.items()}
 
 
 def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
-    """Raw features of one tensor each, as the transform takes them.
+    """Returns the raw features of one dense tensor for each feature.
 
-    A missing value is "" or NaN. In a bag, a place whose token is "" is padding, whatever its weight; a token whose
-    weight is NaN weighs 1. In a sequence such a place is absent and the others keep their position: the last column is
-    the most recent one of every row.
+    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight, and a token
+    whose weight is NaN has weight 1. In a sequence a missing value leaves its position empty, and the other values keep
+    theirs.
+
+    Args:
+        spec: Spec of the data set.
+        tensors: Tensors of `raw_inputs(spec)` by name.
+
+    Returns:
+        `tf.SparseTensor`s by name, as the transform takes them.
 
     Raises:
-        tf.errors.InvalidArgumentError: if a required feature is missing, or a bag and its weights differ in shape.
+        tf.errors.InvalidArgumentError: If a required feature is missing, or a feature and its weights differ in shape.
     """
     features: dict[str, tf.SparseTensor] = {}
     for feature in spec.features:
@@ -104,13 +125,20 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
 
 
 def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-    """The inverse of `from_tensors`: one dense tensor each, "" and NaN where missing or padded."""
+    """Returns one dense tensor for each feature, with "" and NaN for missing values: the inverse of `from_tensors`.
+
+    Args:
+        spec: Spec of the data set.
+        features: `tf.SparseTensor`s by name.
+    """
     tensors = {}
     for i in raw_inputs(spec):
         default: Any = "" if i.dtype == tf.string else float("nan")
         sparse = features[i.name] if i.length is None else align_right(features[i.name], i.length)
         dense = tf.sparse.to_dense(sparse, default_value=default)
-        tensors[i.name] = dense if i.is_bag else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
+        tensors[i.name] = (
+            dense if i.is_multivalent else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
+        )
     return tensors
 
 
@@ -119,7 +147,7 @@ def _present(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def _sparse(tensor: tf.Tensor, present: Any = None) -> tf.SparseTensor:
-    """The present places of a matrix, packed to the left of their row."""
+    """Returns the present values of a matrix, moved to the left of their row."""
     present = tf.ones_like(tensor, tf.bool) if present is None else present
     return tf.RaggedTensor.from_row_lengths(
         tf.boolean_mask(tensor, present), tf.reduce_sum(tf.cast(present, tf.int64), 1)

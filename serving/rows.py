@@ -1,16 +1,16 @@
-"""Rows as people hold them (dicts, columns, DataFrames) -> the named tensors of a signature, checked before sending.
+"""Conversion of rows (dicts, columns, DataFrames) to the named tensors of a signature, validated before sending.
 
-What is missing travels as "" (strings) or NaN (numbers). A bag (tokens, weights) is padded on the right with the same,
-all bags of a request to one width, as those of tokens and of their weights should have one shape. A list whose width
-the signature fixes (a sequence) is padded on the left: its last place is the most recent one. A wrong name, type or
-length is a `ValueError` that names row and feature.
+A missing value is sent as "" (strings) or NaN (numbers). A list of variable length (tokens, weights) is padded on the
+right with missing values; all lists of a request have one width, since tokens and their weights must have equal shapes.
+A list whose width the signature fixes (a sequence) is padded on the left, since its last position is the most recent
+one. A wrong name, type or length raises a `ValueError` that names row and feature.
 """
 
 import dataclasses
 import difflib
 import math
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving import tensors
 
-_WHOLE_NUMBERS = (int, np.integer)
+_INTEGERS = (int, np.integer)
 _FLOATS = (float, np.floating)
-_NUMBERS = (*_FLOATS, *_WHOLE_NUMBERS)
+_NUMBERS = (*_FLOATS, *_INTEGERS)
 _PANDAS_MISSING = ("NAType", "NaTType")
 
 
@@ -30,56 +30,56 @@ class Feature:
     """One input of a signature.
 
     Attributes:
-        name: of the input.
-        dtype: of its elements; `object` for strings.
-        bag: whether a row holds a list: shape [batch, width] instead of [batch].
-        width: of the lists, where the signature fixes it.
-        raw: whether the model itself knows what is missing; ids and weights that are transformed are 0 instead.
+        name: Name of the input.
+        dtype: NumPy type of its elements; `object` for strings.
+        multivalent: True if a row holds a list: shape `(batch, width)` instead of `(batch,)`.
+        width: Width of the lists if the signature fixes it.
+        raw: True if the model recognizes missing values. Transformed ids and weights are padded with 0 instead.
     """
 
     name: str
     dtype: np.dtype
-    bag: bool = False
+    multivalent: bool = False
     width: int | None = None
     raw: bool = True
 
     @property
     def kind(self) -> str:
-        """What one element should be, in words."""
-        return {"O": "string", "f": "number"}.get(self.dtype.kind, "whole number")
+        """Expected type of one element, for error messages."""
+        return {"O": "string", "f": "number"}.get(self.dtype.kind, "integer")
 
     @property
     def padding(self) -> Any:
-        """What fills a bag up to its width: what is missing, or 0."""
+        """Value that pads a list to its width: a missing value, or 0."""
         return {"O": b"", "f": math.nan if self.raw else 0.0}.get(self.dtype.kind, 0)
 
     def write(self, proto: tensor_pb2.TensorProto, values: list, width: int) -> None:
-        """Fills `proto` with checked values, one a row; bags are padded to `width` unless the signature fixes it."""
+        """Fills `proto` with the rows' values; lists are padded to `width` unless the signature fixes it."""
         shape = [len(values)]
-        if self.bag:
+        if self.multivalent:
             shape.append(self.width or width)
-            values = [item for bag in values for item in self._pad(bag, shape[1])]
+            values = [item for row in values for item in self._pad(row, shape[1])]
         if self.dtype.kind == "O":
             tensors.write_strings(proto, values, shape)
         else:
-            with np.errstate(over="ignore"):  # A number that float32 does not hold is an infinite one.
+            with np.errstate(over="ignore"):  # A number beyond float32 becomes infinite.
                 array = np.array(values, self.dtype)
             tensors.write(proto, array.reshape(shape), content=True)
 
-    def _pad(self, bag: list, width: int) -> list:
-        padding = [self.padding] * (width - len(bag))
-        return bag + padding if self.width is None else padding + bag
+    def _pad(self, values: list, width: int) -> list:
+        padding = [self.padding] * (width - len(values))
+        return values + padding if self.width is None else padding + values
 
 
 def features_of(signature: meta_graph_pb2.SignatureDef, raw: bool = True) -> dict[str, Feature]:
-    """The inputs of a signature by name.
+    """Returns the inputs of a signature by name.
 
     Args:
-        signature: of a model.
-        raw: whether it takes raw features; another one has no word for what is missing in a list of fixed width but 0.
+        signature: Signature of a model.
+        raw: True if the signature takes raw features. Another signature pads lists of fixed width with 0.
 
     Raises:
-        ValueError: if one is no string or number of shape [batch] or [batch, width].
+        ValueError: If an input is not a string or number of shape `(batch,)` or `(batch, width)`.
     """
     features = {}
     for name, info in signature.inputs.items():
@@ -89,19 +89,19 @@ def features_of(signature: meta_graph_pb2.SignatureDef, raw: bool = True) -> dic
             expected = "strings or numbers of shape [batch] or [batch, width]"
             raise ValueError(f"input {name} should be {expected}. Received: {dtype} of rank {len(dims)}")
         width = dims[1] if len(dims) == 2 and dims[1] > 0 else None
-        features[name] = Feature(name, dtype, bag=len(dims) == 2, width=width, raw=raw or width is None)
+        features[name] = Feature(name, dtype, multivalent=len(dims) == 2, width=width, raw=raw or width is None)
     return features
 
 
 class Batch:
-    """Checked rows.
+    """Rows that were validated against a signature.
 
     Args:
-        rows: a list of dicts, a dict of columns, or a DataFrame.
-        features: all inputs of the signature, by name.
+        rows: List of dicts, dict of columns, or DataFrame.
+        features: All inputs of the signature by name.
 
     Raises:
-        ValueError: naming the row and the feature that are wrong.
+        ValueError: If a row is invalid; the message names the row and the feature.
     """
 
     def __init__(self, rows: Any, features: Mapping[str, Feature]):
@@ -114,10 +114,12 @@ class Batch:
         return self._size
 
     def write(self, inputs: Any, start: int, stop: int) -> None:
-        """Writes the rows `start` to `stop` into the map of inputs of a PredictRequest."""
+        """Writes the rows from `start` to before `stop` to the inputs of a PredictRequest."""
         part = {name: values[start:stop] for name, values in self._values.items()}
-        bags = [part[name] for name, feature in self._features.items() if feature.bag and feature.width is None]
-        width = max((len(bag) for values in bags for bag in values), default=0) or 1
+        lists = [
+            part[name] for name, feature in self._features.items() if feature.multivalent and feature.width is None
+        ]
+        width = max((len(row) for values in lists for row in values), default=0) or 1
         for name, feature in self._features.items():
             feature.write(inputs[name], part[name], width)
 
@@ -167,13 +169,14 @@ def _check_names(where: str, names: Iterable[Any], features: Mapping[str, Featur
 
 
 def _check(feature: Feature, values: list) -> list:
-    element = {"O": _string, "f": _float}.get(feature.dtype.kind, _integer)
-    if not feature.bag:
+    elements: dict[str, Callable[[Feature, int, Any], Any]] = {"O": _string, "f": _float}
+    element = elements.get(feature.dtype.kind, _integer)
+    if not feature.multivalent:
         return [element(feature, row, value) for row, value in enumerate(values)]
-    return [_bag(feature, row, value, element) for row, value in enumerate(values)]
+    return [_list(feature, row, value, element) for row, value in enumerate(values)]
 
 
-def _bag(feature: Feature, row: int, value: Any, element: Any) -> list:
+def _list(feature: Feature, row: int, value: Any, element: Any) -> list:
     if _missing(value):
         return []
     if hasattr(value, "tolist"):
@@ -202,7 +205,7 @@ def _float(feature: Feature, row: int, value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            raise _error(feature, row, "a number that a float holds", value) from None
+            raise _error(feature, row, "a number in the range of float", value) from None
     if _missing(value):
         return math.nan
     raise _error(feature, row, "a number", value)
@@ -210,9 +213,9 @@ def _float(feature: Feature, row: int, value: Any) -> float:
 
 def _integer(feature: Feature, row: int, value: Any) -> Any:
     bounds = np.iinfo(feature.dtype)
-    if isinstance(value, _WHOLE_NUMBERS) and not isinstance(value, bool) and bounds.min <= value <= bounds.max:
+    if isinstance(value, _INTEGERS) and not isinstance(value, bool) and bounds.min <= value <= bounds.max:
         return value
-    raise _error(feature, row, f"a whole number from {bounds.min} to {bounds.max}", value)
+    raise _error(feature, row, f"an integer from {bounds.min} to {bounds.max}", value)
 
 
 def _missing(value: Any) -> bool:

@@ -1,8 +1,8 @@
-"""One loaded version of a SavedModel: a graph session, as in TensorFlow Serving, and its signatures as callables.
+"""Loaded version of a SavedModel: a graph session, as in TensorFlow Serving, with its signatures as callables.
 
 A session runs an export exactly as the C++ server does: it fails on the same exports, with the same texts. A callable
-made from options answers several times sooner than `Session.run` or an eager signature; and run on the thread of the
-request, it saves the switch to a pool, which at batch 1 costs as much as a small model.
+made from options is several times faster than `Session.run` or an eager signature. It runs on the thread of the
+request, which saves the switch to a thread pool; at batch 1 that switch costs as much as a small model.
 """
 
 import pathlib
@@ -30,13 +30,13 @@ _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "class
 
 
 class Servable:
-    """A version that answers, from any number of threads, until it is closed.
+    """Version of a model that answers requests from any number of threads until it is closed.
 
     Args:
-        path: folder of the SavedModel.
+        path: Folder of the SavedModel.
 
     Raises:
-        StatusError: if it cannot be loaded.
+        StatusError: If it cannot be loaded.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -59,7 +59,7 @@ class Servable:
 
     @property
     def signatures(self) -> Mapping[str, meta_graph_pb2.SignatureDef]:
-        """All signatures, by name."""
+        """All signatures by name."""
         return self._signatures
 
     def predict(
@@ -68,25 +68,25 @@ class Servable:
         """Runs a signature.
 
         Args:
-            signature_name: of the signature.
-            inputs: a tensor for each of its inputs, by alias.
-            output_filter: aliases of the outputs that are computed; all of them if empty.
+            signature_name: Name of the signature.
+            inputs: Tensor of each of its inputs by alias.
+            output_filter: Aliases of the outputs to compute; all of them if empty.
 
         Returns:
             The outputs by alias.
 
         Raises:
-            StatusError: with the code and text of TensorFlow Serving.
+            StatusError: If the request is invalid or fails, with the code and text of TensorFlow Serving.
         """
         signature = self._signature(signature_name)
         arrays = _decode_inputs(signature, inputs)
         outputs = _check_filter(signature, output_filter)
-        # Sorted by tensor name, so that `arg[i]` counts as in the C++ server.
+        # Sorted by tensor name, so that `arg[i]` has the index of the C++ server.
         aliases = sorted(arrays, key=lambda alias: signature.inputs[alias].name)
         for index, alias in enumerate(aliases):
             expected, provided = signature.inputs[alias].dtype, inputs[alias].dtype
             if expected != provided:
-                # A callable has another text for this than the `Session::Run` of the C++ server.
+                # The text of a callable differs from that of `Session::Run` in the C++ server.
                 text = f"Expects arg[{index}] to be {_type_name(expected)} but {_type_name(provided)} is provided"
                 raise invalid_argument(text)
         feeds = tuple(signature.inputs[alias].name for alias in aliases)
@@ -96,7 +96,7 @@ class Servable:
             values = run(*(arrays[alias] for alias in aliases))
         except tf.errors.OpError as error:
             raise _runtime_error(error) from error
-        # A scalar string comes as bytes, which NumPy would take for a string of fixed width.
+        # A scalar string is of type bytes, which NumPy would convert to a string of fixed width.
         return {
             alias: np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
             for alias, value in zip(outputs, values, strict=True)
@@ -106,10 +106,10 @@ class Servable:
         """Replays the recorded requests of the export, if it has any.
 
         Returns:
-            How many were replayed.
+            Number of replayed requests.
 
         Raises:
-            StatusError: if one fails, or the file is no TFRecord of at most 1000 PredictionLogs.
+            StatusError: If a request fails, or the file is not a TFRecord file of at most 1000 PredictionLogs.
         """
         path = self._path / WARMUP_FILE
         if not path.is_file():
@@ -130,7 +130,7 @@ class Servable:
         return count
 
     def close(self) -> None:
-        """Frees the variables and tables. Nothing may run any more."""
+        """Frees variables and tables. No request may run at the same time or later."""
         self._callables.clear()
         self._session.close()
 
@@ -162,11 +162,11 @@ class Servable:
 
 
 def _type_name(enum: int) -> str:
-    return types_pb2.DataType.Name(enum).removeprefix("DT_").lower()
+    return str(types_pb2.DataType.Name(enum)).removeprefix("DT_").lower()
 
 
 def _runtime_error(error: tf.errors.OpError) -> StatusError:
-    """The error of the runtime: its codes are those of gRPC."""
+    """Returns the error of the runtime, whose codes are those of gRPC."""
     return StatusError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), error.message)
 
 
@@ -207,5 +207,5 @@ def _check_filter(signature: meta_graph_pb2.SignatureDef, output_filter: Iterabl
         if alias in outputs:
             raise invalid_argument(f"duplicate output tensor alias: {alias}")
         outputs.append(alias)
-    # In one order whatever the request's, so that there are no more callables than sets of outputs.
+    # Sorted, so that there is one callable for each set of outputs.
     return sorted(outputs or signature.outputs)

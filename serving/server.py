@@ -1,9 +1,11 @@
-"""A gRPC server in this process that speaks the protocol of TensorFlow Serving: for laptops, tests and notebooks.
+"""Embedded gRPC server with the protocol of TensorFlow Serving, for laptops, tests and notebooks.
 
-    with EmbeddedServer({"ads": "runs/ads/serving"}) as server:
-        client = TfmtlClient(server.address, "ads")
+```python
+with EmbeddedServer({"ads": "runs/ads/serving"}) as server:
+    client = TfmtlClient(server.address, "ads")
+```
 
-A client cannot tell it from the real one (`serving/deploy`), which is faster and meant for production.
+Production uses TensorFlow Serving itself (`serving/deploy`), which is faster and answers in the same way.
 """
 
 import os
@@ -23,25 +25,27 @@ _HEALTH = health_pb2.HealthCheckResponse
 
 
 class EmbeddedServer:
-    """Serves the newest version of each model, and follows the folders while it runs.
+    """Server of the newest version of each model, which polls the models' folders while it runs.
 
     `grpc.health.v1` answers SERVING for the service "" while every model has a version that answers. A model whose
-    versions cannot be loaded does not stop the server: `GetModelStatus` tells why, and the log.
+    versions cannot be loaded does not stop the server; `GetModelStatus` and the log give the reason.
 
     Args:
-        models: base path of each model, by the name under which it is served.
-        host: address to listen on.
-        port: to listen on; 0 takes a free one.
-        poll_seconds: time between two looks at the folders.
-        max_workers: how many requests run at once; the others wait.
+        models: Base path of each model by the name under which it is served.
+        host: Address to listen on.
+        port: Port to listen on; 0 chooses a free one.
+        poll_seconds: Seconds between two polls of the folders.
+        max_workers: Number of requests that run at the same time; others wait. Defaults to four for each core.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
-        server = EmbeddedServer({"ads": "runs/ads/serving"}, port=8500)
-        server.start()
-        server.wait()
+    ```python
+    server = EmbeddedServer({"ads": "runs/ads/serving"}, port=8500)
+    server.start()
+    server.wait()
+    ```
     """
 
     def __init__(
@@ -68,16 +72,19 @@ class EmbeddedServer:
 
     @property
     def address(self) -> str:
-        """`host:port`, once started."""
+        """Address `host:port`. Raises `RuntimeError` before the server is started."""
         if self._server is None:
             raise RuntimeError("server should be started before it has an address.")
         return f"{self._host}:{self._port}"
 
     def start(self) -> "EmbeddedServer":
-        """Loads the models, then answers. Returns itself.
+        """Loads the models, then starts to answer.
+
+        Returns:
+            The server itself.
 
         Raises:
-            RuntimeError: if it was started before, or the port is taken.
+            RuntimeError: If it was started before, or the port is in use.
         """
         if self._server is not None:
             raise RuntimeError("server should be started once.")
@@ -99,7 +106,7 @@ class EmbeddedServer:
         return self
 
     def stop(self, grace: float = 5.0) -> None:
-        """Refuses new requests, finishes those that run within `grace` seconds, and unloads the models."""
+        """Refuses new requests, waits up to `grace` seconds for running ones, and unloads the models."""
         if self._server is None or self._stopping.is_set():
             return
         self._stopping.set()
@@ -111,7 +118,7 @@ class EmbeddedServer:
             model.close()
 
     def wait(self) -> None:
-        """Waits until the server is stopped, by another thread or by Ctrl-C."""
+        """Waits until another thread or Ctrl-C stops the server."""
         if self._server is not None:
             self._server.wait_for_termination()
 

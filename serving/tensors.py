@@ -1,9 +1,9 @@
-"""`TensorProto` <-> NumPy in both encodings, several times faster than `make_tensor_proto` and `make_ndarray`.
+"""Conversion of `TensorProto`s from and to NumPy arrays, faster than `make_tensor_proto` and `make_ndarray`.
 
-A `TensorProto` holds its elements either as raw little-endian bytes (`tensor_content`) or in a repeated field of its
-type (`float_val`, `string_val`, ...). TensorFlow Serving answers with the latter, and clients may send either. It is
-read as `tensorflow::Tensor::FromProto` does: a repeated field that is short is continued with its last value, an empty
-one means zeros, a long one is cut; raw bytes should have exactly the size of the tensor.
+A `TensorProto` holds its elements as raw little-endian bytes (`tensor_content`) or in a repeated field of its type
+(`float_val`, `string_val`, ...). TensorFlow Serving answers with repeated fields; clients may send either. Decoding
+follows `tensorflow::Tensor::FromProto`: the last value of a short repeated field is repeated, an empty field means
+zeros, a long one is truncated, and raw bytes must have exactly the size of the tensor.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-# Neither gRPC nor protobuf carries more, so a larger shape can only be a few values that claim to fill the memory.
+# The limit of gRPC and protobuf messages. A larger shape can only come with fewer values than it has elements.
 MAX_BYTES = 2**31 - 1
 
 _FIELDS: dict[int, str] = {
@@ -37,7 +37,7 @@ _FIELDS: dict[int, str] = {
 _DTYPES: dict[int, np.dtype] = {enum: np.dtype(tf.dtypes.as_dtype(enum).as_numpy_dtype) for enum in _FIELDS}
 _ENUMS: dict[np.dtype, int] = {dtype: enum for enum, dtype in _DTYPES.items()}
 
-# What the repeated field holds of an element: the bits of half floats, the two parts of complex numbers.
+# Type of the values in the repeated field: the bits of half floats, the two parts of complex numbers.
 _PARTS: dict[int, type[np.generic]] = {
     types_pb2.DT_HALF: np.uint16,
     types_pb2.DT_BFLOAT16: np.uint16,
@@ -47,23 +47,27 @@ _PARTS: dict[int, type[np.generic]] = {
 
 
 def numpy_dtype(enum: int) -> np.dtype:
-    """The NumPy type of a `DataType`; `object`, holding bytes, for strings. Raises `ValueError` where there is none."""
+    """Returns the NumPy type of a `DataType`: `object`, holding bytes, for strings.
+
+    Raises:
+        ValueError: If the type is not a number, bool or string.
+    """
     if enum not in _DTYPES:
         raise ValueError(f"dtype should be a number, bool or string type. Received: {enum}")
     return _DTYPES[enum]
 
 
 def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
-    """The array of a `TensorProto`; strings become an object array of bytes.
+    """Returns a `TensorProto` as an array; strings become an object array of bytes.
 
     Args:
-        proto: in either encoding.
+        proto: Tensor in either encoding.
 
     Returns:
-        A new array of the shape and type of `proto`.
+        A new array with the shape and type of `proto`.
 
     Raises:
-        ValueError: if the type is unknown, the shape is no shape, or the raw bytes are of another size.
+        ValueError: If the type or the shape is unknown, or the raw bytes have another size.
     """
     dtype = numpy_dtype(proto.dtype)
     shape = [dim.size for dim in proto.tensor_shape.dim]
@@ -90,18 +94,22 @@ def _decode_field(proto: tensor_pb2.TensorProto, dtype: np.dtype, size: int) -> 
     parts = np.dtype(_PARTS.get(proto.dtype, dtype))
     if dtype.kind == "c":
         values = values[: len(values) // 2 * 2]
-    # int32 carries the smaller types too; as in C++, a value that does not fit is wrapped.
+    # int32 values hold the smaller types too; as in C++, a value out of range wraps around.
     wire = np.dtype(np.int32) if field in ("int_val", "half_val") else parts
-    array = np.fromiter(values, wire, len(values)).astype(parts, copy=False).view(dtype)
+    array: np.ndarray = np.fromiter(values, wire, len(values)).astype(parts, copy=False).view(dtype)
     if len(array) == size:
         return array
     if not len(array):
         array = np.array([b"" if dtype.hasobject else 0], dtype)
-    return array[np.minimum(np.arange(size), len(array) - 1)]
+    repeated: np.ndarray = array[np.minimum(np.arange(size), len(array) - 1)]
+    return repeated
 
 
 def _split_strings(content: bytes, size: int) -> np.ndarray:
-    """Strings in `tensor_content`: all lengths as varints, then all bytes (`tensorflow::port::DecodeStringList`)."""
+    """Returns the strings of `tensor_content`: all lengths as varints, then all bytes.
+
+    The format is that of `tensorflow::port::DecodeStringList`.
+    """
     lengths: list[int] = []
     position = 0
     for _ in range(size):
@@ -128,12 +136,12 @@ def write(proto: tensor_pb2.TensorProto, array: np.ndarray, content: bool = Fals
     """Fills an empty `TensorProto` with an array.
 
     Args:
-        proto: what is filled; filling `request.inputs[name]` in place saves a copy.
-        array: numbers, bools, or objects that are bytes.
-        content: numbers as raw bytes instead of in the repeated field of their type.
+        proto: Tensor to fill. Filling `request.inputs[name]` in place saves a copy.
+        array: Numbers, bools, or objects of type bytes.
+        content: If True, writes numbers as raw bytes instead of in the repeated field of their type.
 
     Raises:
-        ValueError: if `array` has a type that no `TensorProto` holds.
+        ValueError: If a `TensorProto` cannot hold the type of `array`.
     """
     if array.dtype not in _ENUMS:
         raise ValueError(f"array should hold numbers, bools or bytes objects. Received: {array.dtype}")
@@ -150,7 +158,7 @@ def write(proto: tensor_pb2.TensorProto, array: np.ndarray, content: bool = Fals
 
 
 def write_strings(proto: tensor_pb2.TensorProto, values: Sequence[bytes], shape: Sequence[int]) -> None:
-    """Fills an empty `TensorProto` with strings, given in row-major order."""
+    """Fills an empty `TensorProto` of the given shape with strings in row-major order."""
     _write_header(proto, types_pb2.DT_STRING, shape)
     proto.string_val.extend(values)
 

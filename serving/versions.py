@@ -1,4 +1,4 @@
-"""The versions of one model: numeric folders that are polled; the newest is served, a swap fails no request."""
+"""Versions of one model: numbered folders that are polled, of which the newest is served."""
 
 import contextlib
 import dataclasses
@@ -21,12 +21,12 @@ _INT64_MAX = 2**63 - 1
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """What became of a version.
+    """Status of a version.
 
     Attributes:
-        version: its number.
-        state: a `ModelVersionStatus.State`: START, LOADING, AVAILABLE, UNLOADING or END.
-        error: why it could not be loaded, where its state is END because of that.
+        version: Number of the version.
+        state: `ModelVersionStatus.State`: START, LOADING, AVAILABLE, UNLOADING or END.
+        error: Error for which the version could not be loaded; its state is END then.
     """
 
     version: int
@@ -43,16 +43,16 @@ class _Loaded:
 
 
 class ModelVersions:
-    """Serves the newest version of a model.
+    """Versions of a model, of which the newest is served.
 
-    A new version is loaded and warmed up while the old one answers; requests that run on the old one are finished on
-    it before it is unloaded. A version that cannot be loaded leaves the old one in place, and is tried again once its
-    files have changed. Without any version folder nothing is served; while the base path itself is out of reach,
-    nothing changes.
+    A new version is loaded and warmed up while the old one answers. Requests that run on the old version finish on it
+    before it is unloaded, so that a swap fails no request. If a version cannot be loaded, the old one stays in place;
+    the new one is tried again when its files change. Without a version folder nothing is served; while the base path
+    cannot be read, nothing changes.
 
     Args:
-        name: of the model.
-        base_path: folder of the version folders; `00000123` is version 123.
+        name: Name of the model.
+        base_path: Folder of the version folders; `00000123` is version 123.
     """
 
     def __init__(self, name: str, base_path: str | pathlib.Path):
@@ -65,20 +65,26 @@ class ModelVersions:
 
     @property
     def available(self) -> bool:
-        """Whether a version answers."""
+        """True if a version answers requests."""
         return self._current is not None
 
     def statuses(self) -> list[VersionStatus]:
-        """The versions seen so far, newest first."""
+        """Returns the status of each version seen so far, newest first."""
         with self._lock:
             return [self._statuses[version] for version in sorted(self._statuses, reverse=True)]
 
     @contextlib.contextmanager
     def lease(self, version: int | None = None) -> Iterator[tuple[int, Servable]]:
-        """Holds a version, the newest by default, so that it is not unloaded meanwhile. Yields its number and itself.
+        """Keeps a version loaded for the duration of the `with` block.
+
+        Args:
+            version: Number of the version. Defaults to the newest one.
+
+        Yields:
+            Number of the version, and the version.
 
         Raises:
-            StatusError: NOT_FOUND, if it is not served.
+            StatusError: With code NOT_FOUND if it is not served.
         """
         with self._lock:
             loaded = self._current
@@ -96,7 +102,7 @@ class ModelVersions:
                 self._unload(loaded)
 
     def poll(self) -> None:
-        """Looks at the folder once and serves its newest version. Called by one thread at a time; never raises."""
+        """Serves the newest version of the folder. It is called by one thread at a time and never raises an error."""
         try:
             folders = _version_folders(self._base_path)
             newest = max(folders, default=None)
@@ -114,7 +120,7 @@ class ModelVersions:
             self._failed = None if self._load(newest, folders[newest]) else attempt
 
     def close(self) -> None:
-        """Serves nothing any more; what is in flight is finished."""
+        """Stops serving; running requests finish."""
         self._switch(None)
 
     def _load(self, version: int, path: pathlib.Path) -> bool:
@@ -124,7 +130,7 @@ class ModelVersions:
             self._set(version, _State.LOADING)
             servable = Servable(path)
             replayed = servable.warm_up()
-        except Exception as error:  # Whatever is wrong with one version must not end the polling.
+        except Exception as error:  # An error of one version must not end the polling.
             _log.exception("model %s: version %d cannot be loaded from %s", self.name, version, path)
             if servable is not None:
                 servable.close()
@@ -159,7 +165,7 @@ class ModelVersions:
 
 
 def _version_folders(base_path: pathlib.Path) -> dict[int, pathlib.Path]:
-    """The version folders by number; of `7` and `007`, the last by name, as TensorFlow Serving takes them."""
+    """Returns the version folders by number; of `7` and `007`, the last by name, like TensorFlow Serving."""
     folders = {}
     for path in sorted(base_path.iterdir()):
         name = path.name
@@ -169,6 +175,6 @@ def _version_folders(base_path: pathlib.Path) -> dict[int, pathlib.Path]:
 
 
 def _fingerprint(folder: pathlib.Path) -> tuple:
-    """Changes with any file below `folder`: a version may be seen while it is still being copied."""
+    """Returns a value that changes with any file below `folder`, since a version may be polled while it is copied."""
     stats = [(path, path.stat()) for path in sorted(folder.rglob("*"))]
     return tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)

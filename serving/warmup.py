@@ -1,4 +1,4 @@
-"""Warm-up requests: what a server replays on a new version before it answers with it."""
+"""Warm-up requests, which a server replays on a new version before it serves it."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ BATCH_SIZES = (1, 32, 256)
 
 
 def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str) -> None:
-    """Writes one request for each signature and typical batch size, of the given rows repeated as needed.
+    """Writes one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
 
     Args:
-        spec: of the data set.
-        transform: maps raw features to transformed ones.
-        directory: of the SavedModel.
-        examples: serialized tf.Examples of raw features, at least one.
-        model_name: the `model_spec.name` of the requests.
+        spec: Spec of the data set.
+        transform: Callable that maps raw features to transformed features.
+        directory: Folder of the SavedModel.
+        examples: Serialized tf.Examples of raw features, at least one.
+        model_name: `model_spec.name` of the requests.
     """
     path = f"{directory}/{WARMUP}"
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
@@ -32,12 +32,12 @@ def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Se
             batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
             features = raw_features.parse_examples(spec, batch)
             transformed = transform(dict(features))
-            inputs_of = {
+            signature_inputs = {
                 "serving_default": {raw_features.EXAMPLES: batch},
                 "raw": raw_features.to_tensors(spec, features),
                 "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
             }
-            for signature, inputs in inputs_of.items():
+            for signature, inputs in signature_inputs.items():
                 writer.write(_log(model_name, signature, inputs).SerializeToString())
 
 

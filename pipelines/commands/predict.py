@@ -55,7 +55,7 @@ def typed_columns(frame: pd.DataFrame, inputs: Mapping[str, Feature], separator:
         if name not in frame:
             continue
         cells = frame[name].tolist()
-        if feature.bag:
+        if feature.multivalent:
             parse, width = _number if feature.kind == "number" else str, feature.width or 0
             columns[name] = [[parse(part) for part in cell.split(separator)][-width:] if cell else [] for cell in cells]
         elif feature.kind == "number":

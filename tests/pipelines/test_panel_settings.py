@@ -1,4 +1,4 @@
-"""Settings of panels: the kind of the simulator, what only counts have, and the optimizer's options."""
+"""Settings of panels: the kind of the simulator, thresholds of counts, and the optimizer's options."""
 
 import csv
 import pathlib
@@ -20,7 +20,7 @@ EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 M2M = EXAMPLES / "m2m.yaml"
 
 
-def test_the_kind_of_the_simulator():
+def test_the_kind_selects_the_simulator():
     assert isinstance(load_settings(M2M).simulator, PanelOptions)
     assert isinstance(load_settings(EXAMPLES / "demo.yaml").simulator, SimulatorOptions)
 
@@ -55,11 +55,11 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "field", "message"), MISTAKES, ids=[m[2] + " " + m[1] for m in MISTAKES])
-def test_mistakes_name_line_and_field(tmp_path, right, wrong, field, message):
+def test_errors_give_line_and_field(tmp_path, right, wrong, field, message):
     assert_names_line_and_field(M2M, tmp_path, right, wrong, field, message)
 
 
-def test_options_that_do_not_fit_the_spec_end_with_code_2_and_one_line(tmp_path):
+def test_options_that_do_not_fit_the_spec_exit_with_code_2(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text(M2M.read_text().replace("periods: 21", "periods: 5"))
     result = CliRunner().invoke(main, ["simulate", str(path), "--out", str(tmp_path / "log")])
@@ -68,11 +68,11 @@ def test_options_that_do_not_fit_the_spec_end_with_code_2_and_one_line(tmp_path)
     assert f"Error: {path}: simulator.periods: {expected}" in result.output
 
 
-def test_columns_of_a_csv():
+def test_typed_columns_parses_numbers_and_lists():
     inputs = {
-        "clicks": Feature("clicks", np.dtype("float32"), bag=True, width=3),
-        "pages": Feature("pages", np.dtype(object), bag=True, width=2),
-        "weights": Feature("weights", np.dtype("float32"), bag=True),
+        "clicks": Feature("clicks", np.dtype("float32"), multivalent=True, width=3),
+        "pages": Feature("pages", np.dtype(object), multivalent=True, width=2),
+        "weights": Feature("weights", np.dtype("float32"), multivalent=True),
         "price": Feature("price", np.dtype("float32")),
     }
     cells = {"clicks": ["1|2||4", "5", ""], "pages": ["a|b|c", "", "d"], "weights": ["1|2", "", "3"]}

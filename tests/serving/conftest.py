@@ -1,4 +1,4 @@
-"""Small SavedModels, made once: one for the protocol, one like an ads model with NumPy for what it answers."""
+"""Small SavedModels, written once: one for the protocol, and one like an ads model with its scores in NumPy."""
 
 import shutil
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CITIES = ["c0", "c1", "c2"]
 
 
 class LineModel(tf.Module):
-    """y = slope * x + 1, and some signatures that a client can get wrong."""
+    """Module of y = slope * x + 1, with further signatures for invalid requests."""
 
     def __init__(self, slope: float):
         super().__init__()
@@ -43,7 +43,7 @@ class LineModel(tf.Module):
 
 
 class AdsModel(tf.Module):
-    """Age, city, and weighted tags -> ctr, cvr, ctcvr; all formulas stand again, in NumPy, in `expected_scores`."""
+    """Module that scores age, city and weighted tags; `expected_scores` repeats its formulas in NumPy."""
 
     def __init__(self, bias: float, vocabulary: str):
         super().__init__()
@@ -58,7 +58,7 @@ class AdsModel(tf.Module):
     def score(self, age, city, tags, weights):
         present = tf.cast(tf.not_equal(tags, ""), tf.float32)
         logit = 0.1 * tf.where(tf.math.is_nan(age), 0.0, age) + 0.5 * tf.cast(self.table.lookup(city), tf.float32)
-        weights = tf.where(tf.math.is_nan(weights), 1.0, weights)  # As `serving.raw_features` reads a missing weight.
+        weights = tf.where(tf.math.is_nan(weights), 1.0, weights)  # As in `serving.raw_features`.
         ctr = tf.sigmoid(logit + tf.reduce_sum(present * weights, 1) + self.bias)
         cvr = tf.sigmoid(0.25 * tf.reduce_sum(present, 1) - 0.5)
         return {"ctr": ctr, "cvr": cvr, "ctcvr": ctr * cvr}
@@ -90,7 +90,7 @@ class AdsModel(tf.Module):
 
 @pytest.fixture(scope="session")
 def line_exports(tmp_path_factory) -> dict[int, Path]:
-    """SavedModels of `LineModel` by slope. Copy them into version folders, under numbers of your own."""
+    """SavedModels of `LineModel` by slope; tests copy them into version folders."""
     root = tmp_path_factory.mktemp("line")
     for slope in (2, 3):
         model = LineModel(float(slope))
@@ -103,7 +103,7 @@ def line_exports(tmp_path_factory) -> dict[int, Path]:
 
 @pytest.fixture(scope="session")
 def ads_export(tmp_path_factory) -> Path:
-    """A SavedModel of `AdsModel` with bias 0.25."""
+    """SavedModel of `AdsModel` with bias 0.25."""
     root = tmp_path_factory.mktemp("ads")
     vocabulary = root / "cities.txt"
     vocabulary.write_text("\n".join(CITIES) + "\n")
@@ -116,7 +116,7 @@ def ads_export(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def expected_scores() -> Callable[[list[dict]], dict[str, np.ndarray]]:
-    """The answers of `AdsModel` for rows, by plain NumPy."""
+    """Returns the scores of `AdsModel` in plain NumPy."""
 
     def sigmoid(x):
         return 1.0 / (1.0 + np.exp(-x))
@@ -137,7 +137,7 @@ def expected_scores() -> Callable[[list[dict]], dict[str, np.ndarray]]:
 
 @pytest.fixture(scope="session")
 def publish() -> Callable[[Path, Path], None]:
-    """Copies an export to a version folder that appears at once, as a pusher renames it into place."""
+    """Copies an export and renames it to a version folder, as a pusher does."""
 
     def copy(export: Path, version_folder: Path) -> None:
         staged = version_folder.parent / f"staged-{version_folder.name}"
@@ -161,7 +161,7 @@ def server(tmp_path_factory, line_exports, ads_export, publish):
 
 @pytest.fixture(scope="session")
 def channel(server):
-    """A channel to `server` that carries any size."""
+    """Channel to `server` without a limit of the message size."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(server.address, options=options) as opened:
         yield opened
@@ -169,7 +169,7 @@ def channel(server):
 
 @pytest.fixture(scope="session")
 def predict(channel):
-    """Sends a Predict; inputs are arrays, encoded by TensorFlow itself."""
+    """Sends a Predict request whose arrays TensorFlow encodes."""
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def send(name="m", signature="", filter=(), inputs=None, **spec) -> predict_pb2.PredictResponse:

@@ -1,4 +1,4 @@
-"""A small spec, a transform that needs no fitting, and rows of both sides of it: for tests of exports."""
+"""Small spec, transform without analysis, raw rows and transformed rows, for tests of exports."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ FEATURES = {"user": RNG.integers(0, 21, 9), "item": RNG.integers(0, 31, 9)}
 
 
 class HashTransform(tf.Module):
-    """Stands for a fitted transform: the id of a token is its hash."""
+    """Transform in which the id of a token is its hash."""
 
     def __call__(self, features):
         found = {}
@@ -32,7 +32,7 @@ class HashTransform(tf.Module):
 
 
 def examples(rows):
-    """Serialized tf.Examples of raw features."""
+    """Returns serialized tf.Examples of raw features."""
     return [
         tf.train.Example(
             features=tf.train.Features(
@@ -44,6 +44,6 @@ def examples(rows):
 
 
 def transformed(rows):
-    """What `HashTransform` makes of `examples(rows)`."""
+    """Returns the features that `HashTransform` makes of `examples(rows)`."""
     tokens = tf.constant([b"t%d" % i for i in range(rows)])
     return {name: tf.strings.to_hash_bucket_fast(tokens, size + 1).numpy() for name, size in SIZES.items()}

@@ -35,7 +35,7 @@ def assert_scores(actual, expected):
 
 
 @pytest.mark.parametrize("form", ["dicts", "columns", "arrays", "frame", "frame of pandas types"])
-def test_predict_rows_of_any_form(client, expected_scores, form):
+def test_predict_accepts_dicts_columns_and_frames(client, expected_scores, form):
     expected = [
         {**row, "city": row["city"].decode() if isinstance(row.get("city"), bytes) else row.get("city")} for row in ROWS
     ]
@@ -83,14 +83,14 @@ def test_outputs_are_selected_and_checked(client, expected_scores):
 
 
 @pytest.mark.parametrize("rows", [[], {}, {"age": []}, pd.DataFrame(), pd.DataFrame({"age": []})])
-def test_no_rows(client, rows):
+def test_predict_of_no_rows(client, rows):
     scores = client.predict(rows)
     assert {name: (array.shape, array.dtype.name) for name, array in scores.items()} == {
         name: ((0,), "float32") for name in ("ctr", "cvr", "ctcvr")
     }
 
 
-def test_no_examples(client):
+def test_predict_of_no_examples(client):
     assert {name: array.shape for name, array in client.predict_examples([]).items()} == {
         "ctr": (0,),
         "cvr": (0,),
@@ -98,7 +98,7 @@ def test_no_examples(client):
     }
 
 
-def test_wrong_examples_are_refused(client):
+def test_rejects_invalid_examples(client):
     with pytest.raises(
         ValueError, match=r"example 1 should be bytes, a serialized tf.Example. Received: <class 'str'>"
     ):
@@ -114,7 +114,7 @@ def test_wrong_examples_are_refused(client):
         ({"version": 1, "label": "stable"}, "version and label should not both be given. Received: 1, 'stable'"),
     ],
 )
-def test_wrong_arguments(arguments, message):
+def test_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         TfmtlClient("127.0.0.1:1", "m", **arguments)
 
@@ -166,7 +166,7 @@ def test_wait_until_ready(tmp_path, line_exports, publish):
         assert client.predict([{"x": 1.0}])["y"].tolist() == [3.0]
 
 
-def test_a_server_that_comes_back_is_found_again(tmp_path, line_exports, publish):
+def test_client_reconnects_to_a_restarted_server(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "1")
     first = EmbeddedServer({"m": tmp_path}).start()
     port = int(first.address.split(":")[1])

@@ -1,4 +1,4 @@
-"""What the client sends, when it sends it again, and what it refuses to send: against a server that fails as told."""
+"""Requests, retries and validation of the client, tested against a server with scripted failures."""
 
 import time
 import types
@@ -16,7 +16,7 @@ from serving.client import PredictionError, TfmtlClient
 
 
 class Fake:
-    """A server whose `raw` signature answers `score` = age, after failing with each of `failures` in turn."""
+    """Server whose `raw` signature answers `score` = age after it has failed with each of `failures` in turn."""
 
     def __init__(self):
         self.requests: list[predict_pb2.PredictRequest] = []
@@ -97,7 +97,7 @@ def asker(fake):
         (pd.DataFrame({"wieghts": [1.0]}), r"the closest is 'weights'. Received: 'wieghts'"),
         ([{}, {"age": "31"}], r"row 1, feature 'age' should be a number. Received: '31'"),
         ([{"age": True}], r"row 0, feature 'age' should be a number. Received: True"),
-        ([{"age": 10**400}], r"row 0, feature 'age' should be a number that a float holds"),
+        ([{"age": 10**400}], r"row 0, feature 'age' should be a number in the range of float"),
         ([{"age": [1.0]}], r"row 0, feature 'age' should be a number. Received: \[1.0\]"),
         ([{"city": 7}], r"row 0, feature 'city' should be a string. Received: 7"),
         ([{}, {}, {"tags": "a"}], r"row 2, feature 'tags' should be a list of strings. Received: 'a'"),
@@ -112,7 +112,7 @@ def asker(fake):
         (3, r"rows should be a list of dicts, a dict of columns or a DataFrame. Received: 3"),
     ],
 )
-def test_wrong_rows_are_refused_before_sending(fake, rows, message):
+def test_invalid_rows_are_rejected_before_sending(fake, rows, message):
     with TfmtlClient(fake.address, "ads") as client, pytest.raises(ValueError, match=message):
         client.predict(rows)
     assert fake.requests == []
@@ -127,7 +127,7 @@ def test_batches_are_split_and_answers_keep_the_order(fake, asker):
     assert fake.metadata_calls == 1
 
 
-def test_what_is_sent(fake, asker):
+def test_request_holds_the_tensors_of_the_rows(fake, asker):
     asker.predict([{"age": 2, "tags": ["a", "b", "c"], "weights": [0.5]}, {"city": "x"}], outputs=["score"])
     (request,) = fake.requests
     assert (request.model_spec.name, request.model_spec.signature_name) == ("ads", "raw")
@@ -145,26 +145,24 @@ def test_what_is_sent(fake, asker):
     assert tf.make_ndarray(fake.requests[1].inputs["tags"]).tolist() == [[b""]]
 
 
-def test_whole_numbers_have_no_missing_value(fake, asker):
+def test_integers_have_no_missing_value(fake, asker):
     fake.version = 2
     assert asker.predict([{"age": 1.0, "visits": 2**40}])["score"].tolist() == [1.0]
     assert tf.make_ndarray(fake.requests[0].inputs["visits"]).tolist() == [2**40]
     for value in (None, 1.5, 2**63, True):
-        with pytest.raises(
-            ValueError, match="row 0, feature 'visits' should be a whole number from -9223372036854775808"
-        ):
+        with pytest.raises(ValueError, match="row 0, feature 'visits' should be an integer from -9223372036854775808"):
             asker.predict([{"visits": value}])
 
 
-def test_unavailable_is_tried_again(fake, asker):
+def test_unavailable_is_retried(fake, asker):
     fake.failures = [grpc.StatusCode.UNAVAILABLE] * 2
     begin = time.monotonic()
     assert asker.predict([{"age": 1.0}])["score"].tolist() == [1.0]
     assert len(fake.requests) == 3
-    assert time.monotonic() - begin >= 0.025 + 0.05  # Half of 50 ms and of 100 ms, at least.
+    assert time.monotonic() - begin >= 0.025 + 0.05  # At least half of 50 ms and of 100 ms.
 
 
-def test_retries_end(fake, asker):
+def test_number_of_retries_is_limited(fake, asker):
     fake.failures = [grpc.StatusCode.UNAVAILABLE] * 3
     with pytest.raises(PredictionError) as caught:
         asker.predict([{"age": 1.0}])
@@ -174,7 +172,7 @@ def test_retries_end(fake, asker):
 
 
 def test_retries_end_with_the_deadline(fake, monkeypatch):
-    """By a clock that stands still but for the pauses."""
+    """The clock advances only during the pauses."""
     now = [100.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda pause: now.append(now.pop() + pause))
     monkeypatch.setattr("serving.connection.time", clock)
@@ -189,7 +187,7 @@ def test_retries_end_with_the_deadline(fake, monkeypatch):
 
 
 @pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED", "NOT_FOUND"])
-def test_other_errors_are_not_tried_again(fake, asker, code):
+def test_other_errors_are_not_retried(fake, asker, code):
     fake.failures = [grpc.StatusCode[code]]
     with pytest.raises(PredictionError) as caught:
         asker.predict([{}])
@@ -197,7 +195,7 @@ def test_other_errors_are_not_tried_again(fake, asker, code):
     assert len(fake.requests) == 1
 
 
-def test_the_deadline_holds_for_the_whole_call(fake, asker):
+def test_deadline_covers_the_whole_call(fake, asker):
     fake.seconds = 0.3
     begin = time.monotonic()
     with pytest.raises(PredictionError) as caught:
@@ -207,7 +205,7 @@ def test_the_deadline_holds_for_the_whole_call(fake, asker):
     assert 1 <= len(fake.requests) <= 4
 
 
-def test_a_new_version_is_asked_for_its_features(fake, asker):
+def test_signatures_of_a_new_version_are_requested(fake, asker):
     asker.predict([{}])
     fake.version = 2
     asker.predict([{}])

@@ -1,4 +1,4 @@
-"""The files for TensorFlow Serving are parsed as it, Compose and Kubernetes parse them."""
+"""Deployment files, parsed as TensorFlow Serving, Compose and Kubernetes parse them."""
 
 import inspect
 import pathlib
@@ -22,7 +22,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def batching():
-    """`tensorflow.serving.BatchingParameters` (session_bundle_config.proto), which no Python package holds."""
+    """Returns the message type `tensorflow.serving.BatchingParameters`, which no Python package contains."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(
         name="batching.proto", package="test", syntax="proto3", dependency=["google/protobuf/wrappers.proto"]
@@ -49,7 +49,7 @@ def batching():
 
 
 def arguments(container: dict) -> dict[str, str]:
-    """The flags of a container, by name."""
+    """Returns the flags of a container by name."""
     flags = container.get("args") or container["command"]
     return dict(flag.removeprefix("--").split("=", 1) for flag in flags)
 
@@ -65,13 +65,13 @@ def kubernetes():
     return {document["kind"]: document for document in documents}
 
 
-def test_models_are_served_in_their_newest_version(models):
+def test_newest_version_is_served(models):
     (config,) = models.model_config_list.config
     assert (config.name, config.base_path, config.model_platform) == ("tfmtl", "/models/tfmtl", "tensorflow")
     assert config.model_version_policy.latest.num_versions == 1
 
 
-def test_batching_takes_the_requests_of_the_client_and_leaves_bags_alone(batching):
+def test_batching_accepts_client_batches_and_does_not_pad_lists(batching):
     client_batch = inspect.signature(TfmtlClient).parameters["max_batch"].default
     assert batching.max_batch_size.value >= client_batch
     assert not batching.pad_variable_length_inputs
@@ -81,7 +81,7 @@ def test_batching_takes_the_requests_of_the_client_and_leaves_bags_alone(batchin
     assert not batching.allowed_batch_sizes or batching.allowed_batch_sizes[-1] == batching.max_batch_size.value
 
 
-def test_compose_mounts_what_its_flags_name(compose):
+def test_compose_mounts_the_paths_of_its_flags(compose):
     targets = {volume.rsplit(":", 2)[1] for volume in compose["volumes"]}
     assert arguments(compose)["model_config_file"] in targets
     assert "/models" in targets
@@ -91,7 +91,7 @@ def test_compose_mounts_what_its_flags_name(compose):
     assert all(port.startswith("127.0.0.1:") for port in compose["ports"])
 
 
-def test_kubernetes_probes_grpc_and_mounts_what_its_flags_name(kubernetes, models):
+def test_kubernetes_probes_grpc_and_mounts_the_paths_of_its_flags(kubernetes, models):
     pod = kubernetes["Deployment"]["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     flags = arguments(container)
@@ -115,7 +115,7 @@ def test_kubernetes_service_selects_the_pods(kubernetes):
     assert {port["targetPort"] for port in service["ports"]} == {port["name"] for port in container["ports"]}
 
 
-def test_every_image_is_of_one_version(compose, kubernetes):
+def test_images_have_one_version(compose, kubernetes):
     image = kubernetes["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
     version = image.removeprefix("tensorflow/serving:")
     assert compose["image"] == f"tensorflow/serving:${{TF_SERVING_VERSION:-{version}}}"

@@ -1,4 +1,4 @@
-"""Every model as a SavedModel that a graph session runs, as TensorFlow Serving does: its scores are Keras's."""
+"""Scores of every model's SavedModel in a graph session, compared with Keras."""
 
 import keras
 import numpy as np
@@ -13,13 +13,13 @@ from tfmtl.models import MODELS
 
 
 def moved(model):
-    """The model with weights, the biases too, that are not those that it begins with."""
+    """Returns the model with random weights and biases."""
     rng = np.random.default_rng(1)
     model.set_weights([weight + rng.normal(0, 0.2, weight.shape) for weight in model.get_weights()])
     return model
 
 
-def test_every_model_is_here():
+def test_every_model_is_tested():
     assert set(OPTIONS) == set(MODELS)
 
 

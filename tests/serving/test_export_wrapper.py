@@ -1,4 +1,4 @@
-"""What is exported of a model that wraps another: the inner one, and nothing that only training needs."""
+"""Export of a model that wraps another one: the inner model without the parts that only training needs."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ BACKBONES = {
 
 
 def models(backbone):
-    """AdaFTR on that backbone, and the backbone alone with the same weights."""
+    """Returns AdaFTR on a backbone, and the backbone itself with the same weights."""
     common = {"embedding_dim": 4, "space": "conditional"}
     wrapper = AdaFTR.from_spec(SPEC, SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **common)
     wrapper.set_weights([RNG.normal(0, 0.6, weight.shape) for weight in wrapper.weights])
@@ -26,7 +26,7 @@ def models(backbone):
 
 
 def variables_of(directory):
-    """Shapes and contents of the variables in a SavedModel's checkpoint, in an order that names do not decide."""
+    """Returns shapes and values of the variables in a SavedModel's checkpoint, in an order independent of names."""
     reader = tf.train.load_checkpoint(f"{directory}/variables/variables")
     names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
     return sorted((reader.get_tensor(name) for name in names), key=lambda value: (value.shape, value.tobytes()))
@@ -41,7 +41,7 @@ def exported(request, tmp_path_factory):
     return wrapper, alone, *folders
 
 
-def test_the_variables_are_the_backbones(exported):
+def test_variables_are_those_of_the_backbone(exported):
     wrapper, alone, of_wrapper, of_alone = exported
     assert len(wrapper.weights) == len(alone.weights) + 4
     found, expected = variables_of(of_wrapper), variables_of(of_alone)
@@ -51,7 +51,7 @@ def test_the_variables_are_the_backbones(exported):
     assert len(tf.saved_model.load(of_wrapper).model_variables) == len(alone.weights)
 
 
-def test_scores_are_the_backbones(exported):
+def test_scores_are_those_of_the_backbone(exported):
     _, alone, *folders = exported
     expected = alone.score(FEATURES)
     answers = []
@@ -67,14 +67,14 @@ def test_scores_are_the_backbones(exported):
         np.testing.assert_allclose(values, answers[1][name], rtol=1e-5)
 
 
-def test_a_request_costs_what_the_backbones_costs(exported):
+def test_graph_is_as_large_as_that_of_the_backbone(exported):
     wrapper, alone, *_ = exported
     graphs = [ServingModule(model, HashTransform()).signatures()[TRANSFORMED].graph for model in (wrapper, alone)]
     operations = [sorted(operation.type for operation in graph.get_operations()) for graph in graphs]
     assert operations[0] == operations[1]
 
 
-def test_the_fingerprint_is_that_of_what_scores(exported):
+def test_fingerprint_is_that_of_the_backbone(exported):
     wrapper, alone, of_wrapper, _ = exported
     before = fingerprint(wrapper, of_wrapper)
     assert describe(of_wrapper)["fingerprint"] == before

@@ -1,4 +1,4 @@
-"""The table of the protocol, for Predict: codes and texts are those of TensorFlow Serving, through real gRPC."""
+"""Predict requests over gRPC: status codes and texts of TensorFlow Serving."""
 
 import grpc
 import numpy as np
@@ -14,7 +14,7 @@ BROKEN.tensor_shape.dim.add().size = 2
 
 @pytest.fixture(scope="module")
 def feed_names(line_exports):
-    """Names of the tensors that feed the signatures of `LineModel`, read from the file."""
+    """Returns the names of the input tensors of the signatures of `LineModel`."""
     saved = saved_model_pb2.SavedModel.FromString((line_exports[2] / "saved_model.pb").read_bytes())
     signatures = saved.meta_graphs[0].signature_def
     return {name: {alias: info.name for alias, info in s.inputs.items()} for name, s in signatures.items()}
@@ -61,7 +61,7 @@ def test_predict_errors(predict, call, code, text):
     assert error_of(lambda: predict(**call)) == (grpc.StatusCode[code], text)
 
 
-def test_wrong_input_name(predict, feed_names):
+def test_unknown_input_name(predict, feed_names):
     text = (
         f"Signature input alias: x(feed name: {feed_names['serving_default']['x']}) not found in request and "
         "no default value provided. Inputs expected to be in the request {zz}, or default input alias set: "
@@ -69,7 +69,7 @@ def test_wrong_input_name(predict, feed_names):
     assert error_of(lambda: predict(inputs={"zz": X})) == (grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
-def test_wrong_dtype_counts_arguments_by_tensor_name(predict, feed_names):
+def test_wrong_dtype_names_arguments_in_order_of_tensor_names(predict, feed_names):
     order = sorted(["age", "city", "tags", "weights"])  # The feeds of `raw` are called raw_<alias>:0.
     inputs = {"age": X, "city": ["a", "b"], "tags": X, "weights": [[1.0], [1.0]]}
     code, text = error_of(lambda: predict("ads", "raw", inputs=inputs))
@@ -91,7 +91,7 @@ def test_errors_of_the_runtime(predict, signature, inputs, part):
     assert part in text
 
 
-def test_the_initializer_is_no_signature_for_predict(predict):
+def test_initializer_signature_is_rejected_by_predict(predict):
     code, text = error_of(lambda: predict(signature="__saved_model_init_op"))
     assert code is grpc.StatusCode.INTERNAL
     assert text.startswith("Expected prediction signature method_name to be one of {tensorflow/serving/predict,")

@@ -1,4 +1,4 @@
-"""The table of the protocol, for everything but Predict: metadata, status, health, and what is not implemented."""
+"""Metadata, status, health and unimplemented methods over gRPC."""
 
 import grpc
 import pytest

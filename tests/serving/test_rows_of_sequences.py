@@ -1,4 +1,4 @@
-"""Lists whose width the signature fixes are sent with their last place in the last column."""
+"""Padding of lists whose width the signature fixes."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 def sent(inputs, rows, raw=True):
-    """What a client sends for `rows`; `inputs` gives type and shape by name."""
+    """Returns the tensors that a client sends for `rows`; `inputs` gives type and shape by name."""
     signature = meta_graph_pb2.SignatureDef()
     for name, (dtype, shape) in inputs.items():
         info = signature.inputs[name]
@@ -23,7 +23,7 @@ def sent(inputs, rows, raw=True):
     return {name: tf.make_ndarray(proto) for name, proto in protos.items()}
 
 
-def test_a_sequence_is_padded_on_the_left_and_another_bag_on_the_right():
+def test_sequences_are_padded_on_the_left_and_other_lists_on_the_right():
     inputs = {
         "clicks": ("float32", [None, 3]),
         "pages": ("string", [None, 2]),
@@ -49,6 +49,6 @@ def test_transformed_ids_and_weights_are_padded_with_0():
     assert arrays["clicks__weights"].tolist() == [[0, 1, 1], [0, 0, 0]]
 
 
-def test_too_long():
+def test_rejects_lists_that_are_too_long():
     with pytest.raises(ValueError, match=r"row 0, feature 'clicks' should be a list of at most 2 numbers\. Received: "):
         sent({"clicks": ("float32", [None, 2])}, [{"clicks": [1, 2, 3]}])

@@ -1,4 +1,4 @@
-"""The embedded server as a whole: swaps under load, health, and its life from start to stop."""
+"""Embedded server: version swaps under load, health, start and stop."""
 
 import shutil
 import threading
@@ -60,7 +60,7 @@ def test_no_request_fails_while_versions_are_swapped(tmp_path, line_exports, pub
     assert set(seen) == {(version, 31.0 if version > 1 and version % 2 else 21.0) for version in range(1, 8)}
 
 
-def test_status_over_grpc_tells_of_a_corrupt_version(tmp_path, line_exports, publish):
+def test_status_reports_a_corrupt_version(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "1")
     with EmbeddedServer({"m": tmp_path}, poll_seconds=0.02) as server, TfmtlClient(server.address, "m") as client:
         (tmp_path / "2").mkdir()
@@ -117,7 +117,7 @@ def test_server_arguments_and_life_cycle(tmp_path, line_exports, publish):
         client.status()
 
 
-def test_stopping_finishes_what_runs(tmp_path, line_exports, publish):
+def test_stop_waits_for_running_requests(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "1")
     server = EmbeddedServer({"m": tmp_path}).start()
     x = np.arange(2_000_000, dtype=np.float32)

@@ -34,14 +34,14 @@ def assert_same(actual: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [*NUMBERS, "string"])
-def test_decodes_what_make_tensor_proto_writes(dtype, shape):
+def test_decodes_protos_of_make_tensor_proto(dtype, shape):
     array = sample(dtype, shape)
     assert_same(tensors.decode(tf.make_tensor_proto(array, tf.as_dtype(dtype), shape)), array)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [*NUMBERS, "string"])
-def test_decodes_what_the_runtime_writes(dtype, shape):
+def test_decodes_protos_of_the_runtime(dtype, shape):
     array = sample(dtype, shape)
     proto = TensorProto.FromString(tf.io.serialize_tensor(tf.constant(array, dtype)).numpy())
     assert_same(tensors.decode(proto), array)
@@ -50,7 +50,7 @@ def test_decodes_what_the_runtime_writes(dtype, shape):
 @pytest.mark.parametrize("content", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [*NUMBERS, "string"])
-def test_tensorflow_reads_what_is_written(dtype, shape, content):
+def test_tensorflow_decodes_written_protos(dtype, shape, content):
     array = sample(dtype, shape)
     proto = TensorProto()
     tensors.write(proto, array, content)
@@ -63,7 +63,7 @@ def test_tensorflow_reads_what_is_written(dtype, shape, content):
 
 
 @pytest.mark.parametrize(("dtype", "field"), [("int8", "int_val"), ("uint16", "int_val"), ("float16", "half_val")])
-def test_values_that_do_not_fit_are_wrapped_as_the_runtime_does(dtype, field):
+def test_values_out_of_range_wrap_around_as_in_the_runtime(dtype, field):
     kind = tf.as_dtype(dtype)
     proto = TensorProto(dtype=kind.as_datatype_enum, **{field: [70_000, -1, 15_360, 300]})
     proto.tensor_shape.dim.add().size = 4
@@ -85,7 +85,7 @@ def test_strings_in_tensor_content_have_varint_lengths():
         ([1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 4.0]),
     ],
 )
-def test_repeated_fields_of_another_length_are_read_as_the_runtime_does(values, expected):
+def test_repeated_fields_of_another_length_are_decoded_as_in_the_runtime(values, expected):
     proto = TensorProto(dtype=types_pb2.DT_FLOAT, float_val=values)
     proto.tensor_shape.dim.add().size = 4
     assert tensors.decode(proto).tolist() == expected
@@ -117,7 +117,7 @@ def test_short_fields_of_strings_halves_and_complex_numbers():
         (types_pb2.DT_RESOURCE, [1], b"", "dtype should be a number, bool or string type. Received: 20"),
     ],
 )
-def test_rejects_broken_tensors(dtype, shape, content, message):
+def test_rejects_invalid_tensors(dtype, shape, content, message):
     proto = TensorProto(dtype=dtype, tensor_content=content)
     for size in shape:
         proto.tensor_shape.dim.add().size = size
@@ -134,7 +134,7 @@ def test_rejects_unknown_rank_and_arrays_without_a_type():
         tensors.write(TensorProto(), np.array(["a"]))
 
 
-def test_decoded_arrays_can_be_written_to():
+def test_decoded_arrays_are_writable():
     array = tensors.decode(tf.make_tensor_proto(np.arange(3.0)))
     array[0] = 9.0
     assert array.tolist() == [9.0, 1.0, 2.0]

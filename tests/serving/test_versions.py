@@ -42,7 +42,7 @@ def predict_log(name: str) -> prediction_log_pb2.PredictionLog:
     return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
 
 
-def test_the_newest_numeric_folder_is_served(tmp_path, line_exports, publish):
+def test_newest_numbered_folder_is_served(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "9")
     publish(line_exports[3], tmp_path / "00000123")
     for name in ("latest", "-500", "4_000", "5.0", "²", "1" * 30):
@@ -56,7 +56,7 @@ def test_the_newest_numeric_folder_is_served(tmp_path, line_exports, publish):
         answer(model, 9)
 
 
-def test_a_new_version_replaces_the_old_and_a_removed_one_gives_way(tmp_path, line_exports, publish):
+def test_new_version_replaces_the_old_and_a_removed_one_is_unloaded(tmp_path, line_exports, publish):
     model = ModelVersions("m", tmp_path)
     model.poll()
     assert not model.available
@@ -78,7 +78,7 @@ def test_a_new_version_replaces_the_old_and_a_removed_one_gives_way(tmp_path, li
         answer(model)
 
 
-def test_nothing_changes_while_the_base_path_is_away(tmp_path, line_exports, publish):
+def test_nothing_changes_while_the_base_path_is_missing(tmp_path, line_exports, publish):
     (tmp_path / "m").mkdir()
     publish(line_exports[2], tmp_path / "m" / "1")
     model = ModelVersions("m", tmp_path / "m")
@@ -88,7 +88,7 @@ def test_nothing_changes_while_the_base_path_is_away(tmp_path, line_exports, pub
     assert answer(model) == 21.0
 
 
-def test_a_version_is_unloaded_after_its_last_request(tmp_path, line_exports, publish):
+def test_version_is_unloaded_after_its_last_request(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "1")
     model = ModelVersions("m", tmp_path)
     model.poll()
@@ -154,7 +154,7 @@ def record_classification(folder):
         (record_classification, grpc.StatusCode.UNIMPLEMENTED, "Unsupported log_type for warmup: classify_log"),
     ],
 )
-def test_a_version_that_cannot_be_loaded_leaves_the_old_one(tmp_path, line_exports, publish, spoil, code, part):
+def test_old_version_stays_if_a_new_one_cannot_be_loaded(tmp_path, line_exports, publish, spoil, code, part):
     publish(line_exports[2], tmp_path / "1")
     model = ModelVersions("m", tmp_path)
     model.poll()
@@ -168,7 +168,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one(tmp_path, line_expor
     assert part in error.details
 
 
-def test_a_failed_version_is_tried_again_only_when_its_files_change(tmp_path, line_exports, monkeypatch):
+def test_failed_version_is_loaded_again_only_when_its_files_change(tmp_path, line_exports, monkeypatch):
     loads = []
 
     class Counted(Servable):
@@ -201,7 +201,7 @@ def test_warm_up_replays_every_request(tmp_path, line_exports, publish):
         assert servable.warm_up() == 0
 
 
-def test_a_moved_model_keeps_its_vocabulary(tmp_path, ads_export, publish):
+def test_moved_model_keeps_its_vocabulary(tmp_path, ads_export, publish):
     publish(ads_export, tmp_path / "1")
     model = ModelVersions("ads", tmp_path)
     model.poll()
