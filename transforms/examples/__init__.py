@@ -1,1 +1,1 @@
-"""Serialized tf.Examples: encoding and sharded files."""
+"""Serialized tf.Examples: encoders and sharded files."""

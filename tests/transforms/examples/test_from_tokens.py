@@ -1,4 +1,4 @@
-"""Serialized tf.Examples of whole columns are read back by the generated classes, TensorFlow's parser and TFX's."""
+"""Encoder of tokens: read by the generated classes, TensorFlow's parser and the decoder of `tfx_bsl`."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,31 +12,31 @@ NAMES = ("city", "tags", "x")
 WEIGHTS = {"tags": "tag_weights"}
 
 
-def plain(example):
-    """The features of a serialized tf.Example, by name."""
+def decode(example):
+    """Decodes a serialized tf.Example to lists of values by name."""
     features = tf.train.Example.FromString(example).features.feature
     return {name: list(getattr(feature, feature.WhichOneof("kind")).value) for name, feature in features.items()}
 
 
 def draw(rng, rows, longest=5, length=9):
-    """Tokens in no order, and the features that each row should have."""
-    cells, expected = [], [{} for _ in range(rows)]
+    """Draws (row, field, token, weight) of tokens; returns them and the expected features of each row."""
+    drawn, expected = [], [{} for _ in range(rows)]
     for row in range(rows):
         for field in rng.permutation(len(NAMES)):
             for _ in range(rng.integers(0, longest)):
-                cells.append((row, field, rng.bytes(rng.integers(0, length)), float(np.float32(rng.normal()))))
-    order = sorted(range(len(cells)), key=lambda i: (cells[i][0], rng.random()))  # Rows ascend, fields are mixed.
-    cells = [cells[i] for i in order]
-    for row, field, token, weight in cells:
+                drawn.append((row, field, rng.bytes(rng.integers(0, length)), float(np.float32(rng.normal()))))
+    order = sorted(range(len(drawn)), key=lambda i: (drawn[i][0], rng.random()))  # Rows ascend, fields are mixed.
+    drawn = [drawn[i] for i in order]
+    for row, field, token, weight in drawn:
         name = NAMES[field]
         expected[row].setdefault(name, []).append(token)
         if name in WEIGHTS:
             expected[row].setdefault(WEIGHTS[name], []).append(weight)
-    return cells, expected
+    return drawn, expected
 
 
-def encoded(rows, cells, weight_names=WEIGHTS):
-    row, field, tokens, weights = zip(*cells, strict=True) if cells else ((), (), (), ())
+def encode(rows, drawn, weight_names=WEIGHTS):
+    row, field, tokens, weights = zip(*drawn, strict=True) if drawn else ((), (), (), ())
     return encode_tokens(
         NAMES,
         rows,
@@ -49,39 +49,38 @@ def encoded(rows, cells, weight_names=WEIGHTS):
 
 
 @pytest.mark.parametrize(("longest", "length"), [(2, 9), (5, 300), (200, 3)])
-def test_each_row_has_its_features(longest, length):
-    cells, expected = draw(np.random.default_rng(longest), 40, longest, length)
-    assert [plain(example) for example in encoded(40, cells)] == expected
+def test_encodes_the_features_of_each_row(longest, length):
+    drawn, expected = draw(np.random.default_rng(longest), 40, longest, length)
+    assert [decode(example) for example in encode(40, drawn)] == expected
 
 
 def test_rows_without_features_are_empty():
-    assert encoded(3, []) == [b"", b"", b""]
-    one = encoded(4, [(2, 0, b"Rome", 1.0)])
-    assert one == [b"", b"", tf_bytes(city=b"Rome"), b""]
+    assert encode(3, []) == [b"", b"", b""]
+    examples = encode(4, [(2, 0, b"Rome", 1.0)])
+    assert examples == [b"", b"", serialize(city=b"Rome"), b""]
 
 
-def tf_bytes(city):
+def serialize(city):
     value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[city]))
     return tf.train.Example(features=tf.train.Features(feature={"city": value})).SerializeToString()
 
 
-def test_weights_are_left_out_where_no_name_is_given():
-    cells = [(0, 1, b"a", 0.5), (0, 1, b"b", 2.0)]
-    assert [plain(example) for example in encoded(1, cells, {})] == [{"tags": [b"a", b"b"]}]
-    assert [plain(example) for example in encoded(1, cells)] == [{"tags": [b"a", b"b"], "tag_weights": [0.5, 2.0]}]
+def test_weights_without_name_are_omitted():
+    drawn = [(0, 1, b"a", 0.5), (0, 1, b"b", 2.0)]
+    assert [decode(example) for example in encode(1, drawn, {})] == [{"tags": [b"a", b"b"]}]
+    assert [decode(example) for example in encode(1, drawn)] == [{"tags": [b"a", b"b"], "tag_weights": [0.5, 2.0]}]
 
 
 @pytest.mark.parametrize("number", [0, 1, 127, 128, 70_000, 2**40])
-def test_numbers(number):
-    assert plain(encode_numbers({"click": number, "buy": 3})) == {"click": [number], "buy": [3]}
+def test_encodes_numbers(number):
+    assert decode(encode_numbers({"click": number, "buy": 3})) == {"click": [number], "buy": [3]}
 
 
-def test_two_examples_one_after_the_other_are_the_example_of_both():
-    """For each parser that reads the files: the generated classes, TensorFlow's, and TFX's."""
-    cells, expected = draw(np.random.default_rng(1), 30)
+def test_parsers_merge_concatenated_examples():
+    drawn, expected = draw(np.random.default_rng(1), 30)
     labels = encode_numbers({"click": 1, "buy": 0})
-    joined = [own + labels for own in encoded(30, cells)]
-    assert [plain(example) for example in joined] == [{**row, "click": [1], "buy": [0]} for row in expected]
+    joined = [own + labels for own in encode(30, drawn)]
+    assert [decode(example) for example in joined] == [{**row, "click": [1], "buy": [0]} for row in expected]
 
     kinds = {"city": tf.string, "tags": tf.string, "x": tf.string, "tag_weights": tf.float32}
     parsed = tf.io.parse_example(joined, {name: tf.io.VarLenFeature(kind) for name, kind in kinds.items()})
