@@ -1,1 +1,1 @@
-"""From raw logs to tf.Examples: readers, the check of every row, the split, and the ad-log simulator."""
+"""Transformation of raw logs into tf.Examples and ids: readers, validation, split, preprocessing and simulators."""

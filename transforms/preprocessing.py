@@ -1,4 +1,4 @@
-"""The `preprocessing_fn` of a spec: raw features in; ids, weights and labels out."""
+"""The `preprocessing_fn` of a spec, which maps raw features to ids, weights and labels."""
 
 import dataclasses
 import os
@@ -18,26 +18,42 @@ from tfmtl.features import (
     SequenceFeature,
 )
 from tfmtl.spec import DatasetSpec
+from tfmtl.types import Tensor
 
-Tensors = dict[str, Any]
+Tensors = dict[str, Tensor]
+"""Tensors by name."""
 
 
-def make_preprocessing_fn(spec: DatasetSpec, vocabularies: str | None = None) -> Callable[[Mapping[str, Any]], Tensors]:
-    """The function that Transform analyses and that training and serving apply.
+def make_preprocessing_fn(
+    spec: DatasetSpec, vocabularies: str | None = None
+) -> Callable[[Mapping[str, Tensor]], Tensors]:
+    """Creates the function that Transform analyzes and that training and serving apply.
 
-    Its inputs are `tf.SparseTensor`s (or dense ones) by raw feature name; its outputs are those of
-    `tfmtl.model_inputs.transformed_inputs(spec)`, and the labels that are among the inputs, float32 `(batch,)` by label
-    column. A feature that is not among the inputs, because no row of the log has it, is missing in every row.
+    The inputs of the function are `tf.SparseTensor`s, or dense tensors, by raw feature name. A feature that is not
+    among the inputs, because no row of the log has it, counts as missing in every row.
 
     Args:
-        spec: of the data set.
-        vocabularies: the folder of `transforms.ingest.beam_vocabularies.WriteVocabularies`; Transform then need not
-            look at any row. Without it Transform makes them, of the rows that it analyses (`tft.vocabulary`). In both
-            cases the file of a feature's vocabulary has the feature's name.
+        spec: Spec of the data set.
+        vocabularies: Folder that `transforms.ingest.beam_vocabularies.WriteVocabularies` wrote. Transform then does not
+            analyze the rows. By default, Transform computes the vocabularies from the rows (`tft.vocabulary`). In both
+            cases the vocabulary file of a feature has the feature's name.
+
+    Returns:
+        A function whose outputs are those of `tfmtl.model_inputs.transformed_inputs(spec)` and the labels that are
+        among its inputs, float32 `(batch,)` by label column.
+
+    Example:
+    >>> from tfmtl.spec import Task
+    >>> spec = DatasetSpec("log", (NumericalFeature("price", scale=1.0, max_bucket=9),), (Task("click", "click"),))
+    >>> preprocessing_fn = make_preprocessing_fn(spec)
+    >>> inputs = {"price": tf.constant([0.0, 19.0, float("nan")]), "click": tf.constant([1.0, 0.0, 0.0])}
+    >>> outputs = preprocessing_fn(inputs)
+    >>> outputs["price"].numpy().tolist(), outputs["click"].numpy().tolist()
+    ([1, 4, 0], [1.0, 0.0, 0.0])
     """
     lookups = _Lookups(vocabularies)
 
-    def preprocessing_fn(inputs: Mapping[str, Any]) -> Tensors:
+    def preprocessing_fn(inputs: Mapping[str, Tensor]) -> Tensors:
         batch_size = _batch_size(next(iter(inputs.values())))
         outputs: Tensors = {}
         for feature in spec.features:
@@ -50,7 +66,7 @@ def make_preprocessing_fn(spec: DatasetSpec, vocabularies: str | None = None) ->
                 values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
                 outputs[feature.name] = log_round(values, feature)
             elif isinstance(feature, MultiValuedFeature):
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _bag(
+                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _multi_valued(
                     inputs, feature, batch_size, lookups
                 )
             else:
@@ -65,20 +81,28 @@ def make_preprocessing_fn(spec: DatasetSpec, vocabularies: str | None = None) ->
     return preprocessing_fn
 
 
-def log_round(values: tf.Tensor, feature: NumericalFeature | NumberSequenceFeature) -> tf.Tensor:
-    """`clip(sign(x) * round(log1p(|x|) * scale), min_bucket, max_bucket) - min_bucket + 1`; 0 where x is missing.
+def log_round(values: Tensor, feature: NumericalFeature | NumberSequenceFeature) -> Tensor:
+    """Discretizes numbers by rounding their logarithm.
 
-    Halves round to the even number, as everywhere in TensorFlow and NumPy; infinities fall in the outer buckets.
+    A number `x` becomes the bucket
+    `clip(sign(x) * round(log1p(|x|) * scale), min_bucket, max_bucket) - min_bucket + 1`. A missing number becomes the
+    bucket of the feature's default, or 0 if it has none. Halves round to the even number, as everywhere in TensorFlow
+    and NumPy; infinities fall in the outermost buckets.
 
     Args:
-        values: float32 of any shape, NaN where missing.
-        feature: gives scale, bounds and default.
+        values: Numbers, float32 of any shape, NaN where missing.
+        feature: Feature whose `scale`, `min_bucket`, `max_bucket` and `default` are applied.
 
     Returns:
-        int64 of that shape, in `[0, max_bucket - min_bucket + 1]`.
+        Buckets, int64 of the same shape, in `[0, max_bucket - min_bucket + 1]`.
+
+    Example:
+    >>> feature = NumericalFeature("price", scale=2.0, min_bucket=-3, max_bucket=5)
+    >>> log_round(tf.constant([0.0, 1.0, -1.0, 1e9, float("nan")]), feature).numpy().tolist()
+    [4, 5, 3, 9, 0]
 
     References:
-        - APEM, section 4.1: numerical features are discretized by a log-round operation
+        APEM, section 4.1: numerical features are discretized by a log-round operation.
     """
     default = feature.default if isinstance(feature, NumericalFeature) else None
     missing = tf.math.is_nan(values)
@@ -91,11 +115,17 @@ def log_round(values: tf.Tensor, feature: NumericalFeature | NumberSequenceFeatu
 
 @dataclasses.dataclass(frozen=True)
 class _Lookups:
-    """Ids of tokens, dense or sparse: `0 .. num_oov - 1` for unseen ones, line in the vocabulary + num_oov else."""
+    """Maps tokens, dense or sparse, to ids.
+
+    The id of a token in the vocabulary is its line, from 0, plus `num_oov`; other tokens hash to `0 .. num_oov - 1`.
+
+    Attributes:
+        vocabularies: Folder of the vocabulary files; None if Transform computes them.
+    """
 
     vocabularies: str | None
 
-    def __call__(self, tokens: Any, feature: Any) -> Any:
+    def __call__(self, tokens: Tensor, feature: Any) -> Tensor:
         if isinstance(tokens, tf.SparseTensor):
             return tf.SparseTensor(tokens.indices, self(tokens.values, feature), tokens.dense_shape)
         if self.vocabularies is None:
@@ -105,7 +135,7 @@ class _Lookups:
         return _ids(table, tokens, feature)
 
     @staticmethod
-    def _analyzed(tokens: tf.Tensor, feature: Any) -> tf.Tensor:
+    def _analyzed(tokens: Tensor, feature: Any) -> Tensor:
         vocabulary = tft.vocabulary(
             tokens,
             top_k=feature.max_tokens,
@@ -114,15 +144,15 @@ class _Lookups:
             name=f"{feature.name}_vocabulary",
         )
 
-        def lookup(keys: Any, filename: Any) -> tuple[Any, Any]:
+        def lookup(keys: Tensor, filename: Tensor) -> tuple[Tensor, Tensor]:
             table = _table(filename)
             return _ids(table, keys, feature), table.size()
 
         return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
 
 
-def _table(filename: Any) -> Any:
-    """From a token to its line, from 0."""
+def _table(filename: Any) -> tf.lookup.StaticHashTable:
+    """Returns a table from each token to its line in the file, from 0; -1 for other tokens."""
     initializer = tf.lookup.TextFileInitializer(
         filename,
         key_dtype=tf.string,
@@ -133,69 +163,74 @@ def _table(filename: Any) -> Any:
     return tf.lookup.StaticHashTable(initializer, default_value=-1)
 
 
-def _ids(table: Any, tokens: tf.Tensor, feature: Any) -> tf.Tensor:
+def _ids(table: tf.lookup.StaticHashTable, tokens: Tensor, feature: Any) -> Tensor:
     lines = table.lookup(tokens)
     unseen = tf.strings.to_hash_bucket_fast(tokens, feature.num_oov)
     return tf.where(lines < 0, unseen, lines + feature.num_oov)
 
 
-def _bag(inputs: Mapping[str, Any], feature: MultiValuedFeature, batch_size: Any, lookups: _Lookups) -> tuple[Any, Any]:
-    """Ids and weights `(batch, max_length)` of the first tokens; a padded place has id 0 and weight 0.
+def _multi_valued(
+    inputs: Mapping[str, Tensor], feature: MultiValuedFeature, batch_size: Tensor, lookups: _Lookups
+) -> tuple[Tensor, Tensor]:
+    """Returns ids and weights `(batch, max_length)` of the first tokens; padding has id 0 and weight 0.
 
-    The tokens of a row without weights weigh 1.
+    All tokens of a row without weights have weight 1.
     """
     tokens = inputs.get(feature.name)
     tokens = _empty(batch_size, tf.string) if tokens is None else tokens
     ids = tf.RaggedTensor.from_sparse(lookups(tokens, feature))[:, : feature.max_length]
     shape = (None, feature.max_length)
     ones = ids.with_values(tf.ones_like(ids.values, tf.float32)).to_tensor(0.0, shape=shape)
-    weights_of = inputs.get(feature.weights) if feature.weights else None
-    if weights_of is None:
+    given_weights = inputs.get(feature.weights) if feature.weights else None
+    if given_weights is None:
         return ids.to_tensor(0, shape=shape), ones
-    weights = tf.RaggedTensor.from_sparse(weights_of)[:, : feature.max_length]
+    weights = tf.RaggedTensor.from_sparse(given_weights)[:, : feature.max_length]
     unweighted = tf.equal(weights.row_lengths(), 0)[:, None]
     return ids.to_tensor(0, shape=shape), tf.where(unweighted, ones, ones * weights.to_tensor(0.0, shape=shape))
 
 
 def _sequence(
-    inputs: Mapping[str, Any], feature: SequenceFeature | NumberSequenceFeature, batch_size: Any, lookups: _Lookups
-) -> tuple[Any, Any]:
-    """Ids and weights `(batch, max_length)` of the last places, the most recent one in the last column.
+    inputs: Mapping[str, Tensor],
+    feature: SequenceFeature | NumberSequenceFeature,
+    batch_size: Tensor,
+    lookups: _Lookups,
+) -> tuple[Tensor, Tensor]:
+    """Returns ids and weights `(batch, max_length)` of the last positions, the most recent one in the last column.
 
-    An absent place ("" or NaN) and a padded one have id 0 and weight 0, all others weight 1.
+    Absent positions ("" or NaN) and padding have id 0 and weight 0; all other positions have weight 1.
     """
-    places = inputs.get(feature.name)
-    if places is None:
-        places = _empty(batch_size, tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string)
+    sequence = inputs.get(feature.name)
+    if sequence is None:
+        sequence = _empty(batch_size, tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string)
     if isinstance(feature, NumberSequenceFeature):
-        present = tf.logical_not(tf.math.is_nan(places.values))
-        ids = log_round(places.values, feature)
+        present = tf.logical_not(tf.math.is_nan(sequence.values))
+        ids = log_round(sequence.values, feature)
     else:
-        present = tf.not_equal(places.values, "")
-        ids = tf.where(present, lookups(places, feature).values, tf.constant(0, tf.int64))
+        present = tf.not_equal(sequence.values, "")
+        ids = tf.where(present, lookups(sequence, feature).values, tf.constant(0, tf.int64))
 
-    def dense(values: Any) -> Any:
-        placed = tf.SparseTensor(places.indices, values, places.dense_shape)
-        return tf.sparse.to_dense(align_right(placed, feature.max_length))
+    def to_dense(values: Tensor) -> Tensor:
+        sparse = tf.SparseTensor(sequence.indices, values, sequence.dense_shape)
+        return tf.sparse.to_dense(align_right(sparse, feature.max_length))
 
-    return dense(ids), dense(tf.cast(present, tf.float32))
+    return to_dense(ids), to_dense(tf.cast(present, tf.float32))
 
 
-def _empty(batch_size: Any, dtype: tf.DType) -> tf.SparseTensor:
-    """Rows without any value."""
+def _empty(batch_size: Tensor, dtype: tf.DType) -> tf.SparseTensor:
+    """Returns rows without values."""
     return tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], dtype), tf.stack([batch_size, 0]))
 
 
-def _batch_size(tensor: Any) -> Any:
+def _batch_size(tensor: Tensor) -> Tensor:
     return tensor.dense_shape[0] if isinstance(tensor, tf.SparseTensor) else tf.shape(tensor, out_type=tf.int64)[0]
 
 
-def _dense(tensor: Any, batch_size: Any, default: Any, dtype: tf.DType) -> tf.Tensor:
-    """The one value of each row, `(batch,)`, as `dtype`; `default` where there is none."""
+def _dense(tensor: Tensor | None, batch_size: Tensor, default: Any, dtype: tf.DType) -> Tensor:
+    """Returns the single value of each row, `(batch,)`, as `dtype`, or `default` if the row has none."""
     if tensor is None:
         return tf.fill(tf.reshape(batch_size, [1]), tf.constant(default, dtype))
     if isinstance(tensor, tf.SparseTensor):
-        # Of width 1 also where no row of the batch has a value.
+        # The slice has width 1 even if no row of the batch has a value.
         shape = tf.stack([tensor.dense_shape[0], tf.constant(1, tf.int64)])
         first = tf.sparse.slice(tensor, [0, 0], shape)
         values = first.values if first.dtype == dtype else tf.cast(first.values, dtype)

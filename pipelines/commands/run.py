@@ -11,7 +11,7 @@ from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import Settings, load_settings
 from pipelines.terminal import ComponentProgress, console
 from transforms.batches.rejects import format_report
-from transforms.ingest.sampling import one_in
+from transforms.ingest.sampling import format_steps
 
 NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
@@ -64,7 +64,7 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     console.print(format_report(report), highlight=False)
     steps = sampling_steps(examples)
     if max(steps) > 1:
-        console.print(f"statistics are computed on a sample: one row in {one_in(steps)}", highlight=False)
+        console.print(f"statistics are computed on a sample: one row in {format_steps(steps)}", highlight=False)
     if sum(report.total.rejected.values()):
         console.print(f"rejected rows with line and reason: {examples}/{REJECTS}*", highlight=False)
     return result

@@ -1,4 +1,4 @@
-"""The demonstration's spec and simulator options, and a small log drawn with them."""
+"""Fixtures: spec and simulator options of the demonstration, and small simulated logs."""
 
 import dataclasses
 import itertools
@@ -17,7 +17,15 @@ DEMO = pathlib.Path(__file__).parents[2] / "examples" / "demo.yaml"
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """A simulated log: what it was drawn with, the files, and what is in them."""
+    """A simulated log.
+
+    Attributes:
+        spec: Spec of the log.
+        options: Options of the simulator.
+        files: Files that the simulator wrote.
+        rows: Rows of the log.
+        truth: True probabilities of the rows.
+    """
 
     spec: DatasetSpec
     options: SimulatorOptions
@@ -49,12 +57,12 @@ def demo_log(demo_spec, demo_options, tmp_path_factory) -> Log:
 
 @pytest.fixture(scope="session")
 def draw_into():
-    """`draw`."""
+    """The function `draw`."""
     return draw
 
 
 @pytest.fixture
 def draw_log(tmp_path):
-    """`draw` into a new folder at each call."""
+    """The function `draw` with a new folder at each call."""
     folders = (tmp_path / str(i) for i in itertools.count())
     return lambda spec, options: draw(spec, options, next(folders))

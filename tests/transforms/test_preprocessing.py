@@ -1,4 +1,6 @@
-"""Log-round against NumPy, and the ids of tokens against a plain count."""
+"""Preprocessing: log-rounded numbers against NumPy, and ids of tokens against a plain count."""
+
+import doctest
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tensorflow_transform.beam as tft_beam
 
 from tfmtl.features import CategoricalFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
+from transforms import preprocessing
 from transforms.preprocessing import log_round, make_preprocessing_fn
 
 VALUES = [0.0, 1.0, -1.0, 0.13, 7.5, 1e3, -1e3, 1e30, -1e30, float("inf"), float("-inf"), float("nan")]
@@ -18,7 +21,7 @@ VALUES = [0.0, 1.0, -1.0, 0.13, 7.5, 1e3, -1e3, 1e30, -1e30, float("inf"), float
     [{}, {"scale": 1.0, "min_bucket": -5, "max_bucket": 5}, {"scale": 10.0, "max_bucket": 3}, {"default": 7.5}],
     ids=str,
 )
-def test_log_round_is_the_formula(options):
+def test_log_round_agrees_with_its_formula(options):
     feature = NumericalFeature("price", **options)
     ids = log_round(tf.constant(VALUES), feature).numpy()
     for value, found in zip(VALUES, ids, strict=True):
@@ -31,8 +34,8 @@ def test_log_round_is_the_formula(options):
     assert ids.dtype == np.int64
 
 
-def test_vocabulary_threshold_default_and_unseen_ids(tmp_path):
-    """Ids against a plain count of the tokens: most frequent first, after the ids of unseen and rare ones."""
+def test_ids_follow_frequency_threshold_and_default(tmp_path):
+    """The ids of frequent tokens, in descending order of their counts, follow those of rare and unseen tokens."""
     spec = DatasetSpec(
         name="log",
         features=(
@@ -52,9 +55,13 @@ def test_vocabulary_threshold_default_and_unseen_ids(tmp_path):
     )
     with tft_beam.Context(temp_dir=str(tmp_path)):
         (transformed, _), _ = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(make_preprocessing_fn(spec))
-    city = {"a": 1, "": 2, "b": 3, "c": 0}  # 5 a, 4 missing, 3 b; c is rare.
+    city = {"a": 1, "": 2, "b": 3, "c": 0}  # Counts: 5 a, 4 missing, 3 b; c is rare.
     for row, out in zip(rows, transformed, strict=True):
         token = row["city"][0] if row["city"] else ""
         assert out["city"] == city[token]
         assert out["shop"] == {"a": 3, "b": 4}.get(token, out["shop"] if out["shop"] < 3 else -1)
         assert out["click"] == 1.0
+
+
+def test_examples_of_docstrings():
+    assert doctest.testmod(preprocessing).failed == 0

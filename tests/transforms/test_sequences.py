@@ -1,4 +1,4 @@
-"""Sequences from the cell of a CSV to ids and weights: every place keeps its position, the most recent one last."""
+"""Sequences, from CSV to ids and weights: values keep their positions, the most recent one last."""
 
 import pathlib
 
@@ -35,15 +35,15 @@ NAMES = ("clicks", "change", "campaign", "tags")
 NAN = float("nan")
 
 
-def typed(*rows):
-    """Rows of `(clicks, change, campaign, tags)` as they are checked; the label is 1."""
+def validated(*rows):
+    """Validates rows of `(clicks, change, campaign, tags)`, whose label is 1."""
     columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(NAMES)}
     columns["next_clicks"] = pa.array(["1"] * len(rows))
     return validate(RawBatch(pa.table(columns), np.arange(len(rows)) + 2, "panel.csv"), SPEC)
 
 
 @pytest.mark.parametrize(
-    ("cell", "values"),
+    ("text", "values"),
     [
         ("3|4|5", [3, 4, 5]),
         ("|3||nan|0|", [NAN, 3, NAN, NAN, 0, NAN]),
@@ -54,39 +54,39 @@ def typed(*rows):
         (None, None),
     ],
 )
-def test_numbers_of_a_cell(cell, values):
-    checked = typed((cell, "1", "a", "x"))
-    assert checked.rejects == ()
-    (found,) = checked.typed.to_pydict()["clicks"]
+def test_numbers_of_a_sequence_are_parsed(text, values):
+    batch = validated((text, "1", "a", "x"))
+    assert batch.rejects == ()
+    (found,) = batch.typed.to_pydict()["clicks"]
     if values is None:
         assert found is None
     else:
         np.testing.assert_array_equal(np.array(found, "float32"), np.array(values, "float32"))
-    assert checked.typed.column("clicks").type == pa.list_(pa.float32())
+    assert batch.typed.column("clicks").type == pa.list_(pa.float32())
 
 
-@pytest.mark.parametrize("cell", ["1|x", "inf|1", "1,2", "1| 2", "1e39"])
-def test_a_place_that_is_no_number(cell):
-    (reject,) = typed(("1", "1", "a", "x"), (cell, "2", "a", "x")).rejects
+@pytest.mark.parametrize("text", ["1|x", "inf|1", "1,2", "1| 2", "1e39"])
+def test_rejects_a_sequence_with_an_invalid_number(text):
+    (reject,) = validated(("1", "1", "a", "x"), (text, "2", "a", "x")).rejects
     assert (reject.line, reject.reason) == (3, "not_a_number")
-    assert reject.detail == f"clicks should be a list of finite numbers. Received: {cell!r}"
+    assert reject.detail == f"clicks should be a list of finite numbers. Received: {text!r}"
 
 
-def test_a_row_with_a_bad_place_does_not_shift_the_others():
-    checked = typed(("1|2", "1", "a", "x"), ("1|x|3", "1", "a", "x"), ("4", "1", "a", "x"))
-    assert checked.typed.to_pydict()["clicks"] == [[1, 2], [4]]
+def test_a_rejected_row_does_not_shift_the_others():
+    batch = validated(("1|2", "1", "a", "x"), ("1|x|3", "1", "a", "x"), ("4", "1", "a", "x"))
+    assert batch.typed.to_pydict()["clicks"] == [[1, 2], [4]]
 
 
-def test_empty_tokens_of_a_sequence_stay_and_those_of_a_bag_go():
-    rows = typed(("1", "1", "a||b", "a||b"), ("1", "1", "||", "||"), ("1", "1", "|c", "|c")).typed.to_pydict()
+def test_empty_tokens_are_kept_in_sequences_and_dropped_in_multi_valued_features():
+    rows = validated(("1", "1", "a||b", "a||b"), ("1", "1", "||", "||"), ("1", "1", "|c", "|c")).typed.to_pydict()
     assert rows["campaign"] == [[b"a", b"", b"b"], None, [b"", b"c"]]
     assert rows["tags"] == [[b"a", b"b"], None, [b"c"]]
 
 
 @pytest.fixture(scope="module")
 def transform(tmp_path_factory):
-    """The transform of three rows, saved by Transform and loaded again."""
-    rows = typed(("1", "1", "a|b|b", "a|b"), ("1", "1", "b||c", "b"), ("1", "1", None, "b")).typed
+    """The graph that Transform makes of three rows, saved and loaded again."""
+    rows = validated(("1", "1", "a|b|b", "a|b"), ("1", "1", "b||c", "b"), ("1", "1", None, "b")).typed
     features = raw_features.parsing_spec(SPEC) | {"next_clicks": tf.io.FixedLenFeature([], tf.int64)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(features))
     data = [
@@ -103,7 +103,7 @@ def transform(tmp_path_factory):
         _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
     output = tft.TFTransformOutput(str(folder / "graph"))
     vocabulary = pathlib.Path(output.vocabulary_file_by_name("campaign")).read_text().split()
-    assert vocabulary == ["b", "c", "a"], "an absent place is no token"
+    assert vocabulary == ["b", "c", "a"], "an absent position is not a token"
     return output.transform_features_layer()
 
 
@@ -114,7 +114,7 @@ def transformed(transform, rows):
 
 
 def bucket(value, scale, low, high):
-    """Log-round in plain Python."""
+    """Log rounding in plain Python."""
     return int(np.clip(np.sign(value) * round(np.log1p(abs(value)) * scale), low, high)) - low + 1
 
 
@@ -125,7 +125,7 @@ CAMPAIGN = [["c", "zzz", "a"], ["", "", "b"], ["", "", ""], ["a", "", ""]]
 
 
 def expected():
-    """Ids and weights of ROWS; the vocabulary of `campaign` is b, c, a after one id for unseen tokens."""
+    """Ids and weights of `ROWS`; the vocabulary of `campaign` is b, c, a after one id for unseen tokens."""
     outputs = {}
     for name, values, settings in (("clicks", CLICKS, (2, 0, 6)), ("change", CHANGE, (1, -3, 3))):
         outputs[name] = [[0 if np.isnan(v) else bucket(v, *settings) for v in row] for row in values]
@@ -136,8 +136,8 @@ def expected():
     return outputs
 
 
-def test_ids_and_weights(transform):
-    outputs = transformed(transform, typed(*ROWS).typed)
+def test_ids_and_weights_of_sequences(transform):
+    outputs = transformed(transform, validated(*ROWS).typed)
     for name, values in expected().items():
         np.testing.assert_array_equal(outputs[name], values, err_msg=name)
     for one in transformed_inputs(SPEC):
@@ -147,14 +147,14 @@ def test_ids_and_weights(transform):
 
 
 @pytest.mark.parametrize("row", range(len(ROWS)))
-def test_a_row_alone(transform, row):
-    outputs = transformed(transform, typed(ROWS[row]).typed)
+def test_ids_do_not_depend_on_other_rows_of_the_batch(transform, row):
+    outputs = transformed(transform, validated(ROWS[row]).typed)
     for name, values in expected().items():
         np.testing.assert_array_equal(outputs[name], values[row : row + 1], err_msg=name)
 
 
-def test_named_tensors_give_what_examples_give(transform):
-    parsed = raw_features.parse_examples(SPEC, encode(typed(*ROWS).typed))
+def test_named_tensors_and_examples_give_the_same_ids(transform):
+    parsed = raw_features.parse_examples(SPEC, encode(validated(*ROWS).typed))
     tensors = raw_features.to_tensors(SPEC, parsed)
     np.testing.assert_array_equal(tensors["clicks"], np.array(CLICKS, "float32"))
     np.testing.assert_array_equal(tensors["campaign"], np.array(CAMPAIGN, "bytes"))
@@ -163,7 +163,7 @@ def test_named_tensors_give_what_examples_give(transform):
         np.testing.assert_array_equal(outputs[name], values, err_msg=name)
 
 
-def test_infinite_numbers_at_serving_fall_in_the_outer_buckets(transform):
+def test_infinite_numbers_fall_in_the_outermost_buckets(transform):
     tensors = {
         "clicks": tf.constant([[NAN, float("inf"), 0, 1e30]]),
         "change": tf.constant([[float("-inf"), NAN, float("inf")]]),
@@ -175,7 +175,7 @@ def test_infinite_numbers_at_serving_fall_in_the_outer_buckets(transform):
     np.testing.assert_array_equal(outputs["change"], [[1, 0, 7]])
 
 
-def test_a_log_without_the_columns():
+def test_columns_that_the_log_lacks_are_missing_in_every_row():
     spec = DatasetSpec("panel", (SPEC.feature("clicks"),), SPEC.tasks)
     labels = tf.SparseTensor([[0, 0], [1, 0]], [1, 2], [2, 1])
     outputs = make_preprocessing_fn(spec)({"next_clicks": labels})

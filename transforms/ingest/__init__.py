@@ -1,1 +1,1 @@
-"""Ingestion: from files to tf.Examples by split."""
+"""Ingestion of raw logs: files to tf.Examples by split, with counts of all rows and of tokens."""

@@ -1,4 +1,4 @@
-"""An ingested log as ExampleGen's output: its files as they are, and the vocabularies of a spec from its counts."""
+"""Beam transform that uses an ingested log as the output of ExampleGen, without reading its rows."""
 
 import os
 
@@ -12,15 +12,15 @@ from transforms.storage.files import link_or_copy
 
 
 class AdoptIngested(beam.PTransform):
-    """Puts the files of an ingested log into another folder, and writes the vocabularies of a spec; reads no row.
+    """Links the files of an ingested log into another folder, and writes the vocabularies of a spec from its counts.
 
-    Files on one disk are linked, others are copied.
+    Files are linked within one disk, and copied otherwise.
 
     Args:
-        source: the folder of the ingested log.
-        folder: gets `Split-*` and the rejected rows.
-        spec: by which the log will be read.
-        vocabularies: the folder for these.
+        source: Folder of the ingested log.
+        folder: Folder in which `Split-*` and the files of rejected rows are created.
+        spec: Spec by which the log will be read.
+        vocabularies: Folder in which the vocabularies are written.
     """
 
     def __init__(self, source: str, folder: str, spec: DatasetSpec, vocabularies: str):
@@ -31,7 +31,18 @@ class AdoptIngested(beam.PTransform):
         self._vocabularies = vocabularies
 
     def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
-        """Called by Beam."""
+        """Applies the transform.
+
+        Args:
+            begin: Beginning of a pipeline.
+
+        Returns:
+            The output of `WriteVocabularies`.
+
+        Raises:
+            FileNotFoundError: If `source` is not the folder of an ingested log.
+            FieldError: If the spec does not match the columns of the log.
+        """
         manifest = Manifest.load(self._source)
         manifest.check_spec(self._spec)
         files = [*(name for names in manifest.shards.values() for name in names), *manifest.rejects]
@@ -50,7 +61,13 @@ class AdoptIngested(beam.PTransform):
 
 
 def link_file(name: str, source: str, folder: str) -> None:
-    """Makes `folder/name` the file `source/name`."""
+    """Links or copies a file from one folder to another.
+
+    Args:
+        name: Path of the file within both folders.
+        source: Folder that holds the file.
+        folder: Folder in which it is created.
+    """
     link_or_copy(os.path.join(source, name), os.path.join(folder, name))
 
 

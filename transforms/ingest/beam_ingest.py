@@ -1,4 +1,4 @@
-"""Ingestion as a Beam transform: one path is one unit of parallel work, and only counts travel between workers."""
+"""Ingestion as a Beam transform: each path is one unit of parallel work, and only counts move between workers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,25 +19,34 @@ REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
 
 
 class IngestPaths(beam.PTransform):
-    """Writes the rows of a PCollection of `(reader, path, number)`, and tells of them.
+    """Writes the rows of a PCollection of `(reader, path, number)`, and emits counts and rejects.
 
-    Each worker writes its rows itself, into files of `transforms.examples.shards.ShardWriter` named by the path's
-    number, in the splits `SPLITS` and `sample`. Returned is a dict of PCollections: `rejects`, with a `Reject` for each
-    row that is in no split; `report`, with one `IngestReport` of all paths together; and `counts`, with
-    the tokens of each path's training rows, for `transforms.ingest.beam_vocabularies`.
+    Each worker writes the rows of a path to shards (`transforms.examples.shards.ShardWriter`) that are named by the
+    path's number, in the splits `SPLITS` and `sample`.
+
+    The output is a dict of PCollections: `rejects` holds a `Reject` for each rejected row; `report` one `IngestReport`
+    of all paths together; `counts` the token counts of each path's training rows, as the input of
+    `transforms.ingest.beam_vocabularies.WriteVocabularies`.
 
     Args:
-        spec: of the data set.
-        folder: where the splits are written.
-        sampling_step: every how many rows of a path and split one is in the sample.
+        spec: Spec of the data set.
+        folder: Parent folder of the splits.
+        sampling_step: The sample holds one in `sampling_step` rows of each path and split.
     """
 
     def __init__(self, spec: DatasetSpec, folder: str, sampling_step: int = 1):
         super().__init__()
         self._arguments = (spec.to_json(), folder, sampling_step)
 
-    def expand(self, paths: beam.PCollection) -> Any:
-        """Called by Beam."""
+    def expand(self, paths: beam.PCollection) -> dict[str, beam.PCollection]:
+        """Applies the transform.
+
+        Args:
+            paths: Tuples of a reader's name, the path of a file, and a number that is unique to the path.
+
+        Returns:
+            PCollections by name: `rejects`, `report` and `counts`.
+        """
         outputs = (
             paths
             | "Spread" >> beam.Reshuffle()
@@ -65,7 +74,7 @@ class _Ingest(beam.DoFn):
             writing: Future[None] | None = None
             for batch in ingest([path], self._spec, reader):
                 if writing is not None:
-                    writing.result()  # One batch is written while the next one is read.
+                    writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)
                 counter.add(batch.typed["train"])
                 for reject in batch.rejects:

@@ -1,8 +1,7 @@
-"""Vocabularies as a Beam transform: the counts of all workers, merged, pruned and written in order."""
+"""Vocabularies as a Beam transform: the token counts of all workers are merged, pruned and written in order."""
 
-import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -12,20 +11,21 @@ import tensorflow as tf
 from tfmtl.features import Feature
 from tfmtl.spec import DatasetSpec
 from transforms.ingest.token_counts import SCHEMA, TOKEN, merge, order, prune
+from transforms.storage.files import list_folder, open_output, open_stored
 
 _PARTS = 8
 
 
 class WriteVocabularies(beam.PTransform):
-    """Writes `<folder>/<feature>`, a token a line, from a PCollection of `(feature, pack(counts))`.
+    """Writes `<folder>/<feature>`, one token per line, from a PCollection of `(feature, pack(counts))`.
 
-    The file is the one that `tft.vocabulary` would write. The tokens of a feature are merged in parts, by their hash,
-    and pruned there; what is left has to fit into one worker's memory, as it has to fit into a server's.
+    The file is identical to that of `tft.vocabulary`. The tokens of a feature are divided by their hash into parts,
+    which are merged and pruned separately. The tokens that remain must fit into the memory of one worker.
 
     Args:
-        spec: of the data set; each feature that is in the collection has a file, also if it has no token.
-        folder: made if it is not there.
-        counts: a folder in which the counts of all tokens are kept, for `KeptCounts`; by default they are not.
+        spec: Spec of the data set. Each feature in the collection gets a file, even if it has no token.
+        folder: Folder of the vocabularies, which is created if it does not exist.
+        counts: Folder in which the counts before pruning are kept, for `KeptCounts`; by default they are not kept.
     """
 
     def __init__(self, spec: DatasetSpec, folder: str, counts: str | None = None):
@@ -34,8 +34,15 @@ class WriteVocabularies(beam.PTransform):
         self._folder = folder
         self._counts = counts
 
-    def expand(self, counts: beam.PCollection) -> Any:
-        """Called by Beam."""
+    def expand(self, counts: beam.PCollection) -> beam.PCollection:
+        """Applies the transform.
+
+        Args:
+            counts: Tuples of a feature's name and packed counts; a feature may occur many times.
+
+        Returns:
+            A PCollection with one None per file.
+        """
         features = {feature.name: feature for feature in self._spec.features}
         return (
             counts
@@ -49,38 +56,51 @@ class WriteVocabularies(beam.PTransform):
 
 
 class KeptCounts(beam.PTransform):
-    """The counts that `WriteVocabularies` kept in some folders, as it takes them.
+    """Reads the counts that `WriteVocabularies` kept, as input of another `WriteVocabularies`.
 
     Args:
-        folders: each of a part of the log.
+        folders: Folders of kept counts, one for each part of the log.
     """
 
     def __init__(self, folders: Sequence[str]):
         super().__init__()
         self._folders = folders
 
-    def expand(self, begin: beam.pvalue.PBegin) -> Any:
-        """Called by Beam."""
-        paths = [path for folder in self._folders for path in sorted(tf.io.gfile.glob(os.path.join(folder, "*-*")))]
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Applies the transform.
+
+        Args:
+            begin: Beginning of a pipeline.
+
+        Returns:
+            A PCollection of `(feature, pack(counts))`.
+        """
+        paths = [
+            posixpath.join(folder, name) for folder in self._folders for name in list_folder(folder) if "-" in name
+        ]
         return begin | "Paths" >> beam.Create(paths) | "Read" >> beam.Map(_kept)
 
 
 def pack(counts: pa.Table) -> bytes:
-    """Counts as they travel between workers: what Arrow's own pickling of a part writes may be the whole."""
+    """Serializes counts as an Arrow stream, which `unpack` reads.
+
+    Arrow's own pickling of a slice of a table may write the whole table.
+    """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, SCHEMA) as writer:
         writer.write_table(counts.combine_chunks())
-    return sink.getvalue().to_pybytes()
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
 
 
 def unpack(packed: bytes) -> pa.Table:
-    """The counts of `pack`."""
+    """Deserializes the counts of `pack`."""
     return pa.ipc.open_stream(packed).read_all()
 
 
 def _parts(counts: tuple[str, bytes]) -> Iterator[tuple[tuple[str, int], bytes]]:
     name, packed = counts
-    yield (name, 0), pack(SCHEMA.empty_table())  # So that a feature without tokens has a file too.
+    yield (name, 0), pack(SCHEMA.empty_table())  # A feature without tokens gets a file as well.
     table = unpack(packed)
     part = tf.strings.to_hash_bucket_fast(table[TOKEN].to_numpy().astype(object), _PARTS).numpy()
     for number in np.unique(part).tolist():
@@ -94,15 +114,14 @@ def _merged(parts: Iterable[bytes]) -> bytes:
 def _keep(part: tuple[tuple[str, int], bytes], folder: str | None) -> tuple[tuple[str, int], bytes]:
     (name, number), packed = part
     if folder is not None:
-        tf.io.gfile.makedirs(folder)
-        with tf.io.gfile.GFile(os.path.join(folder, f"{name}-{number}"), "wb") as file:
+        with open_output(posixpath.join(folder, f"{name}-{number}")) as file:
             file.write(packed)
     return part
 
 
 def _kept(path: str) -> tuple[str, bytes]:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return os.path.basename(path).rpartition("-")[0], file.read()
+    with open_stored(path) as file:
+        return posixpath.basename(path).rpartition("-")[0], file.read()
 
 
 def _pruned(part: tuple[tuple[str, int], bytes], features: Mapping[str, Feature]) -> tuple[str, bytes]:
@@ -112,7 +131,6 @@ def _pruned(part: tuple[tuple[str, int], bytes], features: Mapping[str, Feature]
 
 def _write(parts: tuple[str, Iterable[bytes]], features: Mapping[str, Feature], folder: str) -> None:
     name, packed = parts
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(os.path.join(folder, name), "wb") as file:
+    with open_output(posixpath.join(folder, name)) as file:
         for token in order(pa.concat_tables(map(unpack, packed)), features[name]):
             file.write(token + b"\n")

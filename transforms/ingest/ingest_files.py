@@ -1,4 +1,4 @@
-"""From files to serialized tf.Examples by split, and a count of every row on the way."""
+"""Ingestion of files: rows become serialized tf.Examples by split, and every row is counted."""
 
 import collections
 import dataclasses
@@ -19,12 +19,13 @@ from transforms.validation.validate import raw_columns, validate
 
 @dataclasses.dataclass(frozen=True)
 class IngestedBatch:
-    """What became of a batch of rows.
+    """Accepted and rejected rows of a batch.
 
     Attributes:
-        typed: columns (`transforms.validation.validate.ValidatedBatch.typed`) by split; each of `SPLITS` is there.
-        rejects: the rows that are in none.
-        report: the count of both.
+        typed: Typed columns (`transforms.validation.validate.ValidatedBatch.typed`) of the accepted rows by split; has
+            all of `SPLITS`.
+        rejects: Rejected rows.
+        report: Counts of the accepted and rejected rows.
     """
 
     typed: Mapping[str, pa.RecordBatch]
@@ -38,17 +39,21 @@ class IngestedBatch:
 
 
 def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[IngestedBatch]:
-    """Reads the files, checks every row, and types those that pass, batch by batch in the order of the files.
+    """Reads files, validates every row, and types and splits the accepted rows.
 
     Args:
-        paths: of `transforms.readers.registry.expand`.
-        spec: of the data set.
-        reader: one of `transforms.readers.registry.NAMES`.
+        paths: Paths of the files, as returned by `transforms.readers.registry.expand`.
+        spec: Spec of the data set.
+        reader: Name of a reader, one of `transforms.readers.registry.NAMES`.
+
+    Yields:
+        Batches of rows, in the order of the files.
 
     Raises:
-        MissingColumnError: if a file lacks a column of the spec.
-        ColumnTypeError: if a file's column is of a type that cannot be what the spec says it is.
-        FileNotFoundError, ValueError: as the reader does.
+        MissingColumnError: If a file lacks a column of the spec.
+        ColumnTypeError: If a column of a file has a type that its feature, label or split cannot have.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If the name of the reader is unknown, or the reader cannot read a file.
     """
     columns = raw_columns(spec)
     for path in paths:
@@ -57,13 +62,21 @@ def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[Ing
 
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
-    """Checks, types and splits the rows of a batch; the report counts each row that was read exactly once."""
-    checked = validate(batch, spec)
-    split = assign(spec, checked)
-    typed = {name: checked.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
+    """Validates, types and splits the rows of a batch.
+
+    Args:
+        batch: Rows of one file.
+        spec: Spec of the data set.
+
+    Returns:
+        The rows by split; the report counts each row of the batch exactly once.
+    """
+    validated = validate(batch, spec)
+    split = assign(spec, validated)
+    typed = {name: validated.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
     report = SourceReport(
         read=len(batch.lines) + len(batch.rejects),
         accepted={name: rows.num_rows for name, rows in typed.items() if rows.num_rows},
-        rejected=dict(collections.Counter(reject.reason for reject in checked.rejects)),
+        rejected=dict(collections.Counter(reject.reason for reject in validated.rejects)),
     )
-    return IngestedBatch(typed, checked.rejects, IngestReport({batch.source: report}))
+    return IngestedBatch(typed, validated.rejects, IngestReport({batch.source: report}))

@@ -1,4 +1,4 @@
-"""What of a spec decides how a log is read; the rest is the transform's and the model's."""
+"""The part of a spec that determines how a log is ingested; the rest concerns the transform and the model."""
 
 import dataclasses
 from typing import Any
@@ -6,31 +6,34 @@ from typing import Any
 from tfmtl.features import Feature
 from tfmtl.spec import DatasetSpec
 
-_OF_THE_TRANSFORM = ("scale", "min_bucket", "max_bucket", "max_length", "num_oov")
-_OF_VOCABULARIES = ("min_frequency", "max_tokens")
+_TRANSFORM_FIELDS = ("scale", "min_bucket", "max_bucket", "max_length", "num_oov")
+_VOCABULARY_FIELDS = ("min_frequency", "max_tokens")
 
 
 def log_spec(spec: DatasetSpec, pruned: bool = True) -> DatasetSpec:
-    """The spec with everything at its default that changes neither rows nor rejects nor vocabularies.
+    """Resets all fields of a spec that change neither rows nor rejects nor vocabularies to their defaults.
 
-    Two specs of which these are equal read a log alike, so that it need not be read again where only the buckets of a
-    number, an output's name, the scenario or the groups are others.
+    If the results for two specs are equal, both specs ingest a log identically. A log is therefore not ingested again
+    when only the buckets of a number, the name of an output, the scenario or the groups change.
 
     Args:
-        spec: of the data set.
-        pruned: whether vocabularies are pruned when the log is read; else what prunes them is left out too.
+        spec: Spec of the data set.
+        pruned: True if vocabularies are pruned during ingestion; otherwise the fields that prune them are reset too.
+
+    Returns:
+        The spec with the remaining fields.
     """
-    left_out = _OF_THE_TRANSFORM if pruned else (*_OF_THE_TRANSFORM, *_OF_VOCABULARIES)
+    reset = _TRANSFORM_FIELDS if pruned else (*_TRANSFORM_FIELDS, *_VOCABULARY_FIELDS)
     return dataclasses.replace(
         spec,
         name="log",
-        features=tuple(_without(feature, left_out) for feature in spec.features),
+        features=tuple(_with_defaults(feature, reset) for feature in spec.features),
         tasks=tuple(dataclasses.replace(task, output="", conditional_output="") for task in spec.tasks),
         scenario=None,
         groups={},
     )
 
 
-def _without(feature: Feature, names: tuple[str, ...]) -> Feature:
+def _with_defaults(feature: Feature, names: tuple[str, ...]) -> Feature:
     defaults: dict[str, Any] = {one.name: one.default for one in dataclasses.fields(feature) if one.name in names}
     return dataclasses.replace(feature, **defaults)

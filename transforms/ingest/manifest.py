@@ -1,4 +1,4 @@
-"""A log that was ingested beforehand: tf.Examples by split, counts of their tokens, and a manifest, written last."""
+"""Manifest of an ingested log: a folder of tf.Examples by split, counts of their tokens, and rejected rows."""
 
 import dataclasses
 import json
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import pyarrow as pa
-import tensorflow as tf
 
 from tfmtl import config
 from tfmtl.config import require
@@ -16,9 +15,10 @@ from tfmtl.spec import DatasetSpec, GivenSplit
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.ingest.token_counts import SCHEMA, merge
+from transforms.storage.files import exists, open_stored
 
 INGESTED = "ingested"
-"""What the reader of such a log is called."""
+"""Name of the reader of ingested logs in the settings of a pipeline."""
 MANIFEST = "manifest.json"
 COUNTS = "counts"
 REJECTS = "rejects"
@@ -27,12 +27,12 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """What is in a feature of the tf.Examples.
+    """Description of a feature of the tf.Examples.
 
     Attributes:
-        kind: tokens (bytes), numbers (float) or labels (int64).
-        rows: how many rows have a value, by split.
-        longest: how many values a row has at most.
+        kind: Kind of the values: tokens (bytes), numbers (float) or labels (int64).
+        rows: Number of rows with a value, by split.
+        longest: Largest number of values in a row.
     """
 
     kind: Literal["tokens", "numbers", "labels"]
@@ -42,20 +42,20 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What is in the folder of an ingested log. A folder without its file is not complete.
+    """Contents of the folder of an ingested log. A folder without the manifest's file is not complete.
 
     Attributes:
-        source: what was ingested.
-        made_by: the options, and the raw files with their sizes.
-        spec: how the log may be read; another spec with the same columns may read it too.
-        columns: of the tf.Examples, by name.
-        rows: by split.
-        shards: files of tf.Examples by split, the sample included.
-        counts: files with the tokens of the training rows, by column.
-        rejects: files of the rejected rows, a line of JSON each.
-        report: how many rows were read, accepted and rejected.
-        notes: what else was counted on the way.
-        format: of this file.
+        source: Kind of log that was ingested.
+        made_by: Options of the ingestion, and the raw files with their sizes, as plain data.
+        spec: Spec by which the log can be read; it can also be read by other specs of the same columns.
+        columns: Columns of the tf.Examples by name.
+        rows: Number of rows by split.
+        shards: Files of tf.Examples by split, the sample included, relative to the folder.
+        counts: Files with counts of the tokens in the training rows, by column, relative to the folder.
+        rejects: Files of the rejected rows, one line of JSON each, relative to the folder.
+        report: Counts of read, accepted and rejected rows.
+        notes: Other counts, as plain data.
+        format: Version of the file's format.
     """
 
     source: str
@@ -71,7 +71,7 @@ class Manifest:
     format: int = FORMAT
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; the hash of the spec stands beside it."""
+        """Converts the manifest to plain data, with the hash of the spec as an additional item."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         columns = {name: dataclasses.asdict(column) for name, column in self.columns.items()}
         report = self.report.to_dict()
@@ -79,19 +79,26 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: str) -> "Manifest":
-        """The manifest of a folder.
+        """Reads the manifest of a folder.
+
+        Args:
+            folder: Folder of an ingested log, on a local disk or an object store.
+
+        Returns:
+            The manifest.
 
         Raises:
-            FileNotFoundError: if there is none, or it is of another version.
+            FileNotFoundError: If the folder has no manifest, or one of another format.
         """
         path = os.path.join(folder, MANIFEST)
-        if not tf.io.gfile.exists(path):
+        if not exists(path):
             expected = "should be a folder that `tfmtl ingest` has finished"
             raise FileNotFoundError(f"{folder}: {expected}. Missing: {MANIFEST}")
-        with tf.io.gfile.GFile(path) as file:
-            plain = json.load(file)
-        if plain.pop("format") != FORMAT:
-            raise FileNotFoundError(f"{path}: should be of this version's format; ingest the log again")
+        with open_stored(path) as file:
+            plain = json.loads(file.read())
+        found = plain.pop("format")
+        if found != FORMAT:
+            raise FileNotFoundError(f"{path}: format should be {FORMAT}; ingest the log again. Received: {found}")
         del plain["spec_hash"]
         plain["spec"] = DatasetSpec.from_dict(plain["spec"])
         plain["columns"] = {name: Column(**column) for name, column in plain["columns"].items()}
@@ -101,20 +108,23 @@ class Manifest:
         return cls(**plain)
 
     def check_spec(self, spec: DatasetSpec) -> None:
-        """Checks that a spec can be read from the log.
+        """Checks that the log can be read by a spec.
+
+        Args:
+            spec: Spec of the data set.
 
         Raises:
-            FieldError: naming the field of the spec that cannot.
+            FieldError: If a field of the spec does not match the log; the error names the field.
         """
         require(isinstance(spec.split, GivenSplit), ("split", "kind"), "given, as the log is split", spec.split.kind)
         empty = [split for split in SPLITS if not self.rows[split]]
-        require(not empty, ("split",), "of a log with rows to train, validate and test", f"none for {', '.join(empty)}")
+        require(not empty, ("split",), f"a split with rows in {', '.join(SPLITS)}", f"none in {', '.join(empty)}")
         for i, feature in enumerate(spec.features):
             path = ("features", i)
             kind: Any = "numbers" if isinstance(feature, NUMBERS) else "tokens"
             column = self._column(feature.name, kind, (*path, "name"))
             if isinstance(feature, CategoricalFeature | NumericalFeature):
-                expected = f"a kind of list, as a row has up to {column.longest} values"
+                expected = f"a kind of list, as rows have up to {column.longest} values"
                 require(column.longest <= 1, (*path, "kind"), expected, feature.kind)
                 full = not feature.required or all(column.rows[split] == self.rows[split] for split in self.rows)
                 require(full, (*path, "required"), "false, as some rows have no value", feature.required)
@@ -126,8 +136,16 @@ class Manifest:
             self._column(spec.group_key, "tokens", ("group_key",))
 
     def token_counts(self, folder: str, feature: Feature) -> pa.Table:
-        """The tokens of a feature in the training rows, as counted by `TokenCounter`."""
-        with tf.io.gfile.GFile(os.path.join(folder, self.counts[feature.name]), "rb") as file:
+        """Reads the counts of a feature's tokens in the training rows, as `TokenCounter` computes them.
+
+        Args:
+            folder: Folder of the log.
+            feature: Feature of a spec that matches the log; its default is counted in rows without a value.
+
+        Returns:
+            A table of tokens and counts (`transforms.ingest.token_counts.SCHEMA`).
+        """
+        with open_stored(os.path.join(folder, self.counts[feature.name])) as file:
             counts = pa.ipc.open_stream(file.read()).read_all()
         missing = self.rows["train"] - self.columns[feature.name].rows["train"]
         if isinstance(feature, CategoricalFeature) and feature.default and missing:

@@ -1,20 +1,23 @@
-"""Writing an ingested log, such that nothing looks complete before it is."""
+"""Writer of an ingested log, whose folder is complete only when the manifest exists."""
 
+import dataclasses
+import io
 import json
-import os
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import tensorflow as tf
 
 from tfmtl.config import ConfigError
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import Reject
 from transforms.batches.rejects import write_rejects
 from transforms.batches.report import IngestReport
-from transforms.examples.shards import UNFINISHED, ShardWriter
+from transforms.examples.shards import ShardWriter
 from transforms.ingest.manifest import COUNTS, FORMAT, MANIFEST, REJECTS, Column, Manifest
+from transforms.storage.atomic import UNFINISHED, PendingFile, atomic_file
+from transforms.storage.files import list_folder, open_output, remove
 
 _SHARDS = "Split-"
 _NAME = "00000"
@@ -23,42 +26,53 @@ _NAME = "00000"
 class IngestedWriter:
     """Writes the folder that `transforms.ingest.manifest.Manifest` describes.
 
-    Every file is written in `<folder>/.unfinished` and renamed when it is whole, the manifest last. What an earlier
+    Every file is written in `<folder>/.unfinished` and renamed when it is complete, the manifest last. What an earlier
     writer left without a manifest is removed first.
 
     Args:
-        folder: here or on an object store.
-        source: what is ingested.
-        made_by: the options and the files, as plain data.
+        folder: Folder of the ingested log, on a local disk or an object store.
+        source: Kind of log that is ingested.
+        made_by: Options and raw files, as plain data.
 
     Attributes:
-        finished: the manifest of the folder if the same was ingested into it before; there is nothing to write then.
+        finished: Manifest of the folder if the same log was ingested into it before, in which case nothing is to be
+            written; otherwise None.
 
     Raises:
-        ConfigError: if the folder holds another log, or what no writer left.
+        ConfigError: If the folder holds another log, or other files.
     """
 
     def __init__(self, folder: str, source: str, made_by: Mapping[str, Any]):
         self._folder = folder
         self._source = source
         self._made_by = json.loads(json.dumps(made_by))
-        self._rejects: dict[str, tf.io.gfile.GFile] = {}
+        self._staging = posixpath.join(folder, UNFINISHED)
+        self._rejects: dict[str, _RejectsFile] = {}
         self.finished = self._finished()
         if self.finished is None:
             self._clear()
             self._shards = ShardWriter(folder, _NAME)
 
     def write(self, examples: Mapping[str, Iterable[bytes]]) -> None:
-        """Appends serialized tf.Examples to their splits."""
+        """Appends serialized tf.Examples to their splits.
+
+        Args:
+            examples: Serialized tf.Examples by split.
+        """
         self._shards.write(examples)
 
     def reject(self, name: str, rejects: Sequence[Reject]) -> None:
-        """Appends to the file of rejected rows of that name, which is not made for none."""
+        """Appends rejected rows to a file, which is created with the first of them.
+
+        Args:
+            name: Name of the file within the folder, without `rejects-` and extension.
+            rejects: Rejected rows; may be empty.
+        """
         if not rejects:
             return
         if name not in self._rejects:
-            self._rejects[name] = tf.io.gfile.GFile(self._unfinished(_rejects_file(name)), "w")
-        write_rejects(rejects, self._rejects[name])
+            self._rejects[name] = _RejectsFile(PendingFile(self._path(_rejects_file(name)), self._staging))
+        write_rejects(rejects, self._rejects[name].stream)
 
     def finish(
         self,
@@ -69,15 +83,25 @@ class IngestedWriter:
         report: IngestReport,
         notes: Mapping[str, Any],
     ) -> Manifest:
-        """Makes all files whole, and writes the manifest. Args: as its fields; `counts` are tables by column."""
+        """Completes all files and writes the manifest.
+
+        Args:
+            spec: Spec by which the log can be read.
+            columns: Columns of the tf.Examples by name.
+            rows: Number of rows by split.
+            counts: Counts of the tokens in the training rows by column (`transforms.ingest.token_counts.SCHEMA`).
+            report: Counts of read, accepted and rejected rows.
+            notes: Other counts, as plain data.
+
+        Returns:
+            The manifest.
+        """
         self._shards.finish()
-        for name, file in self._rejects.items():
-            file.close()
-            self._rename(_rejects_file(name))
+        for file in self._rejects.values():
+            file.finish()
+        count_files = {name: posixpath.join(COUNTS, name) for name in counts}
         for name, table in counts.items():
-            with tf.io.gfile.GFile(self._unfinished(name), "wb") as file:
-                file.write(_packed(table))
-            self._rename(name, os.path.join(COUNTS, name))
+            self._write_file(count_files[name], _packed(table))
         manifest = Manifest(
             source=self._source,
             made_by=self._made_by,
@@ -85,15 +109,13 @@ class IngestedWriter:
             columns=columns,
             rows=rows,
             shards=self._shard_files(),
-            counts={name: os.path.join(COUNTS, name) for name in counts},
+            counts=count_files,
             rejects=tuple(map(_rejects_file, self._rejects)),
             report=report,
             notes=notes,
         )
-        with tf.io.gfile.GFile(self._unfinished(MANIFEST), "w") as file:
-            file.write(json.dumps(manifest.to_dict(), indent=1) + "\n")
-        self._rename(MANIFEST)
-        tf.io.gfile.rmtree(os.path.join(self._folder, UNFINISHED))
+        self._write_file(MANIFEST, (json.dumps(manifest.to_dict(), indent=1) + "\n").encode())
+        remove(self._staging)
         return manifest
 
     def _finished(self) -> Manifest | None:
@@ -103,39 +125,57 @@ class IngestedWriter:
             return None
         if (manifest.source, manifest.made_by, manifest.format) == (self._source, self._made_by, FORMAT):
             return manifest
-        held = {name: value for name, value in manifest.made_by.items() if self._made_by.get(name) != value}
+        different = {name: value for name, value in manifest.made_by.items() if self._made_by.get(name) != value}
         expected = "should be a new folder"
-        raise ConfigError(f"{self._folder}: {expected}. Received: one that holds {manifest.source} with {held}")
+        raise ConfigError(f"{self._folder}: {expected}. Received: one that holds {manifest.source} with {different}")
 
     def _clear(self) -> None:
-        names = tf.io.gfile.listdir(self._folder) if tf.io.gfile.exists(self._folder) else []
-        names = [name.rstrip("/") for name in names]
+        """Removes the files of an interrupted writer."""
+        names = list_folder(self._folder)
         own = [name for name in names if name in (UNFINISHED, COUNTS) or name.startswith((_SHARDS, f"{REJECTS}-"))]
-        strange = sorted(set(names) - set(own))
-        if strange:
+        others = sorted(set(names) - set(own))
+        if others:
             expected = "should be a new folder, or one that an ingest left unfinished"
-            raise ConfigError(f"{self._folder}: {expected}. Received: one with {', '.join(strange[:3])}")
+            raise ConfigError(f"{self._folder}: {expected}. Received: one with {', '.join(others[:3])}")
         for name in own:
-            path = os.path.join(self._folder, name)
-            remove = tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove
-            remove(path)
-        tf.io.gfile.makedirs(os.path.join(self._folder, UNFINISHED))
+            remove(self._path(name))
 
-    def _unfinished(self, name: str) -> str:
-        return os.path.join(self._folder, UNFINISHED, name)
+    def _path(self, name: str) -> str:
+        return posixpath.join(self._folder, name)
 
-    def _rename(self, name: str, final: str = "") -> None:
-        path = os.path.join(self._folder, final or name)
-        tf.io.gfile.makedirs(os.path.dirname(path))
-        tf.io.gfile.rename(self._unfinished(name), path, overwrite=True)
+    def _write_file(self, name: str, data: bytes) -> None:
+        with atomic_file(self._path(name), self._staging) as temporary, open_output(temporary) as file:
+            file.write(data)
 
     def _shard_files(self) -> dict[str, tuple[str, ...]]:
-        paths = tf.io.gfile.glob(os.path.join(self._folder, f"{_SHARDS}*", "*"))
-        files: dict[str, list[str]] = {}
-        for path in sorted(paths):
-            split = os.path.basename(os.path.dirname(path))
-            files.setdefault(split.removeprefix(_SHARDS), []).append(os.path.join(split, os.path.basename(path)))
-        return {split: tuple(names) for split, names in files.items()}
+        """Returns the paths of the shards within the folder, by split."""
+        folders = [name for name in list_folder(self._folder) if name.startswith(_SHARDS)]
+        return {
+            folder.removeprefix(_SHARDS): tuple(
+                posixpath.join(folder, name) for name in list_folder(self._path(folder))
+            )
+            for folder in folders
+        }
+
+
+@dataclasses.dataclass
+class _RejectsFile:
+    """A file of rejected rows that is being written.
+
+    Attributes:
+        pending: File under its temporary name.
+        stream: Text stream that writes it.
+    """
+
+    pending: PendingFile
+    stream: io.TextIOWrapper = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stream = io.TextIOWrapper(open_output(self.pending.path), encoding="utf-8", newline="\n")
+
+    def finish(self) -> None:
+        self.stream.close()
+        self.pending.commit()
 
 
 def _rejects_file(name: str) -> str:
@@ -146,4 +186,5 @@ def _packed(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed

@@ -1,4 +1,4 @@
-"""A sample of the log's rows, of which statistics are taken."""
+"""Sample of a log's rows, from which statistics are computed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -9,29 +9,37 @@ import pyarrow as pa
 from transforms.examples.from_columns import encode_empty_features
 
 SAMPLE = "sample"
-"""The split that holds a sample of the rows of all others."""
+"""Name of the split that holds a sample of the rows of all other splits."""
 SAMPLE_BYTES = 8 << 20
 
 
 def sampling_step(log_bytes: int, sample_bytes: int = SAMPLE_BYTES) -> int:
-    """Every how many rows one is taken, so that the sample is of about `sample_bytes` of the log's files."""
+    """Returns the step `n` at which a sample of one in `n` rows has about the wanted size.
+
+    Args:
+        log_bytes: Size of the log's files in bytes.
+        sample_bytes: Size of the sample in bytes of the log's files.
+
+    Returns:
+        The step, at least 1.
+    """
     return max(1, -(-log_bytes // sample_bytes))
 
 
-def one_in(steps: Sequence[int]) -> str:
-    """The steps of samples that stand together, for a person: `3`, or `2 to 1,000`."""
+def format_steps(steps: Sequence[int]) -> str:
+    """Formats the steps of several samples, as "3" if they are equal and as "2 to 1,000" otherwise."""
     return " to ".join(f"{step:,}" for step in sorted({min(steps), max(steps)}))
 
 
 class Sampler:
-    """Takes the first row and each `step`-th one after it.
+    """Samples the first row of a sequence of batches and each `step`-th row after it.
 
-    A feature that no sampled row has is still seen: the first row that has one of the columns, so far always missing,
-    is taken too. And the very first row has an empty list of each feature that it lacks. So a schema that is made of
-    the sample knows every feature and its type, also one that the log never has.
+    Two rules ensure that a schema that is inferred from the sample knows every feature and its type. The first row that
+    has a value of a feature is sampled too. And the very first row is given an empty list for each feature that it
+    lacks, which covers features that no row of the log has.
 
     Args:
-        step: 1 takes all.
+        step: Distance between sampled rows; 1 samples all rows.
     """
 
     def __init__(self, step: int):
@@ -40,36 +48,50 @@ class Sampler:
         self._known: set[str] = set()
 
     def sample(self, columns: pa.RecordBatch, examples: Sequence[bytes]) -> list[bytes]:
-        """The tf.Examples that are taken of the next batch.
+        """Samples tf.Examples from the next batch.
 
         Args:
-            columns: as for `choose`.
-            examples: the rows, serialized.
+            columns: Columns of lists, null in rows without the feature; the values in the lists are not used.
+            examples: Serialized tf.Examples of the rows.
+
+        Returns:
+            The sampled tf.Examples, in order.
         """
         is_first = not self._seen
-        taken = [examples[row] for row in self.choose(columns).tolist()]
-        if is_first and taken:
-            lacks = {field.name: field.type for field in columns.schema if not columns[field.name][0].is_valid}
-            taken[0] += encode_empty_features(lacks)
-        return taken
+        sampled = [examples[row] for row in self.choose(columns).tolist()]
+        if is_first and sampled:
+            missing = {field.name: field.type for field in columns.schema if not columns[field.name][0].is_valid}
+            sampled[0] += encode_empty_features(missing)
+        return sampled
 
     def choose(self, columns: pa.RecordBatch) -> np.ndarray:
-        """The places of the rows of the next batch that are taken, ascending.
+        """Chooses rows of the next batch.
 
         Args:
-            columns: lists, null where a row does not have the feature; what the lists hold is not looked at.
+            columns: Columns of lists, null in rows without the feature; the values in the lists are not used.
+
+        Returns:
+            Indices of the chosen rows in ascending order, int64.
         """
         first = -self._seen % self._step
         self._seen += columns.num_rows
         chosen = np.arange(first, columns.num_rows, self._step)
         new = [name for name in columns.schema.names if name not in self._known]
-        seldom = [_first_valid(columns.column(name)) for name in new]
-        self._known |= {name for name, row in zip(new, seldom, strict=True) if row is not None}
-        return np.union1d(chosen, [row for row in seldom if row is not None]).astype(np.int64)
+        first_rows = {name: _first_valid(columns.column(name)) for name in new}
+        self._known |= {name for name, row in first_rows.items() if row is not None}
+        return np.union1d(chosen, [row for row in first_rows.values() if row is not None]).astype(np.int64)
 
 
 def thin(examples: Iterable[bytes], step: int) -> Iterator[bytes]:
-    """Of a sample's serialized tf.Examples, the first and each `step`-th one after it, and the first with a feature."""
+    """Samples from a sample.
+
+    Args:
+        examples: Serialized tf.Examples of a sample.
+        step: Distance between sampled rows.
+
+    Yields:
+        The first tf.Example, each `step`-th one after it, and the first one that has a value of a feature.
+    """
     import tensorflow as tf
 
     known: set[str] = set()

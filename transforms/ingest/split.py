@@ -1,4 +1,4 @@
-"""Which rows train, evaluate and test: by a hash of their key, or by time."""
+"""Assignment of rows to the splits train, eval and test, by a hash of a key or by time."""
 
 import datetime
 from typing import Any
@@ -15,60 +15,75 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.validation.validate import ValidatedBatch
 
 BUCKETS = 1_000_000
+"""Number of hash buckets that a random split divides among the splits."""
 _TRAIN, _EVAL, _TEST = range(len(SPLITS))
 
 
-def assign(spec: DatasetSpec, checked: ValidatedBatch) -> np.ndarray:
-    """The split of each row, as its index in `SPLITS`; int8, shape `(rows,)`.
+def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
+    """Assigns each row to a split.
 
-    Random: the row's key, `farmhash.Fingerprint64` of `split_key`, modulo `BUCKETS`, in shares of the range: first
-    `eval`, then `test`, then `train`. The hash is part of TensorFlow's contract (`tf.strings.to_hash_bucket_fast`), so
-    that a row falls to the same split on every machine and in every version.
+    A random split computes `farmhash.Fingerprint64(split_key) % BUCKETS` for each row. The first share of the buckets
+    is `eval`, the next `test`, the rest `train`. The hash is part of TensorFlow's contract
+    (`tf.strings.to_hash_bucket_fast`), so that a row belongs to the same split on every machine and in every version.
 
-    Time: `train` before `eval_from`, `eval` before `test_from`, then `test`; compared as numbers if the bounds are, as
-    moments if the column holds dates or timestamps, else as text.
+    A split by time assigns `train` before `eval_from`, `eval` from then on and before `test_from`, and `test` from then
+    on. Times are compared as numbers if the bounds are numbers, as timestamps if the column holds dates or timestamps,
+    and as strings otherwise.
 
     Args:
-        spec: of the data set.
-        checked: rows that passed the check.
+        spec: Spec of the data set.
+        validated: Accepted rows.
+
+    Returns:
+        Index of each row's split in `SPLITS`, int8 `(rows,)`.
 
     Raises:
-        ValueError: if the split is given with the log: the rows of a batch do not say which one they are in.
-        ColumnTypeError: if the column holds dates or timestamps, and the bounds are texts that are none.
+        ValueError: If the split of the spec is `given`, which holds for whole files rather than rows.
+        ColumnTypeError: If the column holds dates or timestamps, but the bounds are strings that are neither.
     """
     split = spec.split
     if isinstance(split, GivenSplit):
-        raise ValueError("split should be random or time where rows are read one by one. Received: given")
+        raise ValueError("split.kind should be random or time for a log that is not yet split. Received: 'given'")
     if isinstance(split, TimeSplit):
-        return _by_time(split, checked.raw.column(split.column))
+        return _by_time(split, validated.raw.column(split.column))
     import tensorflow as tf
 
-    keys = split_key(spec, checked).to_numpy(zero_copy_only=False)
+    keys = split_key(spec, validated).to_numpy(zero_copy_only=False)
     bucket = tf.strings.to_hash_bucket_fast(tf.constant(keys, tf.string), BUCKETS).numpy()
     bounds = np.round(np.cumsum([split.eval, split.test]) * BUCKETS)
-    return np.array([_EVAL, _TEST, _TRAIN], np.int8)[np.searchsorted(bounds, bucket, side="right")]
+    splits: np.ndarray = np.array([_EVAL, _TEST, _TRAIN], np.int8)[np.searchsorted(bounds, bucket, side="right")]
+    return splits
 
 
-def split_key(spec: DatasetSpec, checked: ValidatedBatch) -> pa.Array:
-    """What is hashed for each row: `salt`, then `length:text` of each key column, `-` for a missing value; binary.
+def split_key(spec: DatasetSpec, validated: ValidatedBatch) -> pa.Array:
+    """Returns the key of each row that a random split hashes.
 
-    The lengths, in bytes, keep apart rows whose columns would otherwise read alike when joined. With no key in the
-    split, the key is all columns that are written, in the order of their names.
+    The key is the `salt`, followed for each key column by its value as `length:text`, or by `-` if it is missing. The
+    lengths, in bytes, distinguish rows whose joined values would otherwise be equal. If the split names no key, all
+    columns that are written are the key, ordered by name.
 
-    A column that is written is taken as it is typed, so that a row has one key in whatever format it was read: a list's
-    values are joined by the feature's separator, and a number is the shortest decimal that is read back as its float32.
+    Columns that are written contribute their typed values, so that the key of a row does not depend on the format from
+    which it was read: the values of a list are joined by the feature's separator, and a number is the shortest decimal
+    that converts back to the same float32.
+
+    Args:
+        spec: Spec of the data set, with a random split.
+        validated: Accepted rows.
+
+    Returns:
+        Keys, binary `(rows,)`.
     """
     split = spec.split
     assert isinstance(split, RandomSplit)
     separators = _separators(spec)
-    names = split.key or tuple(sorted(checked.typed.schema.names))
+    names = split.key or tuple(sorted(validated.typed.schema.names))
     parts = []
     for name in names:
-        if name in checked.typed.schema.names:
-            parts.append(_part(_joined(checked.typed.column(name), separators.get(name, ""))))
+        if name in validated.typed.schema.names:
+            parts.append(_with_length(_joined(validated.typed.column(name), separators.get(name, ""))))
         else:
-            parts.append(_part(format_values(checked.raw.column(name)).cast(pa.binary())))
-    salt = pa.array([split.salt.encode()] * len(checked.raw.lines), pa.binary())
+            parts.append(_with_length(format_values(validated.raw.column(name)).cast(pa.binary())))
+    salt = pa.array([split.salt.encode()] * len(validated.raw.lines), pa.binary())
     return pc.binary_join_element_wise(salt, *parts, b"")
 
 
@@ -83,7 +98,7 @@ def _separators(spec: DatasetSpec) -> dict[str, str]:
 
 
 def _joined(lists: pa.ListArray, separator: str) -> pa.Array:
-    """Each list's values as one binary text, null for a null."""
+    """Joins the values of each list; null for an empty or missing list. The result is binary."""
     values = pc.list_flatten(lists)
     if pa.types.is_float32(values.type):
         values = _decimal(values)
@@ -91,44 +106,44 @@ def _joined(lists: pa.ListArray, separator: str) -> pa.Array:
         values = values.cast(pa.string()).cast(pa.binary())
     count = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     if (count <= 1).all():
-        place = np.cumsum(count) - 1
-        return values.take(pa.array(place, mask=count == 0))
+        index = np.cumsum(count) - 1
+        return values.take(pa.array(index, mask=count == 0))
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
     offsets = pa.array(offsets, mask=np.append(count == 0, False))
     return pc.binary_join(pa.ListArray.from_arrays(offsets, values), separator.encode())
 
 
 def _decimal(numbers: pa.Array) -> pa.Array:
-    """Float32 numbers in decimal; an absent place of a sequence, NaN, is empty."""
+    """Formats float32 numbers in decimal; NaN, an absent position of a sequence, is the empty string."""
     values = numbers.to_numpy(zero_copy_only=False) + np.float32(0)  # -0 becomes 0.
     texts = pa.array(values).cast(pa.string())
     absent = np.isnan(values)
     return pc.if_else(pa.array(absent), "", texts) if absent.any() else texts
 
 
-def _part(texts: pa.Array) -> pa.Array:
+def _with_length(texts: pa.Array) -> pa.Array:
     length = pc.binary_length(texts).cast(pa.string()).cast(pa.binary())
     return pc.fill_null(pc.binary_join_element_wise(length, texts, b":"), b"-")
 
 
-def _by_time(split: TimeSplit, cells: pa.Array) -> np.ndarray:
+def _by_time(split: TimeSplit, column: pa.Array) -> np.ndarray:
     bounds: list[Any] = [split.eval_from, split.test_from]
     if not isinstance(split.eval_from, str):
-        times = pa.array(parse_numbers(cells)[0])
-    elif pa.types.is_date(cells.type) or pa.types.is_timestamp(cells.type):
-        times = cells.cast(pa.timestamp("us"))
-        bounds = [_moment(bound, split.column) for bound in bounds]
+        times = pa.array(parse_numbers(column)[0])
+    elif pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        times = column.cast(pa.timestamp("us"))
+        bounds = [_timestamp(bound, split.column) for bound in bounds]
     else:
-        times = format_values(cells)
-    late, last = (boolean_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
-    return np.where(last, _TEST, np.where(late, _EVAL, _TRAIN)).astype(np.int8)
+        times = format_values(column)
+    from_eval, from_test = (boolean_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
+    return np.where(from_test, _TEST, np.where(from_eval, _EVAL, _TRAIN)).astype(np.int8)
 
 
-def _moment(bound: str, column: str) -> datetime.datetime:
-    """A bound as a time of UTC, whether it is written with a space or a T."""
+def _timestamp(bound: str, column: str) -> datetime.datetime:
+    """Parses a bound, written with a space or a T, as a timestamp in UTC."""
     try:
-        moment = datetime.datetime.fromisoformat(bound)
+        timestamp = datetime.datetime.fromisoformat(bound)
     except ValueError as error:
-        expected = f"{column} holds dates or times, so the bounds of the split should be such"
-        raise ColumnTypeError(f"{expected} (2026-11-18 12:00). Received: {bound!r}") from error
-    return moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        expected = f"{column} holds dates or timestamps, so the bounds of the split should be dates or timestamps"
+        raise ColumnTypeError(f"{expected}, such as 2026-11-18 12:00. Received: {bound!r}") from error
+    return timestamp.astimezone(datetime.UTC).replace(tzinfo=None) if timestamp.tzinfo else timestamp

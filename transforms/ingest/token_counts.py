@@ -1,4 +1,4 @@
-"""How often each token of a feature stands in the log, counted column by column."""
+"""Counts of the tokens of each feature, and the vocabularies that follow from them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,19 +11,22 @@ from tfmtl.spec import DatasetSpec
 
 TOKEN, COUNT = "token", "count"
 SCHEMA = pa.schema([(TOKEN, pa.binary()), (COUNT, pa.int64())])
+"""Schema of a table of token counts."""
 EMPTY_VOCABULARY = b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"
-"""What stands alone in a vocabulary without tokens, as `tft.vocabulary` writes it: a table has to hold something."""
-_MANY = 1 << 20
+"""The only line of a vocabulary without tokens, as `tft.vocabulary` writes it, because a lookup table cannot be
+empty."""
+_MERGE_ROWS = 1 << 20
+"""Number of rows of unmerged counts above which the counts of a feature are merged."""
 
 
 class TokenCounter:
     """Counts the tokens of the features that have a vocabulary.
 
-    What `tft.vocabulary` leaves out is left out: empty tokens, and those with a line break. A missing value of a
-    feature with a default counts as the default.
+    Tokens that `tft.vocabulary` ignores are not counted: empty tokens and tokens with a line break. A missing value of
+    a feature with a default counts as the default.
 
     Args:
-        spec: of the data set.
+        spec: Spec of the data set.
     """
 
     def __init__(self, spec: DatasetSpec):
@@ -32,25 +35,41 @@ class TokenCounter:
         self._rows = dict.fromkeys(self._parts, 0)
 
     def add(self, typed: pa.RecordBatch) -> None:
-        """Counts the rows of typed columns (`transforms.validation.validate.ValidatedBatch.typed`)."""
+        """Counts the tokens of a batch of rows.
+
+        Args:
+            typed: Typed columns (`transforms.validation.validate.ValidatedBatch.typed`).
+        """
         for feature in self._features:
             self.add_counts(feature.name, count_tokens(_tokens(typed, feature)))
 
     def add_counts(self, feature: str, counts: pa.Table) -> None:
-        """Adds what was counted elsewhere (`SCHEMA`), each token once."""
+        """Adds counts that were computed elsewhere.
+
+        Args:
+            feature: Name of the feature.
+            counts: Counts (`SCHEMA`) in which each token occurs once.
+        """
         self._parts[feature].append(counts)
         self._rows[feature] += counts.num_rows
-        if self._rows[feature] > _MANY:
+        if self._rows[feature] > _MERGE_ROWS:
             self._parts[feature] = [merge(self._parts[feature])]
-            self._rows[feature] = -self._parts[feature][0].num_rows  # As many again until the next merge.
+            self._rows[feature] = -self._parts[feature][0].num_rows  # As many new rows until the next merge.
 
     def counts(self) -> Mapping[str, pa.Table]:
-        """Of each feature, its tokens and their counts (`SCHEMA`), in no order."""
+        """Returns the counts (`SCHEMA`) by feature, in no particular order of the tokens."""
         return {name: merge(parts) for name, parts in self._parts.items()}
 
 
 def merge(parts: Iterable[pa.Table]) -> pa.Table:
-    """One table of all counts, each token once."""
+    """Adds tables of counts.
+
+    Args:
+        parts: Tables of counts (`SCHEMA`).
+
+    Returns:
+        One table in which each token occurs once.
+    """
     tables = list(parts)
     if not tables:
         return SCHEMA.empty_table()
@@ -59,27 +78,55 @@ def merge(parts: Iterable[pa.Table]) -> pa.Table:
 
 
 def prune(counts: pa.Table, feature: Feature) -> pa.Table:
-    """Without the tokens that are rarer than the feature's `min_frequency`."""
-    least = getattr(feature, "min_frequency", 1)
-    return counts.filter(pc.greater_equal(counts[COUNT], least)) if least > 1 else counts
+    """Removes the tokens that occur less often than the feature's `min_frequency`.
+
+    Args:
+        counts: Counts (`SCHEMA`) in which each token occurs once.
+        feature: Feature of the tokens.
+
+    Returns:
+        The remaining counts.
+    """
+    min_frequency = getattr(feature, "min_frequency", 1)
+    return counts.filter(pc.greater_equal(counts[COUNT], min_frequency)) if min_frequency > 1 else counts
 
 
 def order(counts: pa.Table, feature: Feature) -> list[bytes]:
-    """The vocabulary, as `tft.vocabulary` has it: the most frequent token first, of equals the last by its bytes.
+    """Returns the vocabulary of a feature, identical to that of `tft.vocabulary`.
+
+    Tokens are in descending order of their counts; tokens with equal counts are in descending order of their bytes.
 
     Args:
-        counts: all of the feature's, each token once.
-        feature: gives `min_frequency` and `max_tokens`.
+        counts: All counts of the feature (`SCHEMA`), in which each token occurs once.
+        feature: Feature whose `min_frequency` and `max_tokens` limit the vocabulary.
+
+    Returns:
+        The tokens; `EMPTY_VOCABULARY` if none remains.
     """
     kept = prune(counts, feature)
-    places = pc.sort_indices(kept, sort_keys=[(COUNT, "descending"), (TOKEN, "descending")])
-    top = getattr(feature, "max_tokens", None)
-    tokens = kept[TOKEN].take(places if top is None else places[:top]).to_pylist()
+    indices = pc.sort_indices(kept, sort_keys=[(COUNT, "descending"), (TOKEN, "descending")])
+    max_tokens = getattr(feature, "max_tokens", None)
+    tokens = kept[TOKEN].take(indices if max_tokens is None else indices[:max_tokens]).to_pylist()
     return tokens or [EMPTY_VOCABULARY]
 
 
+def count_tokens(tokens: pa.Array) -> pa.Table:
+    """Counts the tokens of an array, without those that a vocabulary cannot hold.
+
+    Args:
+        tokens: Tokens, binary, without nulls.
+
+    Returns:
+        Counts (`SCHEMA`) in which each token occurs once.
+    """
+    found = pc.value_counts(tokens)
+    table = pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
+    ignored = pc.or_(pc.equal(table[TOKEN], b""), pc.match_substring_regex(table[TOKEN], r"[\n\r]"))
+    return table.filter(pc.invert(ignored)) if pc.any(ignored).as_py() else table
+
+
 def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
-    """All tokens of a feature."""
+    """Returns all tokens of a feature, with its default for missing values."""
     lists = typed.column(feature.name)
     tokens = lists.flatten()
     if isinstance(feature, CategoricalFeature) and feature.default:
@@ -87,11 +134,3 @@ def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
         default = pa.repeat(pa.scalar(feature.default.encode(), pa.binary()), typed.num_rows - len(given))
         tokens = pa.concat_arrays([given, default])
     return tokens
-
-
-def count_tokens(tokens: pa.Array) -> pa.Table:
-    """How often each token stands in an array, without those that are left out of a vocabulary."""
-    found = pc.value_counts(tokens)
-    table = pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
-    odd = pc.or_(pc.equal(table[TOKEN], b""), pc.match_substring_regex(table[TOKEN], r"[\n\r]"))
-    return table.filter(pc.invert(odd)) if pc.any(odd).as_py() else table

@@ -66,7 +66,6 @@ def atomic_file(path: str | os.PathLike[str], staging: str | None = None) -> Ite
         The temporary name. The block must write the file and close it.
 
     Example:
-
     >>> import pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> with atomic_file(folder / "report.txt") as temporary:
@@ -105,7 +104,6 @@ def atomic_dir(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         ValueError: If `path` is on an object store.
 
     Example:
-
     >>> import tempfile
     >>> final = pathlib.Path(tempfile.mkdtemp()) / "result"
     >>> with atomic_dir(final) as folder:

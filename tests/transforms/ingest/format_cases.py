@@ -1,4 +1,4 @@
-"""A log of all kinds of columns, written in each format that is read, and what it is read as."""
+"""A log with all kinds of columns, its writers in each supported format, and its ingestion."""
 
 import csv
 import gzip
@@ -48,7 +48,7 @@ TYPES = {
     "visits": pa.int64(),
     "user": pa.dictionary(pa.int32(), pa.string()),
 }
-BAD = {  # By the line among the rows, what is wrong, and the reason.
+INVALID = {  # Changed values and reason of each invalid row, by the row's number.
     3: ({"click": None}, "missing_label"),
     7: ({"buy": float("nan")}, "missing_label"),
     11: ({"click": False, "buy": 1.0}, "broken_chain"),
@@ -59,18 +59,18 @@ BAD = {  # By the line among the rows, what is wrong, and the reason.
 }
 
 
-def some(rng, values, longest):
+def draw_list(rng, values, longest):
     return [values[i] for i in rng.integers(len(values), size=rng.integers(longest + 1))]
 
 
 def log(rows=200):
-    """Rows of values, None where one is missing; lists may be empty, and a place of `daily` None."""
+    """Rows of values, None if missing; lists may be empty, and a position of `daily` may be None."""
     rng = np.random.default_rng(5)
-    made = []
+    drawn = []
     for _ in range(rows):
-        tags = some(rng, ["a", "Ü", "日本", "long tag"], 4)
+        tags = draw_list(rng, ["a", "Ü", "日本", "long tag"], 4)
         click = bool(rng.random() < 0.5)
-        made.append(
+        drawn.append(
             {
                 "city": [None, "Rome", "Zürich", "São Paulo", "東京", 'a "b", c'][rng.integers(6)],
                 "shop": int(rng.integers(50)),
@@ -78,23 +78,23 @@ def log(rows=200):
                 "age": [None, 0, int(rng.integers(100))][rng.integers(3)],
                 "tags": tags,
                 "tag_weights": [float(np.float32(weight)) for weight in rng.random(len(tags))],
-                "words": some(rng, ["x", "y z"], 2) or None,
-                "seen": some(rng, list(range(9)), 3),
-                "daily": some(rng, [None, 0.5, 2.0, 7.0], 3),
+                "words": draw_list(rng, ["x", "y z"], 2) or None,
+                "seen": draw_list(rng, list(range(9)), 3),
+                "daily": draw_list(rng, [None, 0.5, 2.0, 7.0], 3),
                 "click": click,
                 "buy": float(click and rng.random() < 0.5),
                 "visits": int(rng.integers(4)),
                 "user": [None, "u1", "ü2"][rng.integers(3)],
             }
         )
-    for line, (change, _) in BAD.items():
-        made[line - 1 : line] = [{**row, **change} for row in made[line - 1 : line]]
-    return made
+    for number, (change, _) in INVALID.items():
+        drawn[number - 1 : number] = [{**row, **change} for row in drawn[number - 1 : number]]
+    return drawn
 
 
-def cell(value, name):
+def format_value(value, name):
     if name in LISTS:
-        return "|".join(cell(one, "") for one in value or [])
+        return "|".join(format_value(one, "") for one in value or [])
     if value is None or (name == "buy" and np.isnan(value)):
         return ""
     return str(int(value)) if isinstance(value, bool) else str(value)
@@ -105,7 +105,7 @@ def write_csv(rows, path):
     with opened(path, "wt", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(TYPES)
-        writer.writerows([cell(row[name], name) for name in TYPES] for row in rows)
+        writer.writerows([format_value(row[name], name) for name in TYPES] for row in rows)
 
 
 def write_parquet(rows, path, types=TYPES):
@@ -124,7 +124,7 @@ def feature(values):
 
 
 def example(row):
-    """A tf.Example, as one is written by hand: what is missing is not there, or a list without values."""
+    """A tf.Example in which a missing value has no feature, or a feature without values."""
     features = {}
     for name, value in row.items():
         values = value if isinstance(value, list) else [] if value is None else [value]
@@ -149,7 +149,7 @@ WRITERS = {
 
 
 def plain(data):
-    """The features of a serialized tf.Example that have values; numbers by their bits, for NaN is not itself."""
+    """The features of a serialized tf.Example that have values; numbers as bytes, because NaN is not equal to NaN."""
     features = tf.train.Example.FromString(data).features.feature
     kinds = {name: one.WhichOneof("kind") for name, one in features.items()}
     values = {name: getattr(features[name], kind).value for name, kind in kinds.items() if kind}
@@ -161,7 +161,7 @@ def plain(data):
 
 
 def ingested(path, spec=SPEC, reader="auto"):
-    """The tf.Examples by split, and the reason by number of row for each that was rejected."""
+    """The tf.Examples by split, and the reason of each rejected row by the row's number."""
     batches = list(ingest(expand(reader, str(path)), spec, reader))
     first = 2 if ".csv" in path.name else 1
     rejects = {reject.line - first + 1: reject.reason for batch in batches for reject in batch.rejects}

@@ -1,4 +1,4 @@
-"""One log in CSV, Parquet and TFRecord becomes the same tf.Examples in the same splits."""
+"""Formats: one log in CSV, Parquet and TFRecord gives identical tf.Examples in the same splits."""
 
 import datetime
 
@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.transforms.ingest.format_cases import (
-    BAD,
     FEATURES,
+    INVALID,
     SPEC,
     TASKS,
     TYPES,
@@ -37,7 +37,7 @@ def from_csv(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_format_gives_the_same(name, from_csv, tmp_path):
+def test_every_format_gives_identical_examples(name, from_csv, tmp_path):
     WRITERS[name](log(), tmp_path / name)
     examples, rejects = ingested(tmp_path / name)
     for split in SPLITS:
@@ -45,22 +45,22 @@ def test_every_format_gives_the_same(name, from_csv, tmp_path):
     assert rejects == from_csv[1]
 
 
-def test_the_log_says_what_it_should(from_csv):
-    """That is, the formats do not agree on nothing."""
+def test_examples_hold_the_values_of_the_log(from_csv):
+    """The values are compared with the log itself, as the formats could all lose the same rows."""
     examples, rejects = from_csv
-    assert rejects == {line: reason for line, (_, reason) in BAD.items()}
+    assert rejects == {number: reason for number, (_, reason) in INVALID.items()}
     assert all(len(examples[split]) > 20 for split in SPLITS)
-    rows = [row for i, row in enumerate(log(), 1) if i not in BAD]
-    everything = [one for split in SPLITS for one in examples[split]]
+    rows = [row for i, row in enumerate(log(), 1) if i not in INVALID]
+    ingested_rows = [one for split in SPLITS for one in examples[split]]
     for name in ("tags", "words", "seen"):
         expected = sorted([str(v).encode() for v in row[name] or []] for row in rows)
-        assert sorted(one.get(name, []) for one in everything) == expected
+        assert sorted(one.get(name, []) for one in ingested_rows) == expected
     prices = sorted(np.float32(row["price"]).tobytes() for row in rows if row["price"] not in (None,))
     nan = np.float32("nan").tobytes()
-    assert sorted(one["price"] for one in everything if "price" in one) == [p for p in prices if p != nan]
+    assert sorted(one["price"] for one in ingested_rows if "price" in one) == [p for p in prices if p != nan]
 
 
-def test_a_token_of_a_list_is_not_split(tmp_path):
+def test_tokens_of_a_list_are_not_split_at_the_separator(tmp_path):
     rows = [{**row, "words": ["a|b", "c"], "seen": ["1|2"]} for row in log()[:2]]
     write_parquet(rows, tmp_path / "log.parquet", {**TYPES, "seen": pa.list_(pa.string())})
     write_tfrecord(rows, tmp_path / "log.tfrecord")
@@ -70,32 +70,33 @@ def test_a_token_of_a_list_is_not_split(tmp_path):
         assert [(one["words"], one["seen"]) for one in rows] == [([b"a|b", b"c"], [b"1|2"])] * 2
 
 
-def test_a_moment_is_in_one_split_whatever_its_type_and_the_bounds_spelling(tmp_path):
-    moments = [datetime.datetime(2026, 11, 18, 9) + datetime.timedelta(hours=i) for i in range(24)]
-    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD][:24]
+def test_split_by_time_does_not_depend_on_column_type_or_spelling_of_bounds(tmp_path):
+    timestamps = [datetime.datetime(2026, 11, 18, 9) + datetime.timedelta(hours=i) for i in range(24)]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in INVALID][:24]
     sizes = []
     for mark in (" ", "T"):
         split = TimeSplit("at", f"2026-11-18{mark}12:00:00", f"2026-11-18{mark}20:30:00")
         spec = DatasetSpec("log", FEATURES, TASKS, split=split)
         kinds = {"text": pa.string(), "local": pa.timestamp("ms"), "utc": pa.timestamp("us", "UTC")}
         for name, kind in kinds.items():
-            values = [moment.isoformat(mark) if name == "text" else moment for moment in moments]
+            values = [timestamp.isoformat(mark) if name == "text" else timestamp for timestamp in timestamps]
             written = [{**row, "at": value} for row, value in zip(rows, values, strict=True)]
             write_parquet(written, tmp_path / f"{name}.parquet", {**TYPES, "at": kind})
             examples, _ = ingested(tmp_path / f"{name}.parquet", spec)
             sizes.append({split: len(examples[split]) for split in SPLITS})
     assert sizes == [{"train": 3, "eval": 9, "test": 12}] * 6
-    with pytest.raises(ColumnTypeError, match=r"at holds dates or times.* Received: 'noon'"):
+    with pytest.raises(ColumnTypeError, match=r"at holds dates or timestamps.* Received: 'noon'"):
         ingested(tmp_path / "utc.parquet", DatasetSpec("log", FEATURES, TASKS, split=TimeSplit("at", "noon", "one")))
 
 
 @pytest.mark.parametrize(
     "bounds", [("2026-11-18T12:00Z", "2026-11-18T20:30Z"), ("2026-11-18T13:00+01:00", "2026-11-18T21:30+01:00")]
 )
-def test_bounds_of_another_time_zone(bounds, tmp_path):
-    moments = [datetime.datetime(2026, 11, 18, 9, tzinfo=datetime.UTC) + datetime.timedelta(hours=i) for i in range(24)]
-    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD][:24]
-    written = [{**row, "at": moment} for row, moment in zip(rows, moments, strict=True)]
+def test_bounds_with_a_time_zone(bounds, tmp_path):
+    first = datetime.datetime(2026, 11, 18, 9, tzinfo=datetime.UTC)
+    timestamps = [first + datetime.timedelta(hours=i) for i in range(24)]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in INVALID][:24]
+    written = [{**row, "at": timestamp} for row, timestamp in zip(rows, timestamps, strict=True)]
     write_parquet(written, tmp_path / "log.parquet", {**TYPES, "at": pa.timestamp("us", "Asia/Tokyo")})
     split = TimeSplit("at", *bounds)
     examples, _ = ingested(tmp_path / "log.parquet", DatasetSpec("log", FEATURES, TASKS, split=split))
@@ -103,11 +104,10 @@ def test_bounds_of_another_time_zone(bounds, tmp_path):
 
 
 @pytest.mark.parametrize("split", [TimeSplit("day", "2026-11-19", "2026-11-20"), RandomSplit(key=("day",))])
-def test_folders_name_columns(split, tmp_path):
-    """What Hive and Spark write is what a column in the file would be."""
+def test_hive_partitions_equal_columns_of_the_file(split, tmp_path):
     days = [f"2026-11-{day}" for day in (18, 19, 20)]
     spec = DatasetSpec("log", FEATURES, TASKS, split=split)
-    rows = [row for i, row in enumerate(log(60), 1) if i not in BAD]
+    rows = [row for i, row in enumerate(log(60), 1) if i not in INVALID]
     found = {}
     for kind in (pa.string(), pa.date32()):
         dates = [datetime.date.fromisoformat(day) for day in days]
@@ -140,7 +140,7 @@ def test_folders_name_columns(split, tmp_path):
         ("daily", pa.struct([("x", pa.int64())]), "numbers, booleans or strings"),
     ],
 )
-def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
+def test_unsupported_column_type_raises(column, kind, expected, tmp_path):
     rows = [{**log(1)[0], column: None}]
     path = tmp_path / "log.parquet"
     write_parquet(rows, path, {**TYPES, column: kind})
@@ -150,54 +150,53 @@ def test_a_type_that_cannot_be_used_is_named(column, kind, expected, tmp_path):
     assert str(error.value) == f"{named}. Received: {kind_text(kind)}"
 
 
-def with_odd_cities(path, records, places):
-    """Writes records, of which some have a number for a city."""
+def write_with_numbers_as_cities(path, records, rows):
+    """Writes records; those of `rows` have a number as city."""
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for place, record in enumerate(records):
+        for row, record in enumerate(records):
             one = tf.train.Example.FromString(record)
-            if place in places:
+            if row in rows:
                 one.features.feature["city"].float_list.value[:] = [0.5]
             writer.write(one.SerializeToString())
 
 
-@pytest.mark.parametrize("places", [{2}, {0, 7}, {9}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("mismatched", [{2}, {0, 7}, {9}, {0, 1, 2, 3}])
 @pytest.mark.parametrize("block_bytes", [1 << 20, 3000])
-def test_a_record_of_another_type_is_rejected(places, block_bytes, tmp_path):
-    """Even the first one, where its block has more of the others."""
+def test_a_record_with_a_mismatched_type_is_rejected(mismatched, block_bytes, tmp_path):
+    """The type of a column is that of most records of a block, so that the first record may be rejected too."""
     rows = [{**row, "city": "Rome"} for row in log(12) if row["click"] is not None and not np.isnan(row["buy"])][:10]
-    write_tfrecord(rows, tmp_path / "good.tfrecord")
-    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
+    write_tfrecord(rows, tmp_path / "valid.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "valid.tfrecord")).as_numpy_iterator())
     path = tmp_path / "log.tfrecord"
-    with_odd_cities(path, records, places)
+    write_with_numbers_as_cities(path, records, mismatched)
     read = read_tfrecord(str(path), raw_columns(SPEC), block_bytes=block_bytes)
     batches = [ingest_batch(batch, SPEC) for batch in read]
     rejects = {reject.line: reject for batch in batches for reject in batch.rejects}
-    assert {line for line, reject in rejects.items() if reject.reason == "type_mismatch"} == {
-        place + 1 for place in places
-    }
+    lines = {row + 1 for row in mismatched}
+    assert {line for line, reject in rejects.items() if reject.reason == "type_mismatch"} == lines
     detail = "city should be strings, integers, booleans, dates or timestamps, as in other rows. Received: [0.5]"
-    assert {rejects[place + 1].detail for place in places} == {detail}
-    _, of_good = ingested(tmp_path / "good.tfrecord")
-    kept = [line for line in range(1, 11) if line not in of_good and line - 1 not in places]
+    assert {rejects[line].detail for line in lines} == {detail}
+    _, rejects_of_valid = ingested(tmp_path / "valid.tfrecord")
+    kept = [line for line in range(1, 11) if line not in rejects_of_valid and line not in lines]
     assert sum(len(examples) for batch in batches for examples in batch.examples.values()) == len(kept) >= 4
 
 
-def test_a_column_of_another_type_stops_the_file(tmp_path):
+def test_a_column_of_mismatched_type_raises(tmp_path):
     rows = [{**row, "city": "Rome"} for row in log(5)]
-    write_tfrecord(rows, tmp_path / "good.tfrecord")
-    records = list(tf.data.TFRecordDataset(str(tmp_path / "good.tfrecord")).as_numpy_iterator())
-    with_odd_cities(tmp_path / "log.tfrecord", records, set(range(5)))
+    write_tfrecord(rows, tmp_path / "valid.tfrecord")
+    records = list(tf.data.TFRecordDataset(str(tmp_path / "valid.tfrecord")).as_numpy_iterator())
+    write_with_numbers_as_cities(tmp_path / "log.tfrecord", records, set(range(5)))
     with pytest.raises(ColumnTypeError, match=r"log.tfrecord, from row 1 on: city should be strings"):
         ingested(tmp_path / "log.tfrecord")
 
 
 def kind_text(kind):
-    """As it comes back from the file, and is made plain."""
+    """The type as it is read back from the file, without dictionaries."""
     nested = pa.types.is_list(kind) and pa.types.is_list(kind.value_type)
     return "list<item: list<item: int64>>" if nested else str(kind)
 
 
-def test_missing_columns(tmp_path):
+def test_missing_columns_raise(tmp_path):
     rows = log(1)
     write_parquet(rows, tmp_path / "log.parquet", {name: kind for name, kind in TYPES.items() if name != "price"})
     with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: city, shop, age"):

@@ -1,4 +1,4 @@
-"""Files become tf.Examples that say what the rows say; every row is counted once."""
+"""Ingestion of files: the tf.Examples hold the values of the rows, and every row is counted once."""
 
 import gzip
 import itertools
@@ -73,7 +73,7 @@ def plain(example):
     return {name: value for name, value in sorted(values.items()) if value}
 
 
-def test_examples_say_what_the_rows_say(log):
+def test_examples_hold_the_values_of_the_rows(log):
     (batch,) = ingest([log], SPEC, "csv")
     first = {"city": [b"Rome"], "price": [1.5], "tags": [b"a", b"b"], "tag_weights": [0.5, 2.0], "click": [1]}
     assert {name: [plain(example) for example in examples] for name, examples in batch.examples.items()} == {
@@ -96,7 +96,7 @@ def test_examples_say_what_the_rows_say(log):
     }
 
 
-def test_each_row_is_rejected_for_its_reason(log):
+def test_each_invalid_row_is_rejected_with_its_reason(log):
     (batch,) = ingest([log], SPEC, "csv")
     assert [(reject.line, reject.reason) for reject in batch.rejects] == [
         (4, "wrong_column_count"),
@@ -121,7 +121,7 @@ def test_report_counts_every_row(log):
     assert batch.report.to_dict() == {**counts, "sources": {log: counts}}
 
 
-def test_movielens(tmp_path):
+def test_ingests_movielens(tmp_path):
     (tmp_path / "users.dat").write_text("1::F::1::10::48067\n")
     (tmp_path / "movies.dat").write_text("7::Sabrina (1995)::Comedy|Romance\n")
     (tmp_path / "ratings.dat").write_text("1::7::4::100\n1::7::5::200\n1::8::5::200\n")
@@ -135,19 +135,19 @@ def test_movielens(tmp_path):
     assert batch.report.total.rejected == {"unknown_key": 1}
 
 
-def test_beam_gives_the_same_for_all_paths(tmp_path, log):
+def test_beam_ingests_the_same_rows(tmp_path, log):
     other = str(tmp_path / "other.csv.gz")
     with gzip.open(other, "wb") as file:
         file.write(LOG)
-    alone = list(ingest([log, other], SPEC, "csv"))
-    report = alone[0].report.merge(alone[1].report)
+    batches = list(ingest([log, other], SPEC, "csv"))
+    report = batches[0].report.merge(batches[1].report)
     folder = tmp_path / "out"
     with beam.Pipeline() as pipeline:
         outputs = pipeline | beam.Create([("csv", log, 0), ("csv", other, 1)]) | IngestPaths(SPEC, str(folder))
-        assert_that(outputs[REJECTS], equal_to([*alone[0].rejects, *alone[1].rejects]), label="rejects")
+        assert_that(outputs[REJECTS], equal_to([*batches[0].rejects, *batches[1].rejects]), label="rejects")
         assert_that(outputs[REPORT], equal_to([report]), label="report")
     for split in SPLITS:
-        expected = [plain(example) for batch in alone for example in batch.examples[split]]
+        expected = [plain(example) for batch in batches for example in batch.examples[split]]
         assert written(folder, split) == expected
     assert sorted(map(str, written(folder, SAMPLE))) == sorted(str(row) for s in SPLITS for row in written(folder, s))
 
@@ -157,7 +157,7 @@ def written(folder, split):
     return [plain(row) for row in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
 
 
-def test_beam_without_rows_reports_nothing_read(tmp_path):
+def test_beam_reports_no_rows_for_an_empty_file(tmp_path):
     path = tmp_path / "empty.csv"
     path.write_bytes(LOG.partition(b"\n")[0] + b"\n")
     with beam.Pipeline() as pipeline:
@@ -165,14 +165,14 @@ def test_beam_without_rows_reports_nothing_read(tmp_path):
         assert_that(outputs[REPORT], equal_to([IngestReport()]))
 
 
-def test_missing_column_stops_the_file(tmp_path):
+def test_missing_column_raises(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(LOG.replace(b"price", b"prize"))
     with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: day, user, city, prize"):
         list(ingest([str(path)], SPEC, "csv"))
 
 
-def test_expand(tmp_path):
+def test_expand_lists_files_of_folders_and_patterns(tmp_path):
     for name in ("day-2.csv", "day-1.csv.gz", "other.csv", "notes.txt"):
         (tmp_path / name).touch()
     (tmp_path / "folder.csv").mkdir()
@@ -185,7 +185,7 @@ def test_expand(tmp_path):
     assert names(tmp_path / "notes.txt") == ["notes.txt"]
 
 
-def test_expand_finds_nothing(tmp_path):
+def test_expand_raises_if_no_file_is_found(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"should be a file, a folder of files \(\*.csv, .* or a pattern"):
         expand("csv", str(tmp_path / "day-*.csv"))
     with pytest.raises(FileNotFoundError, match=r"Missing: users.dat, movies.dat, ratings.dat or ratings.csv"):
@@ -197,8 +197,8 @@ def test_expand_finds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
-def test_what_cannot_be_written_fails_the_job(tmp_path, log, monkeypatch, failing):
-    """Whichever of three batches it is, the last one too, though it is written beside the reading."""
+def test_write_error_fails_the_job(tmp_path, log, monkeypatch, failing):
+    """Each of three batches, the last one included, although a batch is written while the next one is read."""
     write, counted = ShardWriter.write, itertools.count(1)
 
     def breaking(self, examples):

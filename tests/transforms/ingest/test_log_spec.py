@@ -1,4 +1,4 @@
-"""A log is read alike by specs whose `log_spec` is equal, and only by these."""
+"""Log specs: two specs ingest a log identically exactly if their log specs are equal."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def changed(i, **changes):
         dataclasses.replace(SPEC, tasks=(Task("click", "clicked"), Task("buy", "bought", follows="click", output="p"))),
     ],
 )
-def test_what_the_transform_does_is_no_reason_to_read_again(other):
+def test_log_spec_ignores_fields_of_transform_and_model(other):
     assert other != SPEC
     assert log_spec(other) == log_spec(SPEC)
 
@@ -59,24 +59,24 @@ def test_what_the_transform_does_is_no_reason_to_read_again(other):
         dataclasses.replace(SPEC, tasks=(SPEC.tasks[0], Task("buy", "bought"))),
     ],
 )
-def test_what_rows_depend_on_is(other):
+def test_log_spec_keeps_fields_that_change_rows(other):
     assert log_spec(other) != log_spec(SPEC)
     assert log_spec(other, pruned=False) != log_spec(SPEC, pruned=False)
 
 
-def test_frequencies_count_where_vocabularies_are_pruned():
+def test_log_spec_keeps_frequencies_only_if_vocabularies_are_pruned():
     other = changed(0, min_frequency=9, max_tokens=5)
     assert log_spec(other) != log_spec(SPEC)
     assert log_spec(other, pruned=False) == log_spec(SPEC, pruned=False)
 
 
-def test_rows_are_those_of_the_whole_spec(tmp_path):
+def test_log_spec_ingests_the_same_rows_as_the_whole_spec(tmp_path):
     path = tmp_path / "log.csv"
     lines = [f"u{i},{i}.5,a|b|c,1|{i}|3,{'|'.join('123456789' * 3)},{i % 2},{i % 4 // 3}" for i in range(40)]
     path.write_text(
         "\n".join(["user,price,tags,weights,days,clicked,bought", *lines, ",1,a,1,1,1,0", "u,1,a,1|2,1,0,0"])
     )
-    (whole,), (projected,) = (list(ingest([str(path)], spec, "csv")) for spec in (SPEC, log_spec(SPEC)))
-    assert whole.examples == projected.examples
-    assert whole.rejects == projected.rejects
+    (whole,), (reduced,) = (list(ingest([str(path)], spec, "csv")) for spec in (SPEC, log_spec(SPEC)))
+    assert whole.examples == reduced.examples
+    assert whole.rejects == reduced.rejects
     assert {reject.reason for reject in whole.rejects} == {"missing_required", "invalid_weights"}

@@ -1,4 +1,4 @@
-"""An ingested log: which specs can read it, and what ExampleGen takes of it."""
+"""Ingested logs: the specs that can read them, and their use as the output of ExampleGen."""
 
 import dataclasses
 import os
@@ -58,12 +58,12 @@ def write(folder, rows=ALL):
 
 
 @pytest.fixture
-def made(tmp_path):
+def ingested(tmp_path):
     return tmp_path / "log", write(tmp_path / "log")
 
 
-def test_specs_of_the_same_columns_can_read_it(made):
-    _, manifest = made
+def test_specs_of_the_same_columns_can_read_a_log(ingested):
+    _, manifest = ingested
     manifest.check_spec(SPEC)
     fewer = (SequenceFeature("tags", max_length=2), CategoricalFeature("city", required=True))
     manifest.check_spec(dataclasses.replace(SPEC, features=fewer, group_key=None))
@@ -74,7 +74,7 @@ WRONG = {
     "features[0].name: should be a column of tokens: user, city, tags. Received: 'town'": CategoricalFeature("town"),
     "features[0].name: should be a column of tokens": CategoricalFeature("price"),
     "features[0].name: should be a column of numbers: tag_weights, price. Received: 'user'": NumericalFeature("user"),
-    "features[0].kind: should be a kind of list, as a row has up to 3 values": CategoricalFeature("tags"),
+    "features[0].kind: should be a kind of list, as rows have up to 3 values": CategoricalFeature("tags"),
     "features[0].required: should be false, as some rows have no value": CategoricalFeature("user", required=True),
     "features[0].weights: should be a column of numbers": MultiValuedFeature("tags", weights="w"),
     "tasks[0].label: should be a column of labels: click. Received: 'clicked'": {"tasks": (Task("click", "clicked"),)},
@@ -83,22 +83,22 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_other_specs_cannot(made, message):
+def test_other_specs_cannot_read_a_log(ingested, message):
     change = WRONG[message]
     change = change if isinstance(change, dict) else {"features": (change,)}
     with pytest.raises(FieldError, match=re.escape(message)):
-        made[1].check_spec(dataclasses.replace(SPEC, **change))
+        ingested[1].check_spec(dataclasses.replace(SPEC, **change))
 
 
 def test_a_log_needs_rows_in_every_split(tmp_path):
     manifest = write(tmp_path / "log", {"train": 9, "eval": 0, "test": 2})
-    with pytest.raises(FieldError, match=r"rows to train, validate and test. Received: 'none for eval'"):
+    with pytest.raises(FieldError, match=r"a split with rows in train, eval, test. Received: 'none in eval'"):
         manifest.check_spec(SPEC)
 
 
-def test_missing_values_count_as_the_default(made):
-    """As they do where rows are read one by one: two of nine training rows have no user."""
-    folder, manifest = made
+def test_missing_values_count_as_the_default(ingested):
+    """Two of nine training rows have no user; they count as they do when rows are ingested from files."""
+    folder, manifest = ingested
 
     def counts(feature):
         table = manifest.token_counts(str(folder), feature)
@@ -111,8 +111,8 @@ def test_missing_values_count_as_the_default(made):
     assert counts(MultiValuedFeature("tags")) == COUNTS["tags"]
 
 
-def test_example_gen_takes_files_and_counts(made, tmp_path):
-    folder, manifest = made
+def test_adopting_a_log_links_its_files_and_writes_vocabularies(ingested, tmp_path):
+    folder, manifest = ingested
     out = tmp_path / "artifact"
     with beam.Pipeline() as pipeline:
         _ = pipeline | AdoptIngested(str(folder), str(out), SPEC, str(out / "vocabularies"))
@@ -122,10 +122,10 @@ def test_example_gen_takes_files_and_counts(made, tmp_path):
     assert (out / "rejects-train.jsonl").read_text() == (folder / "rejects-train.jsonl").read_text()
     vocabularies = {path.name: path.read_text().split() for path in (out / "vocabularies").iterdir()}
     assert vocabularies == {"user": ["a", "b", "<missing>"], "city": ["Oslo"], "tags": ["z", "y"]}
-    assert manifest == Manifest.load(str(folder)), "what is taken stays there"
+    assert manifest == Manifest.load(str(folder)), "the adopted log remains unchanged"
 
 
-def test_a_link_is_made_again_and_leaves_the_source_whole(tmp_path):
+def test_linking_a_file_again_leaves_the_source_unchanged(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x").write_text("rows")
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_a_link_is_made_again_and_leaves_the_source_whole(tmp_path):
     assert os.path.samefile(tmp_path / "a" / "x", tmp_path / "b" / "x")
 
 
-def test_a_copy_is_made_where_there_can_be_no_link(tmp_path, monkeypatch):
+def test_a_file_is_copied_if_it_cannot_be_linked(tmp_path, monkeypatch):
     def refuse(*paths):
         raise OSError("another disk")
 
@@ -146,9 +146,9 @@ def test_a_copy_is_made_where_there_can_be_no_link(tmp_path, monkeypatch):
     assert not os.path.samefile(tmp_path / "x", tmp_path / "b" / "x")
 
 
-def test_another_format_is_not_read(made):
-    folder, _ = made
+def test_another_format_is_not_read(ingested):
+    folder, _ = ingested
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
-    with pytest.raises(FileNotFoundError, match=r"should be of this version's format; ingest the log again"):
+    with pytest.raises(FileNotFoundError, match=r"format should be 1; ingest the log again. Received: 0"):
         Manifest.load(str(folder))

@@ -1,4 +1,4 @@
-"""A row's split is that of its hash, which pyfarmhash computes too, or of its time."""
+"""Splits of rows: by a hash, compared with pyfarmhash, and by time."""
 
 import datetime
 
@@ -17,11 +17,11 @@ LABEL = Task("click", "click")
 CLICKS = NumericalFeature("clicks")
 
 
-def checked(split, features=None, **columns):
-    """Rows that passed the check, and the spec: the columns that are text are tokens if nothing else is said."""
+def validated(split, features=None, **columns):
+    """A spec and accepted rows; by default all columns are categorical features."""
     arrays = {
-        name: pa.array(cells, pa.string() if set(map(type, cells)) <= {str, type(None)} else None)
-        for name, cells in columns.items()
+        name: pa.array(values, pa.string() if set(map(type, values)) <= {str, type(None)} else None)
+        for name, values in columns.items()
     }
     features = features or tuple(CategoricalFeature(name) for name in columns)
     rows = len(next(iter(columns.values())))
@@ -31,26 +31,26 @@ def checked(split, features=None, **columns):
 
 
 def names(split, features=None, **columns):
-    return [SPLITS[i] for i in assign(*checked(split, features, **columns))]
+    return [SPLITS[i] for i in assign(*validated(split, features, **columns))]
 
 
 def keys(split, features=None, **columns):
-    return [key.decode() for key in split_key(*checked(split, features, **columns)).to_pylist()]
+    return [key.decode() for key in split_key(*validated(split, features, **columns)).to_pylist()]
 
 
 def expected(split, texts):
-    """By the formula: eval has the first share of the buckets, test the next, train the rest."""
+    """Splits by the formula: eval has the first share of the buckets, test the next, train the rest."""
     shares = [farmhash.fingerprint64(text) % 1_000_000 / 1_000_000 for text in texts]
     return ["eval" if s < split.eval else "test" if s < split.eval + split.test else "train" for s in shares]
 
 
-def test_fixed_keys():
+def test_splits_of_fixed_keys():
     split = RandomSplit(key=("user",), eval=0.2, test=0.3)
     users = ["1", "2", "3", "4", "5", "6", "8", None]
     assert names(split, user=users) == ["test", "train", "train", "test", "train", "test", "train", "test"]
 
 
-def test_key_is_lengths_and_cells():
+def test_key_consists_of_lengths_and_values():
     split = RandomSplit(key=("user", "day"), salt="s")
     found = keys(split, day=["Mo", None, "x:"], user=["17", "é", "3"], other=["a", "b", "c"])
     assert found == ["s2:172:Mo", "s2:é-", "s1:32:x:"]
@@ -60,12 +60,12 @@ def test_no_key_means_all_columns_by_name():
     assert keys(RandomSplit(), d=["2"], a=["1"]) == ["1:11:11:2"]  # a, click, d.
 
 
-def test_cells_that_join_alike_are_kept_apart():
+def test_keys_differ_if_only_their_joined_values_are_equal():
     found = keys(RandomSplit(key=("a", "b")), a=["1", "11", "", None], b=["12", "2", "x", "x"])
     assert len(set(found)) == 4
 
 
-def test_a_column_that_is_read_for_the_split_alone():
+def test_key_column_that_is_not_a_feature():
     split = RandomSplit(key=("user", "day"))
     features = (CategoricalFeature("user"),)
     days = [datetime.date(2026, 11, 18), datetime.date(2026, 11, 19)]
@@ -74,8 +74,8 @@ def test_a_column_that_is_read_for_the_split_alone():
     assert keys(split, features, user=["7", "7"], day=[str(day) for day in days]) == expected
 
 
-def test_values_are_hashed_as_they_are_typed():
-    """As text, in whatever way it is written, and as numbers and lists."""
+def test_keys_use_typed_values():
+    """Different spellings of a value, strings as well as numbers and lists, give the same key."""
     features = (
         MultiValuedFeature("bag", weights="weights", separator=";"),
         NumberSequenceFeature("counts"),
@@ -104,7 +104,7 @@ def test_values_are_hashed_as_they_are_typed():
 
 
 def test_numbers_are_the_shortest_decimals_of_their_float32():
-    """The text is Arrow's, and may not be another in another version of it."""
+    """Arrow formats the numbers, which must not change between its versions."""
     numbers = [5.0, 0.1, 137.12, -2.5, -0.0, 16777217, 123456789, 0.00001, 1e-6, 1e14, 3.4e38]
     found = keys(RandomSplit(key=("price",)), (NumericalFeature("price"),), price=numbers)
     texts = ["5", "0.1", "137.12", "-2.5", "0", "16777216", "123456790", "0.00001", "0.000001", "1e+14", "3.4e+38"]
@@ -112,7 +112,7 @@ def test_numbers_are_the_shortest_decimals_of_their_float32():
 
 
 @pytest.mark.parametrize("salt", ["", "2026"])
-def test_agrees_with_pyfarmhash(salt):
+def test_random_split_agrees_with_pyfarmhash(salt):
     split = RandomSplit(key=("user",), eval=0.15, test=0.25, salt=salt)
     users = [str(i) for i in range(20_000)]
     found = names(split, user=users)
@@ -123,38 +123,38 @@ def test_agrees_with_pyfarmhash(salt):
         assert abs(found.count(name) / len(users) - share) < 4 * deviation
 
 
-def test_another_salt_is_another_split():
+def test_changing_the_salt_reshuffles_the_split():
     users = [str(i) for i in range(1000)]
     assert names(RandomSplit(key=("user",)), user=users) != names(RandomSplit(key=("user",), salt="x"), user=users)
 
 
-def test_rows_of_one_key_stay_together_whatever_is_beside_them():
+def test_rows_with_the_same_key_are_in_the_same_split():
     split = RandomSplit(key=("user",))
-    alone = names(split, user=["7"])
-    assert names(split, other=["a", "b", "c"], user=["7", "7", "7"]) == alone * 3
+    single = names(split, user=["7"])
+    assert names(split, other=["a", "b", "c"], user=["7", "7", "7"]) == single * 3
 
 
-def test_no_rows():
-    assert len(assign(*checked(RandomSplit(), user=[]))) == 0
+def test_split_of_no_rows_is_empty():
+    assert len(assign(*validated(RandomSplit(), user=[]))) == 0
 
 
 @pytest.mark.parametrize("kind", [str, float])
-def test_times_as_numbers(kind):
+def test_split_by_time_compares_numbers(kind):
     days = [kind(day) for day in ("-1", "9", "9.5", "10", "11.9", "12", "100")]
     expected = ["train", "train", "train", "eval", "eval", "test", "test"]
     assert names(TimeSplit("day", eval_from=10, test_from=12), (CLICKS,), day=days, clicks=["1"] * 7) == expected
 
 
-def test_times_as_text():
+def test_split_by_time_compares_strings_and_timestamps():
     days = ["2026-11-19", "2026-11-20", "2026-11-20T23:59", "2026-12-01"]
     split = TimeSplit("day", "2026-11-20", "2026-12-01")
     assert names(split, day=days) == ["train", "eval", "eval", "test"]
-    moments = [datetime.datetime.fromisoformat(day) for day in days]
-    assert names(split, day=moments) == ["train", "eval", "eval", "test"]
-    dates = [moment.date() for moment in moments]
+    timestamps = [datetime.datetime.fromisoformat(day) for day in days]
+    assert names(split, day=timestamps) == ["train", "eval", "eval", "test"]
+    dates = [timestamp.date() for timestamp in timestamps]
     assert names(split, day=dates) == ["train", "eval", "eval", "test"]
 
 
 def test_a_given_split_is_not_assigned():
-    with pytest.raises(ValueError, match="split should be random or time where rows are read one by one"):
-        assign(*checked(GivenSplit(), user=["7"]))
+    with pytest.raises(ValueError, match=r"split.kind should be random or time .* Received: 'given'"):
+        assign(*validated(GivenSplit(), user=["7"]))

@@ -1,4 +1,4 @@
-"""Vocabularies that workers count are those of `tft.vocabulary`, byte for byte, and give the same ids."""
+"""Vocabularies from counted tokens: identical to those of `tft.vocabulary`, byte for byte, with the same ids."""
 
 import collections
 
@@ -37,27 +37,28 @@ FEATURES = (
 SPEC = DatasetSpec("log", FEATURES, (Task("click", "click"),), split=RandomSplit(eval=0.2, test=0.2))
 
 
-def cell(rng, tokens, missing=0.2):
+def draw_value(rng, tokens, missing=0.2):
     return "" if rng.random() < missing else str(rng.choice(list(tokens)))
 
 
 def log(rng, rows):
-    """Lines of CSV: cells with accents, quotes and line breaks, lists with empty places, missing values."""
+    """Lines of CSV: values with accents, quotes and line breaks, lists with empty positions, missing values."""
     header = "user,city,shop,never,none,price,tags,tag_weights,history,click"
     lines = [header]
     cities = ["Rome", "Oslo", "Zürich", '"a ""b"""', '"two\nlines"', "ROME"]
     for _ in range(rows):
-        tags = [cell(rng, "abcdef") for _ in range(rng.integers(0, 4))]
-        history = [cell(rng, range(9)) for _ in range(rng.integers(0, 5))]
+        tags = [draw_value(rng, "abcdef") for _ in range(rng.integers(0, 4))]
+        history = [draw_value(rng, range(9)) for _ in range(rng.integers(0, 5))]
         weights = "|".join("1.5" for _ in tags) if "|".join(tags) else ""
-        row = [cell(rng, range(40)), cell(rng, cities), cell(rng, range(8)), "", "", "2.5", "|".join(tags), weights]
+        row = [draw_value(rng, tokens) for tokens in (range(40), cities, range(8))]
+        row += ["", "", "2.5", "|".join(tags), weights]
         lines.append(",".join([*row, "|".join(history), str(rng.integers(2))]))
     return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Two files ingested by Beam, and the vocabularies of both kinds."""
+def ingested(tmp_path_factory):
+    """Two files ingested by Beam, and transform graphs with analyzed and with counted vocabularies."""
     folder = tmp_path_factory.mktemp("vocabularies")
     rng = np.random.default_rng(3)
     for name in ("one.csv", "two.csv"):
@@ -92,16 +93,16 @@ def records(folder, split):
 
 
 @pytest.mark.parametrize("feature", vocabularies(SPEC))
-def test_the_file_is_that_of_tft(made, feature):
-    folder, graphs = made
+def test_vocabulary_file_is_identical_to_that_of_tft(ingested, feature):
+    folder, graphs = ingested
     counted = (folder / "counted" / feature).read_bytes()
     with open(graphs["analyzed"].vocabulary_file_by_name(feature), "rb") as file:
         assert counted == file.read()
     assert graphs["counted"].vocabulary_by_name(feature) == graphs["analyzed"].vocabulary_by_name(feature)
 
 
-def test_transformed_values_are_the_same_on_all_rows(made):
-    folder, graphs = made
+def test_transformed_values_are_the_same_on_all_rows(ingested):
+    folder, graphs = ingested
     for split in SPLITS:
         rows = parse_examples(SPEC, records(folder, split))
         one, other = (graph.transform_features_layer()(rows) for graph in graphs.values())
@@ -110,9 +111,9 @@ def test_transformed_values_are_the_same_on_all_rows(made):
             np.testing.assert_array_equal(values, other[name], err_msg=name)
 
 
-def test_the_graph_holds_its_vocabularies(made, tmp_path):
-    """The counted files may go once the graph is written."""
-    folder, graphs = made
+def test_the_graph_contains_its_vocabularies(ingested, tmp_path):
+    """The files of counted vocabularies are not needed once the graph is written."""
+    folder, graphs = ingested
     moved = (folder / "counted").rename(tmp_path / "elsewhere")
     try:
         ids = graphs["counted"].transform_features_layer()(parse_examples(SPEC, records(folder, "eval")[:5]))
@@ -121,18 +122,18 @@ def test_the_graph_holds_its_vocabularies(made, tmp_path):
         moved.rename(folder / "counted")
 
 
-def test_the_sample_is_of_all_splits(made):
-    folder, _ = made
+def test_the_sample_has_rows_of_all_splits(ingested):
+    folder, _ = ingested
     sizes = {split: len(records(folder, split)) for split in (*SPLITS, SAMPLE)}
-    of_two_files = sum(sizes[split] / 10 for split in SPLITS)
+    expected_size = sum(sizes[split] / 10 for split in SPLITS)
     assert sum(sizes[split] for split in SPLITS) == 600
-    assert of_two_files <= sizes[SAMPLE] <= of_two_files + 2 * 3 * len(FEATURES)
-    everything = {row for split in SPLITS for row in records(folder, split)}
-    assert len({parsed_id(row) for row in records(folder, SAMPLE)} - {parsed_id(row) for row in everything}) == 0
+    assert expected_size <= sizes[SAMPLE] <= expected_size + 2 * 3 * len(FEATURES)
+    rows = {row for split in SPLITS for row in records(folder, split)}
+    assert len({values_of(row) for row in records(folder, SAMPLE)} - {values_of(row) for row in rows}) == 0
 
 
-def parsed_id(row):
-    """A tf.Example's content, in whatever order its features were written, and whether or not it has empty lists."""
+def values_of(row):
+    """The values of a tf.Example, regardless of the order of its features and of empty lists."""
     found = []
     for name, feature in tf.train.Example.FromString(row).features.feature.items():
         if getattr(feature, feature.WhichOneof("kind")).value:
@@ -140,8 +141,8 @@ def parsed_id(row):
     return tuple(sorted(found))
 
 
-def test_many_tokens_are_merged_on_the_way(monkeypatch):
-    monkeypatch.setattr(token_counts, "_MANY", 20)
+def test_counts_are_merged_while_tokens_are_added(monkeypatch):
+    monkeypatch.setattr(token_counts, "_MERGE_ROWS", 20)
     spec = DatasetSpec("log", (CategoricalFeature("user"),), (Task("click", "click"),))
     counter, expected = TokenCounter(spec), collections.Counter()
     rng = np.random.default_rng(0)
@@ -154,5 +155,5 @@ def test_many_tokens_are_merged_on_the_way(monkeypatch):
     assert dict(zip(*(counts[name].to_pylist() for name in ("token", "count")), strict=True)) == expected
 
 
-def test_without_tokens_a_vocabulary_holds_the_dummy():
+def test_vocabulary_without_tokens_has_a_placeholder():
     assert order(token_counts.SCHEMA.empty_table(), CategoricalFeature("user")) == [EMPTY_VOCABULARY]

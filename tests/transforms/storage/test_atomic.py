@@ -1,5 +1,6 @@
 """Atomic writes: a file or folder has its final name only when it is complete."""
 
+import doctest
 import os
 import pathlib
 import signal
@@ -8,6 +9,7 @@ import sys
 
 import pytest
 
+from transforms.storage import atomic
 from transforms.storage.atomic import UNFINISHED, PendingFile, atomic_dir, atomic_file, remove_unfinished
 from transforms.storage.files import list_folder, open_file, open_output
 
@@ -208,3 +210,7 @@ def test_remove_unfinished_removes_what_interrupted_writers_left(tmp_path):
     remove_unfinished(tmp_path)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["log.csv", "run"]
     remove_unfinished(tmp_path / "missing")
+
+
+def test_examples_of_docstrings():
+    assert doctest.testmod(atomic).failed == 0

@@ -1,5 +1,6 @@
 """Locks: one holder at a time, also between processes, released by the operating system after a kill."""
 
+import doctest
 import os
 import pathlib
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 from tfmtl.config import ConfigError
+from transforms.storage import locks
 from transforms.storage.locks import exclusive_lock
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
@@ -49,3 +51,7 @@ def test_another_process_holds_the_lock_until_it_is_killed(tmp_path):
         holder.kill()
     with exclusive_lock(tmp_path / ".lock", "in use"):
         pass
+
+
+def test_examples_of_docstrings():
+    assert doctest.testmod(locks).failed == 0
