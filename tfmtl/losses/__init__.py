@@ -1,4 +1,4 @@
-"""Losses on logits, by task name."""
+"""Losses and loss weighting for multi-task models, computed from logits."""
 
 from tfmtl.losses.chain_logits import entire_logits, product_logit
 from tfmtl.losses.doubly_robust import doubly_robust_risk, imputation_risk

@@ -1,44 +1,69 @@
-"""Logits of events that need one another: of P(y=1, z=1 | x) from those of P(y=1 | x) and P(z=1 | y=1, x)."""
+"""Logits of the joint probabilities of a chain of events."""
 
+import functools
 from collections.abc import Mapping
-from typing import Any
 
 from keras import ops
 
+from tfmtl.types import Logits, Tensor, TensorLike
 
-def product_logit(previous: Any, conditional: Any) -> Any:
-    """The logit of `s(a) s(b)`, s the sigmoid: `-log(exp(-a) + exp(-b) + exp(-a - b))`.
 
-    It is `log P - log(1 - P)` with `log P = log s(a) + log s(b)`, taken without P itself, so that value and gradient
-    are finite and exact for all finite logits. `binary_cross_entropy` of it is the cross-entropy of the product.
+def product_logit(previous: TensorLike, conditional: TensorLike) -> Tensor:
+    """Computes the logit of the product of two probabilities from their logits.
+
+    With s the sigmoid and P = s(a) s(b), the logit is `log P - log(1 - P) = -log(exp(-a) + exp(-b) + exp(-a - b))`. It
+    is computed without P, so that value and gradient are finite and exact for all finite logits. The
+    `binary_cross_entropy` of the result is the cross-entropy of the product.
 
     Args:
-        previous: a, `(batch,)`: the logit of P(y=1 | x).
-        conditional: b, `(batch,)`: the logit of P(z=1 | y=1, x).
+        previous: Logit a of P(y=1 | x), `(batch,)`.
+        conditional: Logit b of P(z=1 | y=1, x), `(batch,)`.
 
     Returns:
-        `(batch,)` float32: the logit of P(y=1, z=1 | x).
+        The logit of P(y=1, z=1 | x), `(batch,)` float32.
 
     Example:
-        >>> float(product_logit(0.0, 0.0))  # A half of a half: log(1/3).
-        -1.0986123085021973
+        >>> from tfmtl.losses import product_logit
+        >>> logit = product_logit(0.0, 0.0)  # P = 1/2 * 1/2, so the logit is log(1/3).
+        >>> round(float(logit), 4)
+        -1.0986
     """
     a, b = (ops.cast(logit, "float32") for logit in (previous, conditional))
-    return -ops.logsumexp(ops.stack([-a, -b, -a - b]), axis=0)
+    return -_log_sum_exp(-a, -b, -a - b)
 
 
-def entire_logits(follows: Mapping[str, str], logits: Mapping[str, Any]) -> dict[str, Any]:
-    """The logit of each task on the entire space, the product of the conditional probabilities along its chain.
+def _log_sum_exp(*terms: Tensor) -> Tensor:
+    """Computes `log(sum_i exp(x_i))` elementwise, with exact gradients on all backends.
+
+    PyTorch's own gradient is `exp(x_i - log(sum))`, which amplifies the rounding error of the logarithm for large x.
+    """
+    largest = ops.stop_gradient(functools.reduce(ops.maximum, terms))
+    largest = ops.where(ops.isfinite(largest), largest, 0.0)
+    return ops.log(sum(ops.exp(term - largest) for term in terms)) + largest
+
+
+def entire_logits(follows: Mapping[str, str], logits: Logits) -> dict[str, Tensor]:
+    """Computes the logit of each task on the entire space from the conditional logits along its chain.
+
+    The probability of a task on the entire space is the product of the conditional probabilities of the task and of
+    all tasks before it in its chain, see `product_logit`.
 
     Args:
-        follows: the task before, of each task that follows one.
-        logits: `(batch,)` by task, each after the one that it follows: of P(label = 1 | previous label = 1, x). Those
-            of a task that follows none, a count's too, are returned as they are.
+        follows: Name of the previous task of each task that follows one.
+        logits: Logits by task, each `(batch,)` and listed after the previous task: the logit of
+            P(label = 1 | previous label = 1, x) for a task that follows one. The logits of other tasks, counts
+            included, are returned unchanged.
 
     Returns:
-        `(batch,)` by task, in the order of `logits`.
+        Logits by task, each `(batch,)`, in the order of `logits`.
+
+    Example:
+        >>> from tfmtl.losses import entire_logits
+        >>> logits = entire_logits({"buy": "click"}, {"click": 0.0, "buy": 0.0})
+        >>> {task: round(float(logit), 4) for task, logit in logits.items()}
+        {'click': 0.0, 'buy': -1.0986}
     """
-    entire: dict[str, Any] = {}
+    entire: dict[str, Tensor] = {}
     for task, logit in logits.items():
         entire[task] = product_logit(entire[follows[task]], logit) if task in follows else logit
     return entire

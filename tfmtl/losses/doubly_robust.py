@@ -1,55 +1,86 @@
-"""The doubly robust risk over all rows: imputed errors, corrected where the outcome was observed."""
-
-from typing import Any
+"""Doubly robust risk: imputed errors of all rows, corrected by the errors of the observed rows."""
 
 from keras import ops
 
-from tfmtl.losses.batch_mean import batch_mean
+from tfmtl.losses.batch_mean import batch_mean, mask_values
+from tfmtl.types import Tensor, TensorLike
 
 
-def doubly_robust_risk(errors: Any, imputed: Any, observed: Any, inverse: Any, sample_weight: Any = None) -> Any:
-    """`mean_r(d_r + o_r w_r (e_r - d_r))`: the mean of all rows' errors, in expectation.
+def doubly_robust_risk(
+    errors: TensorLike,
+    imputed: TensorLike,
+    observed: TensorLike,
+    inverse: TensorLike,
+    sample_weight: TensorLike | None = None,
+) -> Tensor:
+    """Estimates the mean error of all rows from imputed errors and the errors of the observed rows.
 
-    It is unbiased if either the imputed errors d or the weights `w = 1 / P(o = 1 | x)` are right, and its variance is
-    that of `e - d` where `inverse_propensity_risk` has that of e.
+    The estimate is `mean_r(d_r + o_r w_r (e_r - d_r))`. It is unbiased if either the imputed errors d or the weights
+    `w = 1 / P(o = 1 | x)` are correct. Its variance is that of `w (e - d)`, whereas the variance of
+    `inverse_propensity_risk` is that of `w e`.
 
     Args:
-        errors: e, `(batch,)` losses; those of rows that are not observed do not count.
-        imputed: d, `(batch,)`: what the error is expected to be.
-        observed: o, `(batch,)`, 0 or 1.
-        inverse: w, `(batch,)`, see `tfmtl.losses.inverse_propensity`.
-        sample_weight: `(batch,)`; all rows weigh 1 without it.
+        errors: Losses e of the rows, `(batch,)`. The losses of unobserved rows are ignored and may be NaN.
+        imputed: Expected losses d of the rows, `(batch,)`.
+        observed: Indicator o of observed rows, 0 or 1, `(batch,)`.
+        inverse: Inverse propensities w, `(batch,)`, see `tfmtl.losses.inverse_propensity`.
+        sample_weight: Weights of the rows, `(batch,)`; 1 by default.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar; 0 if there is no row.
 
     Example:
-        >>> float(doubly_robust_risk([0.5, 3.0], [1.0, 2.0], [1.0, 0.0], [4.0, 2.0]))  # (1 - 4 * 0.5 + 2) / 2
+        >>> from tfmtl.losses import doubly_robust_risk
+        >>> risk = doubly_robust_risk(
+        ...     errors=[0.5, 3.0], imputed=[1.0, 2.0], observed=[1.0, 0.0], inverse=[4.0, 2.0]
+        ... )
+        >>> float(risk)  # (1 + 4 * (0.5 - 1) + 2) / 2
         0.5
 
     References:
         - [Wang et al., 2022, ESCM^2: Entire Space Counterfactual Multi-Task Model](https://arxiv.org/abs/2204.05125),
           the DR regularizer
     """
-    errors, imputed, observed, inverse = _floats(errors, imputed, observed, inverse)
+    errors, imputed, observed, inverse = _to_float32(errors, imputed, observed, inverse)
+    errors = mask_values(errors, observed)
     return batch_mean(imputed + observed * inverse * (errors - imputed), sample_weight)
 
 
-def imputation_risk(errors: Any, imputed: Any, observed: Any, inverse: Any, sample_weight: Any = None) -> Any:
-    """`mean_r(o_r w_r (e_r - d_r)^2)`: what imputed errors learn from; the errors are a constant to it.
+def imputation_risk(
+    errors: TensorLike,
+    imputed: TensorLike,
+    observed: TensorLike,
+    inverse: TensorLike,
+    sample_weight: TensorLike | None = None,
+) -> Tensor:
+    """Computes the squared error of imputed losses, weighted by inverse propensities: the loss of an imputation model.
+
+    The loss is `mean_r(o_r w_r (e_r - d_r)^2)`. No gradient flows through the errors e.
 
     Args:
-        errors, imputed, observed, inverse, sample_weight: as for `doubly_robust_risk`.
+        errors: Losses e of the rows, `(batch,)`. The losses of unobserved rows are ignored and may be NaN.
+        imputed: Expected losses d of the rows, `(batch,)`.
+        observed: Indicator o of observed rows, 0 or 1, `(batch,)`.
+        inverse: Inverse propensities w, `(batch,)`, see `tfmtl.losses.inverse_propensity`.
+        sample_weight: Weights of the rows, `(batch,)`; 1 by default.
 
     Returns:
-        A float32 scalar, 0 where no row is observed.
+        A float32 scalar; 0 if no row is observed.
+
+    Example:
+        >>> from tfmtl.losses import imputation_risk
+        >>> risk = imputation_risk(errors=[0.5, 3.0], imputed=[1.0, 2.0], observed=[1.0, 0.0], inverse=[4.0, 2.0])
+        >>> float(risk)  # (4 * 0.5^2 + 0) / 2
+        0.5
 
     References:
-        - ESCM^2, the DR regularizer's second term
+        - [Wang et al., 2022, ESCM^2: Entire Space Counterfactual Multi-Task Model](https://arxiv.org/abs/2204.05125),
+          second term of the DR regularizer
     """
-    errors, imputed, observed, inverse = _floats(errors, imputed, observed, inverse)
-    return batch_mean(observed * inverse * ops.square(ops.stop_gradient(errors) - imputed), sample_weight)
+    errors, imputed, observed, inverse = _to_float32(errors, imputed, observed, inverse)
+    errors = mask_values(ops.stop_gradient(errors), observed)
+    return batch_mean(observed * inverse * ops.square(errors - imputed), sample_weight)
 
 
-def _floats(*values: Any) -> list[Any]:
+def _to_float32(*values: TensorLike) -> list[Tensor]:
     return [ops.cast(value, "float32") for value in values]

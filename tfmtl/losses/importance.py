@@ -1,52 +1,91 @@
-"""Importance weights: from rows where the previous event happened to all rows."""
-
-from typing import Any
+"""Importance weights that turn a mean over the conditional space into a mean over the entire space."""
 
 from keras import ops
 
-_TINY = 1e-7
+from tfmtl.types import Tensor, TensorLike
+
+_SMALLEST_DIVISOR = 1e-7
 
 
-def label_importance(labels: Any, previous: Any, current: Any, max_weight: float = 100.0) -> Any:
-    """`P(t|x) / P(t, t'=1|x) = 1 / P(t'=1|x, t)` of a row on the local space, where t' = 1; Theorem 2.1 of APEM.
+def label_importance(
+    labels: TensorLike, previous: TensorLike, current: TensorLike, max_weight: float = 100.0
+) -> Tensor:
+    """Computes the importance weight of a label on the conditional space.
 
-    With f' = P(t'=1|x), f = P(t=1|x) and a t that cannot be 1 without t' it is 1 where t = 1 and
-    `(1 - f) / (f' - f)` where t = 0: the negative rows of the local space also stand for those that never had t'. A
-    mean over local rows, each times `P(t'=1)` and this weight, is in expectation the mean over all rows.
+    The weight of a row with previous label t' = 1 is `P(t|x) / P(t, t'=1|x) = 1 / P(t'=1|x, t)` (Theorem 2.1 of APEM).
+    With f' = P(t'=1|x), f = P(t=1|x) and a label t that cannot be 1 unless t' is, it is 1 for t = 1 and
+    `(1 - f) / (f' - f)` for t = 0: the negative rows of the conditional space also represent all rows with t' = 0. The
+    mean over the conditional space of a loss, multiplied by `P(t'=1)` and this weight, is in expectation the mean over
+    the entire space.
 
-    The densities are not known: f' and f are a model's estimates, through which no gradient flows. The weight is held
-    at `max_weight`, which bounds the variance and biases the mean where f comes close to f'.
+    The probabilities f' and f are a model's estimates, and no gradient flows through them. The upper bound limits the
+    variance of the mean and biases it where f is close to f'.
 
     Args:
-        labels: t, `(batch,)`, 0 or 1.
-        previous: f', `(batch,)`, in [0, 1].
-        current: f, `(batch,)`, in [0, 1].
-        max_weight: upper bound of a weight.
+        labels: Labels t, 0 or 1, `(batch,)`.
+        previous: Predicted probabilities f' of the previous task, `(batch,)`.
+        current: Predicted probabilities f of the task on the entire space, `(batch,)`.
+        max_weight: Upper bound of the weights.
 
     Returns:
         `(batch,)` float32 in [1, max_weight].
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.losses import label_importance
+        >>> weights = label_importance(labels=[0.0, 1.0], previous=[0.5, 0.5], current=[0.1, 0.1])
+        >>> np.asarray(weights).round(4)
+        array([2.25, 1.  ], dtype=float32)
+
+    References:
+        - [Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations]
+          (https://arxiv.org/abs/2301.02494), Theorem 2.1
     """
-    labels, previous, current = _constants(labels, previous, current)
-    return _chosen(labels, (1.0 - current) / ops.maximum(previous - current, _TINY), max_weight)
+    labels, previous, current = _to_constants(labels, previous, current)
+    return _bounded_weights(labels, (1.0 - current) / ops.maximum(previous - current, _SMALLEST_DIVISOR), max_weight)
 
 
-def difference_importance(labels: Any, previous: Any, current: Any, max_weight: float = 100.0) -> Any:
-    """`P(t'-t|x) / P(t'-t, t'=1|x) = 1 / P(t'=1|x, t'-t)` of a row where t' = 1; Theorem 3.1 of APEM.
+def difference_importance(
+    labels: TensorLike, previous: TensorLike, current: TensorLike, max_weight: float = 100.0
+) -> Tensor:
+    """Computes the importance weight of the difference between two labels on the conditional space.
 
-    It is 1 where t = 0, for then t' - t = 1 and t' had to be 1; where t = 1 it is `(1 - (f' - f)) / f`: t' - t = 0 also
-    holds for all rows that never had t'. For the rest see `label_importance`, whose arguments these are.
+    The weight of a row with previous label t' = 1 is `P(t'-t|x) / P(t'-t, t'=1|x) = 1 / P(t'=1|x, t'-t)` (Theorem 3.1
+    of APEM). It is 1 for t = 0, because t' - t = 1 implies t' = 1. For t = 1 it is `(1 - (f' - f)) / f`, because
+    t' - t = 0 also holds for all rows with t' = 0.
+
+    The probabilities f' and f are a model's estimates, and no gradient flows through them. The upper bound limits the
+    variance of the mean and biases it where f is close to 0.
+
+    Args:
+        labels: Labels t, 0 or 1, `(batch,)`.
+        previous: Predicted probabilities f' of the previous task, `(batch,)`.
+        current: Predicted probabilities f of the task on the entire space, `(batch,)`.
+        max_weight: Upper bound of the weights.
 
     Returns:
         `(batch,)` float32 in [1, max_weight].
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.losses import difference_importance
+        >>> weights = difference_importance(labels=[0.0, 1.0], previous=[0.5, 0.5], current=[0.1, 0.1])
+        >>> np.asarray(weights).round(4)
+        array([1., 6.], dtype=float32)
+
+    References:
+        - [Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations]
+          (https://arxiv.org/abs/2301.02494), Theorem 3.1
     """
-    labels, previous, current = _constants(labels, previous, current)
-    return _chosen(1.0 - labels, (1.0 - previous + current) / ops.maximum(current, _TINY), max_weight)
+    labels, previous, current = _to_constants(labels, previous, current)
+    ratios = (1.0 - previous + current) / ops.maximum(current, _SMALLEST_DIVISOR)
+    return _bounded_weights(1.0 - labels, ratios, max_weight)
 
 
-def _constants(*values: Any) -> list[Any]:
+def _to_constants(*values: TensorLike) -> list[Tensor]:
     return [ops.stop_gradient(ops.cast(value, "float32")) for value in values]
 
 
-def _chosen(certain: Any, ratio: Any, max_weight: float) -> Any:
-    """1 where `certain` is 1 (the previous event must have happened), the ratio within its bounds where it is 0."""
-    return certain + (1.0 - certain) * ops.clip(ratio, 1.0, max_weight)
+def _bounded_weights(certain: Tensor, ratios: Tensor, max_weight: float) -> Tensor:
+    """Returns 1 where `certain` is 1, as the previous event must have happened, and the bounded ratio elsewhere."""
+    return certain + (1.0 - certain) * ops.clip(ratios, 1.0, max_weight)

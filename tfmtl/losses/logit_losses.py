@@ -1,56 +1,89 @@
-"""The likelihood losses of the two kinds of task, per example, on the logit."""
-
-from typing import Any
+"""Likelihood losses of binary and count tasks, per row and on the logit."""
 
 from keras import ops
 
+from tfmtl.backend import is_tensorflow
+from tfmtl.types import Tensor, TensorLike
+
 MAX_LOG_RATE = 20.0
-"""Above this log-rate (4.9e8 events) the exponential is continued by its tangent, so that nothing overflows."""
+"""Log-rate (4.9e8 events) above which the exponential continues as its tangent, so that it does not overflow."""
 
 
-def binary_cross_entropy(labels: Any, logits: Any) -> Any:
-    """`-y log s(z) - (1 - y) log(1 - s(z)) = max(z, 0) - y z + log(1 + exp(-|z|))`, finite for every finite z.
+def binary_cross_entropy(labels: TensorLike, logits: TensorLike) -> Tensor:
+    """Computes the cross-entropy of binary labels.
 
-    The gradient is `s(z) - y` everywhere, also at z = 0, where the terms of the sum have none of their own.
+    With s the sigmoid, the loss is `-y log s(z) - (1 - y) log(1 - s(z)) = max(z, 0) - y z + log(1 + exp(-|z|))`, which
+    is finite for every finite z. Its gradient is `s(z) - y` everywhere, including z = 0, where the terms of the sum are
+    not differentiable.
 
     Args:
-        labels: y in [0, 1], `(batch,)`.
-        logits: z, `(batch,)`.
+        labels: Labels y in [0, 1], `(batch,)`.
+        logits: Logits z, `(batch,)`.
 
     Returns:
-        `(batch,)` losses, in nats.
+        `(batch,)` float32 losses, in nats.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.losses import binary_cross_entropy
+        >>> np.asarray(binary_cross_entropy(labels=[1.0, 0.0], logits=[0.0, 2.0])).round(4)
+        array([0.6931, 2.1269], dtype=float32)
     """
     logits = ops.cast(logits, "float32")
     labels = ops.cast(labels, "float32")
-    return ops.binary_crossentropy(labels, logits, from_logits=True)
+    if is_tensorflow():
+        return ops.binary_crossentropy(labels, logits, from_logits=True)
+    # PyTorch's cross-entropy rounds losses below 1e-7 to 0.
+    return labels * ops.softplus(-logits) + (1.0 - labels) * ops.softplus(logits)
 
 
-def poisson(labels: Any, logits: Any) -> Any:
-    """`exp(z) - y z`: the negative log-likelihood of a count y at rate `exp(z)`, less the constant `log y!`.
+def poisson(labels: TensorLike, logits: TensorLike) -> Tensor:
+    """Computes the negative log-likelihood of counts under a Poisson distribution.
 
-    For `z > MAX_LOG_RATE` the exponential goes on as its tangent: value and gradient stay finite and z is still
-    pulled back.
+    The loss is `exp(z) - y z`, which leaves out the constant `log y!`. For `z > MAX_LOG_RATE` the exponential continues
+    as its tangent, so that value and gradient stay finite and the gradient still reduces z.
 
     Args:
-        labels: y >= 0, `(batch,)`.
-        logits: z, the logarithm of the rate, `(batch,)`.
+        labels: Counts y >= 0, `(batch,)`.
+        logits: Logarithms z of the rates, `(batch,)`.
 
     Returns:
-        `(batch,)` losses, in nats.
+        `(batch,)` float32 losses, in nats.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.losses import poisson
+        >>> np.asarray(poisson(labels=[0.0, 3.0], logits=[0.0, 1.0])).round(4)
+        array([ 1.    , -0.2817], dtype=float32)
 
     References:
-        - M2M, equation 19
+        - [Zhang et al., 2022, Leaving No One Behind: A Multi-Scenario Multi-Task Meta Learning Approach for Advertiser
+          Modeling](https://doi.org/10.1145/3488560.3498479), equation 19
     """
     logits = ops.cast(logits, "float32")
     labels = ops.cast(labels, "float32")
-    above = ops.relu(logits - MAX_LOG_RATE)
-    return rate(logits) * (1.0 + above) - labels * logits
+    excess = ops.relu(logits - MAX_LOG_RATE)
+    return rate(logits) * (1.0 + excess) - labels * logits
 
 
-def rate(logits: Any) -> Any:
-    """The rate of a count: `exp(min(z, MAX_LOG_RATE))`."""
-    return ops.exp(ops.minimum(ops.cast(logits, "float32"), MAX_LOG_RATE))
+def rate(logits: TensorLike) -> Tensor:
+    """Computes the rate of a count, `exp(min(z, MAX_LOG_RATE))`.
+
+    Args:
+        logits: Logarithms z of the rates, of any shape.
+
+    Returns:
+        Rates, float32, of the shape of `logits`.
+
+    Example:
+        >>> from tfmtl.losses import rate
+        >>> float(rate(0.0))
+        1.0
+    """
+    logits = ops.cast(logits, "float32")
+    # At equality, the gradient of `ops.minimum` differs between backends.
+    return ops.exp(ops.where(logits > MAX_LOG_RATE, MAX_LOG_RATE, logits))
 
 
 BY_KIND = {"binary": binary_cross_entropy, "count": poisson}
-"""The loss of a task by its kind (`tfmtl.spec.Task.kind`)."""
+"""Loss of a task by its kind (`tfmtl.spec.Task.kind`)."""

@@ -1,49 +1,61 @@
-"""The penalty that holds predictions of a chain of tasks to the chain's dependence."""
+"""Penalties that hold the predictions of a chain of tasks to the dependence between the tasks."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from keras import ops
 
-from tfmtl.losses.batch_mean import batch_mean
+from tfmtl.losses.batch_mean import batch_mean, mask_values
 from tfmtl.losses.importance import difference_importance
+from tfmtl.types import Labels, Tensor, TensorLike
 
 
 class SequentialDependenceLoss:
-    """`sum_i sigma_i * mean((f_{i'} - f_i - (o_{i'} - o_i))^2)` over the tasks i that follow a task i'.
+    """Penalty on the difference between the predictions of each task and of its previous task.
 
-    f are probabilities on the entire space, o the labels. `o_{i'} - o_i` is the label of "i' happened and i did not",
-    whose probability is `f_{i'} - f_i`, so the penalty teaches the difference itself (equation 3), where a calibrator
-    (`behavioral_calibrator`) only asks that it is not negative. Any model of a chain or a tree of tasks can use it.
+    The penalty is `sum_i sigma_i * mean((f_{i'} - f_i - (o_{i'} - o_i))^2)` over the tasks i that follow a task i',
+    with predicted probabilities f on the entire space and labels o. `o_{i'} - o_i` is the label of the event "i'
+    happened and i did not", whose probability is `f_{i'} - f_i` (equation 3 of APEM). The penalty therefore trains the
+    difference itself, whereas `behavioral_calibrator` only requires that it is not negative. It applies to any model
+    of a chain or a tree of tasks.
 
-    On the `conditional` space only rows with `o_{i'} = 1` are seen, as when there is no log of the others. Theorem 3.1's
-    weight corrects it: the sum of `r (..)^2` over those rows, by the number of all rows, with
-    r of `tfmtl.losses.difference_importance`; the theorem's factor P(o_{i'}=1) is the batch's own share of such rows.
+    On the conditional space, only rows with `o_{i'} = 1` contribute, as in a log without the other rows. Each squared
+    difference is multiplied by the weight r of Theorem 3.1 (`tfmtl.losses.difference_importance`), and the sum is
+    divided by the number of all rows: the theorem's factor P(o_{i'}=1) is the share of such rows in the batch. Labels
+    of rows that do not contribute may be NaN.
 
     Args:
-        follows: the task before, of each task that follows one.
-        strength: sigma by the name of the task that follows (0 if it is not named), or one number for all pairs.
-        space: on which rows the penalty is taken.
-        max_weight: upper bound of r.
+        follows: Name of the previous task of each task that follows one.
+        strength: Strength sigma by the name of the task that follows (0 for a task that is not named), or one number
+            for all pairs.
+        space: Rows on which the penalty is computed: "entire" for all rows, "conditional" for rows whose previous label
+            is 1.
+        max_weight: Upper bound of the weight r.
 
     Call arguments:
-        labels: o, `(batch,)` by task.
-        probabilities: f, `(batch,)` by task.
-        sample_weight: `(batch,)`; all rows weigh 1 without it.
+        labels: Labels o by task, each `(batch,)`.
+        probabilities: Probabilities f by task, each `(batch,)`.
+        sample_weight: Weights of the rows, `(batch,)`; 1 by default.
 
     Returns:
-        A float32 scalar, 0 where no row has a weight.
+        A float32 scalar; 0 if the weights sum to 0.
 
     Raises:
-        ValueError: if a strength is below 0 or is that of a task which follows none.
+        ValueError: If a strength is negative or names a task that does not follow another, `space` is unknown, or
+            `max_weight` is below 1.
 
     Example:
+        >>> from tfmtl.losses import SequentialDependenceLoss
         >>> penalty = SequentialDependenceLoss({"buy": "click"})
-        >>> float(penalty({"click": [1.0], "buy": [0.0]}, {"click": [0.5], "buy": [0.25]}))
+        >>> loss = penalty(
+        ...     labels={"click": [1.0], "buy": [0.0]}, probabilities={"click": [0.5], "buy": [0.25]}
+        ... )
+        >>> float(loss)  # (0.5 - 0.25 - (1 - 0))^2
         0.5625
 
     References:
-        - APEM, equations 21 to 23, Theorem 3.1
+        - [Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations]
+          (https://arxiv.org/abs/2301.02494), equations 21 to 23, Theorem 3.1
     """
 
     def __init__(
@@ -52,28 +64,32 @@ class SequentialDependenceLoss:
         strength: float | Mapping[str, float] = 1.0,
         space: Literal["entire", "conditional"] = "entire",
         max_weight: float = 100.0,
-    ):
-        named = dict(strength) if isinstance(strength, Mapping) else dict.fromkeys(follows, strength)
-        unknown = [task for task in named if task not in follows]
+    ) -> None:
+        strengths = dict(strength) if isinstance(strength, Mapping) else dict.fromkeys(follows, strength)
+        unknown = [task for task in strengths if task not in follows]
         if unknown:
             raise ValueError(f"`strength` should name tasks that follow another. Received: {', '.join(unknown)}")
-        if any(value < 0 for value in named.values()):
+        if any(value < 0 for value in strengths.values()):
             raise ValueError(f"`strength` should be at least 0. Received: {strength}")
         if space not in ("entire", "conditional"):
-            raise ValueError(f"`space` should be entire or previous. Received: {space!r}")
+            raise ValueError(f"`space` should be entire or conditional. Received: {space!r}")
         if max_weight < 1:
             raise ValueError(f"`max_weight` should be at least 1. Received: {max_weight}")
         self.follows = dict(follows)
-        self.strength = named
+        self.strength = strengths
         self.space = space
         self.max_weight = max_weight
 
-    def __call__(self, labels: Mapping[str, Any], probabilities: Mapping[str, Any], sample_weight: Any = None) -> Any:
+    def __call__(
+        self, labels: Labels, probabilities: Mapping[str, TensorLike], sample_weight: TensorLike | None = None
+    ) -> Tensor:
         total = ops.zeros((), "float32")
         for task, previous in self.follows.items():
             if self.strength.get(task):
-                o, o_previous = (ops.cast(labels[name], "float32") for name in (task, previous))
+                o, o_previous = (_task_labels(labels[name], sample_weight) for name in (task, previous))
                 f, f_previous = (ops.cast(probabilities[name], "float32") for name in (task, previous))
+                if self.space == "conditional":
+                    o = mask_values(o, o_previous)
                 squares = ops.square(f_previous - f - (o_previous - o))
                 if self.space == "conditional":
                     squares *= o_previous * difference_importance(o, f_previous, f, self.max_weight)
@@ -81,20 +97,35 @@ class SequentialDependenceLoss:
         return total
 
 
+def _task_labels(labels: TensorLike, sample_weight: TensorLike | None) -> Tensor:
+    """Returns the labels in float32, with 0 for the labels of rows of weight 0."""
+    return ops.cast(labels, "float32") if sample_weight is None else mask_values(labels, sample_weight)
+
+
 def behavioral_calibrator(
-    follows: Mapping[str, str], probabilities: Mapping[str, Any], sample_weight: Any = None
-) -> Any:
-    """`sum_i mean(max(f_i - f_{i'}, 0))` over the tasks i that follow a task i': no more events than the task before.
+    follows: Mapping[str, str], probabilities: Mapping[str, TensorLike], sample_weight: TensorLike | None = None
+) -> Tensor:
+    """Computes a penalty on predictions of a task that exceed the predictions of its previous task.
+
+    The penalty is `sum_i mean(max(f_i - f_{i'}, 0))` over the tasks i that follow a task i', with predicted
+    probabilities f on the entire space.
 
     Args:
-        follows, probabilities, sample_weight: as for `SequentialDependenceLoss`.
+        follows: Name of the previous task of each task that follows one.
+        probabilities: Probabilities f by task, each `(batch,)`.
+        sample_weight: Weights of the rows, `(batch,)`; 1 by default.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar; 0 if the weights sum to 0.
+
+    Example:
+        >>> from tfmtl.losses import behavioral_calibrator
+        >>> float(behavioral_calibrator({"buy": "click"}, {"click": [0.5, 0.5], "buy": [0.75, 0.25]}))
+        0.125
 
     References:
-        - [Xi et al., 2021, Modeling the Sequential Dependence among Audience Multi-step Conversions (AITM)]
-          (https://arxiv.org/abs/2105.08489), equation 14
+        - [Xi et al., 2021, Modeling the Sequential Dependence among Audience Multi-step Conversions with Multi-task
+          Learning in Targeted Display Advertising](https://arxiv.org/abs/2105.08489), equation 14
     """
     total = ops.zeros((), "float32")
     for task, previous in follows.items():

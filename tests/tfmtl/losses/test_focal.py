@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.tfmtl.losses.backends import array, tensor, value_and_gradients
 from tfmtl.losses import binary_cross_entropy, focal_cross_entropy
 
 LOGITS = np.array([-30, -5, -1, -1e-3, 0, 1e-3, 1, 5, 30], "float64")
@@ -22,12 +22,8 @@ def grid(logits):
 
 
 def value_and_gradient(labels, logits, gamma):
-    z = tf.constant(logits, "float32")
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        losses = focal_cross_entropy(labels, z, gamma)
-        total = tf.reduce_sum(losses)
-    return np.asarray(losses), np.asarray(tape.gradient(total, z))
+    losses, (slopes,) = value_and_gradients(lambda z: focal_cross_entropy(labels, z, gamma), tensor(logits))
+    return losses, slopes
 
 
 @GAMMAS
@@ -39,20 +35,20 @@ def test_values_and_gradients(gamma):
     np.testing.assert_allclose(slopes, quotient, rtol=1e-4, atol=1e-6)
 
 
-def test_gamma_of_zero_is_the_cross_entropy():
+def test_gamma_of_zero_gives_the_cross_entropy():
     labels, logits = grid(LOGITS)
     losses, _ = value_and_gradient(labels, logits, 0.0)
-    np.testing.assert_allclose(losses, binary_cross_entropy(labels, logits), rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(losses, array(binary_cross_entropy(labels, logits)), rtol=1e-5, atol=1e-12)
 
 
 @GAMMAS
-def test_extremes_are_finite(gamma):
+def test_finite_at_extreme_logits(gamma):
     losses, slopes = value_and_gradient(*grid(np.array([-1e6, -100.0, 100.0, 1e6])), gamma)
     assert np.isfinite(losses).all()
     assert np.isfinite(slopes).all()
 
 
-def test_rows_that_are_predicted_well_count_less():
-    good, bad = (focal_cross_entropy(tf.ones(1), tf.constant([z]), 2.0) for z in (3.0, -3.0))
-    plain = [binary_cross_entropy(tf.ones(1), tf.constant([z])) for z in (3.0, -3.0)]
-    assert float(good / plain[0]) < 0.01 < 0.8 < float(bad / plain[1])
+def test_well_predicted_rows_have_less_weight():
+    good, bad = (float(focal_cross_entropy([1.0], [z], 2.0)[0]) for z in (3.0, -3.0))
+    plain = [float(binary_cross_entropy([1.0], [z])[0]) for z in (3.0, -3.0)]
+    assert good / plain[0] < 0.01 < 0.8 < bad / plain[1]

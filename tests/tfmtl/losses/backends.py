@@ -1,0 +1,87 @@
+"""Gradients, compilation and conversion on any Keras backend."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+BACKEND = keras.backend.backend()
+needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")
+
+
+def tensor(values, dtype="float32"):
+    """Returns a tensor of the backend."""
+    return ops.convert_to_tensor(np.asarray(values), dtype=dtype)
+
+
+def array(value):
+    """Returns a tensor as a NumPy array."""
+    return ops.convert_to_numpy(value)
+
+
+def dtype_of(value):
+    """Returns the name of a tensor's dtype."""
+    return keras.backend.standardize_dtype(value.dtype)
+
+
+def value_and_gradients(function, *inputs):
+    """Returns `function(*inputs)` and the gradients of the sum of its elements by the inputs, as NumPy arrays.
+
+    Inputs may be nested, and so are the gradients. The gradient by an input on which the value does not depend is 0.
+    """
+    flat = [ops.convert_to_tensor(one) for one in keras.tree.flatten(inputs)]
+    value, slopes = _BACKENDS[BACKEND](lambda *flat: function(*keras.tree.pack_sequence_as(inputs, flat)), flat)
+    slopes = [np.zeros(one.shape) if slope is None else array(slope) for one, slope in zip(flat, slopes, strict=True)]
+    return array(value), keras.tree.pack_sequence_as(inputs, slopes)
+
+
+def gradients(function, *inputs):
+    """Returns the gradients of the sum of `function(*inputs)` by the inputs, as NumPy arrays."""
+    return value_and_gradients(function, *inputs)[1]
+
+
+def _tensorflow(function, inputs):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = function(*inputs)
+        total = tf.reduce_sum(value)
+    return value, tape.gradient(total, inputs)
+
+
+def _jax(function, inputs):
+    import jax
+
+    def total(*inputs):
+        value = function(*inputs)
+        return ops.sum(value), value
+
+    slopes, value = jax.grad(total, argnums=tuple(range(len(inputs))), has_aux=True)(*inputs)
+    return value, slopes
+
+
+def _torch(function, inputs):
+    import torch
+
+    inputs = [one.detach().clone().requires_grad_() for one in inputs]
+    value = function(*inputs)
+    if not value.requires_grad:
+        return value, [None] * len(inputs)
+    return value, torch.autograd.grad(value.sum(), inputs, allow_unused=True)
+
+
+_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+
+
+def compiled(function, *specs):
+    """Returns the function compiled by the backend, for any size of the dimensions that are None; eager on torch."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, input_signature=[tf.TensorSpec(spec) for spec in specs])
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function

@@ -1,0 +1,1 @@
+"""Fast paths that need TensorFlow; imported only where Keras runs on TensorFlow."""
