@@ -1,4 +1,4 @@
-"""Terminal output of the programs: their own lines, without those of the libraries that they call."""
+"""Terminal output of the programs, without the messages of the libraries that they use."""
 
 import logging
 import os

@@ -1,1 +1,1 @@
-"""What the Trainer runs: input pipeline, training, warm start, export."""
+"""Modules that the Trainer runs: input pipeline, training, warm start, export."""

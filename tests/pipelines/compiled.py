@@ -1,4 +1,4 @@
-"""The demonstration's pipeline compiled for Kubeflow."""
+"""Compiles the demonstration's pipeline for Kubeflow."""
 
 import pathlib
 

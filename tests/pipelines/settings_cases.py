@@ -1,4 +1,4 @@
-"""What tests of settings files share: a file with one mistake, and what is said of it."""
+"""Assertion about a settings file with one mistake, which tests of settings share."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tfmtl.config import ConfigError
 
 
 def assert_names_line_and_field(example, folder, right, wrong, field, message):
-    """`example` with `wrong` in place of `right` is refused, by the line of `wrong` and by its field."""
+    """Asserts that `example` with `wrong` in place of `right` raises an error that gives the line and the field."""
     text = example.read_text()
     assert right in text
     path = folder / "settings.yaml"

@@ -1,4 +1,4 @@
-"""A small log in three files, each with a line that is cut, and its settings."""
+"""Small log in three files, each with one incomplete line, and its settings."""
 
 PARTS, ROWS = 3, 60
 SETTINGS = """
@@ -18,7 +18,7 @@ data: {pattern: "*.csv"}
 
 
 def write_shop(folder):
-    """Writes `log/part-*.csv` and `shop.yaml`; returns the paths of the settings and of the log."""
+    """Writes `log/part-*.csv` and `shop.yaml`, and returns the paths of the settings and the log."""
     (folder / "log").mkdir()
     for part in range(PARTS):
         rows = [f"u{(part + i) % 9},a|b{i % 4},{i % 7}.5,{i % 2}" for i in range(ROWS)]

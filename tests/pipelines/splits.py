@@ -1,4 +1,4 @@
-"""What ExampleGen wrote, in a form in which two runs can be compared."""
+"""Rows that ExampleGen wrote, in a form in which two runs can be compared."""
 
 import collections
 import pathlib
@@ -6,8 +6,8 @@ import pathlib
 import tensorflow as tf
 
 
-def rows_of_split(uri, split) -> collections.Counter:
-    """How often each row is there, whatever the order of the rows, and of the features in their bytes."""
+def count_rows(uri, split) -> collections.Counter:
+    """Counts the occurrences of each row, regardless of the order of the rows and of the features in their bytes."""
     files = sorted(str(path) for path in pathlib.Path(uri, f"Split-{split}").iterdir())
     return collections.Counter(map(_content, tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()))
 

@@ -1,4 +1,4 @@
-"""Ali-CCP from the command line: simulated raw files, ingested, through ExampleGen and Transform; and its examples."""
+"""Ali-CCP from the command line: simulated raw files, ingest, ExampleGen and Transform; and its settings files."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def raw(tmp_path):
 
 
 @pytest.mark.parametrize("name", PREPARED)
-def test_an_example_reads_what_the_preparation_writes(name):
+def test_settings_have_the_spec_of_their_preparation(name):
     settings = load_settings(EXAMPLES / f"ali_ccp_{name}.yaml")
     text = (EXAMPLES / f"ali_ccp_{name}.yaml").read_text()
     assert settings.spec == PREPARATIONS[PREPARED[name]].spec
@@ -49,13 +49,13 @@ def test_an_example_reads_what_the_preparation_writes(name):
 
 
 @pytest.mark.parametrize("name", PREPARED)
-def test_an_example_has_the_papers_preset(name):
+def test_settings_have_the_options_of_the_papers_preset(name):
     settings = load_settings(EXAMPLES / f"ali_ccp_{name}.yaml")
     assert settings.model.name == name
     assert dict(settings.model.options) == to_plain(model_class(name).preset("ali_ccp"))
 
 
-def test_the_comparison_has_the_papers_tables():
+def test_the_comparison_has_the_results_of_the_papers():
     papers = load_comparison(EXAMPLES / "compare_ali_ccp.yaml").settings.papers
     best = {paper.title.partition(",")[0]: paper.rows for paper in papers}
     assert best["MAN"]["MAN"] == (0.6225, 0.6599)
@@ -63,7 +63,7 @@ def test_the_comparison_has_the_papers_tables():
     assert best["AdaFTR"]["AdaFTR"] == (0.61886, 0.61928)
 
 
-def test_ingest_prints_what_became_of_the_rows(raw, tmp_path):
+def test_ingest_prints_the_report_of_the_rows(raw, tmp_path):
     out = tmp_path / "out"
     result = invoke("ingest", "ali-ccp", "--raw", raw, "--out", out, "--prepare", "aitm")
     assert result.exit_code == 0, result.output
@@ -93,7 +93,7 @@ def test_ingest_prints_what_became_of_the_rows(raw, tmp_path):
         (["--out", EXAMPLES], "should be a new folder, or one that an ingest left unfinished"),
     ],
 )
-def test_wrong_usage_ends_with_code_2_and_one_line(raw, tmp_path, words, message):
+def test_wrong_usage_exits_with_code_2_and_a_one_line_message(raw, tmp_path, words, message):
     result = invoke("ingest", "ali-ccp", "--raw", raw, "--out", tmp_path / "out", *words)
     assert result.exit_code == 2
     assert message in result.output
@@ -101,21 +101,21 @@ def test_wrong_usage_ends_with_code_2_and_one_line(raw, tmp_path, words, message
     assert not (tmp_path / "out").exists()
 
 
-def test_a_log_that_is_not_finished_is_not_trained_on(tmp_path):
+def test_rejects_an_unfinished_ingest(tmp_path):
     (tmp_path / "Split-train").mkdir()
     result = invoke("run", EXAMPLES / "ali_ccp_aitm.yaml", "--data", tmp_path)
     assert result.exit_code == 2
     assert "should be a folder that `tfmtl ingest` has finished. Missing: manifest.json" in result.output
 
 
-def test_a_spec_that_does_not_fit_is_named(raw, tmp_path):
+def test_rejects_a_spec_with_columns_that_were_not_ingested(raw, tmp_path):
     invoke("ingest", "ali-ccp", "--raw", raw, "--out", tmp_path / "out", "--prepare", "aitm")
     result = invoke("run", EXAMPLES / "ali_ccp_adaftr.yaml", "--data", tmp_path / "out")
     assert result.exit_code == 2
     assert "spec.features[9].name: should be a column of tokens: f101, f121" in result.output
 
 
-def test_a_given_split_needs_an_ingested_log(tmp_path):
+def test_rejects_a_given_split_of_a_log_that_is_not_ingested(tmp_path):
     text = (EXAMPLES / "ali_ccp_aitm.yaml").read_text()
     path = tmp_path / "settings.yaml"
     path.write_text(text.replace("reader: ingested", "reader: csv"))
@@ -125,7 +125,7 @@ def test_a_given_split_needs_an_ingested_log(tmp_path):
         load_settings(path)
 
 
-def test_a_simulated_comparison_wants_its_raw_files_ingested(tmp_path):
+def test_compare_requires_an_ingested_log(tmp_path):
     result = invoke("compare", EXAMPLES / "compare_ali_ccp.yaml", "--out", tmp_path)
     assert result.exit_code == 2
     assert "--data should be the folder of the raw log" in result.output
@@ -133,9 +133,9 @@ def test_a_simulated_comparison_wants_its_raw_files_ingested(tmp_path):
 
 @pytest.fixture(scope="module")
 def transformed(tmp_path_factory):
-    """A simulated log with lists: its raw files, the ingested folder, and the run of ExampleGen .. Transform.
+    """A simulated log with lists: its raw files, the ingested folder, and the run of ExampleGen to Transform.
 
-    No row has the field 150_14, so the schema knows of it from the sample alone.
+    No row has the field 150_14, so that the schema contains it only if the sample does.
     """
     root = tmp_path_factory.mktemp("ali_ccp")
     settings = load_settings(EXAMPLES / "ali_ccp_adaftr.yaml", data=str(root / "log"))
@@ -161,7 +161,7 @@ ADAFTR = ("--prepare", "adaftr", "--max-values", "4", "--seed", "1")
 
 
 @pytest.mark.slow
-def test_example_gen_takes_the_log_as_it_is(transformed):
+def test_example_gen_links_the_ingested_files(transformed):
     root, spec, run = transformed
     examples = pathlib.Path(run.uri("LogExampleGen", "examples"))
     manifest = Manifest.load(str(root / "log"))
@@ -181,8 +181,8 @@ def test_example_gen_takes_the_log_as_it_is(transformed):
 
 
 @pytest.mark.slow
-def test_transformed_values_are_those_of_plain_python(transformed):
-    """Ids by count, most frequent first; 0 for rare, missing and unseen ones; lists with their values."""
+def test_transformed_values_equal_those_of_a_python_implementation(transformed):
+    """Ids are ordered by count, 0 stands for rare, missing and unseen tokens, and lists have their values."""
     root, spec, run = transformed
     output = tft.TFTransformOutput(run.uri("Transform", "transform_graph"))
     layer = output.transform_features_layer()

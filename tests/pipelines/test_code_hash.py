@@ -1,4 +1,4 @@
-"""What a component's hash is made of: what it runs, and nothing else."""
+"""Hash of a component's code: covers the modules that it imports and no others."""
 
 import pathlib
 import re
@@ -24,19 +24,19 @@ def modules(name):
 
 PROGRAM = """
 import importlib, pathlib, sys, types
-name, ours, *emptied = sys.argv[1:]
-for package in emptied:
+name, packages_of_project, *empty_packages = sys.argv[1:]
+for package in empty_packages:
     module = types.ModuleType(package)
     module.__path__ = [str(pathlib.Path(*package.split(".")))]
     sys.modules[package] = module
 importlib.import_module(name)
-print(*(module for module in sys.modules if module.split(".")[0] in ours.split(",")))
+print(*(module for module in sys.modules if module.split(".")[0] in packages_of_project.split(",")))
 """
 
 
 @pytest.mark.parametrize("name", [EXAMPLE_GEN, "pipelines.components.span_merge", *TRANSFORM, TRAINER])
-def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
-    """Packages that nobody asks for by their own name are emptied, so that nothing comes in through them."""
+def test_the_hash_covers_every_module_that_is_imported(name):
+    """Packages that are not imported by name have an empty `__init__` here, so that they import nothing."""
     found = modules(name)
     packages = {one.removesuffix(".__init__") for one in found if one.endswith(".__init__")}
     arguments = [name, ",".join(subject._PROJECT_PACKAGES), *sorted(packages - found)]
@@ -47,7 +47,7 @@ def test_every_module_of_ours_that_is_used_is_in_the_hash(name):
     assert loaded <= found | packages
 
 
-def test_a_log_is_not_read_again_for_another_models_code():
+def test_the_hash_of_example_gen_does_not_cover_models():
     found = modules(EXAMPLE_GEN)
     assert {
         "transforms.validation.validate",
@@ -63,8 +63,8 @@ def test_a_log_is_not_read_again_for_another_models_code():
     assert "tfmtl.models.mmoe" in modules(TRAINER)
 
 
-def test_what_a_component_loads_by_name_is_in_the_trainers_hash(monkeypatch):
-    """The Evaluator's metrics too: a new model is evaluated again."""
+def test_the_hash_of_the_trainer_covers_metrics_that_are_loaded_by_name(monkeypatch):
+    """A change to the Evaluator's metrics makes the Trainer run again, and so the Evaluator."""
     hashed = []
     monkeypatch.setattr(pipeline, "code_hash", lambda *names: hashed.append(names) or "")
     settings = load_settings(REPOSITORY / "examples" / "koubei_m2m.yaml")
@@ -76,7 +76,7 @@ def test_what_a_component_loads_by_name_is_in_the_trainers_hash(monkeypatch):
     assert {TRAINER, *named} <= set().union(*map(modules, names))
 
 
-def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
+def test_the_hash_changes_only_with_the_code_it_covers(tmp_path, monkeypatch):
     for name, text in {
         "__init__": "",
         "a": "from pack import b\nimport os\nif TYPE_CHECKING:\n    import pack.d",
@@ -98,6 +98,6 @@ def test_the_hash_changes_with_the_code_alone(tmp_path, monkeypatch):
         code_hash("pack.none")
 
 
-def test_names_of_others_are_refused():
+def test_rejects_modules_of_other_projects():
     with pytest.raises(ValueError, match="Received: 'json'"):
         code_hash("json")

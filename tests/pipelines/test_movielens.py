@@ -1,4 +1,4 @@
-"""Real ratings, through the command line, against one-hot logistic regression on the same rows."""
+"""MovieLens from the command line, compared with one-hot logistic regression on the same rows."""
 
 import os
 import pathlib

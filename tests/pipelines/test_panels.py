@@ -1,4 +1,4 @@
-"""Panels from simulator to server without TFX: a small M2M trains on five scenarios, and a sixth is scored."""
+"""Panels from simulator to server without TFX: a small M2M trains on five scenarios and scores a sixth one."""
 
 import dataclasses
 import pathlib
@@ -56,10 +56,15 @@ SMALL = {
 
 @dataclasses.dataclass(frozen=True)
 class Panels:
-    """Rows of the five scenarios as TFRecords by split and of the sixth as a CSV, the transform, and a trained model.
+    """Data of the six scenarios, the transform, and a trained model.
 
     Attributes:
-        means: of the labels of the training split, by task.
+        files: TFRecord files of five scenarios by split.
+        means: Mean label in the training split by task.
+        sixth: CSV of the sixth scenario.
+        transform: Function from raw to transformed features.
+        sizes: Number of tokens in each vocabulary by feature.
+        model: Model trained on the five scenarios.
     """
 
     files: dict[str, list[str]]
@@ -88,7 +93,7 @@ def write_splits(log: pathlib.Path, folder: pathlib.Path) -> dict[str, list[str]
 
 
 def analyze(files: list[str], folder: pathlib.Path) -> tft.TFTransformOutput:
-    """As in the pipeline, where no feature has a shape in the schema."""
+    """Analyzes the rows as the pipeline does, with a schema without shapes."""
     dtypes = {one.name: one.dtype for one in raw_features.raw_inputs(SPEC)} | dict.fromkeys(SPEC.labels, tf.int64)
     features = {name: tf.io.VarLenFeature(dtype) for name, dtype in dtypes.items()}
     source = tfxio.TFExampleRecord(files, schema=schema_utils.schema_from_feature_spec(features))
@@ -142,22 +147,22 @@ def exported(panels, tmp_path_factory) -> pathlib.Path:
 
 def labels_and_scores(panels, split):
     labels, scores = {task.name: [] for task in SPEC.tasks}, {task.name: [] for task in SPEC.tasks}
-    for features, of_batch in panels.inputs.evaluation(panels.files[split]):
+    for features, batch_labels in panels.inputs.evaluation(panels.files[split]):
         for name, values in panels.model.score(features).items():
-            labels[name].append(of_batch[name])
+            labels[name].append(batch_labels[name])
             scores[name].append(values)
     return ({name: np.concatenate(parts) for name, parts in one.items()} for one in (labels, scores))
 
 
-def test_the_example_names_a_model_of_this_kind():
+def test_the_settings_name_m2m():
     assert model_class(SETTINGS.model.name) is M2M
 
 
-def test_it_beats_predicting_the_mean(panels):
+def test_errors_are_smaller_than_those_of_the_mean(panels):
     labels, scores = labels_and_scores(panels, "test")
     for name, values in labels.items():
-        of_mean = nmae(values, np.full_like(values, panels.means[name]))
-        assert nmae(values, scores[name]) < 0.7 * of_mean, name
+        error_of_mean = nmae(values, np.full_like(values, panels.means[name]))
+        assert nmae(values, scores[name]) < 0.7 * error_of_mean, name
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +171,7 @@ def client(exported):
         yield client
 
 
-def test_a_sixth_scenario_is_scored_from_its_attributes(panels, exported, client):
+def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, client):
     frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
     inputs = features_of(client.metadata().signatures["raw"])
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
@@ -180,11 +185,11 @@ def test_a_sixth_scenario_is_scored_from_its_attributes(panels, exported, client
         assert len(scores[task.name]) == len(frame) > 500
         np.testing.assert_allclose(np.sort(scores[task.name]), np.sort(by_examples[task.name]), rtol=1e-4)
         labels = parsed[task.label].numpy()
-        of_mean = nmae(labels, np.full(len(labels), panels.means[task.name]))
-        assert nmae(labels, by_examples[task.name]) < of_mean, task.name
+        error_of_mean = nmae(labels, np.full(len(labels), panels.means[task.name]))
+        assert nmae(labels, by_examples[task.name]) < error_of_mean, task.name
 
 
-def test_what_the_attributes_say_changes_the_scores_of_an_unseen_scenario(client):
+def test_attributes_of_an_unseen_scenario_change_its_scores(client):
     row = {
         "scenario": "story", "format": "video", "audience": 30.0, "price_level": 2.0, "business_scale": "small",
         "clicks": [3.0, 5.0, None, 4.0], "pay": [1.0, 2.0], "impressions": [30.0] * 14, "logins": [], "products": 9.0,
@@ -194,11 +199,11 @@ def test_what_the_attributes_say_changes_the_scores_of_an_unseen_scenario(client
         assert np.all(np.isfinite(values))
         assert np.all(values > 0)
         assert values[1] != values[0] != values[2]
-        assert values[3] == pytest.approx(values[0], rel=1e-5), "unseen names are one id"
+        assert values[3] == pytest.approx(values[0], rel=1e-5), "unseen names should have the same id"
 
 
-def test_the_last_place_of_a_list_is_the_most_recent_day(panels, client):
-    """From what a client sends to what the model sees."""
+def test_the_last_position_of_a_list_is_the_most_recent_day(panels, client):
+    """The test follows the values from the request to the input of the model."""
     row = {"scenario": "search", "format": "keyword", "audience": 90.0, "price_level": 3.0}
     histories = [[30.0, 1.0], [None, None, 30.0, 1.0], [1.0, 30.0], [30.0, 1.0, None]]
     rows = [{**row, "clicks": history} for history in histories]

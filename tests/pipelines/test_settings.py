@@ -1,4 +1,4 @@
-"""Settings files: those that ship load, and mistakes are named with line and field."""
+"""Settings files: the examples load, and errors give file, line and field."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ from tests.pipelines.settings_cases import assert_names_line_and_field
 from tfmtl.config import ConfigError
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.yaml"))
-EXAMPLES = [path for path in EXAMPLES if not path.stem.startswith("compare_")]  # Those are no single experiment's.
+EXAMPLES = [path for path in EXAMPLES if not path.stem.startswith("compare_")]
 DEMO = next(path for path in EXAMPLES if path.name == "demo.yaml")
 
 
@@ -18,8 +18,8 @@ def test_examples_load(path):
     settings = load_settings(path, data="elsewhere")
     assert settings.name == path.stem
     assert settings.data.path == "elsewhere"
-    assert settings.thresholds, "without a threshold nothing is ever blessed"
-    assert "# Command:" in path.read_text(), "an example's header says how to run it"
+    assert settings.thresholds, "an example should have thresholds"
+    assert "# Command:" in path.read_text(), "the header of an example should give its command"
 
 
 MISTAKES = [
@@ -38,11 +38,11 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "field", "message"), MISTAKES, ids=[m[2] + " " + m[1] for m in MISTAKES])
-def test_mistakes_name_line_and_field(tmp_path, right, wrong, field, message):
+def test_errors_give_line_and_field(tmp_path, right, wrong, field, message):
     assert_names_line_and_field(DEMO, tmp_path, right, wrong, field, message)
 
 
-def test_a_base_gives_what_a_file_leaves_out(tmp_path):
+def test_a_file_inherits_the_sections_of_its_base(tmp_path):
     (tmp_path / "demo.yaml").write_text(DEMO.read_text())
     path = tmp_path / "mine.yaml"
     path.write_text("base: demo.yaml\nname: mine\nmodel: {name: shared_bottom}\n")
@@ -51,7 +51,7 @@ def test_a_base_gives_what_a_file_leaves_out(tmp_path):
     assert (mine.spec, mine.training, mine.simulator) == (demo.spec, demo.training, demo.simulator)
 
 
-def test_mistakes_name_the_file_in_which_they_stand(tmp_path):
+def test_errors_give_the_file_of_the_section(tmp_path):
     (tmp_path / "demo.yaml").write_text(DEMO.read_text().replace("batch_size: 1024", "batch_size: 0"))
     path = tmp_path / "mine.yaml"
     path.write_text("base: demo.yaml\nname: mine\n")

@@ -1,4 +1,4 @@
-"""A simulated log is that of its settings and code, whenever the process was killed."""
+"""Simulated logs match settings and code, also after the process was killed."""
 
 import dataclasses
 import pathlib
@@ -20,15 +20,15 @@ DEMO = load_settings(EXAMPLES / "demo.yaml")
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
-def of(rows, settings=DEMO):
+def settings_with_rows(rows, settings=DEMO):
     return dataclasses.replace(settings, simulator=dataclasses.replace(settings.simulator, rows=rows))
 
 
 class Drawer:
-    """Writes a log of one number, that of its rows; or half of it."""
+    """Writes the number of rows as a log, or part of it before the process is killed."""
 
     def __init__(self, killed=False):
         self.drawn = []
@@ -37,41 +37,42 @@ class Drawer:
     def __call__(self, settings, folder):
         folder.mkdir(exist_ok=True)
         self.drawn.append(settings.simulator.rows)
-        (folder / "log.csv").write_text("half" if self._killed else str(settings.simulator.rows))
+        (folder / "log.csv").write_text("partial" if self._killed else str(settings.simulator.rows))
         if self._killed:
             raise Killed
 
 
-def test_a_log_that_is_there_is_kept(tmp_path):
+def test_a_complete_log_of_the_same_settings_is_not_drawn_again(tmp_path):
     drawer = Drawer()
-    assert [draw_once(of(rows), tmp_path / "log", drawer) for rows in (300, 300, 200, 300)] == [True, False, True, True]
+    drawn = [draw_once(settings_with_rows(rows), tmp_path / "log", drawer) for rows in (300, 300, 200, 300)]
+    assert drawn == [True, False, True, True]
     assert drawer.drawn == [300, 200, 300]
 
 
-def test_a_log_that_is_half_drawn_is_drawn_again(tmp_path):
+def test_an_incomplete_log_is_drawn_again(tmp_path):
     folder = tmp_path / "log"
-    draw_once(of(300), folder, Drawer())
+    draw_once(settings_with_rows(300), folder, Drawer())
     with pytest.raises(Killed):
-        draw_once(of(200), folder, Drawer(killed=True))
-    assert (folder / "log.csv").read_text() == "half"
+        draw_once(settings_with_rows(200), folder, Drawer(killed=True))
+    assert (folder / "log.csv").read_text() == "partial"
     for rows in (300, 200):
-        assert draw_once(of(rows), folder, Drawer())
+        assert draw_once(settings_with_rows(rows), folder, Drawer())
         assert (folder / "log.csv").read_text() == str(rows)
 
 
-def test_a_log_that_other_code_drew_is_drawn_again(tmp_path, monkeypatch):
+def test_a_log_of_other_code_is_drawn_again(tmp_path, monkeypatch):
     drawer, hashed = Drawer(), set()
     for code in ("old", "old", "new"):
         monkeypatch.setattr(simulated_log, "code_hash", lambda *names, code=code: hashed.update(names) or code)
-        draw_once(of(300), tmp_path / "log", drawer)
+        draw_once(settings_with_rows(300), tmp_path / "log", drawer)
     assert drawer.drawn == [300, 300]
-    of_simulators = set().union(*map(modules, hashed))
+    simulator_modules = set().union(*map(modules, hashed))
     assert {
         "transforms.simulation.world",
         "transforms.panels.simulator_world",
         "transforms.ali_ccp.simulator",
-    } <= of_simulators
-    assert not {"transforms.ingest.ingest_files", "transforms.preprocessing"} & of_simulators
+    } <= simulator_modules
+    assert not {"transforms.ingest.ingest_files", "transforms.preprocessing"} & simulator_modules
 
 
 @pytest.mark.parametrize("settings", [DEMO, load_settings(EXAMPLES / "m2m.yaml")])
@@ -92,7 +93,7 @@ def test_the_demonstration_draws_its_log_once(tmp_path, capsys):
     assert re.match(r"300 impressions in [\d.]+ s -> .* the log in .* is there already", printed)
 
 
-def test_what_cannot_be_drawn_is_named(tmp_path):
+def test_rejects_settings_that_cannot_be_simulated(tmp_path):
     with pytest.raises(ConfigError, match=r"simulator: should be given to simulate a log. Received: none"):
         draw(dataclasses.replace(DEMO, simulator=None), tmp_path)
     plain = yaml.safe_load((EXAMPLES / "demo.yaml").read_text())

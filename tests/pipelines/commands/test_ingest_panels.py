@@ -1,4 +1,4 @@
-"""`tfmtl ingest panels` as a user runs it: the log, what was rejected, and nothing half-made."""
+"""Command `tfmtl ingest panels`: the log, the rejected rows, and no incomplete files."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.commands import ingest_panels as windows_command
+from pipelines.commands import ingest_panels
 from pipelines.settings import load_settings
 from tests.transforms.panels import test_windows as cases
 from transforms.ingest.ingest_files import ingest
@@ -40,7 +40,7 @@ def run(*words):
     return CliRunner().invoke(main, ["ingest", "panels", *map(str, words)])
 
 
-def test_the_log_is_one_that_the_pipeline_reads(settings, tmp_path):
+def test_the_pipeline_reads_the_log(settings, tmp_path):
     raw = cases.write(tmp_path / "raw", cases.daily(), "1,2024-02-20,5,1\n")
     done = run(settings, "--raw", raw, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
@@ -52,23 +52,23 @@ def test_the_log_is_one_that_the_pipeline_reads(settings, tmp_path):
     assert all(batch.report.total.accepted[split] for split in ("train", "eval", "test"))
 
 
-def test_what_is_stopped_leaves_no_log(settings, tmp_path, monkeypatch):
+def test_an_interrupted_command_leaves_no_log(settings, tmp_path, monkeypatch):
     raw = cases.write(tmp_path / "raw", cases.daily())
-    whole = windows_command.write_windows
+    whole = ingest_panels.write_windows
 
-    def stopped(*arguments):
+    def interrupted(*arguments):
         whole(*arguments)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(windows_command, "write_windows", stopped)
+        patched.setattr(ingest_panels, "write_windows", interrupted)
         assert run(settings, "--raw", raw, "--out", tmp_path / "out").exit_code != 0
     assert not (tmp_path / "out" / "panels.csv").exists()
     assert run(settings, "--raw", raw, "--out", tmp_path / "out").exit_code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["panels.csv"]
 
 
-def test_no_row_that_can_be_used(settings, tmp_path):
+def test_a_log_without_usable_rows_is_an_error_and_keeps_the_previous_log(settings, tmp_path):
     raw, out = cases.write(tmp_path / "raw", cases.daily()), tmp_path / "out"
     assert run(settings, "--raw", raw, "--out", out).exit_code == 0
     before = (out / "panels.csv").read_bytes()
@@ -84,7 +84,7 @@ def test_no_row_that_can_be_used(settings, tmp_path):
     assert len((out / ".unfinished" / "rejects.jsonl").read_text().splitlines()) == 2
 
 
-def test_settings_without_windows(tmp_path):
+def test_rejects_settings_without_windows(tmp_path):
     demo = EXAMPLE.with_name("demo.yaml")
     done = run(demo, "--raw", tmp_path, "--out", tmp_path / "out")
     assert done.exit_code == 2
@@ -92,8 +92,8 @@ def test_settings_without_windows(tmp_path):
 
 
 @pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi data set 187) in $TFMTL_DATA/koubei")
-def test_last_week_on_koubei(tmp_path):
-    """NMAE of "same as last week" on the three weeks of September, as it is known from elsewhere: .154 and .339."""
+def test_same_as_last_week_has_the_known_error_on_koubei(tmp_path):
+    """The NMAE of "same as last week" on three weeks of September is known from other work: .154 and .339."""
     assert run(EXAMPLE, "--raw", KOUBEI, "--out", tmp_path).exit_code == 0
     spec = load_settings(EXAMPLE).spec
     sums = {"pays": [0.0, 0.0], "views": [0.0, 0.0]}

@@ -1,4 +1,4 @@
-"""A log that grows by a day: each day is read once, and all of them together are what one run would read at once."""
+"""A log that grows by a day: each day is read once, and the merged days equal a run that reads all files at once."""
 
 import collections
 import dataclasses
@@ -17,7 +17,7 @@ from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_repor
 from pipelines.evaluation.results import read_metrics
 from pipelines.runners.local import RunPaths, locate_log, newest_spans, run_pipeline
 from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
-from tests.pipelines.splits import rows_of_split
+from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.sampling import SAMPLE
@@ -47,9 +47,9 @@ DATA_STEPS = ["LogExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator",
 
 
 def write_day(log, day, number):
-    """Two files of a day, one of them in a folder of its own, with a bad row; the second day has a seldom feature.
+    """Writes two files of a day, one in a subfolder, each with an invalid row; the second day has a rare feature.
 
-    Dear things are clicked, mostly, so that there is something to learn.
+    Rows with a high price are mostly clicked, so that a model can learn.
     """
     rng = np.random.default_rng(number)
     for part, name in enumerate((f"day={day}/part-0.csv", f"day={day}/hour=1/part-1.parquet")):
@@ -73,7 +73,7 @@ def write_day(log, day, number):
         frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path)
 
 
-def settings_of(folder, **data) -> Settings:
+def make_settings(folder, **data) -> Settings:
     path = folder / "shop.yaml"
     path.write_text(SETTINGS)
     settings = load_settings(path, data=str(folder / "log"))
@@ -81,8 +81,8 @@ def settings_of(folder, **data) -> Settings:
 
 
 @dataclasses.dataclass
-class Grown:
-    """The runs of a log that grew."""
+class GrowingLog:
+    """Runs of a growing log."""
 
     folder: pathlib.Path
     first: object
@@ -92,81 +92,80 @@ class Grown:
 
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory):
-    """Two days, then three of them; the newest one alone; and all of them read at once, without spans."""
+def growing_log(tmp_path_factory):
+    """Runs on two days, on three days, on the newest day only, and on all files at once without spans."""
     folder = tmp_path_factory.mktemp("spans")
     for number, day in enumerate(DAYS[:2]):
         write_day(folder / "log", day, number)
     paths = RunPaths(folder / "run")
-    first = run_pipeline(settings_of(folder), paths, data_only=True)
+    first = run_pipeline(make_settings(folder), paths, data_only=True)
     write_day(folder / "log", DAYS[2], 2)
-    second = run_pipeline(settings_of(folder), paths, data_only=True)
-    newest = run_pipeline(settings_of(folder, spans=1), paths, data_only=True)
-    at_once = settings_of(folder, pattern="**/*")
-    return Grown(folder, first, second, newest, run_pipeline(at_once, RunPaths(folder / "once"), data_only=True))
+    second = run_pipeline(make_settings(folder), paths, data_only=True)
+    newest = run_pipeline(make_settings(folder, spans=1), paths, data_only=True)
+    at_once = make_settings(folder, pattern="**/*")
+    return GrowingLog(folder, first, second, newest, run_pipeline(at_once, RunPaths(folder / "once"), data_only=True))
 
 
-def part(day):
+def day_step(day):
     return f"LogExampleGen_{day}"
 
 
-def cached(run):
+def cached_steps(run):
     return {name for name, step in run.steps.items() if step.cached}
 
 
-def test_each_day_is_read_once(grown):
-    assert list(grown.first.steps) == [part(DAYS[0]), part(DAYS[1]), *DATA_STEPS]
-    assert cached(grown.first) == set()
-    assert list(grown.second.steps) == [*map(part, DAYS), *DATA_STEPS]
-    assert cached(grown.second) == {part(DAYS[0]), part(DAYS[1])}
-    assert list(grown.newest.steps) == [part(DAYS[2]), *DATA_STEPS]
-    assert cached(grown.newest) == {part(DAYS[2])}
-    for run in (grown.second, grown.newest):
-        one = run.artifact(part(DAYS[2]), "examples")
-        assert one.id == grown.second.artifact(part(DAYS[2]), "examples").id
+def test_each_day_is_read_once(growing_log):
+    assert list(growing_log.first.steps) == [day_step(DAYS[0]), day_step(DAYS[1]), *DATA_STEPS]
+    assert cached_steps(growing_log.first) == set()
+    assert list(growing_log.second.steps) == [*map(day_step, DAYS), *DATA_STEPS]
+    assert cached_steps(growing_log.second) == {day_step(DAYS[0]), day_step(DAYS[1])}
+    assert list(growing_log.newest.steps) == [day_step(DAYS[2]), *DATA_STEPS]
+    assert cached_steps(growing_log.newest) == {day_step(DAYS[2])}
+    for run in (growing_log.second, growing_log.newest):
+        one = run.artifact(day_step(DAYS[2]), "examples")
+        assert one.id == growing_log.second.artifact(day_step(DAYS[2]), "examples").id
         days_since_1970 = (pd.Timestamp(DAYS[2]) - pd.Timestamp("1970-01-01")).days
         assert one.custom_properties["span"].int_value == days_since_1970
         assert run.artifact("LogExampleGen", "examples").custom_properties["span"].int_value == days_since_1970
 
 
 def rows(run, split, step="LogExampleGen"):
-    return rows_of_split(run.uri(step, "examples"), split)
+    return count_rows(run.uri(step, "examples"), split)
 
 
-def test_days_together_are_the_log_read_at_once(grown):
+def test_merged_days_equal_the_log_read_at_once(growing_log):
     for split in SPLITS:
-        assert rows(grown.second, split) == rows(grown.at_once, split)
-        assert rows(grown.newest, split) == rows(grown.second, split, part(DAYS[2]))
-        assert sum((rows(grown.second, split, part(day)) for day in DAYS), collections.Counter()) == rows(
-            grown.second, split
+        assert rows(growing_log.second, split) == rows(growing_log.at_once, split)
+        assert rows(growing_log.newest, split) == rows(growing_log.second, split, day_step(DAYS[2]))
+        assert sum((rows(growing_log.second, split, day_step(day)) for day in DAYS), collections.Counter()) == rows(
+            growing_log.second, split
         )
-    assert sum(sum(rows(grown.second, split).values()) for split in SPLITS) == 3 * 2 * 119
+    assert sum(sum(rows(growing_log.second, split).values()) for split in SPLITS) == 3 * 2 * 119
 
 
-def test_vocabularies_are_of_all_counts(grown):
-    """Users are kept who have 8 rows in all days together, and fewer in each."""
-    folders = [
-        pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES) for run in (grown.second, grown.at_once)
-    ]
+def test_vocabularies_use_the_counts_of_all_days(growing_log):
+    """Users with 8 rows in all days together are kept, also those with fewer rows in each day."""
+    runs = (growing_log.second, growing_log.at_once)
+    folders = [pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES) for run in runs]
     for name in ("user", "tags", "rare"):
         merged, at_once = ((folder / name).read_bytes() for folder in folders)
         assert merged == at_once
-    days = [users(rows(grown.second, "train", part(day))) for day in DAYS]
+    days = [count_users(rows(growing_log.second, "train", day_step(day))) for day in DAYS]
     together = sum(days, collections.Counter())
     kept = {user for user, count in together.items() if count >= 8}
     assert set((folders[0] / "user").read_bytes().split()) == kept
     assert any(all(day[user] < 8 for day in days) for user in kept)
 
 
-def users(examples):
+def count_users(examples):
     counts = collections.Counter()
     for example, count in examples.items():
         counts[tf.train.Feature.FromString(dict(example)["user"]).bytes_list.value[0]] += count
     return counts
 
 
-def test_report_and_rejected_rows_are_of_all_days(grown):
-    uris = [run.uri("LogExampleGen", "examples") for run in (grown.second, grown.at_once)]
+def test_report_and_rejected_rows_cover_all_days(growing_log):
+    uris = [run.uri("LogExampleGen", "examples") for run in (growing_log.second, growing_log.at_once)]
     merged, at_once = map(ingest_report, uris)
     assert merged == at_once
     assert merged.total.rejected == {"invalid_label": 6}
@@ -176,39 +175,40 @@ def test_report_and_rejected_rows_are_of_all_days(grown):
     assert {json.loads(line)["line"] for line in rejects[0]} == {8, 9}
 
 
-def test_the_sample_is_as_large_as_that_of_a_day_and_knows_all_features(grown):
-    sizes = [sum(rows(grown.second, SAMPLE, part(day)).values()) for day in DAYS]
-    sample = rows(grown.second, SAMPLE)
+def test_the_sample_has_the_size_of_one_day_and_all_features(growing_log):
+    sizes = [sum(rows(growing_log.second, SAMPLE, day_step(day)).values()) for day in DAYS]
+    sample = rows(growing_log.second, SAMPLE)
     assert sum(sizes) / 3 <= sum(sample.values()) <= sum(sizes) / 3 + 10
     assert any(dict(one).get("rare") for one in sample)
-    uris = [run.uri("LogExampleGen", "examples") for run in (grown.at_once, grown.newest, grown.second)]
+    runs = (growing_log.at_once, growing_log.newest, growing_log.second)
+    uris = [run.uri("LogExampleGen", "examples") for run in runs]
     assert list(map(sampling_steps, uris)) == [(1,), (1,), (3, 3, 3)]
 
 
-def test_a_file_that_comes_late_has_its_day_read_again(grown):
-    folder = grown.folder
+def test_a_late_file_causes_its_day_to_be_read_again(growing_log):
+    folder = growing_log.folder
     late = folder / "log" / f"day={DAYS[0]}" / "part-9.csv"
     late.write_text("row,user,price,tags,rare,never,clicked\nlate,u,1,,,,1\n")
-    run = run_pipeline(settings_of(folder, spans=2), RunPaths(folder / "run"), data_only=True)
-    assert cached(run) == {part(DAYS[1]), part(DAYS[2])}
-    run = run_pipeline(settings_of(folder), RunPaths(folder / "run"), data_only=True)
-    assert cached(run) == {part(DAYS[1]), part(DAYS[2])}
+    run = run_pipeline(make_settings(folder, spans=2), RunPaths(folder / "run"), data_only=True)
+    assert cached_steps(run) == {day_step(DAYS[1]), day_step(DAYS[2])}
+    run = run_pipeline(make_settings(folder), RunPaths(folder / "run"), data_only=True)
+    assert cached_steps(run) == {day_step(DAYS[1]), day_step(DAYS[2])}
     assert ingest_report(run.uri("LogExampleGen", "examples")).total.read == 3 * 2 * 120 + 1
 
 
 @pytest.mark.slow
-def test_the_newest_day_trains_the_model_of_the_days_before(tmp_path):
-    """One span a run, and a warm start: nothing is read or trained twice. The model has one output, as few have."""
+def test_a_run_on_the_newest_day_starts_from_the_previous_model(tmp_path):
+    """Each run reads one span. The model has a single output, which TFMA does not name."""
     loose = Thresholds(min_auc=0.5, calibration=(0.1, 10.0), max_auc_drop=1.0)
     runs = []
     for number, day in enumerate(DAYS[:2]):
         write_day(tmp_path / "log", day, number)
-        settings = settings_of(tmp_path, spans=1)
+        settings = make_settings(tmp_path, spans=1)
         training = dataclasses.replace(settings.training, warm_start="latest", max_epochs=8, batch_size=16)
         settings = dataclasses.replace(settings, training=training, thresholds={"ctr": loose})
         runs.append(run_pipeline(settings, RunPaths(tmp_path / "run")))
     first, second = runs
-    assert part(DAYS[0]) not in second.steps
+    assert day_step(DAYS[0]) not in second.steps
     assert first.blessed
     assert not first.steps["warm_start_model"].outputs.get("model")
     (start,) = second.steps["warm_start_model"].outputs["model"]
@@ -233,14 +233,14 @@ def test_newest_spans(tmp_path):
         (tmp_path / f"log/{day}").mkdir(parents=True)
         (tmp_path / f"log/{day}/a.csv").touch()
     for spans, found in ((None, (2, 9, 10, 30)), (2, (10, 30)), (9, (2, 9, 10, 30))):
-        assert newest_spans(locate_log(settings_of(tmp_path, pattern="{SPAN}/*.csv", spans=spans))) == found
-    assert newest_spans(locate_log(settings_of(tmp_path, pattern="*/*.csv"))) == ()
+        assert newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv", spans=spans))) == found
+    assert newest_spans(locate_log(make_settings(tmp_path, pattern="*/*.csv"))) == ()
     (tmp_path / "log/07").mkdir()
     (tmp_path / "log/07/a.csv").touch()
     with pytest.raises(ConfigError, match=r"data.pattern: .*07/a.csv: should have no leading zeros"):
-        newest_spans(locate_log(settings_of(tmp_path, pattern="{SPAN}/*.csv")))
+        newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv")))
     with pytest.raises(FileNotFoundError, match=r"data.pattern should match a file in .*log .*Received: 'x-\{SPAN\}'"):
-        locate_log(settings_of(tmp_path, pattern="x-{SPAN}"))
+        locate_log(make_settings(tmp_path, pattern="x-{SPAN}"))
     one = locate_log(load_settings(tmp_path / "shop.yaml", data=str(tmp_path / "log/2/a.csv")))
     assert (one.data.path, one.data.pattern, newest_spans(one)) == (str(tmp_path / "log/2"), "a.csv", ())
 
@@ -254,7 +254,7 @@ def test_newest_spans(tmp_path):
         ("  reader: movielens\n  pattern: '{SPAN}'", "data.pattern", "should be without placeholders for movielens"),
     ],
 )
-def test_mistakes(tmp_path, data, field, message):
+def test_errors_give_line_and_field(tmp_path, data, field, message):
     wrong = data if "\n" not in data else data.rpartition("\n")[2]
     path = tmp_path / "settings.yaml"
     path.write_text(SETTINGS.replace("  pattern: day={YYYY}-{MM}-{DD}/**/*", data))

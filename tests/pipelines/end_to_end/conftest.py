@@ -1,4 +1,4 @@
-"""One run of the whole pipeline on a small simulated log with bad lines in it, shared by the tests of this folder."""
+"""Run of the whole pipeline on a small simulated log with invalid lines, shared by the tests of this folder."""
 
 import dataclasses
 import pathlib
@@ -25,7 +25,7 @@ BAD_LINES = {
 
 @dataclasses.dataclass(frozen=True)
 class EndToEnd:
-    """A finished run and where its parts are."""
+    """A finished run, its settings and its paths."""
 
     settings: Settings
     data: pathlib.Path
@@ -35,7 +35,7 @@ class EndToEnd:
 
 
 def small_settings(data: pathlib.Path) -> Settings:
-    """The demonstration's settings, made small: thresholds that 12,000 rows reach, a narrow model, two epochs."""
+    """Returns the demonstration's settings with a narrow model, two epochs, and thresholds for 12,000 rows."""
     settings = load_settings(EXAMPLES / "demo.yaml", data=str(data))
     options = {"embedding_dim": 4, "num_experts": 2, "expert_units": [16], "tower_units": [8]}
     loose = dataclasses.replace(settings.thresholds["ctr"], min_auc=0.5, calibration=(0.3, 3.0), max_auc_drop=0.2)

@@ -1,4 +1,7 @@
-"""The whole pipeline on a small log: report, lineage, cache, blessing, push. First of its folder: others push more."""
+"""Whole pipeline on a small log: report, lineage, cache, blessing, push.
+
+These tests run before the others of their folder, which push further models.
+"""
 
 import dataclasses
 import glob
@@ -19,7 +22,7 @@ from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
-from tests.pipelines.scoring import graph_session_scores, rows_of
+from tests.pipelines.scoring import graph_session_scores, read_examples
 
 pytestmark = pytest.mark.slow
 COMPONENTS = [
@@ -44,7 +47,7 @@ def test_every_component_ran_and_the_model_was_pushed(end_to_end):
     assert newest_version(str(base)) == str(base / end_to_end.run.pushed_version)
 
 
-def test_bad_rows_are_counted_and_kept_with_line_and_reason(end_to_end):
+def test_rejected_rows_are_counted_and_kept_with_line_and_reason(end_to_end):
     uri = end_to_end.run.uri("LogExampleGen", "examples")
     total = ingest_report(uri).total
     assert total.read == ROWS + len(end_to_end.bad_lines)
@@ -52,14 +55,14 @@ def test_bad_rows_are_counted_and_kept_with_line_and_reason(end_to_end):
     files = [pathlib.Path(path) for path in glob.glob(f"{uri}/{REJECTS}*")]
     kept = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     assert {row["line"]: row["reason"] for row in kept} == end_to_end.bad_lines
-    written = {s: len(rows_of(end_to_end, s)) for s in ("train", "eval", "test")}
+    written = {s: len(read_examples(end_to_end, s)) for s in ("train", "eval", "test")}
     assert written == dict(total.accepted)
 
 
 def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
-    """TFMA interpolates the ROC curve between thresholds, hence 1e-3."""
+    """TFMA interpolates the ROC curve between thresholds, which explains the tolerance of 1e-3."""
     spec = end_to_end.settings.spec
-    examples = rows_of(end_to_end, "test")
+    examples = read_examples(end_to_end, "test")
     pushed = end_to_end.run.uri("Pusher", "pushed_model")
     scores = graph_session_scores(pushed, "serving_default", {"examples": examples})
     labels = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in spec.labels})
@@ -77,7 +80,7 @@ def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
     assert {row.slice for row in rows} == {"", "search", "feed", "banner"}
 
 
-def test_second_run_is_cached_and_pushes_nothing(end_to_end):
+def test_a_second_run_is_cached_and_pushes_nothing(end_to_end):
     again = run_pipeline(end_to_end.settings, end_to_end.paths)
     executed = [name for name, step in again.steps.items() if not step.cached and name != "latest_blessed_model"]
     assert executed == []
@@ -86,8 +89,8 @@ def test_second_run_is_cached_and_pushes_nothing(end_to_end):
     assert len(list(end_to_end.paths.serving("demo").iterdir())) == 1
 
 
-def test_a_model_that_is_the_newest_version_already_is_not_pushed_again(end_to_end, tmp_path):
-    """As on Kubeflow, where the model of a cached run meets itself as its baseline and is blessed once more."""
+def test_the_newest_version_is_not_pushed_again(end_to_end, tmp_path):
+    """On Kubeflow, the model of a cached run is compared with itself and blessed again."""
     model = standard_artifacts.Model()
     model.uri = end_to_end.run.uri("Trainer", "model")
     blessing = standard_artifacts.ModelBlessing()
@@ -107,7 +110,7 @@ def test_a_model_that_is_the_newest_version_already_is_not_pushed_again(end_to_e
     assert len(list((tmp_path / "serving").iterdir())) == 1
 
 
-def test_another_model_is_compared_with_the_blessed_one_and_pushed(end_to_end):
+def test_a_different_model_is_compared_with_the_blessed_one_and_pushed(end_to_end):
     base = end_to_end.paths.serving("demo")
     first = describe(newest_version(str(base)))["fingerprint"]
     settings = end_to_end.settings
@@ -122,15 +125,15 @@ def test_another_model_is_compared_with_the_blessed_one_and_pushed(end_to_end):
     assert describe(newest_version(str(base)))["fingerprint"] != first
 
 
-def test_training_goes_on_from_the_latest_blessed_model(end_to_end):
-    """With a learning rate that changes nothing, the new model is the old one."""
+def test_a_warm_start_continues_from_the_latest_blessed_model(end_to_end):
+    """With a learning rate that changes no weight, the new model equals the old one."""
     settings = end_to_end.settings
     training = dataclasses.replace(settings.training, warm_start="latest", max_epochs=1, learning_rate=1e-30)
     run = run_pipeline(dataclasses.replace(settings, training=training), end_to_end.paths)
     assert not run.steps["Trainer"].cached
     start = run.steps["warm_start_model"].outputs["model"][0]
     assert start.id != run.artifact("Trainer", "model").id
-    examples = rows_of(end_to_end, "test")[:64]
+    examples = read_examples(end_to_end, "test")[:64]
     uris = [one.uri for one in (start, run.artifact("Trainer", "model"))]
     before, after = (
         graph_session_scores(f"{uri}/Format-Serving", "serving_default", {"examples": examples}) for uri in uris

@@ -1,4 +1,4 @@
-"""Each paper's model, with its training strategy, through the pipeline to a pushed model that a graph session runs."""
+"""Models of papers with their training strategies, from the pipeline to the served model."""
 
 import dataclasses
 import glob
@@ -15,7 +15,7 @@ from serving.client import TfmtlClient
 from serving.export import describe
 from serving.server import EmbeddedServer
 from tests.pipelines.end_to_end.conftest import EXAMPLES
-from tests.pipelines.scoring import graph_session_scores, rows_of
+from tests.pipelines.scoring import graph_session_scores, read_examples
 
 pytestmark = pytest.mark.slow
 SMALL = {
@@ -26,8 +26,8 @@ SMALL = {
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_example_runs_to_a_served_model(end_to_end, name):
-    """The example's model and strategy, made small; log, spec and thresholds are those of the shared run."""
+def test_the_model_of_the_example_is_trained_and_served(end_to_end, name):
+    """The model is a smaller version of the example's; log, spec and thresholds are those of the shared run."""
     example = load_settings(EXAMPLES / f"{name}.yaml")
     options = {**example.model.options, **SMALL[name]}
     settings = dataclasses.replace(
@@ -43,7 +43,7 @@ def test_the_example_runs_to_a_served_model(end_to_end, name):
     pushed = newest_version(str(base))
     assert describe(pushed)["model"].lower() == name
 
-    examples = rows_of(end_to_end, "test")[:32]
+    examples = read_examples(end_to_end, "test")[:32]
     session = graph_session_scores(pushed, "serving_default", {"examples": examples})
     with EmbeddedServer({"demo": base}) as server, TfmtlClient(server.address, "demo") as client:
         served = client.predict_examples(examples)

@@ -1,4 +1,4 @@
-"""`tfmtl predict` on the server of a pushed model."""
+"""Command `tfmtl predict` on the server of a pushed model."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""One row, one score, by every route: Keras, graph session, TFMA's extracts, gRPC."""
+"""Equal scores of a row in Keras, in a graph session, in TFMA and over gRPC."""
 
 import glob
 import json
@@ -19,7 +19,7 @@ from pipelines.evaluation.eval_config import eval_config
 from serving import raw_features
 from serving.client import PredictionError, TfmtlClient
 from serving.server import EmbeddedServer
-from tests.pipelines.scoring import graph_session_scores, rows_of
+from tests.pipelines.scoring import graph_session_scores, read_examples
 from tfmtl.model_inputs import transformed_inputs
 
 pytestmark = pytest.mark.slow
@@ -29,12 +29,12 @@ TOLERANCE = 1e-6
 
 @pytest.fixture(scope="module")
 def examples(end_to_end):
-    return rows_of(end_to_end, "test")[:64]
+    return read_examples(end_to_end, "test")[:64]
 
 
 @pytest.fixture(scope="module")
 def transformed(end_to_end, examples):
-    """Transformed features of the examples, by the transform that Transform wrote."""
+    """Features of the examples, transformed by the output of Transform."""
     output = tft.TFTransformOutput(end_to_end.run.uri("Transform", "transform_graph"))
     features = output.transform_features_layer()(raw_features.parse_examples(end_to_end.settings.spec, examples))
     return {i.name: features[i.name] for i in transformed_inputs(end_to_end.settings.spec)}
@@ -50,7 +50,7 @@ def keras_scores(end_to_end, transformed):
 
 @pytest.fixture(scope="module")
 def moved(end_to_end, transformed, keras_scores, tmp_path_factory):
-    """The pushed model in another folder, after the transform's folder and the old one are gone."""
+    """The pushed model in another folder, without the original and the output of Transform."""
     version = end_to_end.run.pushed_version
     pushed = end_to_end.paths.serving("demo") / version
     base = tmp_path_factory.mktemp("moved") / "demo"
@@ -82,13 +82,13 @@ def assert_same(scores, expected):
         np.testing.assert_allclose(scores[name], expected[name], atol=TOLERANCE, err_msg=name)
 
 
-def test_scores_are_probabilities_that_differ(keras_scores):
+def test_keras_scores_are_probabilities_and_differ(keras_scores):
     for name in OUTPUTS:
         assert np.all((keras_scores[name] > 0) & (keras_scores[name] < 1))
         assert np.ptp(keras_scores[name]) > 1e-3
 
 
-def test_graph_session_of_every_signature(end_to_end, moved, examples, transformed, keras_scores):
+def test_a_graph_session_gives_the_scores_with_every_signature(end_to_end, moved, examples, transformed, keras_scores):
     inputs = {
         "serving_default": {"examples": examples},
         "raw": raw_tensors(end_to_end, examples),
@@ -98,21 +98,21 @@ def test_graph_session_of_every_signature(end_to_end, moved, examples, transform
         assert_same(graph_session_scores(moved, signature, values), keras_scores)
 
 
-def test_grpc_by_examples_and_by_rows(end_to_end, client, examples, keras_scores):
+def test_grpc_gives_the_scores_of_examples_and_of_rows(end_to_end, client, examples, keras_scores):
     assert_same(client.predict_examples(examples), keras_scores)
     columns = raw_tensors(end_to_end, examples)
     rows = [{name: _plain(values[i]) for name, values in columns.items()} for i in range(len(examples))]
     assert_same(client.predict(rows), keras_scores)
 
 
-def test_tfma_extracts(end_to_end, moved, examples, keras_scores, tmp_path):
+def test_tfma_gives_the_scores(end_to_end, moved, examples, keras_scores, tmp_path):
     spec = end_to_end.settings.spec
     config = eval_config(spec, {})
     model = tfma.default_eval_shared_model(eval_saved_model_path=str(moved), eval_config=config)
     kept = tmp_path / "kept.jsonl"
 
     def keep(extracts):
-        with kept.open("a") as file:  # Beam calls a copy of this function: a variable of ours would stay empty.
+        with kept.open("a") as file:  # Beam calls a copy of this function, which cannot write to a variable.
             for i, example in enumerate(np.ravel(extracts[tfma.INPUT_KEY])):
                 scores = {n: float(np.ravel(extracts[tfma.PREDICTIONS_KEY][n])[i]) for n in OUTPUTS}
                 file.write(json.dumps({"example": bytes(example).hex(), **scores}) + "\n")
@@ -144,7 +144,7 @@ def test_unseen_ids_and_missing_features_get_a_score(client, keras_scores):
     assert scores["ctr"][0] != scores["ctr"][1]
 
 
-def test_a_required_feature_that_is_missing_is_an_error(client):
+def test_a_missing_required_feature_is_an_error(client):
     with pytest.raises(PredictionError, match="scenario"):
         client.predict([{"user_id": "1"}])
     with pytest.raises(PredictionError, match="scenario"):
@@ -152,7 +152,7 @@ def test_a_required_feature_that_is_missing_is_an_error(client):
 
 
 def _plain(value):
-    """A number or text as it is, a bag as the list of what it holds."""
+    """Returns a scalar unchanged, and an array as a list without empty strings and NaN."""
     if not isinstance(value, np.ndarray):
         return value
     return [item for item in value.tolist() if item != b"" and item == item]

@@ -1,4 +1,4 @@
-"""A step of the compiled pipeline runs from the command that a container would run."""
+"""Runs a step of the compiled pipeline with the command that a container runs."""
 
 import json
 import os
@@ -16,7 +16,7 @@ REPOSITORY = pathlib.Path(__file__).parents[3]
 
 
 def test_transform_runs_from_its_compiled_command(end_to_end, tmp_path):
-    """The container's command, with the invocation that Kubeflow's launcher would put in place of `{{$}}`."""
+    """The invocation stands for `{{$}}`, which Kubeflow's launcher replaces."""
     spec = yaml.safe_load(compile_demo(tmp_path, **{"--data": str(end_to_end.data)}).read_text())
     task = next(task for name, task in spec["root"]["dag"]["tasks"].items() if name.lower() == "transform")
     component = spec["components"][task["componentRef"]["name"]]

@@ -1,4 +1,4 @@
-"""Errors of counts as TFMA measures them, by slice, against tfmtl's own; and the thresholds on them."""
+"""Errors of counts in TFMA, compared with `tfmtl.metrics` by slice, and the thresholds on them."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ SPEC = DatasetSpec(
 )
 
 
-def test_tfma_measures_what_tfmtl_does():
+def test_metrics_equal_those_of_tfmtl():
     config = tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
         slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["scenario"])],
@@ -50,7 +50,7 @@ def test_tfma_measures_what_tfmtl_does():
         assert found[SMAPE] == pytest.approx(smape(rows["label"], rows["prediction"]), rel=1e-6)
 
 
-def test_accumulators_merge_as_a_list_and_as_an_iterator():
+def test_accumulators_merge_from_a_list_and_from_an_iterator():
     parts = [_Sums(1.0, 2.0, 0.5, 3.0), _Sums(4.0, 5.0, 1.5, 1.0), _Sums()]
     combiner = _SumsOfRows(tfma.metrics.MetricKey(NMAE))
     for accumulators in (parts, iter(parts)):
@@ -61,7 +61,7 @@ def test_accumulators_merge_as_a_list_and_as_an_iterator():
     assert np.isnan(next(iter(combiner.extract_output(_Sums()).values())))
 
 
-def test_counts_have_errors_and_thresholds_on_them_and_binary_tasks_have_auc():
+def test_counts_have_errors_with_thresholds_and_binary_tasks_have_auc():
     loose = Thresholds(max_nmae=0.4, max_nmae_rise=0.05, calibration=(0.8, 1.2))
     specs = {spec.output_names[0]: spec for spec in eval_config(SPEC, {"clicks": loose}).metrics_specs}
     assert [metric.class_name for metric in specs["clicks"].metrics] == ["CountNMAE", "CountSMAPE", "Calibration"]
@@ -75,8 +75,8 @@ def test_counts_have_errors_and_thresholds_on_them_and_binary_tasks_have_auc():
     assert not any(metric.per_slice_thresholds for metric in specs["active"].metrics)
 
 
-def test_the_only_output_has_no_name_in_tfma():
-    """TFMA takes the scores of a model with one output out of their dictionary."""
+def test_a_single_output_has_no_name_in_tfma():
+    """TFMA takes the scores of a single output out of their dictionary."""
     spec = DatasetSpec("one", SPEC.features, SPEC.tasks[:1])
     config = eval_config(spec, {})
     assert config.model_specs[0].label_key == "clicks_7d"

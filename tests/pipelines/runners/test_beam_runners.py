@@ -1,4 +1,4 @@
-"""The data's part of the pipeline on Beam workers of another process, which have our code from `setup.py` alone."""
+"""Data components on Beam workers in another process, which have the project's code from `setup.py` only."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from pipelines.runners.beam_runner import run_in_process, with_runner
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import load_settings
 from tests.pipelines.shop_log import PARTS, SETTINGS, write_shop
-from tests.pipelines.splits import rows_of_split
+from tests.pipelines.splits import count_rows
 from transforms.batches.raw_batch import SPLITS
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
@@ -29,8 +29,8 @@ PACKAGES = ("pipelines", "serving", "tfmtl", "transforms")
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """What Beam sends to workers with `--setup_file`, unpacked."""
+def shipped_package(tmp_path_factory):
+    """The package that Beam sends to workers with `--setup_file`, unpacked."""
     folder = tmp_path_factory.mktemp("shipped")
     options = PipelineOptions([f"--setup_file={REPOSITORY / 'setup.py'}", "--sdk_location=container"])
     (folder / "staged").mkdir()
@@ -54,9 +54,9 @@ def sources(folder):
     }
 
 
-def test_setup_py_ships_every_file(shipped):
-    assert sources(shipped) == sources(REPOSITORY)
-    assert len(sources(shipped)) > 100
+def test_setup_py_ships_every_file(shipped_package):
+    assert sources(shipped_package) == sources(REPOSITORY)
+    assert len(sources(shipped_package)) > 100
 
 
 def wait_for(port, seconds=60):
@@ -71,7 +71,7 @@ def wait_for(port, seconds=60):
 
 @contextlib.contextmanager
 def worker_pool(package, folder):
-    """A process that starts a worker whenever a job asks for one, as it runs beside a Flink task manager."""
+    """Starts the process that Beam runs next to a Flink task manager, which starts a worker for each job."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -94,31 +94,31 @@ def worker_pool(package, folder):
 
 
 @pytest.mark.slow
-def test_workers_elsewhere_write_what_one_process_writes(shipped, tmp_path, monkeypatch):
+def test_remote_workers_write_the_same_rows_as_one_process(shipped_package, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tfmtl"])  # TFX reads flags from it.
     settings, log = write_shop(tmp_path)
-    here = run_pipeline(load_settings(settings, data=log), RunPaths(tmp_path / "a"), data_only=True)
-    with worker_pool(shipped, tmp_path) as address:
+    local_run = run_pipeline(load_settings(settings, data=log), RunPaths(tmp_path / "a"), data_only=True)
+    with worker_pool(shipped_package, tmp_path) as address:
         runner = ["--runner=PortableRunner", "--job_endpoint=embed"]
         workers = ["--environment_type=EXTERNAL", f"--environment_config={address}"]
         arguments = [*runner, *workers, f"--setup_file={REPOSITORY / 'setup.py'}"]
         settings.write_text(f"{SETTINGS}beam_pipeline_args: [{', '.join(map(repr, arguments))}]\n")
         loaded = load_settings(settings, data=log)
-        there = run_pipeline(loaded, RunPaths(tmp_path / "b"), data_only=True)
-    uris = [run.uri("LogExampleGen", "examples") for run in (here, there)]
+        remote_run = run_pipeline(loaded, RunPaths(tmp_path / "b"), data_only=True)
+    uris = [run.uri("LogExampleGen", "examples") for run in (local_run, remote_run)]
     for split in SPLITS:
-        assert rows_of_split(uris[0], split) == rows_of_split(uris[1], split)
+        assert count_rows(uris[0], split) == count_rows(uris[1], split)
     reports = [ingest_report(uri) for uri in uris]
     assert reports[0] == reports[1]
     assert reports[0].total.rejected == {"wrong_column_count": PARTS}
-    for run in (here, there):
+    for run in (local_run, remote_run):
         graph = pathlib.Path(run.uri("Transform", "transform_graph"), "transform_fn", "assets")
         written = pathlib.Path(run.uri("LogExampleGen", "examples"), VOCABULARIES)
         assert (graph / "user").read_bytes() == (written / "user").read_bytes()
 
 
-def test_no_other_runner_is_tried(monkeypatch):
-    """Beam's default tries one that it downloads, and runs ours only where that fails: here, and not at a user's."""
+def test_jobs_run_in_process_without_trying_another_runner(monkeypatch):
+    """Beam's default downloads another runner, and uses this one only if the download fails."""
     tried = []
     monkeypatch.setattr(prism_runner.PrismRunner, "run_pipeline", lambda *_: tried.append(1))
     monkeypatch.setattr(StandardOptions, "DEFAULT_RUNNER", StandardOptions.DEFAULT_RUNNER)
@@ -131,8 +131,8 @@ def test_no_other_runner_is_tried(monkeypatch):
     assert with_runner(["--runner=FlinkRunner", "--x=1"]) == ["--runner=FlinkRunner", "--x=1"]
 
 
-def test_arguments_of_the_document_are_beams():
-    """Beam drops what it does not know without a word."""
+def test_the_arguments_in_the_documentation_exist_in_beam():
+    """Beam ignores unknown arguments without a message."""
     text = (REPOSITORY / "docs" / "beam.md").read_text()
     rows = [re.findall(r"`(--\w+=[^`]*)`", line) for line in text.splitlines() if line.startswith("| ")]
     rows = [row for row in rows if row]
@@ -142,7 +142,7 @@ def test_arguments_of_the_document_are_beams():
         assert {argument[2:].partition("=")[0] for argument in row} <= set(known)
 
 
-def test_the_worker_image_has_the_locks_beam():
-    """What starts workers in a container has to be of the version of Beam that submits the job."""
+def test_the_worker_image_has_the_beam_version_of_the_lock():
+    """The program that starts workers in a container must have the version of Beam that submits the job."""
     (locked,) = re.findall(r"^apache-beam==(\S+)$", (REPOSITORY / "requirements/tfx-1.21.txt").read_text(), re.M)
     assert f"apache/beam_python3.13_sdk:{locked} " in (REPOSITORY / "Dockerfile").read_text()

@@ -1,4 +1,4 @@
-"""The compiled pipeline: what kfp reads, and the commands that containers would run."""
+"""Compiled pipeline: it loads in kfp, and its containers have the right image and commands."""
 
 import json
 
@@ -30,7 +30,7 @@ def compiled(tmp_path_factory):
     return compile_demo(tmp_path_factory.mktemp("kubeflow"), **{"--data": "/data/log"})
 
 
-def test_kfp_loads_it_with_every_component(compiled):
+def test_kfp_loads_the_pipeline_with_every_component(compiled):
     component = load_component_from_file(str(compiled))
     spec = component.pipeline_spec
     assert spec.pipeline_info.name == "demo"
@@ -46,15 +46,15 @@ def test_every_step_runs_in_the_image(compiled):
     assert commands == {("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor")}
 
 
-def test_beams_jobs_run_in_their_containers(compiled):
-    """Beam's own default runner would be downloaded there."""
+def test_beam_jobs_run_in_the_process_of_their_container(compiled):
+    """Beam's own default downloads another runner."""
     spec = yaml.safe_load(compiled.read_text())
     executors = [e["container"]["args"] for e in spec["deploymentSpec"]["executors"].values() if "container" in e]
     runners = [[word for word in arguments if word.startswith("--runner=")] for arguments in executors]
     assert runners == [[f"--runner={IN_PROCESS}"]] * 8
 
 
-def test_a_warm_start_is_from_the_last_blessed_model(tmp_path):
+def test_a_warm_start_uses_the_last_blessed_model(tmp_path):
     settings = tmp_path / "settings.yaml"
     text = (REPOSITORY / "examples" / "demo.yaml").read_text()
     settings.write_text(text.replace("\ntraining:\n", "\ntraining:\n  warm_start: latest\n"))
@@ -65,7 +65,7 @@ def test_a_warm_start_is_from_the_last_blessed_model(tmp_path):
     assert {resolver, blessing} == {name for name in tasks if name.lower().replace("_", "-") not in STEPS}
 
 
-def test_json_is_a_job_of_the_same_pipeline(compiled, tmp_path):
+def test_json_holds_a_job_of_the_same_pipeline(compiled, tmp_path):
     compile_demo(tmp_path, **{"--out": str(tmp_path / "job.json"), "--data": "/data/log"})
     job = json.loads((tmp_path / "job.json").read_text())
     assert (
@@ -74,7 +74,7 @@ def test_json_is_a_job_of_the_same_pipeline(compiled, tmp_path):
     )
 
 
-def test_an_unknown_ending_is_refused(tmp_path):
+def test_rejects_an_unknown_extension(tmp_path):
     settings = str(REPOSITORY / "examples" / "demo.yaml")
     options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / "pipeline.txt")]
     result = CliRunner().invoke(main, ["compile", settings, *options])

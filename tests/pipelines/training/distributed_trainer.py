@@ -1,4 +1,4 @@
-"""Trains on a day of a log through `run_fn`, on one device and on two.
+"""Program that trains on a day of a log with `run_fn`, on one device and on two.
 
 Run as `python -m tests.pipelines.training.distributed_trainer FOLDER`.
 """

@@ -1,4 +1,4 @@
-"""Trainer on two devices makes the model that it makes on one."""
+"""Training on two devices gives the same model as on one."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def weights(folder: pathlib.Path) -> list[np.ndarray]:
 
 
 @pytest.mark.slow
-def test_two_devices_are_one(trained):
+def test_two_devices_give_the_model_of_one(trained):
     one, two = (json.loads((trained / name / "run" / "history.json").read_text()) for name in ("one", "two"))
     assert set(one) == set(two)
     for name in set(one) - {"input_wait"}:
@@ -41,12 +41,12 @@ def test_two_devices_are_one(trained):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_a_warm_start_reaches_all_devices(trained):
+def test_a_warm_start_sets_the_weights_of_all_devices(trained):
     for found, expected in zip(weights(trained / "again"), weights(trained / "two"), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_what_is_exported_knows_nothing_of_devices(trained):
+def test_the_export_does_not_refer_to_devices(trained):
     scores = []
     for name in ("one", "two"):
         loaded = tf.saved_model.load(str(trained / name / "model" / "Format-Serving"))
@@ -57,7 +57,7 @@ def test_what_is_exported_knows_nothing_of_devices(trained):
         np.testing.assert_allclose(scores[1][output], expected, atol=1e-4)
 
 
-def test_the_setting_is_read():
+def test_distribution_is_read_from_settings():
     document = config.Document({"distribution": {"kind": "mirrored", "devices": ["GPU:0", "GPU:1"]}})
     assert config.build(TrainingSettings, document).distribution.devices == ("GPU:0", "GPU:1")
     with pytest.raises(config.ConfigError, match=r"distribution\.kind"):

@@ -1,4 +1,4 @@
-"""The input path: every row once an epoch, with its labels, in an order that the seed alone decides."""
+"""Input pipeline: each row once per epoch, with its labels, in an order that only the seed determines."""
 
 import itertools
 import pathlib
@@ -23,16 +23,16 @@ tasks:
   - {name: buy, label: bought, follows: click}
 """)
 FILES = (700, 1, 0, 333, 90)
-"""Rows of each file."""
+"""Number of rows of each file."""
 ROWS = sum(FILES)
 CACHES = ("none", "memory", "disk")
 
 
-def labels_of(row):
+def make_labels(row):
     return row % 3 == 0, row % 6 == 0
 
 
-def tags_of(row):
+def make_tags(row):
     return [str(row + i) for i in range(row % 4)]
 
 
@@ -40,12 +40,12 @@ def example(row):
     def values(kind, numbers):
         return tf.train.Feature(**{f"{kind}_list": getattr(tf.train, f"{kind.title()}List")(value=numbers)})
 
-    click, buy = labels_of(row)
+    click, buy = make_labels(row)
     features = {
         "row": values("bytes", [str(row).encode()]),
         "price": values("float", [float(row)]),
-        "tags": values("bytes", [tag.encode() for tag in tags_of(row)]),
-        "tag_weights": values("float", [1.0 + row % 5] * len(tags_of(row))),
+        "tags": values("bytes", [tag.encode() for tag in make_tags(row)]),
+        "tag_weights": values("float", [1.0 + row % 5] * len(make_tags(row))),
         "clicked": values("int64", [int(click)]),
         "bought": values("int64", [int(buy)]),
     }
@@ -53,7 +53,7 @@ def example(row):
 
 
 def transform(raw):
-    """Numbers of texts; a bag's places as they stand."""
+    """Converts strings to numbers, and keeps the positions of lists."""
 
     def dense(sparse, width):
         shape = tf.stack([sparse.dense_shape[0], tf.constant(width, tf.int64)])
@@ -90,16 +90,16 @@ def _small_blocks(monkeypatch):
 
 
 def epoch(dataset):
-    """The batches, in NumPy."""
+    """Returns the batches as NumPy arrays."""
     return [tf.nest.map_structure(lambda tensor: tensor.numpy(), batch) for batch in dataset]
 
 
-def rows_of(batches):
+def row_numbers(batches):
     return np.concatenate([features["row"] for features, _ in batches])
 
 
-def assert_whole(batches, batch_size):
-    """Batches of that size but the last; the features and labels of each row are its own."""
+def assert_batches(batches, batch_size):
+    """Asserts that all batches but the last have that size, and that each row has its own features and labels."""
     assert [len(labels["click"]) for _, labels in batches[:-1]] == [batch_size] * (len(batches) - 1)
     for features, labels in batches:
         assert {name: values.dtype.name for name, values in features.items()} == {
@@ -110,30 +110,30 @@ def assert_whole(batches, batch_size):
         }
         np.testing.assert_array_equal(features["price"], features["row"])
         for i, row in enumerate(features["row"]):
-            tags = [int(tag) for tag in tags_of(row)][:3]
+            tags = [int(tag) for tag in make_tags(row)][:3]
             assert features["tags"][i].tolist() == tags + [0] * (3 - len(tags))
             assert features["tags__weights"][i].tolist() == [1.0 + row % 5] * len(tags) + [0.0] * (3 - len(tags))
-            assert (labels["click"][i], labels["buy"][i]) == labels_of(row)
+            assert (labels["click"][i], labels["buy"][i]) == make_labels(row)
 
 
 @pytest.mark.parametrize("cache", CACHES)
-def test_each_row_once_an_epoch_in_another_order_each(files, cache):
+def test_each_epoch_has_each_row_once_in_a_different_order(files, cache):
     with cache_folder(cache) as folder:
         dataset = InputPipeline(SPEC, transform, 50, shuffle_rows=400, cache=cache, cache_dir=folder).training(files)
         epochs = [epoch(dataset) for _ in range(4)]
     for batches in epochs:
-        assert_whole(batches, 50)
-        np.testing.assert_array_equal(np.sort(rows_of(batches)), np.arange(ROWS))
-    orders = [rows_of(batches) for batches in epochs]
+        assert_batches(batches, 50)
+        np.testing.assert_array_equal(np.sort(row_numbers(batches)), np.arange(ROWS))
+    orders = [row_numbers(batches) for batches in epochs]
     for one, other in itertools.combinations([*orders, np.arange(ROWS)], 2):
         assert np.mean(one == other) < 0.05
 
 
-def test_the_seed_alone_decides_the_order(files):
+def test_the_order_depends_only_on_the_seed(files):
     def orders(seed, cache, paths):
         with cache_folder(cache) as folder:
             dataset = InputPipeline(SPEC, transform, 50, 400, seed, cache, folder).training(paths)
-            return [rows_of(epoch(dataset)) for _ in range(3)]
+            return [row_numbers(epoch(dataset)) for _ in range(3)]
 
     wanted = orders(5, "none", files)
     for cache in CACHES:
@@ -142,9 +142,9 @@ def test_the_seed_alone_decides_the_order(files):
 
 
 @pytest.mark.parametrize(("shuffle_rows", "lowest", "highest"), [(1, 0, 0), (16, 0, 60), (1024, 150, ROWS)])
-def test_rows_move_as_far_as_the_setting_says(files, shuffle_rows, lowest, highest):
-    """Of one file, by how many places a row moves on average."""
-    order = rows_of(epoch(InputPipeline(SPEC, transform, 50, shuffle_rows).training(files[:1])))
+def test_shuffle_rows_determines_how_far_rows_move(files, shuffle_rows, lowest, highest):
+    """The test measures the average number of positions by which a row of one file moves."""
+    order = row_numbers(epoch(InputPipeline(SPEC, transform, 50, shuffle_rows).training(files[:1])))
     moved = np.abs(order - np.arange(FILES[0]))
     assert lowest <= moved.mean() <= highest
 
@@ -153,8 +153,8 @@ def test_evaluation_keeps_the_order_of_the_rows(files):
     dataset = InputPipeline(SPEC, transform, 50).evaluation(files)
     for _ in range(2):
         batches = epoch(dataset)
-        assert_whole(batches, 100)
-        np.testing.assert_array_equal(rows_of(batches), np.arange(ROWS))
+        assert_batches(batches, 100)
+        np.testing.assert_array_equal(row_numbers(batches), np.arange(ROWS))
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk"])
@@ -174,23 +174,23 @@ def test_a_cache_reads_the_files_once(files, cache):
         assert int(reads) == blocks
 
 
-def test_shares_of_replicas_are_of_the_same_batches(files):
-    """Two replicas, each making the batches for itself and taking its half of them."""
+def test_workers_share_the_same_batches(files):
+    """Two workers create the batches independently, and each uses its half of every batch."""
 
     def half(replica):
         def share(batches):
             cut = slice(25 * replica, 25 * (replica + 1))
             return batches.map(lambda *batch: tf.nest.map_structure(lambda tensor: tensor[cut], batch))
 
-        return [rows_of([batch]) for batch in epoch(InputPipeline(SPEC, transform, 50, 400).training(files, share))]
+        return [row_numbers([batch]) for batch in epoch(InputPipeline(SPEC, transform, 50, 400).training(files, share))]
 
     whole = epoch(InputPipeline(SPEC, transform, 50, 400).training(files))
     joined = [np.concatenate(parts) for parts in zip(half(0), half(1), strict=True)]
     for batch, parts in zip(whole, joined, strict=True):
-        np.testing.assert_array_equal(rows_of([batch]), parts)
+        np.testing.assert_array_equal(row_numbers([batch]), parts)
 
 
-def test_a_cache_on_disk_has_a_folder_of_its_own():
+def test_a_cache_on_disk_has_a_temporary_folder():
     with cache_folder("disk") as folder:
         assert tf.io.gfile.listdir(folder) == []
     assert not tf.io.gfile.exists(folder)
@@ -200,7 +200,7 @@ def test_a_cache_on_disk_has_a_folder_of_its_own():
         InputPipeline(SPEC, transform, 50, cache="disk")
 
 
-def test_small_files_are_kept_in_memory(files, monkeypatch):
+def test_auto_keeps_small_files_in_memory(files, monkeypatch):
     size = sum(pathlib.Path(file).stat().st_size for file in files)
     monkeypatch.setattr(input_module, "_SMALL_FILES_MB", size / 2**20)
     assert choose_cache("auto", files) == "memory"
@@ -208,9 +208,9 @@ def test_small_files_are_kept_in_memory(files, monkeypatch):
     assert [choose_cache(cache, files) for cache in CACHES] == list(CACHES)
 
 
-def test_waiting_is_measured_on_the_same_batches(files):
+def test_measuring_the_wait_does_not_change_the_batches(files):
     path = InputPipeline(SPEC, transform, 50, 400, seed=1)
     wait = InputWait()
     watched = epoch(wait.watch(path.training(files)))
-    np.testing.assert_array_equal(rows_of(watched), rows_of(epoch(path.training(files))))
+    np.testing.assert_array_equal(row_numbers(watched), row_numbers(epoch(path.training(files))))
     assert wait.seconds > 0

@@ -1,4 +1,4 @@
-"""Two days of a log through Transform and Trainer's `run_fn`: the second day's model starts from the first's."""
+"""Warm start over two days of a log, with Transform and the Trainer's `run_fn`."""
 
 import contextlib
 import dataclasses
@@ -43,20 +43,20 @@ MODEL = {
     "name": "mmoe",
     "options": {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]},
 }
-STILL = 1e-30
-"""A learning rate that changes no weight."""
+NO_CHANGE = 1e-30
+"""Learning rate that changes no weight."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Day:
-    """A day's rows and what Transform made of them."""
+    """Rows of a day and their transform graph."""
 
     examples: list[bytes]
     file: str
     graph: str
 
     def features(self, examples):
-        """Transformed features of any rows."""
+        """Returns the transformed features of serialized tf.Examples."""
         transformed = tft.TFTransformOutput(self.graph).transform_features_layer()(parse_examples(SPEC, examples))
         return {i.name: transformed[i.name] for i in transformed_inputs(SPEC)}
 
@@ -101,7 +101,7 @@ def make_day(folder, seed, users):
 
 
 def train(day, folder, base_model=None, **training):
-    """What Trainer does with a day."""
+    """Trains on a day as the Trainer does, and returns the arguments of `run_fn`."""
     arguments = types.SimpleNamespace(
         custom_config={
             "name": "log",
@@ -128,11 +128,11 @@ def days(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(days, tmp_path_factory):
-    """The first day's model, and what was said: it is to start from the latest one, and there is none."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    """The model of the first day, which is to start from the latest model although there is none, and the output."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         run = train(days[0], tmp_path_factory.mktemp("trained"), learning_rate=0.05, max_epochs=2, warm_start="latest")
-    run.said = said.getvalue()
+    run.output = output.getvalue()
     return run
 
 
@@ -141,7 +141,7 @@ def scores(run_dir, day, examples):
 
 
 def assert_same_scores(first, second, days):
-    """Of the second day's rows, those of users of the first day score as before."""
+    """Asserts that on the second day, rows with users of the first day have the scores of the first model."""
     vocabularies = [read_vocabularies(run.model_run_dir) for run in (first, second)]
     assert vocabularies[0]["user"] != vocabularies[1]["user"]
     for name in ("tags", "history"):
@@ -157,7 +157,7 @@ def assert_same_scores(first, second, days):
         assert np.mean(np.abs(after[output][~old] - values[~old])) > 1e-4
 
 
-def test_a_run_is_enough_to_start_from(days, first):
+def test_a_run_writes_model_vocabularies_and_history(days, first):
     read = read_vocabularies(first.model_run_dir)
     output = tft.TFTransformOutput(days[0].graph)
     assert read == {name: output.vocabulary_by_name(name) for name in ("user", "tags", "history")}
@@ -168,36 +168,36 @@ def test_a_run_is_enough_to_start_from(days, first):
     assert all(0 <= share <= 1 for share in history["input_wait"])
 
 
-def test_from_a_folder(days, first, tmp_path, capsys):
-    second = train(days[1], tmp_path, learning_rate=STILL, warm_start=first.model_run_dir)
+def test_starts_from_the_model_in_a_folder(days, first, tmp_path, capsys):
+    second = train(days[1], tmp_path, learning_rate=NO_CHANGE, warm_start=first.model_run_dir)
     assert_same_scores(first, second, days)
-    said = capsys.readouterr().out.splitlines()
-    assert f"    warm start from {first.model_run_dir}" in said
-    user = next(line.split() for line in said if line.split()[:1] == ["user"])
+    lines = capsys.readouterr().out.splitlines()
+    assert f"    warm start from {first.model_run_dir}" in lines
+    user = next(line.split() for line in lines if line.split()[:1] == ["user"])
     old, new = (set(read_vocabularies(run.model_run_dir)["user"]) for run in (first, second))
     assert user == ["user", f"{len(old & new)}", "kept", f"{len(new - old)}", "new", f"{len(old - new)}", "gone"]
 
 
-def test_from_the_latest_model(first):
+def test_latest_starts_from_the_blessed_model(first):
     assert start_folder("latest", first.serving_model_dir) == first.model_run_dir
     assert start_folder("latest", None) is None
     assert start_folder(None, first.serving_model_dir) is None
 
 
-def test_where_there_is_no_model_yet_training_starts_fresh(first):
-    assert "training starts from random weights" in first.said
-    assert "warm start from" not in first.said
+def test_latest_without_a_blessed_model_starts_from_random_weights(first):
+    assert "training starts from random weights" in first.output
+    assert "warm start from" not in first.output
 
 
-def test_a_folder_without_a_model(days, tmp_path):
+def test_rejects_a_folder_without_a_model(days, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"training\.warm_start should be a folder with a model\.keras"):
         train(days[0], tmp_path, warm_start=str(tmp_path / "nothing"))
     with pytest.raises(FileNotFoundError, match="should exist, as the Trainer of the model writes it"):
         train(days[0], tmp_path, str(tmp_path / "model" / "Format-Serving"), warm_start="latest")
 
 
-def trainer_of(warm_start):
-    """The Trainer of a pipeline with that setting, and the names of all components."""
+def make_trainer(warm_start):
+    """Returns the Trainer of a pipeline with that setting, and the names of all components."""
     training = TrainingSettings(warm_start=warm_start)
     model = config.build(Settings, config.Document({"name": "log", "spec": SPEC.to_dict(), "model": MODEL})).model
     pipeline = create_pipeline(Settings("log", SPEC, model, training=training), "root", "serving")
@@ -205,20 +205,20 @@ def trainer_of(warm_start):
     return components["Trainer"], list(components)
 
 
-def test_the_pipeline_gives_trainer_the_latest_blessed_model():
-    trainer, names = trainer_of("latest")
+def test_the_trainer_receives_the_latest_blessed_model():
+    trainer, names = make_trainer("latest")
     assert "base_model" in trainer.inputs
     assert names.index("warm_start_model") < names.index("Trainer")
-    trainer, names = trainer_of(None)
+    trainer, names = make_trainer(None)
     assert "base_model" not in trainer.inputs
     assert "warm_start_model" not in names
 
 
-def test_another_model_in_the_folder_is_another_execution(tmp_path):
-    """TFX's cache compares the parameters of components."""
+def test_a_new_model_in_the_folder_changes_the_trainers_parameters(tmp_path):
+    """TFX's cache compares the parameters of components, so they must change with the model."""
 
     def parameters(folder):
-        return trainer_of(folder)[0].exec_properties["custom_config"]
+        return make_trainer(folder)[0].exec_properties["custom_config"]
 
     folder = str(tmp_path)
     assert fingerprint(None) == fingerprint("latest") == fingerprint(folder) == ""
