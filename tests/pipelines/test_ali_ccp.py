@@ -88,7 +88,7 @@ def test_ingest_prints_the_report_of_the_rows(raw, tmp_path):
     [
         (["--raw", "nowhere"], "should be a folder with Ali-CCP's files. Missing: common_features_train.csv, "),
         (["--prepare", "apem"], "'apem' is not one of 'aitm', 'adaftr'"),
-        (["--prepare", "aitm", "--max-values", 3], "--max-values: should be left out, as aitm keeps no lists"),
+        (["--prepare", "aitm", "--max-values", 3], "--max-values: should be omitted, because aitm has no lists"),
         (["--eval", 1], "Invalid value for '--eval'"),
         (["--out", EXAMPLES], "should be a new folder, or one that an ingest left unfinished"),
     ],

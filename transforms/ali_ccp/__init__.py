@@ -1,1 +1,1 @@
-"""Ali-CCP from its raw files: what is in them, how they are read, joined, prepared and simulated."""
+"""Ali-CCP: ingestion of its raw files by the preparations of several papers, and a simulator of raw files."""

@@ -1,4 +1,4 @@
-"""The common rows: features that many rows of the skeleton share, held in memory while these are read."""
+"""Common rows of Ali-CCP: features that many rows of the skeleton share."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,32 +6,33 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.ali_ccp.features import Features, bad_values, keep_features
+from transforms.ali_ccp.features import Features, find_invalid_weights, select_features
 from transforms.ali_ccp.id_set import IdSet
-from transforms.ali_ccp.lines import cut_lines
+from transforms.ali_ccp.lines import parse_lines
 from transforms.ali_ccp.options import IngestOptions
-from transforms.ali_ccp.rejections import LineVerdict
 from transforms.batches.reasons import DUPLICATE_ID, INVALID_ID, INVALID_WEIGHTS
 from transforms.ingest.token_counts import SCHEMA
 from transforms.readers.line_blocks import Block
+from transforms.validation.rejections import RowRejections
 
+INDEX = "common_feature_index"
+"""Column of the skeleton and of the common rows that joins them."""
 _COLUMNS = 1
 _DIGITS = 16
-_HEX = np.full(256, 255, np.uint8)
-_HEX[list(b"0123456789abcdef")] = range(16)
-_HEX[list(b"ABCDEF")] = range(10, 16)
+_HEXADECIMAL_VALUES = np.full(256, 255, np.uint8)
+_HEXADECIMAL_VALUES[list(b"0123456789abcdef")] = range(16)
+_HEXADECIMAL_VALUES[list(b"ABCDEF")] = range(10, 16)
 _DECODED_ROWS = 4096
-HEXADECIMAL = f"common_feature_index should be {_DIGITS} hexadecimal digits"
-FINITE = "the value of a field should be a finite number"
+HEXADECIMAL = f"{_DIGITS} hexadecimal digits"
 
 
 class CommonRows:
-    """The rows of a file of common features, in memory: their bytes as they will be written, and about 60 more a row.
+    """Rows of a file of common features, in memory: their encoded bytes and about 60 bytes more per row.
 
     Args:
-        examples: of each row, its features as a serialized tf.Example.
-        masks: of each row, the fields that it has (`Features.masks`); uint32 `(rows,)`.
-        indices: of each row, its common_feature_index as a number; uint64 `(rows,)`.
+        examples: Features of each row as a serialized tf.Example.
+        masks: Set of fields of each row (`Features.masks`), uint32, shape `(rows,)`.
+        indices: common_feature_index of each row, uint64, shape `(rows,)`.
     """
 
     def __init__(self, examples: Sequence[bytes], masks: np.ndarray, indices: np.ndarray):
@@ -41,14 +42,28 @@ class CommonRows:
         self._ascending = indices[self._order]
 
     def lookup(self, indices: np.ndarray) -> np.ndarray:
-        """The row of each common_feature_index, int64; -1 where there is none."""
+        """Looks up rows.
+
+        Args:
+            indices: common_feature_index of each row to look up, uint64, shape `(n,)`.
+
+        Returns:
+            Row of each index, int64, shape `(n,)`; -1 if there is none.
+        """
         if not len(self._order):
             return np.full(len(indices), -1)
-        place = np.minimum(np.searchsorted(self._ascending, indices), len(self._order) - 1)
-        return np.where(self._ascending[place] == indices, self._order[place], -1)
+        position = np.minimum(np.searchsorted(self._ascending, indices), len(self._order) - 1)
+        return np.where(self._ascending[position] == indices, self._order[position], -1)
 
     def count_tokens(self, repeats: np.ndarray) -> Iterator[tuple[str, pa.Table]]:
-        """Of the features, tokens and how often they stand in a log that has row i `repeats[i]` times."""
+        """Counts the tokens of a log that holds each row a given number of times.
+
+        Args:
+            repeats: Number of times that the log holds each row, int64, shape `(rows,)`.
+
+        Yields:
+            Name of a feature, and tokens with their counts (`transforms.ingest.token_counts.SCHEMA`).
+        """
         from tfx_bsl.coders import example_coder
 
         decoder = example_coder.ExamplesToRecordBatchDecoder()
@@ -66,12 +81,13 @@ class CommonRows:
 class CommonReader:
     """Reads a file of common features, block by block.
 
-    A row is rejected, beside the reasons of `cut_lines`, if its index is not written in 16 hexadecimal digits
-    (`invalid_id`) or was there before (`duplicate_id`), or if a value that is kept is no number (`invalid_weights`).
+    In addition to the reasons of `parse_lines`, a row is rejected if its index is not 16 hexadecimal digits
+    (`invalid_id`) or repeats that of an earlier row (`duplicate_id`), or if a selected weight is not a finite number
+    (`invalid_weights`).
 
     Args:
-        source: the file.
-        options: what is kept.
+        source: Path of the file.
+        options: Selection of fields and values.
     """
 
     def __init__(self, source: str, options: IngestOptions):
@@ -82,43 +98,67 @@ class CommonReader:
         self._masks = [np.zeros(0, np.uint32)]
         self._indices = [np.zeros(0, np.uint64)]
 
-    def read(self, block: Block) -> tuple[Features, LineVerdict]:
-        """Keeps the good rows of a block; returns their features, and what was said against the others."""
+    def read(self, block: Block) -> tuple[Features, RowRejections]:
+        """Reads a block and stores its accepted rows.
+
+        Args:
+            block: Whole lines of the file.
+
+        Returns:
+            Features of the accepted rows, and rejections of the other rows.
+        """
         preparation = self._options.preparation
-        verdict = LineVerdict(cut_lines(block, _COLUMNS, self._source))
-        pieces = verdict.lines.pieces
-        cells = pieces.cell(0)
-        indices, written = hex_numbers(cells)
-        verdict.reject(~written, INVALID_ID, HEXADECIMAL, cells)
+        lines = parse_lines(block, _COLUMNS, self._source)
+        column = lines.pieces.column(0)
+        rejections = lines.rejections({INDEX: column})
+        indices, is_hexadecimal = parse_hexadecimal(column)
+        rejections.reject(~is_hexadecimal, INVALID_ID, HEXADECIMAL, INDEX)
         seen = np.zeros(len(indices), bool)
-        seen[written] = self._seen.add(indices[written].view(np.int64))
-        verdict.reject(seen, DUPLICATE_ID, "common_feature_index should be new in its file", cells)
-        features = keep_features(pieces, preparation, self._options.max_values)
-        bad, values = bad_values(features, pieces)
-        verdict.reject(bad, INVALID_WEIGHTS, FINITE, values)
-        good = verdict.accepted
-        features = features.take(good[features.row])
+        seen[is_hexadecimal] = self._seen.add(indices[is_hexadecimal].view(np.int64))
+        rejections.reject(seen, DUPLICATE_ID, "unique in its file", INDEX)
+        features = select_features(lines.pieces, preparation, self._options.max_values)
+        reject_invalid_weights(rejections, *find_invalid_weights(features, lines.pieces))
+        accepted = rejections.accepted_mask
+        features = features.filter(accepted[features.row])
         examples = features.encode(preparation)
-        self._examples += [examples[row] for row in np.flatnonzero(good).tolist()]
-        self._masks.append(features.masks()[good])
-        self._indices.append(indices[good])
-        return features, verdict
+        self._examples += [examples[row] for row in np.flatnonzero(accepted).tolist()]
+        self._masks.append(features.masks()[accepted])
+        self._indices.append(indices[accepted])
+        return features, rejections
 
     def rows(self) -> CommonRows:
-        """All rows that were kept."""
+        """Returns all accepted rows."""
         return CommonRows(self._examples, np.concatenate(self._masks), np.concatenate(self._indices))
 
 
-def hex_numbers(cells: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of 16 hexadecimal digits, uint64, and which cells are such."""
-    good = pc.equal(pc.binary_length(cells), _DIGITS).to_numpy(zero_copy_only=False)
-    text = b"".join(cells.filter(pa.array(good)).to_pylist())
-    digits = _HEX[np.frombuffer(text, np.uint8)].reshape(-1, _DIGITS)
+def reject_invalid_weights(rejections: RowRejections, mask: np.ndarray, values: pa.Array) -> None:
+    """Rejects rows with a weight that is not a finite number.
+
+    Args:
+        rejections: Rejections that are extended.
+        mask: Mask of the rows, bool, shape `(rows,)`.
+        values: First invalid weight of each row, binary, shape `(rows,)`.
+    """
+    rejections.reject(mask, INVALID_WEIGHTS, "a finite number", "the value of a field", values)
+
+
+def parse_hexadecimal(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Parses numbers of 16 hexadecimal digits.
+
+    Args:
+        column: Values, binary, shape `(rows,)`.
+
+    Returns:
+        The numbers, uint64, and the mask of the values that are such a number, bool; both of shape `(rows,)`.
+    """
+    valid = pc.equal(pc.binary_length(column), _DIGITS).to_numpy(zero_copy_only=False)
+    text = b"".join(column.filter(pa.array(valid)).to_pylist())
+    digits = _HEXADECIMAL_VALUES[np.frombuffer(text, np.uint8)].reshape(-1, _DIGITS)
     octets = np.ascontiguousarray(digits[:, ::2] << 4 | digits[:, 1::2])
-    numbers = np.zeros(len(cells), np.uint64)
-    numbers[good] = octets.view(">u8")[:, 0]
-    good[good] = (digits < 16).all(1)
-    return numbers, good
+    numbers = np.zeros(len(column), np.uint64)
+    numbers[valid] = octets.view(">u8")[:, 0]
+    valid[valid] = (digits < 16).all(1)
+    return numbers, valid
 
 
 def _count(tokens: pa.Array, repeats: np.ndarray) -> pa.Table:

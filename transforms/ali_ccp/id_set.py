@@ -1,13 +1,13 @@
-"""The ids that have been seen, as runs of consecutive ones."""
+"""Set of integer ids, stored as runs of consecutive ids."""
 
 import numpy as np
 
 
 class IdSet:
-    """A set of int64 numbers to which whole arrays are added.
+    """Set of int64 ids to which arrays of ids are added.
 
-    It holds the first and the last number of each run of consecutive ones: ids that were counted up take a few bytes,
-    however many there are, and n of any kind at most 16 n.
+    The set stores the first and the last id of each run of consecutive ids, 16 bytes per run. Ids that were counted up
+    form few runs, whatever their number.
     """
 
     def __init__(self) -> None:
@@ -15,35 +15,43 @@ class IdSet:
         self._last = np.empty(0, np.int64)
 
     def add(self, ids: np.ndarray) -> np.ndarray:
-        """Adds the ids; returns which of them were there before, or stand a second time in `ids`; bool `(ids,)`."""
+        """Adds ids.
+
+        Args:
+            ids: Ids, int64, shape `(ids,)`.
+
+        Returns:
+            The mask of the ids that were in the set before or occur earlier in `ids`, bool, shape `(ids,)`.
+        """
         if not len(ids):
             return np.zeros(0, bool)
         order = np.argsort(ids, kind="stable")
         ascending = ids[order]
-        new = np.append(True, ascending[1:] != ascending[:-1])
-        unique = ascending[new]
-        known = self._holds(unique)
+        is_first = np.append(True, ascending[1:] != ascending[:-1])
+        unique = ascending[is_first]
+        known = self._contains(unique)
         seen = np.empty(len(ids), bool)
-        seen[order] = ~new | known[np.cumsum(new) - 1]
+        seen[order] = ~is_first | known[np.cumsum(is_first) - 1]
         self._merge(unique[~known])
         return seen
 
     @property
     def runs(self) -> int:
-        """How many runs there are."""
+        """Number of runs of consecutive ids."""
         return len(self._first)
 
-    def _holds(self, ids: np.ndarray) -> np.ndarray:
+    def _contains(self, ids: np.ndarray) -> np.ndarray:
         if not self.runs:
             return np.zeros(len(ids), bool)
         run = np.searchsorted(self._first, ids, side="right") - 1
-        return (run >= 0) & (ids <= self._last[run])
+        contained: np.ndarray = (run >= 0) & (ids <= self._last[run])
+        return contained
 
     def _merge(self, ids: np.ndarray) -> None:
-        """Adds different ids, ascending, that are not in the set."""
+        """Adds ascending, unique ids that are not in the set."""
         first = np.concatenate([self._first, ids])
-        order = np.argsort(first, kind="stable")  # Two ascending parts, which a stable sort merges.
+        order = np.argsort(first, kind="stable")  # A stable sort merges the two ascending parts.
         first, last = first[order], np.concatenate([self._last, ids])[order]
-        begins = np.append(True, first[1:] - 1 != last[:-1])[: len(first)]
-        self._first = first[begins]
-        self._last = last[np.append(begins[1:], True)[: len(last)]]
+        begins_run = np.append(True, first[1:] - 1 != last[:-1])[: len(first)]
+        self._first = first[begins_run]
+        self._last = last[np.append(begins_run[1:], True)[: len(last)]]

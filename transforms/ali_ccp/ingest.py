@@ -1,4 +1,4 @@
-"""From the raw files of Ali-CCP to an ingested log, in one pass over each file."""
+"""Ingestion of the raw files of Ali-CCP, in one pass over each file."""
 
 import dataclasses
 import os
@@ -20,10 +20,10 @@ from transforms.storage.files import exists, open_file, sampled_checksum, size
 
 SKELETON, COMMON = "sample_skeleton", "common_features"
 SIDES = ("train", "test")
-_ENDINGS = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst")
+_EXTENSIONS = (".csv", ".csv.gz", ".csv.bz2", ".csv.zst")
 
 Progress = Callable[[str, int, int], None]
-"""Called with a file's name, how many bytes of it were read, and how many there are (0 if that is not known)."""
+"""Function of a file's name, the number of its bytes that were read, and its size in bytes (0 if it is unknown)."""
 
 
 def ingest_ali_ccp(
@@ -31,27 +31,32 @@ def ingest_ali_ccp(
 ) -> Manifest:
     """Reads the raw files, joins skeleton and common rows, and writes tf.Examples by split.
 
-    The common rows of one side, train or test, are held in memory while its skeleton is read. A field that both have
-    is the common row's. Rows of the train files train or validate; those of the test files test.
+    The common rows of the train or the test files are held in memory while their skeleton is read. If both have a
+    field, the common row's is used. Rows of the train files form the train and eval splits, and those of the test files
+    the test split.
 
-    What is killed on the way leaves no manifest, and is made anew. What was made of the same files with the same
-    options is left as it is; files are told apart by their sizes and a checksum of pieces of them.
+    An ingestion that is interrupted leaves no manifest and starts from the beginning when it is run again. A folder
+    that holds the complete ingestion of the same files with the same options is not changed; files are compared by
+    their sizes and by a checksum of sampled pieces.
 
     Args:
-        raw: the folder with `sample_skeleton_{train,test}.csv` and `common_features_{train,test}.csv`, each of which
-            may be compressed (.gz, .bz2, .zst).
-        out: the folder to write to, a new one or what an earlier run left.
-        options: what is kept.
-        progress: is told how far each file was read.
-        block_bytes: how much is read at a time.
+        raw: Folder with `sample_skeleton_{train,test}.csv` and `common_features_{train,test}.csv`, each of which may be
+            compressed (.gz, .bz2, .zst).
+        out: Folder that is written to, which is new or holds an earlier ingestion.
+        options: Selection of fields, of values and of the rows of the eval split.
+        progress: Function that is called after each block.
+        block_bytes: Number of bytes that are read at a time.
+
+    Returns:
+        The manifest of the ingested log.
 
     Raises:
-        FileNotFoundError: naming the raw files that are missing.
-        ConfigError: if `out` holds something else.
+        FileNotFoundError: If raw files are missing; the message names them.
+        ConfigError: If `out` holds anything else.
     """
     files = find_files(raw)
-    kept = {os.path.basename(path): [size(path), sampled_checksum(path)] for path in files.values()}
-    made_by = {**dataclasses.asdict(options), "files": kept}
+    fingerprints = {os.path.basename(path): [size(path), sampled_checksum(path)] for path in files.values()}
+    made_by = {**dataclasses.asdict(options), "files": fingerprints}
     writer = IngestedWriter(out, "ali-ccp", made_by)
     if writer.finished is not None:
         return writer.finished
@@ -63,9 +68,19 @@ def ingest_ali_ccp(
 
 
 def find_files(raw: str) -> dict[str, str]:
-    """The paths of the raw files by their names without ending. Raises `FileNotFoundError` naming what is missing."""
+    """Finds the raw files.
+
+    Args:
+        raw: Folder of the files.
+
+    Returns:
+        Path of each file by its name without extension.
+
+    Raises:
+        FileNotFoundError: If files are missing; the message names them.
+    """
     names = [f"{kind}_{side}" for side in SIDES for kind in (COMMON, SKELETON)]
-    paths = [(name, os.path.join(raw, name + ending)) for name in names for ending in reversed(_ENDINGS)]
+    paths = [(name, os.path.join(raw, name + extension)) for name in names for extension in reversed(_EXTENSIONS)]
     found = {name: path for name, path in paths if exists(path)}
     missing = [f"{name}.csv" for name in names if name not in found]
     if missing:
@@ -75,6 +90,18 @@ def find_files(raw: str) -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
+    """State of one ingestion.
+
+    Attributes:
+        files: Path of each raw file by its name without extension.
+        options: Selection of fields, of values and of the rows of the eval split.
+        writer: Writer of the ingested log.
+        tally: Counts of rows and tokens.
+        step: Number of rows of a split per row of the sample.
+        block_bytes: Number of bytes that are read at a time.
+        progress: Function that is called after each block.
+    """
+
     files: dict[str, str]
     options: IngestOptions
     writer: IngestedWriter
@@ -84,70 +111,74 @@ class _Run:
     progress: Progress | None
 
     def read_common(self, side: str) -> CommonRows:
-        """The common rows of train or test."""
+        """Reads the common rows of a side, train or test."""
         name = f"{COMMON}_{side}"
         reader = CommonReader(self.files[name], self.options)
         for block in self._blocks(name):
-            features, verdict = reader.read(block)
-            rejects = verdict.rejects()
+            features, rejections = reader.read(block)
+            rejects = rejections.all_rejects()
             self.writer.reject(side, rejects)
-            self.tally.add_common(features, verdict, rejects)
+            self.tally.add_common(features, rejections, rejects)
         return reader.rows()
 
     def read_skeleton(self, side: str, common: CommonRows) -> None:
-        """Writes and counts the rows of train or test."""
+        """Reads, writes and counts the skeleton rows of a side, train or test."""
         name = f"{SKELETON}_{side}"
         reader = SkeletonReader(self.files[name], common, self.options, test=side == "test")
         samplers = {split: Sampler(self.step) for split in SPLITS}
         repeats = np.zeros(len(common.examples), np.int64)
         for block in self._blocks(name):
             joined = reader.read(block)
-            rejects = joined.verdict.rejects()
+            rejects = joined.rejections.all_rejects()
             self.writer.reject(side, rejects)
             self.tally.add_rows(joined, rejects)
-            for place, split in enumerate(SPLITS):
-                rows = np.flatnonzero(joined.split == place)
+            for i, split in enumerate(SPLITS):
+                rows = np.flatnonzero(joined.split == i)
                 examples = joined.examples(rows)
-                sample = samplers[split].sample(self._present(joined.masks[rows]), examples)
+                sample = samplers[split].sample(self._empty_columns(joined.masks[rows]), examples)
                 self.writer.write({split: examples, SAMPLE: sample})
-            trains = joined.split == SPLITS.index("train")
-            self.tally.add_tokens(joined.features.take(trains[joined.features.row]))
-            repeats += np.bincount(joined.common[trains], minlength=len(repeats))
+            is_train = joined.split == SPLITS.index("train")
+            self.tally.add_tokens(joined.features.filter(is_train[joined.features.row]))
+            repeats += np.bincount(joined.common[is_train], minlength=len(repeats))
         for feature, counts in common.count_tokens(repeats):
             self.tally.tokens.add_counts(feature, counts)
 
     def finish(self) -> Manifest:
-        """Makes the log whole."""
+        """Completes the ingested log and returns its manifest."""
         tally, preparation = self.tally, self.options.preparation
         notes = {
             "summary": preparation.summary,
             "common": tally.common_report.to_dict(),
-            "in_both": dict(sorted(tally.both.items())),
+            "in_both": dict(sorted(tally.in_both.items())),
             "unknown_fields": dict(sorted(tally.unknown.items())),
             "sampling_step": self.step,
         }
         counts = tally.tokens.counts()
         return self.writer.finish(preparation.spec, tally.columns, tally.rows, counts, tally.report, notes)
 
-    def _present(self, masks: np.ndarray) -> pa.RecordBatch:
-        """The columns, null where a row does not have the field; the lists are empty."""
+    def _empty_columns(self, masks: np.ndarray) -> pa.RecordBatch:
+        """Returns columns of empty lists, null where a row does not have the field.
+
+        Args:
+            masks: Set of fields of each row (`Features.masks`), uint32, shape `(rows,)`.
+        """
         preparation, offsets = self.options.preparation, np.zeros(len(masks) + 1, np.int32)
         columns = {}
-        for place, name in enumerate(preparation.columns):
-            lacks = np.append((masks >> np.uint32(place)) & 1 == 0, False)
-            columns[name] = pa.ListArray.from_arrays(pa.array(offsets, mask=lacks), pa.array([], pa.binary()))
+        for i, name in enumerate(preparation.columns):
+            missing = np.append((masks >> np.uint32(i)) & 1 == 0, False)
+            columns[name] = pa.ListArray.from_arrays(pa.array(offsets, mask=missing), pa.array([], pa.binary()))
             if name in preparation.weight_columns:
-                weights = pa.ListArray.from_arrays(pa.array(offsets, mask=lacks), pa.array([], pa.float32()))
+                weights = pa.ListArray.from_arrays(pa.array(offsets, mask=missing), pa.array([], pa.float32()))
                 columns[preparation.weight_columns[name]] = weights
         return pa.RecordBatch.from_pydict(columns)
 
     def _blocks(self, name: str) -> Iterator[Block]:
-        """The lines of a file, in the order in which they stand there."""
-        path, done = self.files[name], 0
+        """Yields the blocks of a file and reports progress."""
+        path, read_bytes = self.files[name], 0
         total = size(path) if path.endswith(".csv") else 0
         with open_file(path) as stream:
             for block in BlockReader(stream, self.block_bytes):
                 yield block
-                done += len(block.data)
+                read_bytes += len(block.data)
                 if self.progress is not None:
-                    self.progress(name, done, total)
+                    self.progress(name, read_bytes, total)

@@ -1,4 +1,4 @@
-"""How large the simulated files of Ali-CCP are, and what world they are drawn from."""
+"""Options of the simulator of Ali-CCP: sizes of the files and of the simulated world."""
 
 import dataclasses
 from typing import Literal
@@ -13,30 +13,31 @@ USER_ENTITY, ITEM_ENTITY = "user", "item"
 POSITIONS = ("1", "2", "3")
 _NODES_PER_ITEM = 3
 _MISSING = {"121": 0.13, "122": 0.13, "124": 0.13, "125": 0.13, "126": 0.59, "127": 0.13, "128": 0.13, "129": 0.37}
-"""Shares of the real files' common rows."""
+"""Share of missing values of each field of the user, as in the common rows of the real files."""
 _PROFILE = {"121": 98, "122": 14, "124": 2, "125": 7, "126": 3, "127": 3, "128": 2, "129": 4}
-"""How many values there are, as in the real files."""
+"""Number of values of each field of the user, as in the real files."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AliCcpOptions:
-    """Raw files of Ali-CCP, small and made up: all 23 fields, with histories and their crosses with the item.
+    """Options of simulated raw files of Ali-CCP, with all 23 fields, the histories and their crosses with the item.
 
     Attributes:
-        rows: of the skeleton of train.
-        test_rows: of the skeleton of test.
-        kind: of the simulator: the raw files of Ali-CCP.
-        users: how many there are.
-        items: how many there are.
-        categories: values of field 206, and of history 109_14.
-        shops: of field 207, and of history 110_14.
-        brands: of field 216, and of history 127_14; 27 % of the items have none.
-        nodes: of field 210, of which an item has up to three, and of history 150_14.
-        history: how many ids each history has at most.
-        click_rate: mean of click.
-        conversion_rate: mean of conversion where click is 1.
-        strength: standard deviation over the rows of the logits.
-        seed: another seed, another world.
+        rows: Number of rows of the train skeleton.
+        test_rows: Number of rows of the test skeleton.
+        kind: Kind of the simulator, always "ali_ccp".
+        users: Number of users.
+        items: Number of items.
+        categories: Number of categories, the values of field 206 and of history 109_14.
+        shops: Number of shops, the values of field 207 and of history 110_14.
+        brands: Number of brands, the values of field 216 and of history 127_14; 27 % of the items have no brand.
+        nodes: Number of intention nodes, the values of field 210, of which an item has up to three, and of history
+            150_14.
+        history: Largest number of ids of a history.
+        click_rate: Mean of the clicks.
+        conversion_rate: Mean of the conversions of rows with a click.
+        strength: Standard deviation of the logits over the rows.
+        seed: Seed of the simulated world.
     """
 
     rows: int
@@ -54,7 +55,7 @@ class AliCcpOptions:
     strength: float = 1.0
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("rows", "test_rows", "history"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("users", "items"):
@@ -69,13 +70,13 @@ class AliCcpOptions:
 
     @property
     def spec(self) -> DatasetSpec:
-        """What a label depends on: all fields but the crosses, which repeat what the others say."""
+        """Spec of the features that labels depend on: all fields except the crosses, which follow from the others."""
         fields = [field for field in ALL.fields if field not in CROSSES]
         return dataclasses.replace(ALL.spec, features=tuple(map(self._feature, fields)))
 
     @property
     def world(self) -> SimulatorOptions:
-        """How users, items and labels are drawn."""
+        """Options of the world that users, items and labels are drawn from."""
         sizes = (self.categories, self.shops, self.brands, self.nodes)
         user = {field: FeatureOptions(USER_ENTITY, _MISSING[field], size) for field, size in _PROFILE.items()}
         for field, size in zip(HISTORIES, sizes, strict=True):

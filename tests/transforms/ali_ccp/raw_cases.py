@@ -1,16 +1,16 @@
-"""Raw files of Ali-CCP, written by hand: each kind of good and of bad line."""
+"""Raw files of Ali-CCP with each kind of valid and invalid line."""
 
 import pathlib
 
 ANN, BOB, CY, DI = "84dceed2e3a667f8", "0000000000000001", "ffffffffffffffff", "00000000000000AB"
 
 
-def features(*texts):
-    """`features("205=i7", "508=c1:0.69")` as the raw files have it; a value is 1.0 if there is none."""
+def features(*descriptions):
+    """Formats features such as `features("205=i7", "508=c1:0.69")` as in the raw files; the default value is 1.0."""
     listed = []
-    for text in texts:
-        field, _, rest = text.partition("=")
-        token, _, value = rest.partition(":")
+    for description in descriptions:
+        field, _, token_and_value = description.partition("=")
+        token, _, value = token_and_value.partition(":")
         listed.append(f"{field}\x02{token}\x03{value or '1.0'}")
     return f"{len(listed)},{chr(1).join(listed)}"
 
@@ -24,14 +24,14 @@ COMMON_TRAIN = [
     f"{CY},3,101\x02u3\x031.0",  # wrong_column_count: two of three features are missing
     f"{DI.lower()}," + features("101=u4", "999=z", "999=y"),
     "xyz," + features("101=u5"),  # invalid_id
-    "1234567890abcdef," + features("101=u6", "150_14=1:much"),  # invalid_weights, if values are kept
+    "1234567890abcdef," + features("101=u6", "150_14=1:much"),  # invalid_weights, if values are ingested
     "fedcba0987654321,0,",
 ]
 COMMON_TEST = [
     f"{CY}," + features("101=u3", "121=98", "150_14=3:0.5"),
     f"{ANN}," + features("101=u1", "121=97"),
 ]
-GOOD = [
+VALID = [
     f"1,0,0,{ANN}," + features("205=i1", "206=c1", "207=s1", "210=n1", "210=n2", "301=1"),
     f"2,1,0,{ANN}," + features("301=1", "205=i2", "206=c1", "508=9:0.69315", "216=b1", "205=i3"),
     f"3,1,1,{BOB}," + features("210=n1", "205=i1", "210=n3:2.0", "301=2", "853=1:1.5", "853=2:2.5"),
@@ -40,7 +40,7 @@ GOOD = [
     f"6,0,0,{BOB}," + features("101=u9", "205=i1", "206=é", "301=1"),
 ]
 SKELETON_TRAIN = [
-    *GOOD,
+    *VALID,
     "",
     f"7,0,1,{ANN}," + features("205=i1"),  # broken_chain
     f"2,0,0,{ANN}," + features("205=i1"),  # duplicate_id
@@ -56,8 +56,8 @@ SKELETON_TRAIN = [
     f"17,0,2,{ANN}," + features("205=i1"),  # invalid_label
     f"x,0,0,{ANN}," + features("205=i1"),  # invalid_id
     f",0,0,{ANN}," + features("205=i1"),  # invalid_id
-    f"18,0,0,{ANN}," + features("205=i1", "508=9:nan"),  # invalid_weights, if values are kept
-    f"19,0,0,{ANN}," + features("205=i1", "508=9:inf"),  # invalid_weights, if values are kept
+    f"18,0,0,{ANN}," + features("205=i1", "508=9:nan"),  # invalid_weights, if values are ingested
+    f"19,0,0,{ANN}," + features("205=i1", "508=9:inf"),  # invalid_weights, if values are ingested
     f"20,0,0,{ANN}," + features("205=i\udcff1"),  # invalid_encoding
     f"17,0,0,{ANN}," + features("205=i1"),  # duplicate_id
     *(f"{i},{i % 2},0,{(ANN, BOB)[i % 2]}," + features(f"205=i{i % 3}", "301=1") for i in range(100, 180)),
@@ -71,7 +71,7 @@ SKELETON_TEST = [
 
 
 def write_raw(folder: pathlib.Path) -> pathlib.Path:
-    """Writes the four files."""
+    """Writes the four files and returns their folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "common_features_train": COMMON_TRAIN,

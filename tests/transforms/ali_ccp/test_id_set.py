@@ -1,4 +1,4 @@
-"""IdSet against Python's set, in all orders of ids."""
+"""IdSet: equal to Python's set, in any order of ids."""
 
 import numpy as np
 import pytest
@@ -9,15 +9,15 @@ LEAST, MOST = -(2**63), 2**63 - 1
 
 
 def plain(batches):
-    """What `add` should return for each batch."""
-    seen, found = set(), []
+    """Returns the expected result of `add` for each batch."""
+    seen, masks = set(), []
     for batch in batches:
-        marks = []
+        mask = []
         for number in batch:
-            marks.append(number in seen)
+            mask.append(number in seen)
             seen.add(number)
-        found.append(marks)
-    return found
+        masks.append(mask)
+    return masks
 
 
 def added(ids, batches):
@@ -34,18 +34,18 @@ def added(ids, batches):
         [[], [MOST, LEAST, 0], [LEAST + 1, MOST - 1, MOST, -1], [LEAST, 1, MOST]],
     ],
 )
-def test_a_number_is_seen_the_second_time(batches):
+def test_marks_repeated_ids(batches):
     assert added(IdSet(), batches) == plain(batches)
 
 
 @pytest.mark.parametrize("spread", [30, 300, 10**6])
-def test_random_numbers(spread):
+def test_random_ids(spread):
     rng = np.random.default_rng(spread)
     batches = [rng.integers(-spread, spread, rng.integers(0, 50)).tolist() for _ in range(60)]
     assert added(IdSet(), batches) == plain(batches)
 
 
-def test_consecutive_ids_take_one_run_whatever_their_order():
+def test_consecutive_ids_form_one_run_in_any_order():
     order = np.random.default_rng(0).permutation(10_000)
     ids = IdSet()
     for part in np.array_split(order, 37):

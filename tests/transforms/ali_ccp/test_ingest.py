@@ -1,4 +1,4 @@
-"""The ingested log, against the same preparation in plain Python; nothing looks complete before it is."""
+"""Ingested log of Ali-CCP: equal to the reference implementation in plain Python."""
 
 import collections
 import dataclasses
@@ -31,40 +31,40 @@ def raw(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module", params=NAMES)
 def made(request, raw, tmp_path_factory):
-    """(name, folder, manifest) of each preparation."""
+    """Name, folder and manifest of each preparation."""
     folder = tmp_path_factory.mktemp(request.param) / "out"
     return request.param, folder, ingest_ali_ccp(str(raw), str(folder), IngestOptions(request.param))
 
 
-def plain(example):
-    """The features of a serialized tf.Example, numbers as they were before they were float32."""
-    found = {}
+def decode(example):
+    """Decodes a serialized tf.Example to lists of strings and numbers by name."""
+    values_by_name = {}
     for name, feature in tf.train.Example.FromString(example).features.feature.items():
         values = list(getattr(feature, feature.WhichOneof("kind")).value)
-        found[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
-    return found
+        values_by_name[name] = [value.decode() if isinstance(value, bytes) else value for value in values]
+    return values_by_name
 
 
 def written(folder, manifest, split):
     files = [str(folder / name) for name in manifest.shards.get(split, ())]
-    return [plain(example) for example in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
+    return [decode(example) for example in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
 
 
-def narrow(row):
-    """The numbers of a row as float32 holds them."""
+def round_to_float32(row):
+    """Rounds the numbers of a row to float32."""
     return {k: [float(np.float32(v)) if isinstance(v, float) else v for v in values] for k, values in row.items()}
 
 
-def test_the_rows_are_those_of_plain_python(made, raw):
+def test_rows_equal_the_reference(made, raw):
     name, folder, manifest = made
     expected = prepare(raw, name).rows
     assert all(expected[split] for split in SPLITS)
     for split in SPLITS:
-        assert written(folder, manifest, split) == [narrow(row) for row in expected[split]]
+        assert written(folder, manifest, split) == [round_to_float32(row) for row in expected[split]]
         assert manifest.rows[split] == len(expected[split])
 
 
-def test_the_rejects_are_those_of_plain_python(made, raw):
+def test_rejects_equal_the_reference(made, raw):
     name, folder, manifest = made
     lines = [line for file in manifest.rejects for line in (folder / file).read_text("utf-8").splitlines()]
     rejects = [json.loads(line) for line in lines]
@@ -76,7 +76,7 @@ def test_the_rejects_are_those_of_plain_python(made, raw):
         assert reject["text"] == text.decode("utf-8", "backslashreplace")
 
 
-def test_each_reason_is_met(raw):
+def test_raw_cases_cover_all_reasons(raw):
     reasons = {reason for _, _, reason in prepare(raw, "all").rejects}
     assert reasons == {
         "invalid_encoding",
@@ -106,32 +106,32 @@ def test_every_row_is_counted_once(made, raw):
     assert common["read"] == common["accepted"]["common"] + sum(common["rejected"].values()) == 10
 
 
-def test_vocabularies_are_those_of_plain_python(made, raw):
-    """Rare tokens, those of other splits alone, and missing values have no line: their id is that of unseen tokens."""
+def test_vocabularies_equal_the_reference(made, raw):
+    """Rare tokens, tokens of other splits only, and missing values are not in the vocabulary."""
     name, folder, manifest = made
     expected = prepare(raw, name)
     assert expected.vocabulary("f205", 12)
     for feature in PREPARATIONS[name].spec.features:
         for least in (1, 2, feature.min_frequency):
-            kept = dataclasses.replace(feature, min_frequency=least)
-            tokens = [token.decode() for token in order(manifest.token_counts(str(folder), feature), kept)]
+            pruned = dataclasses.replace(feature, min_frequency=least)
+            tokens = [token.decode() for token in order(manifest.token_counts(str(folder), feature), pruned)]
             assert [token for token in tokens if "-" not in token] == expected.vocabulary(feature.name, least)
 
 
-def test_columns_say_how_many_rows_have_them(made, raw):
+def test_columns_give_number_of_rows_and_longest_list(made, raw):
     name, _, manifest = made
     rows = prepare(raw, name).rows
     assert {column for split in SPLITS for row in rows[split] for column in row} <= set(manifest.columns)
-    for column, held in manifest.columns.items():
-        assert held.rows == {split: sum(column in row for row in rows[split]) for split in SPLITS}
+    for column, described in manifest.columns.items():
+        assert described.rows == {split: sum(column in row for row in rows[split]) for split in SPLITS}
         lengths = [len(row.get(column, [])) for split in SPLITS for row in rows[split]]
-        assert held.longest == max([*lengths, int(column == "f101")])  # That of a common row without rows too.
+        assert described.longest == max([*lengths, int(column == "f101")])  # Unused common rows count too.
     assert manifest.columns["f205"].longest == (2 if name == "all" else 1)
     if name != "aitm":
         assert manifest.columns["f109_14"].longest == manifest.columns["f109_14_value"].longest == 3
 
 
-def test_what_else_was_met_is_noted(made):
+def test_notes_of_unknown_and_repeated_fields(made):
     name, _, manifest = made
     assert manifest.notes["unknown_fields"] == {"777": 1, "999": 2}
     assert manifest.notes["in_both"] == {"101": 1, "205": 2 + sum(i % 2 for i in range(100, 180))} | (
@@ -139,18 +139,18 @@ def test_what_else_was_met_is_noted(made):
     )
 
 
-def test_the_manifest_is_read_back(made):
+def test_manifest_round_trip(made):
     _, folder, manifest = made
     assert Manifest.load(str(folder)) == manifest
     plain_manifest = json.loads((folder / "manifest.json").read_text())
     assert plain_manifest["spec_hash"] == manifest.spec.hash
     assert plain_manifest["made_by"]["prepare"] == made[0]
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    named = [name for names in manifest.shards.values() for name in names]
-    assert sorted(files) == sorted([*named, *manifest.counts.values(), *manifest.rejects, "manifest.json"])
+    shards = [name for names in manifest.shards.values() for name in names]
+    assert sorted(files) == sorted([*shards, *manifest.counts.values(), *manifest.rejects, "manifest.json"])
 
 
-def test_all_rows_of_a_small_log_are_in_the_sample(made):
+def test_sample_of_a_small_log_has_all_rows(made):
     _, folder, manifest = made
     rows = [row for split in SPLITS for row in written(folder, manifest, split)]
     sample = [{name: values for name, values in row.items() if values} for row in written(folder, manifest, SAMPLE)]
@@ -161,8 +161,8 @@ def repr_of(row):
     return str(sorted(row.items()))
 
 
-def test_the_sample_names_a_field_that_no_row_has(raw, tmp_path):
-    """So that the schema, and the transform, know its type."""
+def test_sample_has_an_empty_feature_for_an_absent_field(raw, tmp_path):
+    """The schema takes the type of the feature from the sample."""
     for path in raw.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes().replace(b"109_14\x02", b"777\x02"))
     manifest = ingest_ali_ccp(str(tmp_path), str(tmp_path / "out"), IngestOptions())
@@ -172,15 +172,15 @@ def test_the_sample_names_a_field_that_no_row_has(raw, tmp_path):
         for name in manifest.shards[SAMPLE]
         for example in tf.data.TFRecordDataset(str(tmp_path / "out" / name), "GZIP").as_numpy_iterator()
     ]
-    named = [example for example in examples if "f109_14" in example]
-    assert named
-    for example in named:
+    with_field = [example for example in examples if "f109_14" in example]
+    assert with_field
+    for example in with_field:
         assert example["f109_14"].WhichOneof("kind") == "bytes_list"
         assert example["f109_14_value"].WhichOneof("kind") == "float_list"
 
 
 @pytest.mark.parametrize("block_bytes", [1, 50, 400])
-def test_nothing_depends_on_where_blocks_end(made, raw, tmp_path, block_bytes):
+def test_output_is_independent_of_block_size(made, raw, tmp_path, block_bytes):
     name, folder, manifest = made
     again = ingest_ali_ccp(str(raw), str(tmp_path / "out"), IngestOptions(name), block_bytes=block_bytes)
     assert dataclasses.replace(again, shards={}) == dataclasses.replace(manifest, shards={})
@@ -195,7 +195,7 @@ def test_options(raw, tmp_path):
     manifest = ingest_ali_ccp(str(raw), str(tmp_path / "out"), options)
     expected = prepare(raw, "adaftr", share=0.3, seed=5, max_values=1).rows
     for split in SPLITS:
-        assert written(tmp_path / "out", manifest, split) == [narrow(row) for row in expected[split]]
+        assert written(tmp_path / "out", manifest, split) == [round_to_float32(row) for row in expected[split]]
     assert expected["eval"] != prepare(raw, "adaftr", share=0.3, seed=6, max_values=1).rows["eval"]
     assert manifest.columns["f109_14"].longest == 1
     none = ingest_ali_ccp(str(raw), str(tmp_path / "none"), IngestOptions(eval=0.0))
@@ -210,16 +210,16 @@ def test_options(raw, tmp_path):
         ({"eval": 1.0}, "eval", "should be from 0 to below 1"),
         ({"seed": -1}, "seed", "should be 0 or more"),
         ({"max_values": 0}, "max_values", "should be at least 1"),
-        ({"prepare": "aitm", "max_values": 3}, "max_values", "should be left out, as aitm keeps no lists"),
+        ({"prepare": "aitm", "max_values": 3}, "max_values", "should be omitted, because aitm has no lists"),
     ],
 )
-def test_wrong_options(options, field, message):
+def test_rejects_invalid_options(options, field, message):
     with pytest.raises(FieldError, match=message) as caught:
         IngestOptions(**options)
     assert caught.value.path == (field,)
 
 
-def test_compressed_files(made, raw, tmp_path):
+def test_ingests_compressed_files(made, raw, tmp_path):
     name, folder, manifest = made
     for path in raw.iterdir():
         (tmp_path / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
@@ -228,7 +228,7 @@ def test_compressed_files(made, raw, tmp_path):
         assert written(tmp_path / "out", again, split) == written(folder, manifest, split)
 
 
-def test_missing_files_are_named(raw, tmp_path):
+def test_error_names_missing_files(raw, tmp_path):
     (tmp_path / "common_features_train.csv").write_text("")
     with pytest.raises(
         FileNotFoundError, match=r"Missing: sample_skeleton_train.csv, common_features_test.csv, sample"
@@ -236,7 +236,7 @@ def test_missing_files_are_named(raw, tmp_path):
         ingest_ali_ccp(str(tmp_path), str(tmp_path / "out"), IngestOptions())
 
 
-def test_empty_files(tmp_path):
+def test_ingests_empty_files(tmp_path):
     for name in ("common_features_train", "common_features_test", "sample_skeleton_train", "sample_skeleton_test"):
         (tmp_path / f"{name}.csv").write_text("")
     manifest = ingest_ali_ccp(str(tmp_path), str(tmp_path / "out"), IngestOptions())

@@ -1,4 +1,4 @@
-"""An ingest that is stopped leaves nothing that looks complete; run again, it finishes what it should."""
+"""Interrupted ingestion: the folder is recognized as incomplete, and a second run completes it."""
 
 import os
 import pathlib
@@ -35,10 +35,10 @@ def raw(tmp_path):
 
 
 @pytest.fixture
-def whole(raw, tmp_path):
-    """The manifest and the files of an ingest that nothing stopped."""
-    manifest = ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
-    return manifest, contents(tmp_path / "whole")
+def complete(raw, tmp_path):
+    """Manifest and files of an ingestion without interruption."""
+    manifest = ingest_ali_ccp(str(raw), str(tmp_path / "complete"), IngestOptions("aitm"))
+    return manifest, contents(tmp_path / "complete")
 
 
 def contents(folder):
@@ -50,7 +50,7 @@ def assert_incomplete(folder):
         Manifest.load(str(folder))
 
 
-def test_killed(raw, whole, tmp_path):
+def test_killed_ingestion_can_be_repeated(raw, complete, tmp_path):
     out = tmp_path / "out"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-c", KILLED, str(raw), str(out)]
@@ -58,26 +58,26 @@ def test_killed(raw, whole, tmp_path):
     assert out.exists()
     assert_incomplete(out)
     ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
-    assert contents(out) == whole[1]
+    assert contents(out) == complete[1]
 
 
 @pytest.mark.parametrize("calls", [1, 5, 20])
-def test_stopped_at_some_block(raw, whole, tmp_path, calls):
-    """With other options, and so with files of other names, before it is run again."""
-    out, left = tmp_path / "out", iter(range(calls))
+def test_interrupted_ingestion_can_be_repeated(raw, complete, tmp_path, calls):
+    """The first run has other options and therefore files of other names."""
+    out, remaining = tmp_path / "out", iter(range(calls))
 
     def progress(name, done, total):
-        if next(left, None) is None:
+        if next(remaining, None) is None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         ingest_ali_ccp(str(raw), str(out), IngestOptions("all", eval=0.5), progress, block_bytes=200)
     assert_incomplete(out)
     ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
-    assert contents(out) == whole[1]
+    assert contents(out) == complete[1]
 
 
-def test_stopped_before_the_manifest(raw, whole, tmp_path, monkeypatch):
+def test_interruption_before_the_manifest_can_be_repeated(raw, complete, tmp_path, monkeypatch):
     out = tmp_path / "out"
 
     def fail(self):
@@ -90,40 +90,40 @@ def test_stopped_before_the_manifest(raw, whole, tmp_path, monkeypatch):
     assert any(path.startswith("Split-") for path in contents(out))
     assert_incomplete(out)
     ingest_ali_ccp(str(raw), str(out), IngestOptions("aitm"))
-    assert contents(out) == whole[1]
+    assert contents(out) == complete[1]
     assert not (out / UNFINISHED).exists()
 
 
-def test_what_is_finished_is_not_made_again(raw, whole, tmp_path):
+def test_complete_ingestion_is_not_repeated(raw, complete, tmp_path):
     def progress(name, done, total):
         raise AssertionError("nothing should be read")
 
-    again = ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"), progress)
-    assert again == whole[0]
-    assert contents(tmp_path / "whole") == whole[1]
+    again = ingest_ali_ccp(str(raw), str(tmp_path / "complete"), IngestOptions("aitm"), progress)
+    assert again == complete[0]
+    assert contents(tmp_path / "complete") == complete[1]
 
 
-def test_other_bytes_of_the_same_length_are_another_log(raw, whole, tmp_path):
+def test_changed_files_of_the_same_size_are_another_log(raw, complete, tmp_path):
     path = raw / "sample_skeleton_train.csv"
     data = path.read_bytes()
     path.write_bytes(data.replace(b",0,0,", b",1,0,"))
     assert path.stat().st_size == len(data)
     assert path.read_bytes() != data
     with pytest.raises(ConfigError, match=r"should be a new folder. Received: one that holds ali-ccp with"):
-        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
+        ingest_ali_ccp(str(raw), str(tmp_path / "complete"), IngestOptions("aitm"))
 
 
-def test_another_log_is_not_replaced(raw, whole, tmp_path):
+def test_another_log_is_not_overwritten(raw, complete, tmp_path):
     with pytest.raises(ConfigError, match=r"should be a new folder. Received: .*ali-ccp.*'prepare': 'aitm'"):
-        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("all"))
+        ingest_ali_ccp(str(raw), str(tmp_path / "complete"), IngestOptions("all"))
     with (raw / "sample_skeleton_test.csv").open("a") as file:
         file.write("99,0,0\n")
     with pytest.raises(ConfigError, match=r"should be a new folder. Received: .*'files'"):
-        ingest_ali_ccp(str(raw), str(tmp_path / "whole"), IngestOptions("aitm"))
-    assert contents(tmp_path / "whole") == whole[1]
+        ingest_ali_ccp(str(raw), str(tmp_path / "complete"), IngestOptions("aitm"))
+    assert contents(tmp_path / "complete") == complete[1]
 
 
-def test_other_files_are_not_removed(raw, tmp_path):
+def test_unrelated_files_are_not_removed(raw, tmp_path):
     out = tmp_path / "out"
     (out / "Split-train").mkdir(parents=True)
     (out / "thesis.tex").write_text("all of it")

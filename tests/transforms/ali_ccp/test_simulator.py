@@ -1,4 +1,4 @@
-"""The simulated raw files: their format, the crosses, the truth of their labels."""
+"""Simulated raw files: format, crosses, and true probabilities of the labels."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.transforms.ali_ccp.plain import FIELDS, cut, lines, prepare
+from tests.transforms.ali_ccp.plain import FIELDS, parse_line, prepare, read_lines
 from tfmtl.config import FieldError
 from transforms.ali_ccp.simulator import simulate_ali_ccp
 from transforms.ali_ccp.simulator_options import AliCcpOptions
@@ -25,11 +25,11 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows(made):
-    """As the preparation of all fields reads them; the train rows are not divided."""
+    """Rows of the preparation of all fields, without an eval split."""
     return prepare(made.folder, "all", share=0).rows
 
 
-def test_every_line_is_good(made, rows):
+def test_every_line_is_valid(made, rows):
     assert prepare(made.folder, "all").rejects == []
     assert {split: len(rows[split]) for split in rows} == {"train": 6000, "eval": 0, "test": 2000}
     assert made.rows == {"train": 6000, "test": 2000}
@@ -40,16 +40,16 @@ def test_every_line_is_good(made, rows):
 
 
 def test_fields_are_missing_as_often_as_in_the_real_files(made):
-    common = [cut(line, 1)[1] for _, line in lines(made.folder / "common_features_train.csv")]
+    common = [parse_line(line, 1)[1] for _, line in read_lines(made.folder / "common_features_train.csv")]
     for field, share in {"121": 0.13, "126": 0.59, "129": 0.37}.items():
         found = np.mean([all(name != field for name, _, _ in features) for features in common])
         assert found == pytest.approx(share, abs=3.5 * np.sqrt(share * (1 - share) / len(common)))
 
 
 @pytest.mark.parametrize("cross", CROSSES)
-def test_a_cross_is_there_where_the_history_holds_the_items_value(rows, cross):
+def test_cross_is_present_if_the_history_holds_the_items_value(rows, cross):
     history, field = (f"f{name}" for name in CROSSES[cross])
-    met = 0
+    found = 0
     for row in rows["test"]:
         values = {
             code(token): value
@@ -58,21 +58,21 @@ def test_a_cross_is_there_where_the_history_holds_the_items_value(rows, cross):
         expected = [(code(token), values[code(token)]) for token in row.get(field, []) if code(token) in values]
         tokens = [code(token) for token in row.get(f"f{cross}", [])]
         assert list(zip(tokens, row.get(f"f{cross}_value", []), strict=True)) == expected
-        met += len(expected)
-    assert 0 < met < len(rows["test"]) * 2
+        found += len(expected)
+    assert 0 < found < len(rows["test"]) * 2
 
 
 def code(token):
     return int(token) % 1_000_000
 
 
-def test_rows_of_a_user_stand_together(rows):
+def test_rows_of_a_user_are_consecutive(rows):
     users = [row["f101"][0] for row in rows["train"]]
     runs = 1 + sum(left != right for left, right in itertools.pairwise(users))
     assert runs == len(set(users)) == OPTIONS.users
 
 
-def test_labels_are_drawn_from_the_truth(made, rows):
+def test_labels_follow_the_true_probabilities(made, rows):
     truth = pd.read_csv(made.folder / "probabilities_train.csv")
     assert truth["sample_id"].tolist() == list(range(1, 6001))
     np.testing.assert_allclose(truth["ctcvr"], truth["ctr"] * truth["cvr"], atol=1e-8)
@@ -86,9 +86,9 @@ def test_labels_are_drawn_from_the_truth(made, rows):
     assert truth["ctr"].std() > 0.1
 
 
-def test_a_user_is_the_same_in_both_files(made):
+def test_users_are_equal_in_both_files(made):
     train, test = (
-        {index: features for (index,), features in (cut(line, 1) for _, line in lines(path))}
+        {index: features for (index,), features in (parse_line(line, 1) for _, line in read_lines(path))}
         for path in (made.folder / f"common_features_{side}.csv" for side in ("train", "test"))
     )
     both = set(train) & set(test)
@@ -96,7 +96,7 @@ def test_a_user_is_the_same_in_both_files(made):
     assert all(train[index] == test[index] for index in both)
 
 
-def test_the_same_options_give_the_same_bytes(made, tmp_path):
+def test_equal_options_give_equal_bytes(made, tmp_path):
     again = simulate_ali_ccp(OPTIONS, tmp_path / "again")
     other = simulate_ali_ccp(dataclasses.replace(OPTIONS, seed=4), tmp_path / "other")
     for path in made.folder.iterdir():
@@ -115,6 +115,6 @@ def test_the_same_options_give_the_same_bytes(made, tmp_path):
         ({"seed": -1}, "seed: should be 0 or more"),
     ],
 )
-def test_wrong_options(change, message):
+def test_rejects_invalid_options(change, message):
     with pytest.raises(FieldError, match=message):
         dataclasses.replace(OPTIONS, **change)
