@@ -27,7 +27,7 @@ _MAX_DIGITS = 18
 class Pieces:
     """Strings between the separators of lines: the columns, and the field, id and value of each feature.
 
-    The pieces are one Arrow array without copies; since an array has no gaps, its odd elements are the separators.
+    The pieces are one Arrow array without copies; since an array has no gaps, every second element is a separator.
 
     Args:
         data: Bytes of whole lines.

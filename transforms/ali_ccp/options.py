@@ -34,5 +34,5 @@ class IngestOptions:
 
     @property
     def preparation(self) -> Preparation:
-        """The preparation with the name `prepare`."""
+        """Preparation that `prepare` names."""
         return PREPARATIONS[self.prepare]

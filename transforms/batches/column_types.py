@@ -16,7 +16,7 @@ _TRAILING_ZEROS = r"\.?0+$"
 
 
 class ColumnTypeError(ValueError):
-    """The type of a file's column does not support its use in the dataset."""
+    """Error of a column whose type does not support its use in the dataset."""
 
 
 def is_supported(column_type: pa.DataType, expected: str) -> bool:

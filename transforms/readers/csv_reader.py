@@ -10,7 +10,7 @@ from transforms.storage.files import open_file
 
 
 class MissingColumnError(ValueError):
-    """A file lacks a column of the dataset."""
+    """Error of a file that lacks a column of the dataset."""
 
 
 def read_csv(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTES) -> Iterator[RawBatch]:

@@ -46,7 +46,7 @@ class SpanPattern:
 
     @property
     def by_date(self) -> bool:
-        """Whether spans are dates."""
+        """True if spans are dates, False if they are numbers."""
         return "YYYY" in self._names
 
     @property

@@ -34,7 +34,7 @@ class Plain:
 
 
 class RejectedError(Exception):
-    """The line is rejected for a reason."""
+    """Error of a rejected line, with its reason."""
 
 
 def prepare(folder: pathlib.Path, name: str, share=0.1, seed=0, max_values=None) -> Plain:
