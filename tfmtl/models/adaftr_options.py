@@ -1,4 +1,4 @@
-"""Options of AdaFTR, and those of the model that it wraps."""
+"""Options of AdaFTR, and of the model that it wraps."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -6,34 +6,46 @@ from typing import Any, Literal
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.multi_task_model import MultiTaskModel
+from tfmtl.models.core.options import ModelOptions, require_widths
 from tfmtl.models.registry import MODELS
 from tfmtl.spec import DatasetSpec
 
 
 @dataclasses.dataclass(frozen=True)
 class AdaFTROptions(ModelOptions):
-    """Options of `AdaFTR`, besides those of every model, which hold for the backbone too, whatever its own defaults.
+    """Options of `AdaFTR`, in addition to those of `ModelOptions`.
+
+    The options of `ModelOptions` hold for the backbone too, whatever the defaults of its own options are.
 
     Attributes:
-        space: as for every model, but `conditional` by default: the paper's second task is the rate after a click.
-        backbone: the model that is wrapped, by its name in the registry; one with a tower for each task.
-        backbone_options: fields of that model's options, without those that every model has.
-        anchor: the task with which each other binary task is contrasted (3.3.4); the first one by default.
-        contrast: `info_nce` (13), `bpr` (7: one negative), `mse` or `mae` (5: none at all).
-        contrast_layer: index of the towers' hidden layer that is contrasted.
-        contrast_scope: which parameters the contrast changes. `towers`: the towers' up to the contrasted layer.
-            `all`: those below the towers too.
-        contrast_block: rows among which `info_nce` finds a row's negatives: the batch is cut into blocks of so many.
-            All of the batch by default, as in (13), at a cost of batch^2; with 256 of 1024 it is a quarter of that.
-        similarity: of the contrasted hiddens, `dot` as in the paper, or `cosine`; `mse` and `mae` take none.
-        temperature: `adaptive` (12), `learned` (one parameter for all rows) or `fixed`; only `info_nce` has one.
-        min_temperature: tau^L.
-        max_temperature: tau^U.
-        fixed_temperature: tau where it is `fixed`.
-        relatedness_units: width of each hidden layer of the relatedness network, which the paper does not give.
-        alpha: factor of the relatedness network's loss.
-        beta: factor of the contrast.
+        space: Rows on which the head of a task that follows another is trained. The default is "conditional", because
+            the second task of the paper is the rate after a click.
+        backbone: Name in the registry of the model that is wrapped. It has a tower for each task.
+        backbone_options: Options of the backbone that are not options of every model.
+        anchor: Name of the task that is contrasted with each other binary task (section 3.3.4). Defaults to the first
+            binary task.
+        contrast: Contrastive loss. "info_nce": equation 13. "bpr": equation 7, with one negative. "mse" and "mae":
+            equation 5, without negatives.
+        contrast_layer: Index of the hidden layer of the towers that is contrasted.
+        contrast_scope: Parameters that the contrast trains. "towers": those of the towers up to the contrasted layer.
+            "all": those below the towers too.
+        contrast_block: Number of consecutive rows that serve as each other's negatives in "info_nce". Defaults to the
+            whole batch as in equation 13, at a cost of batch^2; 256 of 1024 rows cost a quarter of that.
+        similarity: Similarity of the contrasted layers: "dot" as in the paper, or "cosine". "mse" and "mae" use none.
+        temperature: Temperature of "info_nce". "adaptive": equation 12. "learned": one trained value for all rows.
+            "fixed": `fixed_temperature`.
+        min_temperature: Lower bound tau^L of the temperature.
+        max_temperature: Upper bound tau^U of the temperature.
+        fixed_temperature: Temperature tau if `temperature` is "fixed".
+        relatedness_units: Width of each hidden layer of the relatedness network; the paper gives none.
+        alpha: Factor of the loss of the relatedness network.
+        beta: Factor of the contrastive loss.
+
+    Example:
+        >>> from tfmtl.models import AdaFTROptions
+        >>> AdaFTROptions(backbone="ple", backbone_options={"num_shared": 1}).space
+        'conditional'
     """
 
     space: Literal["entire", "conditional"] = "conditional"
@@ -53,38 +65,40 @@ class AdaFTROptions(ModelOptions):
     alpha: float = 1.0
     beta: float = 0.01
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.contrast_layer >= 0, "contrast_layer", "at least 0", self.contrast_layer)
-        large = self.contrast_block is None or self.contrast_block >= 2
-        require(large, "contrast_block", "at least 2", self.contrast_block)
+        is_large_enough = self.contrast_block is None or self.contrast_block >= 2
+        require(is_large_enough, "contrast_block", "at least 2", self.contrast_block)
         require(self.min_temperature > 0, "min_temperature", "above 0", self.min_temperature)
         expected = f"at least min_temperature, {self.min_temperature}"
         require(self.max_temperature >= self.min_temperature, "max_temperature", expected, self.max_temperature)
         require(self.fixed_temperature > 0, "fixed_temperature", "above 0", self.fixed_temperature)
-        positive = all(width >= 1 for width in self.relatedness_units)
-        require(positive, "relatedness_units", "positive", self.relatedness_units)
+        require_widths("relatedness_units", self.relatedness_units)
         require(self.alpha >= 0, "alpha", "at least 0", self.alpha)
         require(self.beta >= 0, "beta", "at least 0", self.beta)
-        # Plain data, as a saved model's configuration holds it.
+        # Plain data, as in the configuration of a saved model.
         object.__setattr__(self, "backbone_options", config.to_plain(self.backbone_options))
         self._check_backbone()
 
     @property
     def adaptive(self) -> bool:
-        """Whether there is a relatedness network: only an adaptive temperature needs it."""
+        """Whether the temperature is adaptive, which requires a relatedness network."""
         return self.contrast == "info_nce" and self.temperature == "adaptive"
 
     def all_backbone_options(self) -> dict[str, Any]:
-        """The backbone's options, those that every model has included; the wrapper itself weighs losses."""
+        """Returns all options of the backbone. `weighting` is "fixed", because the wrapper combines the losses."""
         common = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelOptions)}
         return {**common, "weighting": "fixed", **self.backbone_options}
 
     def pairs(self, spec: DatasetSpec) -> tuple[tuple[str, str], ...]:
-        """The anchor task and each other binary task.
+        """Returns the pairs of the anchor task and each other binary task.
+
+        Args:
+            spec: Tasks of the data set.
 
         Raises:
-            FieldError: if the anchor is none, or there is no other.
+            FieldError: If the anchor is not a binary task, or the only one.
         """
         binary = [task.name for task in spec.tasks if task.kind == "binary"]
         require(self.anchor is None or self.anchor in binary, "anchor", "a binary task of the spec", self.anchor)
@@ -93,6 +107,14 @@ class AdaFTROptions(ModelOptions):
         return tuple((anchor, task) for task in binary if task != anchor)
 
     def check_tasks(self, spec: DatasetSpec) -> None:
+        """Checks that the options, and those of the backbone, fit the features and tasks of a data set.
+
+        Args:
+            spec: Features and tasks.
+
+        Raises:
+            FieldError: If an option names a task that the spec does not have, or a task of a wrong kind.
+        """
         super().check_tasks(spec)
         self.pairs(spec)
         try:
@@ -100,17 +122,22 @@ class AdaFTROptions(ModelOptions):
         except FieldError as error:
             raise FieldError(("backbone_options", *error.path), error.message) from error
 
-    def backbone_class(self) -> Any:
-        """The class of the model that is wrapped. Raises `FieldError` if there is none of that name."""
+    def backbone_class(self) -> type[MultiTaskModel]:
+        """Returns the class of the model that is wrapped.
+
+        Raises:
+            FieldError: If no model has this name.
+        """
         known = {name: model for name, model in MODELS.items() if model.options_class is not type(self)}
         require(self.backbone in known, "backbone", f"one of {', '.join(sorted(known))}", self.backbone)
         return known[self.backbone]
 
     def _check_backbone(self) -> None:
-        for field in dataclasses.fields(ModelOptions):
-            given = self.backbone_options.get(field.name)
-            path = ("backbone_options", field.name)
-            require(field.name not in self.backbone_options, path, "given beside `backbone`, not in it", given)
+        names = [field.name for field in dataclasses.fields(ModelOptions)]
+        for name in (*names, *ModelOptions.renamed_fields):
+            expected = "an option of AdaFTR, given next to `backbone`"
+            given = self.backbone_options.get(name)
+            require(name not in self.backbone_options, ("backbone_options", name), expected, given)
         self.backbone_class()
         try:
             self._built_backbone_options()
@@ -118,5 +145,7 @@ class AdaFTROptions(ModelOptions):
             name, _, message = str(error).partition(": ")
             raise FieldError(("backbone_options", name), message) from error
 
-    def _built_backbone_options(self) -> Any:
-        return config.build(self.backbone_class().options_class, config.Document(self.all_backbone_options()))
+    def _built_backbone_options(self) -> ModelOptions:
+        options_class = self.backbone_class().options_class
+        options: ModelOptions = config.build(options_class, config.Document(self.all_backbone_options()))
+        return options

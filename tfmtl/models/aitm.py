@@ -1,27 +1,35 @@
-"""AITM: a tower a task, and information that each task hands on to the next, as much as the example asks for."""
+"""AITM: a network for each task, and an adaptive transfer of information from each task to the next."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import keras
+
 from tfmtl import introspection
-from tfmtl.config import require
 from tfmtl.layers import MLP, TaskAttention, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class AITMOptions(ModelOptions):
-    """Options of `AITM`, besides those of every model.
+    """Options of `AITM`, in addition to those of `ModelOptions`.
 
     Attributes:
-        bottom_units: width of each layer of a task's own network below the transfer; the last is the width k of what
-            is transferred.
-        tower_units: width of each hidden layer above the transfer; the published code has none.
-        dropout: rate, in the networks below and above the transfer and in the info units.
-        calibrator: as for every model, but 0.6 by default, as the paper has it; 0 is without.
+        bottom_units: Width of each layer of a task's network below the transfer; the last width is the width k of the
+            transferred vectors.
+        tower_units: Width of each hidden layer above the transfer; the published code has none.
+        dropout: Dropout rate in the networks below and above the transfer and in the info units.
+        calibrator: Strength of the behavioral expectation calibrator; 0.6 as in the paper.
+
+    Example:
+        >>> from tfmtl.models import AITMOptions
+        >>> AITMOptions(bottom_units=(16,)).calibrator
+        0.6
     """
 
     bottom_units: tuple[int, ...] = (128, 64, 32)
@@ -29,37 +37,66 @@ class AITMOptions(ModelOptions):
     dropout: float = 0.0
     calibrator: float = 0.6
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        positive = bool(self.bottom_units) and all(width >= 1 for width in self.bottom_units)
-        require(positive, "bottom_units", "positive and at least one", self.bottom_units)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        require_widths("bottom_units", self.bottom_units, minimum=1)
+        require_widths("tower_units", self.tower_units)
+        require_rate("dropout", self.dropout)
 
 
 @register_model("aitm")
 class AITM(MultiTaskModel):
-    """Adaptive Information Transfer: `q_t = f_t(x)`, `z_t = AIT(g(z_{t'}), q_t)`, `y_t = tower_t(z_t)`.
+    """Adaptive Information Transfer Multi-task (AITM) framework.
 
-    t' is the task that t follows; a task that follows none has `z_t = q_t`. With `p = g(z_{t'})`, the info unit's,
+    Each task has a network f_t, which reads the embeddings x of the fields. For a task t that follows a task t', the
+    AIT module attends to the task's own vector q_t and to the vector p that an info unit g makes of the previous task's
+    result:
 
-    `z_t = sum_u w_u h_1(u)` over u in (p, q_t), `w = softmax_u(h_2(u) . h_3(u) / sqrt(k))`.
+    `q_t = f_t(x)`, `p = g(z_{t'})`, `z_t = sum_u w_u h_1(u)` over u in (p, q_t), `y_t = tower_t(z_t)`,
 
-    That is `TaskAttention(query="each")` with h_1, h_2, h_3 as its value, query and key, and is taken from there. What
-    differs from MAN, whose attention descends from this one: MAN has experts and gates below it and no info unit (the
-    previous task's *fused* vector itself is a token), asks with the current task's query alone, and lets a first task
-    go through a projection, where here it has none.
+    with `w = softmax_u(h_2(u) . h_3(u) / sqrt(k))`. A task without a previous task has `z_t = q_t`. The AIT module is
+    `tfmtl.layers.TaskAttention` with `query="each"`, whose value, query and key are h_1, h_2 and h_3.
 
-    The loss is the tasks' cross-entropy on the entire space and the behavioral expectation calibrator, 0.6 times
-    `mean(max(p_t - p_{t'}, 0))` (`tfmtl.losses.behavioral_calibrator`). Recorded: `info/<task>`, p, and
-    `task_attention/<task>`, the weights of p and q, for each task that follows one; the towers record z.
+    `MAN` uses this attention as well. It differs in that it has experts and gates below the attention, attends to the
+    previous task's vector itself without an info unit, uses the query of the current task only, and has a projection
+    where a task has no previous task.
 
-    Decisions where the paper leaves room:
+    The loss is the cross-entropy of the tasks on the entire space and the behavioral expectation calibrator, 0.6 times
+    `mean(max(p_t - p_{t'}, 0))` (`tfmtl.losses.behavioral_calibrator`). For each task that follows another, p is
+    recorded as `info/<task>`, and the weights of p and q as `task_attention/<task>`.
 
-    - An info unit is one layer, ReLU, as wide as what it gets, as in the published code. In a tree each task that
-      follows another has its own: for a chain that is the paper's one per task that is followed.
+    Choices where the paper is not specific:
+
+    - An info unit is one layer with ReLU that is as wide as its input, as in the published code. In a tree, each task
+      that follows another has an info unit; for a chain this is the paper's one for each task that is followed.
     - h_1, h_2 and h_3 are linear, with a bias.
-    - The published code drops 0.1, 0.3 and 0.3 of its three layers: the preset takes one rate, 0.3.
+    - The published code uses the dropout rates 0.1, 0.3 and 0.3 for its three layers. The preset uses 0.3 for all.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `AITMOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import AITM, AITMOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = AITMOptions(embedding_dim=4, bottom_units=(8,))
+        >>> model = AITM(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Xi et al., 2021, Modeling the Sequential Dependence among Audience Multi-step Conversions with Multi-task
@@ -79,27 +116,37 @@ class AITM(MultiTaskModel):
         },
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: AITMOptions, **kwargs: Any):
+    options: AITMOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: AITMOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or AITMOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
-        dropout = {"dropout": options.dropout}
+        rate = options.dropout
         following = [task.name for task in spec.tasks if task.follows]
-        self.bottoms = {t.name: MLP(options.bottom_units, **dropout, name=f"bottom_{t.name}") for t in spec.tasks}
-        self.info = {name: MLP(options.bottom_units[-1:], **dropout, name=f"info_{name}") for name in following}
+        self.bottoms = {t.name: MLP(options.bottom_units, dropout=rate, name=f"bottom_{t.name}") for t in spec.tasks}
+        self.info = {name: MLP(options.bottom_units[-1:], dropout=rate, name=f"info_{name}") for name in following}
         self.attention = {name: TaskAttention("each", name=name) for name in following}
-        self.towers = {task.name: Tower(options.tower_units, **dropout, name=task.name) for task in spec.tasks}
+        self.towers = {task.name: Tower(options.tower_units, dropout=rate, name=task.name) for task in spec.tasks}
 
     @property
-    def upper_layers(self):
+    def upper_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """Layers that the second stage of `tfmtl.training.TwoStage` trains: info units, attention and towers."""
         return (*self.info.values(), *self.attention.values(), *super().upper_layers)
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
-        fused: dict[str, Any] = {}
-        for task in self.spec.tasks:  # A task stands after the one that it follows.
-            own = self.bottoms[task.name](inputs, training=training)
+        fused: dict[str, Tensor] = {}
+        for task in self.spec.tasks:  # A spec lists a task after its previous task.
+            vector = self.bottoms[task.name](inputs, training=training)
             if task.follows:
                 info = self.info[task.name](fused[task.follows], training=training)
                 introspection.record(f"info/{task.name}", info)
-                own = self.attention[task.name](own, info)
-            fused[task.name] = own
+                vector = self.attention[task.name](vector, info)
+            fused[task.name] = vector
         return {name: tower(fused[name], training=training) for name, tower in self.towers.items()}

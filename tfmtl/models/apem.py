@@ -1,4 +1,4 @@
-"""APEM: fields seen through inducing points that each example selects, and a pattern of each task picked from them."""
+"""APEM: inducing points that each row selects, and a pattern of each task extracted from them."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,30 +11,44 @@ from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.layers import DynamicSelector, PatternSelector, SetAttention, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class APEMOptions(ModelOptions):
-    """Options of `APEM`, besides those of every model. The defaults are the paper's (Table 2) where it gives them.
+    """Options of `APEM`, in addition to those of `ModelOptions`.
+
+    The defaults are those of the paper (Table 2), if it gives them.
 
     Attributes:
-        embedding_dim: d, of fields, inducing points and indicators.
-        num_layers: L, how many pairs of an ASRG and a pattern selector.
-        num_points: K, inducing points of a layer.
-        num_heads: m; it should divide `embedding_dim`.
-        selector_units: width of each hidden layer of a dynamic selector's MLP; the paper gives none.
-        gamma_start, gamma_decay, gamma_end: `gamma = max(gamma_start - gamma_decay * step, gamma_end)`. A training of
-            fewer than 50 000 steps needs a larger decay if its selectors should end as zeros and ones.
-        asrg: `dynamic` as in the paper; `static`: all inducing points take part, without a selector;
-            `self_attention`: fields attend to each other, the paper's "w/o ASRG", at a cost of O(F^2).
-        pattern_selector: without it ("w/o PS") a tower sees the shared representation alone.
-        tower_input: what a tower sees of Y: `flatten`, all K vectors, or their `mean`.
-        tower_units: width of each hidden layer of a tower; the paper gives none.
-        dropout: rate, in towers.
-        dependence: sigma of equation 21, as for every model, but 1 by default; the paper gives none. 0 is its
-            "w/o L_D".
+        embedding_dim: Width d of fields, inducing points and indicators.
+        num_layers: Number L of pairs of an ASRG and a pattern selector.
+        num_points: Number K of inducing points in a layer.
+        num_heads: Number m of attention heads. It divides `embedding_dim`.
+        selector_units: Width of each hidden layer in the MLP of a dynamic selector; the paper gives none.
+        gamma_start: Value of gamma at the first step; `gamma = max(gamma_start - gamma_decay * step, gamma_end)`.
+        gamma_decay: Decrease of gamma per training step. With less than 50 000 steps, it should be larger than the
+            default so that the selectors end as zeros and ones.
+        gamma_end: Lower bound of gamma.
+        asrg: Representation of the fields. "dynamic": inducing points that a selector chooses, as in the paper.
+            "static": all inducing points, without a selector. "self_attention": fields attend to each other, the
+            paper's "w/o ASRG", at a cost of O(F^2).
+        pattern_selector: Whether a tower reads the pattern of its task. Without it ("w/o PS") a tower reads the shared
+            representation alone.
+        tower_input: Part of the shared representation Y that a tower reads. "flatten": all K vectors. "mean": their
+            mean.
+        tower_units: Width of each hidden layer of a tower; the paper gives none.
+        dropout: Dropout rate in the towers.
+        dependence: Strength sigma of the penalty of equation 21, by task name or for all tasks. The paper gives no
+            value; 0 is its "w/o L_D".
+
+    Example:
+        >>> from tfmtl.models import APEMOptions
+        >>> APEMOptions(num_points=16).num_layers
+        4
     """
 
     embedding_dim: int = 18
@@ -52,18 +66,18 @@ class APEMOptions(ModelOptions):
     dropout: float = 0.0
     dependence: float | Mapping[str, float] = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("num_layers", "num_points", "num_heads"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         expected = f"a divisor of embedding_dim, {self.embedding_dim}"
         require(self.embedding_dim % self.num_heads == 0, "num_heads", expected, self.num_heads)
         for name in ("selector_units", "tower_units"):
-            require(all(width >= 1 for width in getattr(self, name)), name, "positive", getattr(self, name))
+            require_widths(name, getattr(self, name))
         require(self.gamma_decay >= 0, "gamma_decay", "at least 0", self.gamma_decay)
         expected = f"in (0, gamma_start], {self.gamma_start}"
         require(0 < self.gamma_end <= self.gamma_start, "gamma_end", expected, self.gamma_end)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        require_rate("dropout", self.dropout)
 
 
 _PAPER = {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
@@ -71,27 +85,58 @@ _PAPER = {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2
 
 @register_model("apem")
 class APEM(MultiTaskModel):
-    """Adaptive Pattern Extraction Multi-task: `Y^l = ASRG_l(Y^{l-1})`, `T_i^l = PS_l(T_i^{l-1}, Y^l)`, l = 1 .. L.
+    """Adaptive Pattern Extraction Multi-task (APEM) framework.
 
-    The logit of task i is `tower_i([T_i^L, Y^L])`. `Y^0 = H`, the fields' embeddings (numbers are discretized by
-    log-round in the transform). A layer's `DynamicSelector` makes z of its input, its `SetAttention` lets the inducing
-    points times z attend to that input, and its `PatternSelector` lets each task's indicator attend to what comes out.
-    The loss adds the dependence of the tasks (`tfmtl.losses.SequentialDependenceLoss`). The training of the paper is
-    Adam with learning rate 1e-3 and batches of 1024 rows.
+    Layers of an adaptive shared representation generator (ASRG) compress the fields to K vectors: a `DynamicSelector`
+    selects inducing points for each row, and a `SetAttention` lets the selected points attend to the input. After each
+    layer, a `PatternSelector` extracts a pattern T for each task from the shared representation Y:
 
-    The selectors' `step` is advanced once a training step, after it, whatever the strategy does in it; neither
-    evaluation nor inference changes it.
+    `Y^l = ASRG_l(Y^{l-1})`, `T_i^l = PS_l(T_i^{l-1}, Y^l)` for l = 1 .. L, and `y_i = tower_i([T_i^L, Y^L])`,
 
-    Recorded (see `tfmtl.introspection`): `selection_rate/layer_<l>` (Figure 7a) and `selector/layer_<l>`,
-    `pattern/<task>/layer_<l>`, and `shared_representation`, Y^L, whose rows Figure 7b draws.
+    where `Y^0` are the embeddings of the fields. The loss includes the dependence of the tasks
+    (`tfmtl.losses.SequentialDependenceLoss`). The paper trains with Adam, a learning rate of 1e-3 and batches of 1024
+    rows.
 
-    Decisions where the paper leaves room:
-        - the residual of an ASRG is on the query's side, see `SetAttention`; the pattern selector's attention has no
-          projections, see `PatternSelector`; a selector ends in a linear layer, see `DynamicSelector`.
-        - Each layer has selectors, points and indicators of its own, as the text's "k-th layer" has them.
-        - A tower sees `concat(T_i^L, flatten(Y^L))`: Figure 3 joins the two and says no more. `tower_input="mean"`
-          is the small alternative.
-        - The heads predict on the entire space, as the paper's AUCs are taken.
+    The `step` of the selectors increases by one after each training step, whatever the training strategy does in it.
+    Evaluation and inference do not change it.
+
+    The layers record `selection_rate/layer_<l>` (Figure 7a), `selector/layer_<l>`, `pattern/<task>/layer_<l>` and
+    `shared_representation`, which is Y^L (Figure 7b).
+
+    Choices where the paper is not specific:
+
+    - The residual connection of an ASRG is on the side of the query, see `SetAttention`. The attention of the pattern
+      selector has no projections, see `PatternSelector`. A dynamic selector ends in a linear layer.
+    - Each layer has selectors, points and indicators of its own, as the "k-th layer" of the text suggests.
+    - A tower reads `concat(T_i^L, flatten(Y^L))`, as Figure 3 joins the two without further detail.
+      `tower_input="mean"` is the smaller alternative.
+    - The heads predict on the entire space, as the AUCs of the paper are computed.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `APEMOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import APEM, APEMOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = APEMOptions(embedding_dim=4, num_layers=1, num_points=3, tower_units=(8,))
+        >>> model = APEM(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations]
@@ -109,7 +154,16 @@ class APEM(MultiTaskModel):
         "industrial": _PAPER,
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: APEMOptions, **kwargs: Any):
+    options: APEMOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: APEMOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or APEMOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         names = [f"layer_{index + 1}" for index in range(options.num_layers)]
         tasks = [task.name for task in spec.tasks]
@@ -119,7 +173,7 @@ class APEM(MultiTaskModel):
         self.pattern_selectors = [PatternSelector(tasks, name=name) for name in names if options.pattern_selector]
         self.towers = {task: Tower(options.tower_units, dropout=options.dropout, name=task) for task in tasks}
 
-    def _make_selector(self, name: str) -> keras.layers.Layer:
+    def _make_selector(self, name: str) -> DynamicSelector:
         options = self.options
         return DynamicSelector(
             options.num_points,
@@ -127,7 +181,7 @@ class APEM(MultiTaskModel):
             gamma_start=options.gamma_start,
             gamma_decay=options.gamma_decay,
             gamma_end=options.gamma_end,
-            advance_in_call=False,  # `train_step` counts steps: a strategy may call the model several times in one.
+            advance_in_call=False,  # `train_step` counts steps; a strategy may call the model several times per step.
             name=name,
         )
 
@@ -139,12 +193,13 @@ class APEM(MultiTaskModel):
         return SetAttention(options.num_points, options.num_heads, name=name)
 
     @property
-    def upper_layers(self):
+    def upper_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """Layers that the second stage of `tfmtl.training.TwoStage` trains: pattern selectors and towers."""
         return (*self.pattern_selectors, *super().upper_layers)
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         shared = self.embed(features)
-        patterns = None
+        patterns: dict[str, Tensor] | None = None
         for layer in range(self.options.num_layers):
             shared = self._interact(layer, shared, training)
             if self.pattern_selectors:
@@ -153,15 +208,15 @@ class APEM(MultiTaskModel):
         inputs = self._tower_inputs(shared, patterns)
         return {task: tower(inputs[task], training=training) for task, tower in self.towers.items()}
 
-    def _interact(self, layer: int, inputs: Any, training: bool | None) -> Any:
-        """Y of a layer: `(batch, num_points, d)`, or `(batch, fields, d)` with self-attention."""
+    def _interact(self, layer: int, inputs: Tensor, training: bool | None) -> Tensor:
+        """Returns Y of a layer: `(batch, num_points, d)`, or `(batch, fields, d)` with self-attention."""
         if self.options.asrg == "self_attention":
             return self.norms[layer](inputs + self.interactions[layer](inputs, inputs, training=training))
         selection = self.selectors[layer](inputs, training=training) if self.selectors else None
         return self.interactions[layer](inputs, selection)
 
-    def _tower_inputs(self, shared: Any, patterns: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What the tower of each task sees, `(batch, width)`."""
+    def _tower_inputs(self, shared: Tensor, patterns: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        """Returns the input of each tower by task name, `(batch, width)`."""
         if self.options.tower_input == "mean":
             common = ops.mean(shared, axis=1)
         else:

@@ -1,55 +1,96 @@
-"""AutoHERI: a network a task, and learned connections from each layer of a task's to each layer of the next one's."""
+"""AutoHERI: a network for each task, with learned connections from the layers of a task to those of the next."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tfmtl.config import require
+import keras
+
 from tfmtl.layers import RepresentationIntegration
+from tfmtl.models.core.options import require_widths
 from tfmtl.models.esmm import ESMM, ESMMOptions
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class AutoHERIOptions(ESMMOptions):
-    """Options of `AutoHERI`, besides those of every model. `space` and `local_space` are what they are by default.
+    """Options of `AutoHERI`, in addition to those of `ModelOptions`. `space` and `local_space` keep their defaults.
 
     Attributes:
-        network_units: width of each layer of a task's network; a task that follows another is connected with each
-            layer of that one's, in each of its own.
-        tower_units: width of each hidden layer of a tower, above the networks, where nothing is connected.
-        dropout: rate, in networks and towers.
+        network_units: Width of each layer of a task's network. Each layer of a task that follows another is connected
+            with each layer of the previous task.
+        tower_units: Width of each hidden layer of a tower above the networks, without connections.
+        dropout: Dropout rate in the networks and the towers.
+
+    Example:
+        >>> from tfmtl.models import AutoHERIOptions
+        >>> AutoHERIOptions(network_units=(16, 8)).tower_units
+        ()
     """
 
     network_units: tuple[int, ...] = (128, 64, 32)
     tower_units: tuple[int, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        positive = bool(self.network_units) and all(width >= 1 for width in self.network_units)
-        require(positive, "network_units", "positive and at least one", self.network_units)
+        require_widths("network_units", self.network_units, minimum=1)
 
 
 @register_model("autoheri")
 class AutoHERI(ESMM):
-    """`h_{k,l} = act(W h_{k,l-1} + sum_j p_lj V_lj h_{k',j} + b)`, `c_k = sigmoid(tower_k(h_{k,L}))`, `h_{k,0} = x`.
+    """Automated Hierarchical Representation Integration (AutoHERI).
 
-    k' is the task that k follows, p_lj in (0, 1) the connection from layer j of its network to layer l of k's
-    (`tfmtl.layers.RepresentationIntegration`): L^2 of them for each task that follows one, as AdaFTR's Table 1 counts
-    them. Outputs and losses are those of `ESMM`, the paper's entire space: heads are conditional, losses are of the
-    products. A task learns from all those before it along its chain; a loss of a task that follows also changes the
-    networks before it, through the connections and through the product.
+    Each task has a network. Layer l of a task k that follows a task k' also reads each layer j of the network of k',
+    multiplied by a learned connection p_lj in (0, 1):
 
-    The connections are `architecture_variables`. Under `tfmtl.training.ArchitectureSearch` they are learned on rows of
-    their own, in turn with the rest, as the paper's one-shot search has it; under plain training jointly with the
-    rest. `weight_decay` leaves them alone: a decayed logit is a connection drawn to 1/2. They are recorded as
-    `connection/<task>`, `(layers, layers)`: row l the layer that receives, column j the one that gives.
+    `h_{k,l} = act(W h_{k,l-1} + sum_j p_lj V_lj h_{k',j} + b)` and `c_k = sigmoid(tower_k(h_{k,L}))`,
 
-    Decisions where the paper leaves room:
+    where `h_{k,0} = x` are the embeddings of the fields. A network is a layer `tfmtl.layers.RepresentationIntegration`
+    with L^2 connections for each task that follows another, as AdaFTR counts them (Table 1). Outputs and losses are
+    those of `ESMM`: heads are conditional, and losses are those of the products. A task receives information from all
+    tasks before it in its chain, and its loss also trains their networks, through the connections and through the
+    product.
 
-    - A connection is open or not, and p is the probability that it is: each has a sigmoid of its own rather than a
-      share of a softmax, and a layer may receive from several.
-    - V is trained with each connection, so that layers of different widths can be connected.
-    - No connection is cut after training: the network that is served is the one that was trained.
+    The connections are `architecture_variables`. `tfmtl.training.ArchitectureSearch` trains them on separate rows,
+    alternating with the other weights, as the one-shot search of the paper does. Plain training trains them jointly
+    with the other weights. `weight_decay` leaves them out, because decay moves a connection towards 1/2. They are
+    recorded as `connection/<task>`, `(layers, layers)`, with the receiving layer in the row and the source layer in the
+    column.
+
+    Choices where the paper is not specific:
+
+    - A connection is open or closed, and p is the probability that it is open. Each has a sigmoid of its own instead of
+      a share of a softmax, so a layer may read several layers.
+    - The matrix V of a connection is trained, so that layers of different widths can be connected.
+    - No connection is removed after training: the served network is the trained one.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `AutoHERIOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import AutoHERI, AutoHERIOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = AutoHERIOptions(embedding_dim=4, network_units=(8, 4))
+        >>> model = AutoHERI(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Wei et al., 2021, AutoHERI: Automated Hierarchical Representation Integration for Post-Click Conversion Rate
@@ -59,12 +100,21 @@ class AutoHERI(ESMM):
     options_class = AutoHERIOptions
     paper = "Wei et al., 2021, Automated Hierarchical Representation Integration (AutoHERI, CIKM)"
     equations = "hierarchical representation integration, one-shot search"
-    presets: ClassVar = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "adaftr_ali_ccp": {"embedding_dim": 8, "network_units": [64, 32, 16]},
         "adaftr_ecomm_ads": {"embedding_dim": 8, "network_units": [128, 64, 32]},
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: AutoHERIOptions, **kwargs: Any):
+    options: AutoHERIOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: AutoHERIOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or AutoHERIOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.networks = {
             task.name: RepresentationIntegration(options.network_units, dropout=options.dropout, name=task.name)
@@ -72,19 +122,21 @@ class AutoHERI(ESMM):
         }
 
     @property
-    def architecture_variables(self):
-        found = [network.connections for network in self.networks.values()]
-        return [connections for connections in found if connections is not None]
+    def architecture_variables(self) -> list[keras.Variable]:
+        """The connections, which `tfmtl.training.ArchitectureSearch` trains on separate rows."""
+        connections = [network.connections for network in self.networks.values()]
+        return [variable for variable in connections if variable is not None]
 
     @property
-    def decayed_variables(self):
+    def decayed_variables(self) -> list[keras.Variable]:
+        """Variables that the option `weight_decay` decays: all but the connections."""
         connections = {id(variable) for variable in self.architecture_variables}
         return [variable for variable in self.trainable_variables if id(variable) not in connections]
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
-        layers: dict[str, list[Any]] = {}
-        for task in self.spec.tasks:  # A task stands after the one that it follows.
+        layers: dict[str, list[Tensor]] = {}
+        for task in self.spec.tasks:  # A spec lists a task after its previous task.
             sources = layers[task.follows] if task.follows else None
             layers[task.name] = self.networks[task.name](inputs, sources, training=training)
         return {name: tower(layers[name][-1], training=training) for name, tower in self.towers.items()}

@@ -1,25 +1,33 @@
-"""CGC: experts of a task's own beside shared ones, and a gate for each task."""
+"""CGC: shared experts, experts of each task, and a gate for each task."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from tfmtl.config import require
 from tfmtl.layers import CGC, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class CGCOptions(ModelOptions):
-    """Options of `CustomizedGateControl`, besides those of every model.
+    """Options of `CustomizedGateControl`, in addition to those of `ModelOptions`.
 
     Attributes:
-        num_shared: experts that all tasks share.
-        num_per_task: experts that each task has of its own.
-        expert_units: width of each layer of an expert.
-        tower_units: width of each hidden layer of a tower.
-        dropout: rate, in experts and towers.
+        num_shared: Number of experts that all tasks share.
+        num_per_task: Number of experts of each task that no other task uses.
+        expert_units: Width of each layer of an expert.
+        tower_units: Width of each hidden layer of a tower.
+        dropout: Dropout rate in the experts and the towers.
+
+    Example:
+        >>> from tfmtl.models import CGCOptions
+        >>> CGCOptions(num_shared=2).num_per_task
+        4
     """
 
     num_shared: int = 4
@@ -28,22 +36,53 @@ class CGCOptions(ModelOptions):
     tower_units: tuple[int, ...] = (64, 32)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.num_shared >= 1, "num_shared", "at least 1", self.num_shared)
         require(self.num_per_task >= 1, "num_per_task", "at least 1", self.num_per_task)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        positive = bool(self.expert_units) and all(width >= 1 for width in self.expert_units)
-        require(positive, "expert_units", "positive and at least one", self.expert_units)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_rate("dropout", self.dropout)
+        require_widths("expert_units", self.expert_units, minimum=1)
+        require_widths("tower_units", self.tower_units)
 
 
 @register_model("cgc")
 class CustomizedGateControl(MultiTaskModel):
-    """`y_k = tower_k(g_k(x) [E_k(x), E_s(x)])`, `g_k(x) = softmax(W_k x)`: E_k the task's own experts, E_s shared ones.
+    """Customized Gate Control (CGC), the single-level version of PLE.
 
-    It is `PLE` of one level, and MAN without attention. The layer that does it is `tfmtl.layers.CGC`. The gates'
-    weights are recorded as `gate/<task>`, a task's own experts first.
+    Each task has experts E_k of its own and shares the experts E_s with all other tasks; they read the embeddings x of
+    the fields. The gate of a task weights its own and the shared experts for each row, and its tower reads the weighted
+    sum:
+
+    `y_k = tower_k(g_k(x) [E_k(x), E_s(x)])` with `g_k(x) = softmax(W_k x)`.
+
+    `PLE` with one level is this model, and so is `MAN` without attention. The weights of the gates are recorded as
+    `gate/<task>`, `(batch, num_per_task + num_shared)`, with the task's own experts first.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `CGCOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import CustomizedGateControl, CGCOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = CGCOptions(embedding_dim=4, num_shared=1, num_per_task=1, expert_units=(8,))
+        >>> model = CustomizedGateControl(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Tang et al., 2020, Progressive Layered Extraction](https://doi.org/10.1145/3383313.3412236), section 4.1
@@ -53,7 +92,16 @@ class CustomizedGateControl(MultiTaskModel):
     paper = "Tang et al., 2020, Customized Gate Control (RecSys)"
     equations = "section 4.1"
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: CGCOptions, **kwargs: Any):
+    options: CGCOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: CGCOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or CGCOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         names = [task.name for task in spec.tasks]
         self.cgc = CGC(
@@ -61,6 +109,6 @@ class CustomizedGateControl(MultiTaskModel):
         )
         self.towers = {name: Tower(options.tower_units, dropout=options.dropout, name=name) for name in names}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         mixed = self.cgc(self.embed_flat(features), training=training)
         return {name: tower(mixed[name], training=training) for name, tower in self.towers.items()}

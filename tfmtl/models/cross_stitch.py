@@ -1,25 +1,33 @@
-"""Cross-Stitch: a network for each task, and after each layer a unit that mixes those of all tasks."""
+"""Cross-Stitch: a network for each task, and units that mix the tasks after each layer."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.layers import MLP, CrossStitch, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class CrossStitchOptions(ModelOptions):
-    """Options of `CrossStitchNetwork`, besides those of every model.
+    """Options of `CrossStitchNetwork`, in addition to those of `ModelOptions`.
 
     Attributes:
-        network_units: width of each layer of a task's network; a cross-stitch unit follows each.
-        tower_units: width of each hidden layer of a tower, which no unit follows.
-        own: share of a task's own layer in the beginning, see `tfmtl.layers.CrossStitch`.
-        per_channel: whether every channel of a layer has weights of its own, instead of one weight for all.
-        dropout: rate, in networks and towers.
+        network_units: Width of each layer of a task's network; a cross-stitch unit follows each layer.
+        tower_units: Width of each hidden layer of a tower, after which there are no units.
+        own: Initial weight of a task's own layer in a unit (`tfmtl.layers.CrossStitch`).
+        per_channel: Whether each channel of a layer has separate weights, instead of one weight for all channels.
+        dropout: Dropout rate in the networks and the towers.
+
+    Example:
+        >>> from tfmtl.models import CrossStitchOptions
+        >>> CrossStitchOptions(network_units=(64,)).own
+        0.9
     """
 
     network_units: tuple[int, ...] = (256, 128)
@@ -28,30 +36,60 @@ class CrossStitchOptions(ModelOptions):
     per_channel: bool = False
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        positive = bool(self.network_units) and all(width >= 1 for width in self.network_units)
-        require(positive, "network_units", "positive and at least one", self.network_units)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_widths("network_units", self.network_units, minimum=1)
+        require_widths("tower_units", self.tower_units)
         require(0 <= self.own <= 1, "own", "in [0, 1]", self.own)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        require_rate("dropout", self.dropout)
 
 
 @register_model("cross_stitch")
 class CrossStitchNetwork(MultiTaskModel):
-    """`x_{k,l} = sum_j a_{l,kj} act(x_{j,l-1} W_{j,l} + b_{j,l})`, `y_k = tower_k(x_{k,L})`, `x_{k,0}` the embeddings.
+    """Cross-Stitch network.
 
-    Decisions where the papers leave room:
+    Each task has a network of its own, which reads the shared embeddings of the fields. After each layer, a
+    cross-stitch unit replaces the layers of the tasks by linear combinations of them with trained weights a:
 
-    - The embedding is shared: the tables of MAN, APEM, AdaFTR and M2M hold the embedding the same for all models.
-    - A unit has one weight for each pair of tasks, as AdaFTR counts its parameters (Table 1: 4 a layer for two tasks).
-      Misra et al. give each channel of a layer a unit of its own: `per_channel`.
-    - Their units learn 100 to 1000 times as fast as the rest under SGD. Adam's step does not depend on the scale of a
-      gradient, so that one learning rate serves all.
-    - With `tower_units` empty every layer but the logit's is stitched, as theirs are; towers are there for what
-      contrasts or fine-tunes them.
+    `x_{k,l} = sum_j a_{l,kj} act(x_{j,l-1} W_{j,l} + b_{j,l})` and `y_k = tower_k(x_{k,L})`,
 
-    The units' weights are recorded as `cross_stitch/unit_<layer>`.
+    where `x_{k,0}` are the embeddings. The weights of the units are recorded as `cross_stitch/unit_<layer>`.
+
+    Choices where the papers are not specific:
+
+    - The embedding is shared, as the tables of MAN, APEM, AdaFTR and M2M keep the embedding the same for all models.
+    - A unit has one weight for each pair of tasks, as AdaFTR counts its parameters (Table 1: 4 per layer for two
+      tasks). Misra et al. give each channel of a layer a unit of its own; this is `per_channel`.
+    - In Misra et al. the units learn 100 to 1000 times as fast as the other weights under SGD. The step of Adam does
+      not depend on the scale of a gradient, so one learning rate is used.
+    - With empty `tower_units` a unit follows each layer except the logit, as in Misra et al. Towers serve contrastive
+      losses and fine-tuning.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `CrossStitchOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import CrossStitchNetwork, CrossStitchOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = CrossStitchOptions(embedding_dim=4, network_units=(8,), tower_units=(4,))
+        >>> model = CrossStitchNetwork(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Misra et al., 2016, Cross-stitch Networks for Multi-task Learning](https://arxiv.org/abs/1604.03539)
@@ -60,7 +98,7 @@ class CrossStitchNetwork(MultiTaskModel):
     options_class = CrossStitchOptions
     paper = "Misra et al., 2016, Cross-stitch Networks (CVPR)"
     equations = "1"
-    presets: ClassVar = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "adaftr_ali_ccp": {
             "embedding_dim": 8,
             "space": "conditional",
@@ -75,7 +113,16 @@ class CrossStitchNetwork(MultiTaskModel):
         },
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: CrossStitchOptions, **kwargs: Any):
+    options: CrossStitchOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: CrossStitchOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or CrossStitchOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         names = [task.name for task in spec.tasks]
         self.networks = {
@@ -89,9 +136,9 @@ class CrossStitchNetwork(MultiTaskModel):
         ]
         self.towers = {name: Tower(options.tower_units, dropout=options.dropout, name=name) for name in names}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         hiddens = dict.fromkeys(self.towers, self.embed_flat(features))
         for i, stitch in enumerate(self.stitches):
-            own = {name: self.networks[f"{name}_{i}"](hiddens[name], training=training) for name in hiddens}
-            hiddens = stitch(own)
+            outputs = {name: self.networks[f"{name}_{i}"](hiddens[name], training=training) for name in hiddens}
+            hiddens = stitch(outputs)
         return {name: tower(hiddens[name], training=training) for name, tower in self.towers.items()}

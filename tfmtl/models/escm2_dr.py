@@ -1,63 +1,117 @@
-"""ESCM^2 with the doubly robust risk: a further tower imputes the conversion's error where there is no click."""
+"""ESCM2-DR: ESMM with the doubly robust risk, whose imputed errors a further tower predicts."""
 
 import dataclasses
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 from keras import ops
 
 from tfmtl import introspection
 from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.doubly_robust import doubly_robust_risk, imputation_risk
+from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.escm2_ips import ESCM2IPS, ESCM2Options
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Labels, Logits, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class ESCM2DROptions(ESCM2Options):
-    """Options of `ESCM2DR`, besides those of `ESCM2IPS`.
+    """Options of `ESCM2DR`, in addition to those of `ESCM2Options`.
 
     Attributes:
-        imputation_weight: factor of the loss by which the imputation learns.
+        imputation_weight: Factor of the loss that trains the imputed errors.
+
+    Example:
+        >>> from tfmtl.models import ESCM2DROptions
+        >>> ESCM2DROptions(counterfactual_weight=0.5).imputation_weight
+        0.1
     """
 
     imputation_weight: float = 0.1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.imputation_weight >= 0, "imputation_weight", "at least 0", self.imputation_weight)
 
 
 @register_model("escm2_dr")
 class ESCM2DR(ESCM2IPS):
-    """ESMM's losses and, for each task that follows one, `lambda_c mean(d + o / p * (e - d))`, with an imputed error d.
+    """Entire Space Counterfactual Multi-Task Model (ESCM2) with the doubly robust (DR) risk.
 
-    e, o and p are those of `ESCM2IPS`. `d = softplus(tower(x))` is a tower's of its own, on the shared embeddings, with
-    hidden layers as wide as the others'; it learns by `mean(o / p * (e - d)^2)`. Where d is near e, clicks of a small
-    ctr move the risk less; where p is wrong and d is right, the risk is still right.
+    The architecture and the losses are those of `ESMM`. For each task that follows another, an imputation tower
+    predicts the error of the task's conditional head, and two losses are added:
 
-    Decisions where the paper leaves room:
+    `lambda_c mean(d + o / p * (e - d))` and `lambda_d mean(o / p * (e - d)^2)` with `d = softplus(tower(x))`,
 
-    - p is a constant, and `1 / p` is bounded, as in `ESCM2IPS`.
-    - **D** d is a softplus: an error is at least 0, and the risk, which is linear in d, could be lowered without end.
-    - **D** e is a constant to the imputation's loss: else the conversion would be pulled to where its error is the
-      imputed one, right or wrong.
-    - The paper weighs both terms by its lambda_c; here each has a factor, equal by default.
-    - As in the paper d does not depend on the conversion's head, so the head's own gradient is that of `ESCM2IPS`: what
-      differs reaches the embeddings through the imputation.
+    where e, o and p are those of `ESCM2IPS`. The second loss trains the imputation. Where d is close to e, clicks on
+    rows with a small ctr change the risk less. Where p is wrong and d is right, the risk is still right.
 
-    The imputation is part of training only: nothing that is served depends on it. Recorded, besides what the towers
-    record: `imputation/<task>`, d, `(batch,)`.
+    The imputation towers read the shared embeddings, with hidden layers as wide as those of the other towers. They are
+    used in training only: no output depends on them. The imputed errors are recorded as `imputation/<task>`,
+    `(batch,)`.
+
+    As in `ESCM2IPS`, p is a constant in both losses, and `1 / p` is bounded.
+
+    Deviation from the paper: d is a softplus, because an error is at least 0, and because the risk, which is linear in
+    d, could otherwise be lowered without bound.
+
+    Deviation from the paper: e is a constant in the loss of the imputation. Otherwise the conversion would be trained
+    to have the imputed error, right or wrong.
+
+    Choices where the paper is not specific:
+
+    - The paper weights both losses by lambda_c. Here each has a factor of its own; by default the two are equal.
+    - As in the paper, d does not depend on the conversion's head, so the gradient of that head is the same as in
+      `ESCM2IPS`. The difference reaches the embeddings through the imputation.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `ESCM2DROptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import ESCM2DR, ESCM2DROptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = ESCM2DROptions(embedding_dim=4, tower_units=(8,), imputation_weight=0.5)
+        >>> model = ESCM2DR(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Wang et al., 2022, ESCM^2: Entire Space Counterfactual Multi-Task Model for Post-Click Conversion Rate
           Estimation](https://arxiv.org/abs/2204.05125), the DR regularizer
     """
 
-    options_class: ClassVar[type] = ESCM2DROptions
+    options_class = ESCM2DROptions
     equations = "the DR regularizer, section 3"
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: ESCM2DROptions, **kwargs: Any):
+    options: ESCM2DROptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: ESCM2DROptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or ESCM2DROptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.imputations = {
             task: Tower(options.tower_units, dropout=options.dropout, name=f"imputation_{task}")
@@ -65,24 +119,40 @@ class ESCM2DR(ESCM2IPS):
         }
 
     @property
-    def upper_layers(self):
+    def upper_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """Layers that the second stage of `tfmtl.training.TwoStage` trains: towers and imputation towers."""
         return (*self.imputations.values(), *super().upper_layers)
 
     @property
-    def extra_loss_names(self):
+    def extra_loss_names(self) -> tuple[str, ...]:
+        """Names of the losses that `extra_losses` returns: two for each task that follows another."""
         return (*super().extra_loss_names, *(f"{task}_imputation_loss" for task in self.follows))
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
         for task, tower in self.imputations.items():
             introspection.record(f"imputation/{task}", ops.softplus(tower(inputs, training=training)))
         return {name: tower(inputs, training=training) for name, tower in self.towers.items()}
 
-    def extra_losses(self, labels, logits, taps, sample_weight=None):
-        """Both terms of each task; none where no forward pass gave `taps`."""
+    def extra_losses(
+        self, labels: Labels, logits: Logits, taps: Mapping[str, Tensor], weights: RowWeights
+    ) -> dict[str, Tensor]:
+        """Computes the doubly robust risk and the loss of the imputation of each task that follows another.
+
+        Args:
+            labels: Labels by task name, each `(batch,)` float32, without NaN.
+            logits: Logits by task name, each `(batch,)`.
+            taps: Tensors that the forward pass recorded. Without them, which have the imputed errors, there is no loss.
+            weights: Weights of the rows.
+
+        Returns:
+            Scalars by the names in `extra_loss_names`.
+        """
         extras = {}
-        for one in self.counterfactuals(labels, logits) if taps else ():
-            parts = one.errors, taps[f"imputation/{one.task}"], one.observed, one.inverse, sample_weight
-            extras[f"{one.task}_counterfactual_loss"] = self.options.counterfactual_weight * doubly_robust_risk(*parts)
-            extras[f"{one.task}_imputation_loss"] = self.options.imputation_weight * imputation_risk(*parts)
+        for part in self.counterfactuals(labels, logits, weights) if taps else ():
+            imputed = taps[f"imputation/{part.task}"]
+            values = (part.errors, imputed, part.observed, part.inverse, part.weights)
+            risk, loss = doubly_robust_risk(*values), imputation_risk(*values)
+            extras[f"{part.task}_counterfactual_loss"] = self.options.counterfactual_weight * risk
+            extras[f"{part.task}_imputation_loss"] = self.options.imputation_weight * loss
         return extras

@@ -1,33 +1,42 @@
-"""ESCM^2 with inverse propensity scoring: ESMM, and a loss of the conversion itself, each click weighed by 1 / ctr."""
+"""ESCM2-IPS: ESMM with a loss of the conversion on clicked rows, weighted by the inverse propensity of the click."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from keras import ops
 
 from tfmtl.config import require
 from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.losses.inverse_propensity import inverse_propensity, inverse_propensity_risk
+from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.task_losses import row_losses
 from tfmtl.models.esmm import ESMM, ESMMOptions
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Labels, Logits, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class ESCM2Options(ESMMOptions):
-    """Options of `ESCM2IPS`, besides those of `ESMM`. `max_weight` also bounds the inverse of a propensity.
+    """Options of `ESCM2IPS`, in addition to those of `ESMMOptions`. `max_weight` also bounds the inverse propensity.
 
     Attributes:
-        counterfactual_weight: factor of the counterfactual risk, the paper's lambda_c. Its lambda_g, of the global
-            risk, is the conversion's entry in `task_weights`.
-        propensity_gradient: whether the counterfactual risk also changes the propensity, the predicted ctr.
+        counterfactual_weight: Factor of the counterfactual risk, lambda_c in the paper. The paper's lambda_g, the
+            factor of the global risk, is the entry of the conversion in `task_weights`.
+        propensity_gradient: Whether the counterfactual risk also trains the propensity, which is the predicted click
+            probability.
+
+    Example:
+        >>> from tfmtl.models import ESCM2Options
+        >>> ESCM2Options(task_weights={"buy": 0.5}).counterfactual_weight
+        0.1
     """
 
     counterfactual_weight: float = 0.1
     propensity_gradient: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         weight = self.counterfactual_weight
         require(weight >= 0, "counterfactual_weight", "at least 0", weight)
@@ -35,63 +44,130 @@ class ESCM2Options(ESMMOptions):
 
 @dataclasses.dataclass(frozen=True)
 class Counterfactual:
-    """What the counterfactual risk of a task is made of, all `(batch,)`.
+    """Parts of the counterfactual risk of a task.
 
     Attributes:
-        task: its name.
-        errors: the loss of its conditional head on each row, as if each had been observed.
-        observed: the label of the task that it follows.
-        inverse: the inverse of the probability of being observed.
+        task: Name of the task.
+        errors: Loss of the task's conditional head on each row, as if the outcome of each were observed, `(batch,)`.
+        observed: Label of the previous task, `(batch,)`.
+        inverse: Inverse of the probability that the outcome is observed, `(batch,)`.
+        weights: Weights of the rows, `(batch,)`.
     """
 
     task: str
-    errors: Any
-    observed: Any
-    inverse: Any
+    errors: Tensor
+    observed: Tensor
+    inverse: Tensor
+    weights: Tensor
 
 
 @register_model("escm2_ips")
 class ESCM2IPS(ESMM):
-    """ESMM's losses and, for each task that follows one, `lambda_c mean_r(o_r / p_r * e_r)`.
+    """Entire Space Counterfactual Multi-Task Model (ESCM2) with inverse propensity scoring (IPS).
 
-    e is the cross-entropy of the task's *conditional* head, o the label of the task that it follows and p that task's
-    predicted probability on the entire space (ctr for a conversion; ctcvr for what follows a conversion). The mean is
-    over all rows: if p is right it is in expectation the mean of e over all impressions, clicked or not. ESMM alone
-    trains the conditional head through the product, which leaves it free to be whatever makes up for errors in ctr.
+    The architecture and the losses are those of `ESMM`. For each task that follows another, a counterfactual risk is
+    added:
 
-    Decisions where the paper leaves room:
+    `lambda_c mean_r(o_r / p_r * e_r)`,
 
-    - **D** p is a constant to the counterfactual risk: else the risk of a clicked row would be lowered by raising its
-      ctr, whatever the row is. `propensity_gradient=True` is the other reading.
-    - **D** `1 / p` is held at `max_weight` (100), without which a few clicks at a small ctr decide a step.
-    - The paper searches for lambda_c; 0.1 is this package's default and not a finding of the paper.
-    - The model below the losses is ESMM's: the paper's regularizer does not depend on it.
+    where e is the cross-entropy of the task's *conditional* head, o the label of the previous task, and p the predicted
+    probability of the previous task on the entire space (ctr for a conversion). The mean is over all rows. If p is
+    right, it is in expectation the mean of e over all impressions, clicked or not. In ESMM alone, the conditional head
+    is trained only through the product, so it may compensate for errors of ctr.
+
+    Deviation from the paper: p is a constant in the counterfactual risk. Otherwise the risk of a clicked row could be
+    lowered by raising its ctr, whatever the row is. `propensity_gradient=True` is the other reading.
+
+    Deviation from the paper: `1 / p` is at most `max_weight` (100). Without a bound, a few clicks on rows with a small
+    ctr dominate a step.
+
+    Choices where the paper is not specific:
+
+    - The paper searches for lambda_c. The default of 0.1 is a choice of this package, not a result of the paper.
+    - The network below the losses is that of ESMM, as the regularizer of the paper does not depend on it.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `ESCM2Options()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import ESCM2IPS, ESCM2Options
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = ESCM2Options(embedding_dim=4, tower_units=(8,), counterfactual_weight=0.5)
+        >>> model = ESCM2IPS(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Wang et al., 2022, ESCM^2: Entire Space Counterfactual Multi-Task Model for Post-Click Conversion Rate
           Estimation](https://arxiv.org/abs/2204.05125), the IPS regularizer
     """
 
-    options_class: ClassVar[type] = ESCM2Options
+    options_class = ESCM2Options
     paper = "Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)"
     equations = "the IPS regularizer, section 3"
 
+    options: ESCM2Options
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: ESCM2Options | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(spec, vocabulary_sizes, options or ESCM2Options(), **kwargs)
+
     @property
-    def extra_loss_names(self):
+    def extra_loss_names(self) -> tuple[str, ...]:
+        """Names of the losses that `extra_losses` returns: one for each task that follows another."""
         return tuple(f"{task}_counterfactual_loss" for task in self.follows)
 
-    def extra_losses(self, labels, logits, taps, sample_weight=None):
+    def extra_losses(
+        self, labels: Labels, logits: Logits, taps: Mapping[str, Tensor], weights: RowWeights
+    ) -> dict[str, Tensor]:
+        """Computes the counterfactual risk of each task that follows another.
+
+        Args:
+            labels: Labels by task name, each `(batch,)` float32, without NaN.
+            logits: Logits by task name, each `(batch,)`.
+            taps: Tensors that the forward pass recorded; not used.
+            weights: Weights of the rows.
+
+        Returns:
+            Scalars by the names in `extra_loss_names`.
+        """
         extras = {}
-        for one in self.counterfactuals(labels, logits):
-            risk = inverse_propensity_risk(one.errors, one.observed, one.inverse, sample_weight)
-            extras[f"{one.task}_counterfactual_loss"] = self.options.counterfactual_weight * risk
+        for part in self.counterfactuals(labels, logits, weights):
+            risk = inverse_propensity_risk(part.errors, part.observed, part.inverse, part.weights)
+            extras[f"{part.task}_counterfactual_loss"] = self.options.counterfactual_weight * risk
         return extras
 
-    def counterfactuals(self, labels: Any, logits: Any) -> Iterator[Counterfactual]:
-        """The parts of each task's counterfactual risk."""
+    def counterfactuals(self, labels: Labels, logits: Logits, weights: RowWeights) -> Iterator[Counterfactual]:
+        """Yields the parts of the counterfactual risk of each task that follows another.
+
+        Args:
+            labels: Labels by task name, each `(batch,)` float32, without NaN.
+            logits: Logits by task name, each `(batch,)`.
+            weights: Weights of the rows.
+        """
         entire = entire_logits(self.follows, logits)
         for task, previous in self.follows.items():
             errors = row_losses(self.spec.task(task), self.options, labels[task], logits[task])
             propensity = entire[previous] if self.options.propensity_gradient else ops.stop_gradient(entire[previous])
             inverse = inverse_propensity(propensity, self.options.max_weight)
-            yield Counterfactual(task, errors, ops.cast(labels[previous], "float32"), inverse)
+            yield Counterfactual(task, errors, labels[previous], inverse, weights.of_pair(task, previous))

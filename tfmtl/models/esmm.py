@@ -1,6 +1,7 @@
-"""ESMM: conversion after a click, learned on all impressions through the product of the chain's probabilities."""
+"""ESMM: conversion rates that are learned on all impressions through the product of the chain's probabilities."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras import ops
@@ -9,86 +10,147 @@ from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.batch_mean import mean_of_sums
 from tfmtl.losses.chain_logits import entire_logits
-from tfmtl.models.core.heads import task_weights
+from tfmtl.models.core.batches import RowWeights
+from tfmtl.models.core.heads import label_weights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.core.task_losses import row_losses
 from tfmtl.models.registry import register_model
-from tfmtl.spec import CONDITIONAL, ENTIRE
+from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
+from tfmtl.types import Features, Labels, Logits, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class ESMMOptions(ModelOptions):
-    """Options of `ESMM`, besides those of every model. `space` and `local_space` are what they are by default.
+    """Options of `ESMM`, in addition to those of `ModelOptions`. `space` and `local_space` keep their defaults.
 
     Attributes:
-        tower_units: width of each hidden layer of a tower.
-        dropout: rate, in towers.
+        tower_units: Width of each hidden layer of a tower.
+        dropout: Dropout rate in the towers.
+
+    Example:
+        >>> from tfmtl.models import ESMMOptions
+        >>> ESMMOptions(embedding_dim=18).tower_units
+        (360, 200, 80)
     """
 
     tower_units: tuple[int, ...] = (360, 200, 80)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.space == ENTIRE, "space", "entire, for every loss is on all rows", self.space)
-        require(not self.local_space, "local_space", "false, for every loss is on all rows", self.local_space)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        require(self.space == ENTIRE, "space", "entire, because all losses are over all rows", self.space)
+        expected = "false, because all losses are over all rows"
+        require(not self.local_space, "local_space", expected, self.local_space)
+        require_widths("tower_units", self.tower_units)
+        require_rate("dropout", self.dropout)
 
 
 @register_model("esmm")
 class ESMM(MultiTaskModel):
-    """`c_k = sigmoid(tower_k(x))`, `p_k = p_{k'} c_k`, k' the task that k follows; the losses are those of p.
+    """Entire Space Multi-Task Model (ESMM).
 
-    The towers share the embeddings x and nothing else. A tower's logit is that of the *conditional* probability
-    P(z=1 | y=1, x), of which no loss is taken: it learns through the product, P(y=1, z=1 | x), whose label is known on
-    every row. So `spaces` says `conditional` of the head of a task that follows another (that is what it predicts), while
-    its loss is a mean over *all* rows. The product's cross-entropy is taken on its logit
+    The towers of the tasks share the embeddings x of the fields and no other weights. The tower of a task k that
+    follows a task k' predicts the *conditional* probability c, and the loss is the cross-entropy of the product p,
+    whose label is known on every row:
+
+    `c_k = sigmoid(tower_k(x))` and `p_k = p_{k'} c_k`.
+
+    So `spaces` is `conditional` for a task that follows another, because its head predicts P(z=1 | y=1, x), while its
+    loss is a mean over all rows. The cross-entropy is computed from the logit of the product
     (`tfmtl.losses.product_logit`), which is finite and exact for all logits.
 
-    The tasks may form a chain of any length or a tree. A count follows none and none follows it (`DatasetSpec`); it
-    has a tower and its own likelihood.
+    The tasks form a chain of any length or a tree. A count neither follows nor is followed; it has a tower, and a
+    likelihood of its own.
 
-    Decisions where the paper leaves room:
+    Choices where the paper is not specific:
 
-    - Its fields' vectors are concatenated, those of a multi-valued field averaged as everywhere in this package.
-    - A tower ends in one logit, where the paper's 360 x 200 x 80 x 2 ends in a softmax over two: the same model.
+    - The vectors of the fields are concatenated. A multivalent field is averaged, as in all models of this package.
+    - A tower ends in one logit. In the paper, 360 x 200 x 80 x 2, it ends in a softmax over two, which is equivalent.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `ESMMOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import ESMM, ESMMOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = ESMMOptions(embedding_dim=4, tower_units=(8,))
+        >>> model = ESMM(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Ma et al., 2018, Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click Conversion
           Rate](https://arxiv.org/abs/1804.07931), equations 1 to 3
     """
 
-    options_class: ClassVar[type] = ESMMOptions
+    options_class = ESMMOptions
     paper = "Ma et al., 2018, Entire Space Multi-Task Model (ESMM, SIGIR)"
     equations = "1-3"
-    presets: ClassVar = {"ali_ccp": {"embedding_dim": 18, "tower_units": (360, 200, 80)}}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "ali_ccp": {"embedding_dim": 18, "tower_units": (360, 200, 80)}
+    }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: Any, **kwargs: Any):
+    options: ESMMOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: ESMMOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or ESMMOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.towers = {t.name: Tower(options.tower_units, dropout=options.dropout, name=t.name) for t in spec.tasks}
 
     @property
-    def spaces(self):
+    def spaces(self) -> dict[str, str]:
+        """Space of the head of each task by task name: `conditional` for a task that follows another."""
         return {task.name: CONDITIONAL if task.follows else ENTIRE for task in self.spec.tasks}
 
     @property
     def follows(self) -> dict[str, str]:
-        """The task before, of each task that follows one."""
+        """Name of the previous task of each task that follows another, by task name."""
         return {task.name: task.follows for task in self.spec.tasks if task.follows}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
         return {name: tower(inputs, training=training) for name, tower in self.towers.items()}
 
-    def _tasks_losses(self, labels, logits, sample_weight):
+    def weighted_task_losses(
+        self, labels: Labels, logits: Logits, weights: RowWeights
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Computes the mean loss over all rows of each task's product of probabilities.
+
+        Args:
+            labels: Labels by task name, each `(batch,)` float32, without NaN.
+            logits: Logits of the conditional probabilities by task name, each `(batch,)`.
+            weights: Weights of the rows.
+
+        Returns:
+            The mean loss and the sum of the weights of this replica's rows, by task name.
+        """
         entire = entire_logits(self.follows, logits)
         losses = {}
         for task in self.spec.tasks:
             loss = row_losses(task, self.options, labels[task.name], entire[task.name])
-            weights = task_weights(self.spec, task.name, ENTIRE, labels, sample_weight)
-            weights = ops.ones_like(loss) if weights is None else weights
-            rows = ops.sum(weights)
-            losses[task.name] = (mean_of_sums(ops.sum(weights * loss), rows), rows)
+            rows = label_weights(self.spec, task.name, ENTIRE, labels, weights)
+            total = ops.sum(rows)
+            losses[task.name] = (mean_of_sums(ops.sum(rows * loss), total), total)
         return losses

@@ -1,24 +1,32 @@
-"""MMoE: experts shared by all tasks, a gate for each task."""
+"""MMoE: experts that all tasks share, and a gate for each task."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.layers import Experts, Gate, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class MMoEOptions(ModelOptions):
-    """Options of `MMoE`, besides those of every model.
+    """Options of `MMoE`, in addition to those of `ModelOptions`.
 
     Attributes:
-        num_experts: experts that all tasks share.
-        expert_units: width of each layer of an expert.
-        tower_units: width of each hidden layer of a tower.
-        dropout: rate, in experts and towers.
+        num_experts: Number of experts, which all tasks share.
+        expert_units: Width of each layer of an expert.
+        tower_units: Width of each hidden layer of a tower.
+        dropout: Dropout rate in the experts and the towers.
+
+    Example:
+        >>> from tfmtl.models import MMoEOptions
+        >>> MMoEOptions(num_experts=4).expert_units
+        (256, 128)
     """
 
     num_experts: int = 8
@@ -26,18 +34,50 @@ class MMoEOptions(ModelOptions):
     tower_units: tuple[int, ...] = (64, 32)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.num_experts >= 1, "num_experts", "at least 1", self.num_experts)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        positive = bool(self.expert_units) and all(width >= 1 for width in self.expert_units)
-        require(positive, "expert_units", "positive and at least one", self.expert_units)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_rate("dropout", self.dropout)
+        require_widths("expert_units", self.expert_units, minimum=1)
+        require_widths("tower_units", self.tower_units)
 
 
 @register_model("mmoe")
 class MMoE(MultiTaskModel):
-    """`y_k = tower_k(sum_e g_{k,e}(x) f_e(x))`, `g_k(x) = softmax(W_k x)`.
+    """Multi-gate Mixture-of-Experts (MMoE).
+
+    All tasks share a bank of experts f_e, which read the embeddings x of the fields. Each task has a gate, which
+    weights the experts for each row, and a tower, which reads the weighted sum:
+
+    `y_k = tower_k(sum_e g_{k,e}(x) f_e(x))` with `g_k(x) = softmax(W_k x)`.
+
+    The weights of the gates are recorded as `gate/<task>`, `(batch, num_experts)`.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `MMoEOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import MMoE, MMoEOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = MMoEOptions(embedding_dim=4, num_experts=2, expert_units=(8,), tower_units=(4,))
+        >>> model = MMoE(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Ma et al., 2018, Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts]
@@ -47,8 +87,8 @@ class MMoE(MultiTaskModel):
     options_class = MMoEOptions
     paper = "Ma et al., 2018, Multi-gate Mixture-of-Experts (KDD)"
     equations = "5-7"
-    # The sizes that MAN and AdaFTR give for it as a baseline. AdaFTR names the number of experts only: as in its own.
-    presets: ClassVar = {
+    # The sizes that MAN and AdaFTR give for this baseline. AdaFTR gives only the number of experts.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "man_ali_ccp": {
             "embedding_dim": 5,
             "embedding_l2": 5e-7,
@@ -73,13 +113,22 @@ class MMoE(MultiTaskModel):
         },
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: MMoEOptions, **kwargs: Any):
+    options: MMoEOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: MMoEOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or MMoEOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.experts = Experts(options.num_experts, options.expert_units, dropout=options.dropout, name="experts")
         self.gates = {task.name: Gate(name=task.name) for task in spec.tasks}
         self.towers = {t.name: Tower(options.tower_units, dropout=options.dropout, name=t.name) for t in spec.tasks}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
         experts = self.experts(inputs, training=training)
         return {name: self.towers[name](gate(inputs, experts), training=training) for name, gate in self.gates.items()}

@@ -1,6 +1,7 @@
-"""MRAN: attention between tasks, between features, and of each task over the features."""
+"""MRAN: attention between tasks, between features, and from each task to the features."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras import ops
@@ -8,19 +9,27 @@ from keras import ops
 from tfmtl.config import require
 from tfmtl.layers import SelfAttention, TaskAnchors, TaskFeatureAttention, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class MRANOptions(ModelOptions):
-    """Options of `MRAN`, besides those of every model.
+    """Options of `MRAN`, in addition to those of `ModelOptions`.
 
     Attributes:
-        num_heads: of the attention between tasks and of that between features; it should divide `embedding_dim`.
-        anchor_dim: width of a task's embedding; that of the representation made of it is `embedding_dim`.
-        tower_units: width of each hidden layer of a tower; the paper has two.
-        dropout: rate, in towers.
+        num_heads: Number of heads of the attention between tasks and of the attention between features. It divides
+            `embedding_dim`.
+        anchor_dim: Width of a task's embedding. The vector that is made of it has the width `embedding_dim`.
+        tower_units: Width of each hidden layer of a tower; the paper has two layers.
+        dropout: Dropout rate in the towers.
+
+    Example:
+        >>> from tfmtl.models import MRANOptions
+        >>> MRANOptions(embedding_dim=8, num_heads=4).anchor_dim
+        16
     """
 
     num_heads: int = 2
@@ -28,36 +37,67 @@ class MRANOptions(ModelOptions):
     tower_units: tuple[int, ...] = (64, 32)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("num_heads", "anchor_dim"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         divisor = f"a divisor of embedding_dim, {self.embedding_dim}"
         require(self.embedding_dim % self.num_heads == 0, "num_heads", divisor, self.num_heads)
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_rate("dropout", self.dropout)
+        require_widths("tower_units", self.tower_units)
 
 
 @register_model("mran")
 class MRAN(MultiTaskModel):
-    """`T = SA_tasks(anchors)`, `H = SA_features(x)`, `Z = A(T, H)`, `y_k = tower_k(Z_k)`, x the fields' embeddings.
+    """Multiple Relational Attention Network (MRAN).
 
-    Three relations are learned: between tasks and between features by multi-head self-attention
-    (`tfmtl.layers.SelfAttention`, each with weights of its own), and of each task on the features, which it weighs
-    by what it asks for (`tfmtl.layers.TaskFeatureAttention`). A task's tower reads all features, weighed.
+    The network learns three relations: between tasks and between features by multi-head self-attention SA
+    (`tfmtl.layers.SelfAttention`), and from each task to the features by the attention A
+    (`tfmtl.layers.TaskFeatureAttention`). The tower of a task reads all features, weighted for this task:
 
-    Recorded: `self_attention/tasks`, `(1, heads, tasks, tasks)` in the order of the spec, `self_attention/features`,
-    `(batch, heads, fields, fields)`, and `task_feature_attention/<task>`, `(batch, fields)`.
+    `T = SA_tasks(anchors)`, `H = SA_features(x)`, `Z = A(T, H)`, `y_k = tower_k(Z_k)`,
 
-    Decisions where the paper leaves room, or does not fit:
+    where x are the embeddings of the fields. The weights are recorded as `self_attention/tasks`, `(1, heads, tasks,
+    tasks)` in the order of the spec, `self_attention/features`, `(batch, heads, fields, fields)`, and
+    `task_feature_attention/<task>`, `(batch, fields)`.
 
-    - Its tasks are represented by their labels, which are not known when a score is asked for; so it keeps the
-      attention of training for prediction. Here, as M2M has it (4.1.4), a task is an embedded point, the same in both
-      (`tfmtl.layers.TaskAnchors`), and the attention of a row is that row's.
-    - Residuals are normalized over the columns of a row, where the paper normalizes over a batch: a score does not
-      depend on the rows beside it. For a task's features see `TaskFeatureAttention`.
-    - Of its several attention functions, scaled dot products.
-    - The penalty on the attention weights in its objective is left out; the one on the weights is `weight_decay`.
+    Deviation from the paper: the paper represents tasks by their labels, which are not known at prediction; it keeps
+    the attention of training for prediction. Here, as M2M describes it (section 4.1.4), a task is an embedded vector,
+    the same in both (`tfmtl.layers.TaskAnchors`), and the attention of a row depends on that row only.
+
+    Deviation from the paper: residuals are normalized over the columns of a row instead of over the batch, so that a
+    score does not depend on the other rows. See also `tfmtl.layers.TaskFeatureAttention`.
+
+    Deviation from the paper: the penalty on the attention weights is left out. The penalty on the weights of the
+    network is the option `weight_decay`.
+
+    Among the attention functions of the paper, this is the scaled dot product.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `MRANOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import MRAN, MRANOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = MRANOptions(embedding_dim=4, anchor_dim=4, tower_units=(8,))
+        >>> model = MRAN(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Zhao et al., 2019, Multiple Relational Attention Network for Multi-task Learning]
@@ -67,10 +107,19 @@ class MRAN(MultiTaskModel):
     options_class = MRANOptions
     paper = "Zhao et al., 2019, Multiple Relational Attention Network (MRAN, KDD)"
     equations = "the three relationship learning modules, section 3"
-    # M2M's comparison: the widths that it states for all of its models.
-    presets: ClassVar = {"m2m_taobao": {"embedding_dim": 16, "num_heads": 2}}
+    # The comparison in M2M: the widths that it gives for all of its models.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"m2m_taobao": {"embedding_dim": 16, "num_heads": 2}}
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: MRANOptions, **kwargs: Any):
+    options: MRANOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: MRANOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or MRANOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         names = [task.name for task in spec.tasks]
         self.anchors = TaskAnchors(len(names), options.embedding_dim, options.anchor_dim, name="anchors")
@@ -79,7 +128,7 @@ class MRAN(MultiTaskModel):
         self.alignment = TaskFeatureAttention(names, name="alignment")
         self.towers = {name: Tower(options.tower_units, dropout=options.dropout, name=name) for name in names}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         tasks = self.task_attention(self.anchors(ops.arange(len(self.towers)))[None])
         aligned = self.alignment(tasks, self.feature_attention(self.embed(features)))
         return {name: tower(aligned[name], training=training) for name, tower in self.towers.items()}

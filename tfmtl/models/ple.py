@@ -1,6 +1,7 @@
-"""PLE: levels of shared and task-specific experts, each of which reads what the level below extracted."""
+"""PLE: levels of shared experts and experts of each task, each of which reads the output of the level below."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tfmtl import introspection
@@ -9,39 +10,79 @@ from tfmtl.layers import ExtractionNetwork, Tower
 from tfmtl.models.cgc import CGCOptions
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class PLEOptions(CGCOptions):
-    """Options of `PLE`: those of `CustomizedGateControl`, for each level, and how many levels there are.
+    """Options of `PLE`: those of `CGCOptions`, which hold for each level, and the number of levels.
 
     Attributes:
-        num_levels: how many extraction networks stand one on the other.
+        num_levels: Number of extraction networks, each of which reads the output of the one below.
+
+    Example:
+        >>> from tfmtl.models import PLEOptions
+        >>> PLEOptions(num_shared=1, num_per_task=1).num_levels
+        2
     """
 
     num_levels: int = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.num_levels >= 1, "num_levels", "at least 1", self.num_levels)
 
 
 @register_model("ple")
 class PLE(MultiTaskModel):
-    """`y_k = tower_k(x_{k,N})`, `x_{k,l} = g_{k,l}(x_{k,l-1}) [E_{k,l}(x_{k,l-1}), E_{s,l}(x_{s,l-1})]`.
+    """Progressive Layered Extraction (PLE).
 
-    `x_{k,0} = x_{s,0}` are the embeddings, and the shared part x_{s,l} mixes the experts of all tasks and the shared
-    ones; the last level, N, has none. One level is `CustomizedGateControl`. A level is
-    `tfmtl.layers.ExtractionNetwork`; the gates' weights are recorded as `gate/<task>/<level>` and
+    Several levels of experts follow each other. On each level, every task has experts of its own and uses the shared
+    experts; a gate for each task weights both, and a further gate weights the experts of all tasks and the shared ones
+    for the shared part of the next level. The last level has no shared part:
+
+    `y_k = tower_k(x_{k,N})` with `x_{k,l} = g_{k,l}(x_{k,l-1}) [E_{k,l}(x_{k,l-1}), E_{s,l}(x_{s,l-1})]`,
+
+    where `x_{k,0} = x_{s,0}` are the embeddings of the fields. With one level this is `CustomizedGateControl`. A level
+    is a layer `tfmtl.layers.ExtractionNetwork`. The weights of the gates are recorded as `gate/<task>/<level>` and
     `gate/shared-part/<level>`.
 
-    Decisions where the papers leave room:
+    Choices where the papers are not specific:
 
-    - All levels have the same numbers of experts, of the same widths.
-    - MAN gives its PLE "8 experts, where 4 shared experts and 4 task-specific experts for fair comparison": 4 for each
-      task, as MAN itself has, so that a gate sees 8 as OMoE's and MMoE's do.
-    - AdaFTR sets "the number of experts to three for all": a shared one and one for each of its two tasks.
-    - Neither says how many levels there are: two, for with one it would be CGC, which M2M lists by its own name.
+    - All levels have the same numbers of experts, with the same widths.
+    - MAN compares with a PLE of "8 experts, where 4 shared experts and 4 task-specific experts for fair comparison".
+      The preset has 4 for each task, as MAN itself has, so that a gate weights 8 experts as in OMoE and MMoE.
+    - AdaFTR sets "the number of experts to three for all". The preset has one shared expert and one for each of its two
+      tasks.
+    - Neither paper gives the number of levels. The presets have two, because one level is CGC, which M2M lists
+      separately.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `PLEOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import PLE, PLEOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = PLEOptions(embedding_dim=4, num_shared=1, num_per_task=1, expert_units=(8,))
+        >>> model = PLE(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Tang et al., 2020, Progressive Layered Extraction](https://doi.org/10.1145/3383313.3412236), section 4.2
@@ -50,7 +91,7 @@ class PLE(MultiTaskModel):
     options_class = PLEOptions
     paper = "Tang et al., 2020, Progressive Layered Extraction (RecSys)"
     equations = "section 4.2"
-    presets: ClassVar = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "man_ali_ccp": {
             "embedding_dim": 5,
             "embedding_l2": 5e-7,
@@ -78,7 +119,16 @@ class PLE(MultiTaskModel):
         },
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: PLEOptions, **kwargs: Any):
+    options: PLEOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: PLEOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or PLEOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         names, sizes = [task.name for task in spec.tasks], (options.num_shared, options.num_per_task)
         self.levels = [
@@ -94,13 +144,13 @@ class PLE(MultiTaskModel):
         ]
         self.towers = {name: Tower(options.tower_units, dropout=options.dropout, name=name) for name in names}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         shared = self.embed_flat(features)
         extracted = dict.fromkeys(self.towers, shared)
         for index, level in enumerate(self.levels):
             with introspection.collect() as taps:
                 outputs = level(extracted, shared, training=training)
-            for name, value in taps.items():  # A gate's name is the task's on every level.
+            for name, value in taps.items():  # A gate has the name of its task on every level.
                 introspection.record(f"{name}/{index}", value)
             extracted, shared = (outputs, None) if level.is_last else outputs
         return {name: tower(extracted[name], training=training) for name, tower in self.towers.items()}

@@ -1,4 +1,4 @@
-"""Models by the name under which settings and the command line know them."""
+"""Registry of the models by the name that settings and the command line use."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ import keras
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 
 MODELS: dict[str, type[MultiTaskModel]] = {}
-"""Every model class by its name; `import tfmtl.models` registers those of the package."""
+"""Model classes by name. `import tfmtl.models` registers those of the package."""
 
 _Model = TypeVar("_Model", bound=type[MultiTaskModel])
 
@@ -16,30 +16,31 @@ _Model = TypeVar("_Model", bound=type[MultiTaskModel])
 def register_model(name: str) -> Callable[[_Model], _Model]:
     """Registers a subclass of `MultiTaskModel` under a name, and with Keras as `tfmtl>ClassName`.
 
-    Settings, the command line and `AdaFTROptions.backbone` then know the model by that name, and a saved `.keras` file
-    of it loads.
+    Settings, the command line and `AdaFTROptions.backbone` refer to the model by this name. A `.keras` file of the
+    model can be loaded wherever its class is registered.
 
     Args:
-        name: of the model in settings.
+        name: Name of the model in settings.
 
     Returns:
-        The class decorator.
+        A class decorator.
 
     Raises:
-        ValueError: if another class has that name.
+        ValueError: If the name is taken.
 
     Example:
-
-    ```python
-    @register_model("my_model")
-    class MyModel(MultiTaskModel):
-        ...
-    ```
+        >>> from tfmtl.models import MultiTaskModel, model_class, register_model
+        >>> @register_model("my_model")
+        ... class MyModel(MultiTaskModel):
+        ...     pass
+        >>> model_class("my_model")
+        <class 'tfmtl.models.registry.MyModel'>
     """
 
     def register(model: _Model) -> _Model:
         if name in MODELS:
-            raise ValueError(f"name should not be registered yet. Received: {name!r}, of {MODELS[name].__name__}")
+            message = f"`name` should not be the name of another model, {MODELS[name].__name__}"
+            raise ValueError(f"{message}. Received: {name!r}")
         MODELS[name] = model
         keras.saving.register_keras_serializable(package="tfmtl")(model)
         return model
@@ -48,14 +49,19 @@ def register_model(name: str) -> Callable[[_Model], _Model]:
 
 
 def model_class(name: str) -> type[MultiTaskModel]:
-    """Returns the model class of a name.
+    """Returns the class of a model.
 
     Args:
-        name: of a registered model.
+        name: Name of a registered model.
 
     Raises:
-        ValueError: if there is none of that name; the message lists the names there are.
+        ValueError: If no model has this name; the message lists all names.
+
+    Example:
+        >>> from tfmtl.models import model_class
+        >>> model_class("mmoe")
+        <class 'tfmtl.models.mmoe.MMoE'>
     """
     if name not in MODELS:
-        raise ValueError(f"model should be one of {', '.join(sorted(MODELS))}. Received: {name!r}")
+        raise ValueError(f"`model` should be one of {', '.join(sorted(MODELS))}. Received: {name!r}")
     return MODELS[name]

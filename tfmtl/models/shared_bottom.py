@@ -1,39 +1,76 @@
-"""Shared-Bottom: one representation for all tasks."""
+"""Shared-Bottom: one representation for all tasks, and a tower for each task."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tfmtl.config import require
 from tfmtl.layers import MLP, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class SharedBottomOptions(ModelOptions):
-    """Options of `SharedBottom`, besides those of every model.
+    """Options of `SharedBottom`, in addition to those of `ModelOptions`.
 
     Attributes:
-        bottom_units: width of each layer of the shared bottom.
-        tower_units: width of each hidden layer of a tower.
-        dropout: rate, in bottom and towers.
+        bottom_units: Width of each layer of the shared bottom.
+        tower_units: Width of each hidden layer of a tower.
+        dropout: Dropout rate in the bottom and the towers.
+
+    Example:
+        >>> from tfmtl.models import SharedBottomOptions
+        >>> SharedBottomOptions(embedding_dim=8).bottom_units
+        (256, 128)
     """
 
     bottom_units: tuple[int, ...] = (256, 128)
     tower_units: tuple[int, ...] = (64, 32)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        require(all(width >= 1 for width in self.bottom_units), "bottom_units", "positive", self.bottom_units)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_rate("dropout", self.dropout)
+        require_widths("bottom_units", self.bottom_units)
+        require_widths("tower_units", self.tower_units)
 
 
 @register_model("shared_bottom")
 class SharedBottom(MultiTaskModel):
-    """`y_k = tower_k(MLP(x))`: the embeddings x, one MLP for all tasks, a tower for each.
+    """Shared-Bottom network.
+
+    One multilayer perceptron, the bottom, reads the embeddings x of the fields. A tower for each task reads its output:
+
+    `y_k = tower_k(MLP(x))`.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `SharedBottomOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SharedBottom, SharedBottomOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = SharedBottomOptions(embedding_dim=4, bottom_units=(8,), tower_units=(4,))
+        >>> model = SharedBottom(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
         - [Caruana, 1997, Multitask Learning](https://doi.org/10.1023/A:1007379606734)
@@ -42,8 +79,8 @@ class SharedBottom(MultiTaskModel):
     options_class = SharedBottomOptions
     paper = "Caruana, 1997, Multitask Learning"
     equations = "section 2"
-    # AdaFTR's baseline: three layers, the first of which is shared.
-    presets: ClassVar = {
+    # The baseline of AdaFTR: three layers, the first of which is shared.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "bottom_units": [64], "tower_units": [32, 16]},
         "adaftr_ecomm_ads": {
             "embedding_dim": 8,
@@ -53,11 +90,20 @@ class SharedBottom(MultiTaskModel):
         },
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: SharedBottomOptions, **kwargs: Any):
+    options: SharedBottomOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: SharedBottomOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or SharedBottomOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.bottom = MLP(options.bottom_units, dropout=options.dropout, name="bottom")
         self.towers = {t.name: Tower(options.tower_units, dropout=options.dropout, name=t.name) for t in spec.tasks}
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         shared = self.bottom(self.embed_flat(features), training=training)
         return {name: tower(shared, training=training) for name, tower in self.towers.items()}

@@ -1,76 +1,123 @@
-"""Single-Task: a model of its own for every task, none of which knows of the others."""
+"""Single-Task: separate networks for the tasks, without shared weights."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from keras import ops
 
-from tfmtl.config import require
 from tfmtl.layers import FusedEmbedding, Tower
 from tfmtl.model_inputs import bags, embedding_rows
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
+from tfmtl.spec import DatasetSpec
+from tfmtl.types import Features, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class SingleTaskOptions(ModelOptions):
-    """Options of `SingleTask`, besides those of every model. The widths are those of APEM's Single-Task (4.1.2).
+    """Options of `SingleTask`, in addition to those of `ModelOptions`. The widths are those of APEM (section 4.1.2).
 
     Attributes:
-        embedding_dim: width of a field's embedding, of each task.
-        tower_units: width of each hidden layer of a task's network.
-        dropout: rate, after every hidden layer.
+        embedding_dim: Width of each field's embedding, for each task.
+        tower_units: Width of each hidden layer of a task's network.
+        dropout: Dropout rate after each hidden layer.
+
+    Example:
+        >>> from tfmtl.models import SingleTaskOptions
+        >>> SingleTaskOptions(embedding_dim=18).tower_units
+        (256, 128, 64)
     """
 
     tower_units: tuple[int, ...] = (256, 128, 64)
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        require(all(width >= 1 for width in self.tower_units), "tower_units", "positive", self.tower_units)
+        require_rate("dropout", self.dropout)
+        require_widths("tower_units", self.tower_units)
 
 
 @register_model("single_task")
 class SingleTask(MultiTaskModel):
-    """`y_k = tower_k(x_k)`, x_k the embeddings of the fields in task k's own table: no weight is shared.
+    """Separate network for each task, the baseline without multi-task learning.
 
-    Trained together, the tasks learn what separate models would from the same batches: a weight has a gradient from one
-    loss, and the optimizers of the package update weight by weight. What joins them is what one asks for: a loss on
-    several predictions (`dependence`, `calibrator`), clipping by the norm of all gradients, stopping at one task's best
-    epoch.
+    Each task has an embedding table and a tower of its own, and no weight is shared:
 
-    The tables of the tasks stand side by side in the columns of one, `(ids, tasks * embedding_dim)`, because the tasks
-    look up the same ids: one gather and one sparse update serve them all, and `sparse_embeddings` is that one layer.
+    `y_k = tower_k(x_k)` with the embeddings x_k of the fields in the table of task k.
+
+    Trained together, the tasks learn what separate models learn from the same batches: each weight has a gradient from
+    one loss, and the optimizers of the package update each weight separately. This no longer holds with a loss on the
+    predictions of several tasks (`dependence`, `calibrator`), with clipping by the norm of all gradients, or with early
+    stopping on the metric of one task.
+
+    The tables of the tasks are columns of one table, `(ids, tasks * embedding_dim)`, because the tasks look up the same
+    ids: one gather and one sparse update serve all of them. `sparse_embeddings` is that one layer.
+
+    Args:
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters. Defaults to `SingleTaskOptions()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
+
+    Call arguments:
+        features: Transformed features by name, each `(batch,)` or `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SingleTask, SingleTaskOptions
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), CategoricalFeature("item"))
+        >>> tasks = (Task("click", "clicked"), Task("buy", "bought", follows="click"))
+        >>> options = SingleTaskOptions(embedding_dim=4, tower_units=(8,))
+        >>> model = SingleTask(DatasetSpec("shop", features, tasks), {"user": 100, "item": 50}, options)
+        >>> scores = model.score({"user": np.array([3, 7]), "item": np.array([1, 0])})
+        >>> {name: tuple(values.shape) for name, values in scores.items()}
+        {'click': (2,), 'buy_given_click': (2,), 'buy': (2,)}
 
     References:
-        - the Single-Task or Single-DNN rows of the tables of APEM, AdaFTR and M2M
+        - The rows "Single-Task" or "Single-DNN" in the tables of APEM, AdaFTR and M2M
     """
 
     options_class = SingleTaskOptions
-    paper = "Caruana, 1997, Multitask Learning: single task learning, what it is held beside"
+    paper = "Caruana, 1997, Multitask Learning: the single-task baseline"
     equations = "section 1"
-    presets: ClassVar = {
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "apem_ali_ccp": {"embedding_dim": 18},
         "apem_industrial": {"embedding_dim": 18},
         "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "tower_units": [64, 32, 16]},
         "adaftr_ecomm_ads": {"embedding_dim": 8, "space": "conditional", "tower_units": [128, 64, 32]},
     }
 
-    def __init__(self, spec: Any, vocabulary_sizes: Any, options: SingleTaskOptions, **kwargs: Any):
+    options: SingleTaskOptions
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: SingleTaskOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = options or SingleTaskOptions()
         super().__init__(spec, vocabulary_sizes, options, **kwargs)
         self.towers = {t.name: Tower(options.tower_units, dropout=options.dropout, name=t.name) for t in spec.tasks}
 
-    def make_embedding(self):
+    def make_embedding(self) -> FusedEmbedding:
+        """Creates one embedding layer whose columns are the tables of the tasks."""
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         width = len(self.spec.tasks) * self.options.embedding_dim
-        apart = self.options.unpooled_sequences(self.spec)
-        return FusedEmbedding(rows, width, bags(self.spec), unpooled=apart, name="embedding")
+        unpooled = self.options.unpooled_sequences(self.spec)
+        return FusedEmbedding(rows, width, bags(self.spec), unpooled=unpooled, name="embedding")
 
-    def call(self, features, training=None):
+    def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         embedded = ops.split(self.embed(features), len(self.towers), axis=2)
         return {
-            name: tower(ops.reshape(own, (-1, own.shape[1] * own.shape[2])), training=training)
-            for (name, tower), own in zip(self.towers.items(), embedded, strict=True)
+            name: tower(ops.reshape(fields, (-1, fields.shape[1] * fields.shape[2])), training=training)
+            for (name, tower), fields in zip(self.towers.items(), embedded, strict=True)
         }

@@ -13,7 +13,7 @@ from tfmtl.models import MODELS, AdaFTR, model_class
 from tfmtl.models.adaftr_options import AdaFTROptions
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
-from tfmtl.training.two_stage import lower_part_frozen
+from tfmtl.training.two_stage import freeze_lower_layers
 
 TREE = """
   - {name: click, label: clicked, output: ctr}
@@ -114,7 +114,7 @@ def test_meta_learning_drives_it(options):
 
 def test_second_stage_trains_towers_and_relatedness():
     model = adaftr()
-    with lower_part_frozen(model):
+    with freeze_lower_layers(model):
         trained = {variable.path for variable in model.trainable_variables}
     upper = [*model.backbone.towers.values(), *model.relatedness.values()]
     assert trained == {variable.path for layer in upper for variable in layer.trainable_variables}
@@ -199,7 +199,7 @@ def test_wrong_options():
     assert error(min_temperature=0) == "min_temperature: should be above 0. Received: 0.0"
     assert error(fixed_temperature=0) == "fixed_temperature: should be above 0. Received: 0.0"
     assert error(max_temperature=0.01) == "max_temperature: should be at least min_temperature, 0.05. Received: 0.01"
-    assert error(relatedness_units=[0]) == "relatedness_units: should be positive. Received: (0,)"
+    assert error(relatedness_units=[0]) == "relatedness_units: should be positive widths. Received: (0,)"
     assert error(contrast_block=1) == "contrast_block: should be at least 2. Received: 1"
     assert error(alpha=-1) == "alpha: should be at least 0. Received: -1.0"
     assert error(beta=-1) == "beta: should be at least 0. Received: -1.0"
@@ -225,7 +225,7 @@ def test_wrong_backbones():
     assert error(backbone_options={"num_expert": 2}) == expected
     expected = "backbone_options.num_experts: should be at least 1. Received: 0"
     assert error(backbone_options={"num_experts": 0}) == expected
-    expected = "backbone_options.embedding_dim: should be given beside `backbone`, not in it. Received: 4"
+    expected = "backbone_options.embedding_dim: should be an option of AdaFTR, given next to `backbone`. Received: 4"
     assert error(backbone_options={"embedding_dim": 4}) == expected
 
 

@@ -104,7 +104,7 @@ def test_preset_and_registry():
 
 def test_wrong_options():
     message = functools.partial(config_error, AITM.from_spec, cases.pair(), cases.SIZES, **SMALL)
-    assert message(bottom_units=[]) == "bottom_units: should be positive and at least one. Received: ()"
-    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(bottom_units=[]) == "bottom_units: should be one or more positive widths. Received: ()"
+    assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
     assert message(calibrator=-1.0) == "calibrator: should be at least 0. Received: -1.0"

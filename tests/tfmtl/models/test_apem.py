@@ -147,7 +147,7 @@ def test_the_papers_sizes_are_the_defaults_and_the_presets():
     assert APEM.preset("ali_ccp_without_dependence") == {**preset, "dependence": 0.0}
     for name in APEM.presets:
         APEMOptions(**APEM.preset(name))
-    with pytest.raises(ValueError, match=r"preset of APEM should be one of ali_ccp, .*\. Received: 'movies'"):
+    with pytest.raises(ValueError, match=r"`name` should be a preset of APEM: ali_ccp, .*\. Received: 'movies'"):
         APEM.preset("movies")
     assert model_class("apem") is APEM
 
@@ -159,8 +159,8 @@ def test_wrong_options():
     assert message(num_points=0) == "num_points: should be at least 1. Received: 0"
     assert message(gamma_end=0.0) == "gamma_end: should be in (0, gamma_start], 10.0. Received: 0.0"
     assert message(gamma_decay=-1.0) == "gamma_decay: should be at least 0. Received: -1.0"
-    assert message(selector_units=[0]) == "selector_units: should be positive. Received: (0,)"
-    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(selector_units=[0]) == "selector_units: should be positive widths. Received: (0,)"
+    assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
     assert message(asrg="none") == "asrg: should be one of dynamic, static, self_attention. Received: 'none'"
     assert message(dependence={"click": 1}).startswith("dependence.click: should be a task of the spec that follows")

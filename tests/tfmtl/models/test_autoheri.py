@@ -171,8 +171,8 @@ def test_presets_have_the_sizes_of_adaftrs_comparison(preset, units):
 
 def test_wrong_options():
     message = functools.partial(config_error, AutoHERI.from_spec, cases.pair(), cases.SIZES, **SMALL)
-    assert message(network_units=[]) == "network_units: should be positive and at least one. Received: ()"
-    assert message(network_units=[3, 0]) == "network_units: should be positive and at least one. Received: (3, 0)"
-    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(network_units=[]) == "network_units: should be one or more positive widths. Received: ()"
+    assert message(network_units=[3, 0]) == "network_units: should be one or more positive widths. Received: (3, 0)"
+    assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
     assert message(space="conditional").startswith("space: should be entire")

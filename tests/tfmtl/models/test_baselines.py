@@ -123,16 +123,16 @@ def test_wrong_options():
 
     for name in BASELINES:
         assert message(name, dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
-        assert message(name, tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+        assert message(name, tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
         assert message(name, embedding_dim=0) == "embedding_dim: should be at least 1. Received: 0"
     for name in ("omoe", "cgc", "ple"):
-        expected = "expert_units: should be positive and at least one. Received: ()"
+        expected = "expert_units: should be one or more positive widths. Received: ()"
         assert message(name, expert_units=[]) == expected
     for name in ("cgc", "ple"):
         assert message(name, num_shared=0) == "num_shared: should be at least 1. Received: 0"
         assert message(name, num_per_task=0) == "num_per_task: should be at least 1. Received: 0"
     assert message("ple", num_levels=0) == "num_levels: should be at least 1. Received: 0"
     assert message("omoe", num_experts=0) == "num_experts: should be at least 1. Received: 0"
-    expected = "network_units: should be positive and at least one. Received: ()"
+    expected = "network_units: should be one or more positive widths. Received: ()"
     assert message("cross_stitch", network_units=[]) == expected
     assert message("cross_stitch", own=1.5) == "own: should be in [0, 1]. Received: 1.5"

@@ -157,5 +157,5 @@ def test_wrong_options():
     assert message(dependence={"sell": 1}) == f"dependence.sell: {expected} 'sell'"
     assert message(calibrator=-1) == "calibrator: should be at least 0. Received: -1.0"
     assert message(max_weight=0.5) == "max_weight: should be at least 1. Received: 0.5"
-    conflict = "local_space: should be false where `space` is previous. Received: True"
+    conflict = "local_space: should be false where `space` is conditional. Received: True"
     assert message(local_space=True, space="conditional") == conflict

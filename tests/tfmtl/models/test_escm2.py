@@ -14,6 +14,7 @@ from tests.tfmtl.model_harness import (
 from tests.tfmtl.models.entire_space_cases import FEATURES, PREVIOUS, SPECS, products
 from tests.tfmtl.numpy_layers import cross_entropy, flat, sigmoid, tower
 from tfmtl.models import ESCM2DR, ESCM2IPS, ESMM, model_class
+from tfmtl.models.core.batches import prepare_labels
 
 SMALL = {"embedding_dim": 4, "tower_units": [5, 3]}
 BOTH = pytest.mark.parametrize("kind", [ESCM2IPS, ESCM2DR])
@@ -69,11 +70,11 @@ def test_equations(kind, name, weights, most):
 def click_slope(**options):
     """Of a risk of `buy`, by the click's logit."""
     model = model_of(ESCM2IPS, "tree", **options)
-    labels = {name: np.ones(7, "float32") for name in ("click", "buy", "like")}
+    labels, weights = prepare_labels(SPECS["tree"], {name: np.ones(7) for name in ("click", "buy", "like")})
     logits = {name: tf.constant(logit) for name, logit in model(FEATURES).items()}
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        loss = model.extra_losses(labels, logits, {})["buy_counterfactual_loss"]
+        loss = model.extra_losses(labels, logits, {}, weights)["buy_counterfactual_loss"]
     ctr, cvr = sigmoid(logits["click"]), sigmoid(logits["buy"])
     slopes = tape.gradient(loss, logits)
     np.testing.assert_allclose(slopes["buy"], -0.1 * (1 - cvr) / ctr / 7, rtol=1e-4)

@@ -133,9 +133,9 @@ def test_wrong_options():
     message = functools.partial(config_error, ESMM.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert (
         message(space="conditional")
-        == "space: should be entire, for every loss is on all rows. Received: 'conditional'"
+        == "space: should be entire, because all losses are over all rows. Received: 'conditional'"
     )
-    expected = "local_space: should be false, for every loss is on all rows. Received: True"
+    expected = "local_space: should be false, because all losses are over all rows. Received: True"
     assert message(local_space=True) == expected
-    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"

@@ -7,7 +7,8 @@ import tensorflow as tf
 from tests.tfmtl import cases
 from tests.tfmtl.numpy_layers import sigmoid
 from tfmtl import DatasetSpec
-from tfmtl.models.core.heads import evaluation_logits, task_weights, to_outputs
+from tfmtl.models.core.batches import prepare_labels
+from tfmtl.models.core.heads import evaluation_logits, label_weights, task_outputs
 
 CHAIN = cases.chain()
 TASKS = ("click", "buy", "back", "views")
@@ -23,7 +24,7 @@ def arrays(tensors):
 
 
 def test_heads_on_the_entire_space():
-    outputs = arrays(to_outputs(CHAIN, spaces("entire", "entire"), LOGITS))
+    outputs = arrays(task_outputs(CHAIN, spaces("entire", "entire"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     expected = {
         "ctr": click,
@@ -43,7 +44,7 @@ def test_heads_on_the_entire_space():
 
 
 def test_heads_on_the_previous_space():
-    outputs = arrays(to_outputs(CHAIN, spaces("conditional", "conditional"), LOGITS))
+    outputs = arrays(task_outputs(CHAIN, spaces("conditional", "conditional"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     expected = {"ctr": click, "cvr": buy, "ctcvr": click * buy, "back_given_buy": back, "back": click * buy * back}
     for name, values in expected.items():
@@ -51,7 +52,7 @@ def test_heads_on_the_previous_space():
 
 
 def test_heads_on_different_spaces():
-    outputs = arrays(to_outputs(CHAIN, spaces("conditional", "entire"), LOGITS))
+    outputs = arrays(task_outputs(CHAIN, spaces("conditional", "entire"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     np.testing.assert_allclose(outputs["ctcvr"], click * buy, rtol=1e-5)
     np.testing.assert_allclose(outputs["back"], back, rtol=1e-5)
@@ -64,7 +65,7 @@ def test_a_tree_and_two_roots(space):
     spec = DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.BUY + share_and_like)
     logits = dict(zip(("click", "buy", "share", "like"), LOGITS.values(), strict=True))
     heads = {"click": "entire", "buy": space, "share": space, "like": "entire"}
-    outputs = arrays(to_outputs(spec, heads, logits))
+    outputs = arrays(task_outputs(spec, heads, logits))
     click, share = sigmoid(logits["click"]), sigmoid(logits["share"])
     given, entire = (share, click * share) if space == "conditional" else (np.minimum(share / click, 1), share)
     np.testing.assert_allclose(outputs["share_given_click"], given, rtol=1e-5)
@@ -78,7 +79,7 @@ def test_extreme_logits_give_probabilities(buy, back):
     extremes = [-1e6, -200.0, -100.0, 0.0, 100.0, 200.0, 1e6]
     grid = np.stack(np.meshgrid(extremes, extremes, extremes), axis=-1).reshape(-1, 3).astype("float32")
     logits = {"click": grid[:, 0], "buy": grid[:, 1], "back": grid[:, 2], "views": grid[:, 0]}
-    outputs = arrays(to_outputs(CHAIN, spaces(buy, back), logits))
+    outputs = arrays(task_outputs(CHAIN, spaces(buy, back), logits))
     for output in CHAIN.outputs:
         values = outputs[output.name]
         assert np.all(np.isfinite(values)), output.name
@@ -94,7 +95,7 @@ def test_extreme_logits_give_probabilities(buy, back):
 @pytest.mark.parametrize("space", ["entire", "conditional"])
 def test_evaluation_logits_are_those_of_the_outputs(space):
     heads = spaces(space, space)
-    outputs = arrays(to_outputs(CHAIN, heads, LOGITS))
+    outputs = arrays(task_outputs(CHAIN, heads, LOGITS))
     scores = arrays(evaluation_logits(CHAIN, heads, LOGITS))
     assert set(scores) == {"ctr", "cvr", "ctcvr", "back_given_buy", "back"}
     own = {"entire": ("ctr", "ctcvr", "back"), "conditional": ("ctr", "cvr", "back_given_buy")}[space]
@@ -104,13 +105,19 @@ def test_evaluation_logits_are_those_of_the_outputs(space):
         np.testing.assert_allclose(sigmoid(score), outputs[name], atol=1e-6)
 
 
-def test_task_weights():
-    labels = {"click": np.array([1, 0, 1], "int64"), "buy": np.array([0, 0, 1]), "back": np.array([0, 0, 1])}
-    sample = tf.constant([2.0, 3.0, 4.0])
-    assert task_weights(CHAIN, "click", "entire", labels) is None
-    assert task_weights(CHAIN, "buy", "entire", labels) is None
-    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "conditional", labels), [1, 0, 1])
-    np.testing.assert_array_equal(task_weights(CHAIN, "back", "conditional", labels), [0, 0, 1])
-    np.testing.assert_array_equal(task_weights(CHAIN, "click", "entire", labels, sample), [2, 3, 4])
-    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "entire", labels, sample), [2, 3, 4])
-    np.testing.assert_array_equal(task_weights(CHAIN, "buy", "conditional", labels, sample), [2, 0, 4])
+def test_label_weights_multiply_sample_weight_observed_labels_and_the_previous_label():
+    labels = {"click": [1, 0, 1, 1], "buy": [0, 0, 1, np.nan], "back": [0, 0, 1, np.nan]}
+    arrays = {**{name: np.float32(values) for name, values in labels.items()}, "views": np.zeros(4, "float32")}
+    prepared, weights = prepare_labels(CHAIN, arrays, tf.constant([2.0, 3.0, 4.0, 5.0]))
+    expected = {
+        ("click", "entire"): [2, 3, 4, 5],
+        ("buy", "entire"): [2, 3, 4, 0],
+        ("buy", "conditional"): [2, 0, 4, 0],
+        ("back", "entire"): [2, 3, 4, 0],
+        ("back", "conditional"): [0, 0, 4, 0],
+    }
+    for (task, space), values in expected.items():
+        np.testing.assert_array_equal(label_weights(CHAIN, task, space, prepared, weights), values)
+    prepared, weights = prepare_labels(CHAIN, arrays)
+    np.testing.assert_array_equal(label_weights(CHAIN, "click", "entire", prepared, weights), [1, 1, 1, 1])
+    np.testing.assert_array_equal(label_weights(CHAIN, "buy", "conditional", prepared, weights), [1, 0, 1, 0])

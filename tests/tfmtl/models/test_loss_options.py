@@ -143,6 +143,6 @@ def test_wrong_options():
 
 
 def test_a_model_without_presets():
-    expected = "preset of CustomizedGateControl should be one of none, for it has none. Received: 'ali_ccp'"
+    expected = "`name` should be a preset of CustomizedGateControl: it has none. Received: 'ali_ccp'"
     with pytest.raises(ValueError, match=expected):
         CustomizedGateControl.preset("ali_ccp")

@@ -35,7 +35,7 @@ def layers(x, weights):
 
 def numpy_unit(unit, h, s):
     """Equations 9 to 13."""
-    for weights in unit.weights_of:
+    for weights in unit.layer_weights:
         w = {name: array(weight) for name, weight in weights.items()}
         matrix, bias = w["base"], w["bias"]
         if "kernel" in w:
@@ -207,7 +207,7 @@ def test_a_spec_without_groups_takes_its_scenario():
         ({}, {"num_views": 0}, "num_views: should be at least 1. Received: 0"),
         ({}, {"meta_rank": 0}, "meta_rank: should be at least 1, or null. Received: 0"),
         ({}, {"meta_memory_mb": 0.0}, "meta_memory_mb: should be above 0. Received: 0.0"),
-        ({}, {"view_units": []}, "view_units: should be positive and at least one. Received: ()"),
+        ({}, {"view_units": []}, "view_units: should be one or more positive widths. Received: ()"),
         ({}, {"dropout": 1.0}, "dropout: should be in [0, 1). Received: 1.0"),
         ({}, {"sequence_pooling": "max"}, "sequence_pooling: should be one of flatten, mean. Received: 'max'"),
         (
@@ -223,12 +223,12 @@ def test_a_spec_without_groups_takes_its_scenario():
         (
             {"groups": {"profile": ("size",)}, "scenario": None},
             {},
-            "scenario_group: should be a group of a spec that names no `scenario` (profile). Received: 'scenario'",
+            "scenario_group: should be a group of the spec (profile), which names no `scenario`. Received: 'scenario'",
         ),
         (
             {"groups": {"scenario": tuple(ROWS)}},
             {},
-            "scenario_group: should be a group that leaves a feature to the views. Received: 'scenario'",
+            "scenario_group: should be a group that does not contain all features. Received: 'scenario'",
         ),
     ],
 )

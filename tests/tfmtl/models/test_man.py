@@ -129,7 +129,7 @@ def test_presets():
     assert built["ali_ccp_without_attention"].attention == {}
     assert built["ali_ccp_without_meta_attention"].embedding.weights == []
     assert MAN.preset("ali_ccp") is not MAN.presets["ali_ccp"]
-    with pytest.raises(ValueError, match=r"preset of MAN should be one of ali_ccp, .*attention\. Received: 'x'"):
+    with pytest.raises(ValueError, match=r"`name` should be a preset of MAN: ali_ccp, .*attention\. Received: 'x'"):
         MAN.preset("x")
 
 
@@ -163,10 +163,10 @@ def test_wrong_options():
     message = functools.partial(config_error, MAN.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(num_shared=-1) == "num_shared: should be at least 0. Received: -1"
     assert message(num_per_task=-1) == "num_per_task: should be at least 0. Received: -1"
-    expected = "num_per_task: should be at least 1 where no expert is shared. Received: 0"
+    expected = "num_per_task: should be at least 1 where `num_shared` is 0. Received: 0"
     assert message(num_shared=0, num_per_task=0) == expected
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
-    assert message(expert_units=[]) == "expert_units: should be positive and at least one. Received: ()"
-    assert message(tower_units=[0]) == "tower_units: should be positive. Received: (0,)"
+    assert message(expert_units=[]) == "expert_units: should be one or more positive widths. Received: ()"
+    assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(inputs="ids") == "inputs: should be one of embedding, raw. Received: 'ids'"
     assert message(attention_query="x") == "attention_query: should be one of current, each. Received: 'x'"

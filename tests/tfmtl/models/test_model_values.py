@@ -98,9 +98,9 @@ def test_wrong_options(kind, options):
     assert message(embeding_dim=3) == f"embeding_dim: should be a field of {name}. Did you mean `embedding_dim`?"
     assert message(embedding_dim=0) == "embedding_dim: should be at least 1. Received: 0"
     assert message(embedding_l2=-1.0) == "embedding_l2: should be at least 0. Received: -1.0"
-    assert message(space="clicks") == "space: should be one of entire, previous. Received: 'clicks'"
+    assert message(space="clicks") == "space: should be one of entire, conditional. Received: 'clicks'"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
-    assert message(tower_units=[4, 0]) == "tower_units: should be positive. Received: (4, 0)"
+    assert message(tower_units=[4, 0]) == "tower_units: should be positive widths. Received: (4, 0)"
     assert message(task_weights={"click": -1}) == "task_weights.click: should be at least 0. Received: -1.0"
     assert message(task_weights={"klick": 1}) == "task_weights.klick: should be a task of the spec. Received: 'klick'"
 
@@ -108,9 +108,9 @@ def test_wrong_options(kind, options):
 def test_wrong_options_of_one_model():
     with pytest.raises(ConfigError, match=r"^num_experts: should be at least 1\. Received: 0"):
         MMoE.from_spec(cases.pair(), cases.SIZES, num_experts=0)
-    with pytest.raises(ConfigError, match=r"^expert_units: should be positive and at least one\. Received:"):
+    with pytest.raises(ConfigError, match=r"^expert_units: should be one or more positive widths\. Received:"):
         MMoE.from_spec(cases.pair(), cases.SIZES, expert_units=[])
-    with pytest.raises(ConfigError, match=r"^bottom_units: should be positive\. Received:"):
+    with pytest.raises(ConfigError, match=r"^bottom_units: should be positive widths\. Received:"):
         SharedBottom.from_spec(cases.pair(), cases.SIZES, bottom_units=[0])
     with pytest.raises(ValueError, match="`vocabulary_sizes` should hold `history`"):
         SharedBottom.from_spec(cases.pair(), {"user": 1, "tags": 2})
@@ -119,5 +119,5 @@ def test_wrong_options_of_one_model():
 def test_registry():
     assert (model_class("mmoe"), model_class("shared_bottom")) == (MMoE, SharedBottom)
     assert all(kind.paper and kind.equations for kind in MODELS.values())
-    with pytest.raises(ValueError, match=r"model should be one of .*mmoe, .*shared_bottom.*\. Received: 'none'"):
+    with pytest.raises(ValueError, match=r"`model` should be one of .*mmoe, .*shared_bottom.*\. Received: 'none'"):
         model_class("none")

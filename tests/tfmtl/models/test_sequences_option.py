@@ -179,7 +179,7 @@ def test_a_warm_start_of_the_other_way_is_refused():
     for name in ("shared_bottom", "apem"):
         old = model_of(name, spec, cases.SIZES, sequences="mean")
         model = model_of(name, spec, cases.SIZES)
-        with pytest.raises(ValueError, match=r"`sequences` should be mean, as it was.*Received: concat"):
+        with pytest.raises(ValueError, match=r"`sequences` should be mean, as in the old model.*Received: concat"):
             warm_start(model, vocabularies, old, vocabularies)
         same = model_of(name, spec, cases.SIZES)
         warm_start(model, vocabularies, same, vocabularies)

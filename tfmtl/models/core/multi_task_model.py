@@ -1,55 +1,101 @@
-"""MultiTaskModel: what all models of the package have in common."""
+"""MultiTaskModel: the base class of all models."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
-import tensorflow as tf
-from keras import ops
 
 from tfmtl import config, introspection
-from tfmtl.layers import DynamicSelector, FusedEmbedding
-from tfmtl.losses.batch_mean import mean_by_rows, mean_of_sums, replica_mean, share_gradient
 from tfmtl.losses.uncertainty import UncertaintyWeighting
-from tfmtl.metrics.auc import LogitAUC
-from tfmtl.model_inputs import bags, embedding_rows, transformed_inputs
-from tfmtl.models.core.chain_losses import ChainLosses, local_weights
-from tfmtl.models.core.heads import evaluation_logits, task_weights, to_outputs
+from tfmtl.models.core.batches import prepare_features
+from tfmtl.models.core.chain_losses import ChainLosses
+from tfmtl.models.core.construction import build_after, check_options, from_spec_with_options, saved_options
+from tfmtl.models.core.embedded_features import EmbeddedFeatures
+from tfmtl.models.core.heads import task_outputs
 from tfmtl.models.core.options import ModelOptions
-from tfmtl.models.core.replicated import ReplicatedModel
-from tfmtl.models.core.task_losses import row_losses, weight_decay
+from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
-from tfmtl.training.strategy import Losses, PlainTraining, Strategy
+from tfmtl.types import Config, Features, Tensor
 
 
-class MultiTaskModel(ReplicatedModel):
-    """A model of the tasks of a spec: embedding of the transformed features, and one logit a task.
+class MultiTaskModel(EmbeddedFeatures, TrainedModel):
+    """Model of the tasks of a data set: an embedding of the transformed features, and one logit for each task.
 
-    A subclass gives `call(features, training)`, a dict of `(batch,)` logits by task name, and `options_class`. What
-    those logits mean is in `spaces`: a head on the *entire* space predicts P(label = 1 | x), one on the *previous*
-    space P(label = 1 | previous label = 1, x); a count's logit is the logarithm of its rate. Training weighs a row of
-    the conditional space by its previous label. `predict` and `score` give all outputs of the spec by their served names,
-    whichever head the model has.
+    A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
+    the meaning of the logits: a head on the *entire* space predicts P(label = 1 | x), and a head on the *conditional*
+    space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate.
+
+    `predict` and `score` return all outputs of the spec under their served names, on both spaces, whichever the space
+    of the heads is. A model is built when its constructor returns.
+
+    `fit` and `evaluate` accept labels by task name or by label column, each `(batch,)` or `(batch, 1)`, and
+    `sample_weight` as one array for all tasks or as a dict by task name. A label may be NaN:
+
+    - If the label of the previous task is 0, NaN counts as 0, because the event cannot have happened.
+    - Otherwise the label is not known, for example because the conversion may still happen. The row has weight 0 in the
+      losses and metrics of this label.
 
     Args:
-        spec: features and tasks.
-        vocabulary_sizes: tokens of each feature that has a vocabulary.
-        options: hyper-parameters, of `options_class`.
+        spec: Features and tasks of the data set.
+        vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+        options: Hyper-parameters, an instance of `options_class`. Defaults to `options_class()`.
+        **kwargs: `name` and `dtype` of `keras.Model`.
 
     Call arguments:
-        features: the tensors of `tfmtl.model_inputs.transformed_inputs(spec)` by name.
+        features: Transformed features by name (`tfmtl.model_inputs.transformed_inputs`), each `(batch,)` or
+            `(batch, length)`.
+        training: Whether dropout is applied.
+
+    Returns:
+        Logits by task name, each `(batch,)` float32.
 
     Raises:
-        ConfigError: if an option is unknown or wrong, or names a task that the spec does not have.
+        ConfigError: If an option names a task that the spec does not have.
+        ValueError: If the options are of another class, or the size of a vocabulary is missing.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.layers import Tower
+        >>> from tfmtl.models import MultiTaskModel
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> class Towers(MultiTaskModel):
+        ...     def __init__(self, spec, vocabulary_sizes, options=None, **kwargs):
+        ...         super().__init__(spec, vocabulary_sizes, options, **kwargs)
+        ...         self.towers = {task.name: Tower((8,), name=task.name) for task in spec.tasks}
+        ...
+        ...     def call(self, features, training=None):
+        ...         inputs = self.embed_flat(features)
+        ...         return {name: tower(inputs, training=training) for name, tower in self.towers.items()}
+        >>> spec = DatasetSpec("shop", (CategoricalFeature("user"),), (Task("click", "clicked"),))
+        >>> model = Towers.from_spec(spec, {"user": 100}, embedding_dim=4)
+        >>> model.compile("adam")
+        >>> history = model.fit({"user": np.arange(64)}, {"click": np.arange(64) % 2}, verbose=0).history
+        >>> sorted(history)
+        ['click_auc', 'click_loss', 'loss']
     """
 
-    options_class: ClassVar[type] = ModelOptions
+    options_class: ClassVar[type[ModelOptions]] = ModelOptions
     paper: ClassVar[str] = ""
     equations: ClassVar[str] = ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    def __init__(self, spec: DatasetSpec, vocabulary_sizes: Mapping[str, int], options: Any, **kwargs: Any):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = build_after(cls.__init__)  # type: ignore[method-assign]
+        if "from_spec" not in cls.__dict__:
+            cls.from_spec = from_spec_with_options(cls)  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        vocabulary_sizes: Mapping[str, int],
+        options: ModelOptions | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = check_options(type(self), options, kwargs)
         super().__init__(**kwargs)
         try:
             options.check_tasks(spec)
@@ -57,227 +103,98 @@ class MultiTaskModel(ReplicatedModel):
             raise config.Document(None).error(error.path, error.message) from error
         self.spec = spec
         self.vocabulary_sizes = dict(vocabulary_sizes)
-        self.options = options
+        self.options: Any = options
         self.embedding = self.make_embedding()
         self.uncertainty = None
         if options.weighting == "uncertainty":
             self.uncertainty = UncertaintyWeighting([task.name for task in spec.tasks], name="uncertainty")
             self.uncertainty.build()
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.task_loss_trackers = {task.name: keras.metrics.Mean(name=f"{task.name}_loss") for task in spec.tasks}
         self.chain_losses = ChainLosses(spec, options)
-        extras = (*self.chain_losses.names, *self.extra_loss_names)
-        self.extra_loss_trackers = {name: keras.metrics.Mean(name=name) for name in extras}
-        self.aucs = {o.name: LogitAUC(name=f"{o.name}_auc") for o in spec.outputs if spec.task(o.task).kind == "binary"}
+        self.make_metrics((*self.chain_losses.names, *self.extra_loss_names))
 
     @classmethod
-    def from_spec(cls, spec: DatasetSpec, vocabulary_sizes: Mapping[str, int], **options: Any) -> "MultiTaskModel":
-        """A built model. `options` are the fields of `options_class`, checked as a configuration is."""
-        model = cls(spec, vocabulary_sizes, config.build(cls.options_class, config.Document(options)))
-        model(model.zero_batch(), training=False)
-        return model
+    def from_spec(cls, spec: DatasetSpec, vocabulary_sizes: Mapping[str, int], **options: Any) -> Self:
+        """Creates a model from options that are given as keyword arguments.
+
+        Args:
+            spec: Features and tasks of the data set.
+            vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
+            **options: Fields of `options_class`.
+
+        Returns:
+            A built model.
+
+        Raises:
+            ConfigError: If an option is unknown or has a wrong value, or names a task that the spec does not have.
+        """
+        return cls(spec, vocabulary_sizes, config.build(cls.options_class, config.Document(options)))
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
-        """The options of an experiment of the paper. Raises `ValueError`, naming those there are, if there is none."""
+        """Returns the options of an experiment in the model's paper, for `from_spec`.
+
+        Args:
+            name: Name of the preset.
+
+        Raises:
+            ValueError: If the model has no preset of this name; the message lists the presets.
+        """
         if name not in cls.presets:
-            known = ", ".join(cls.presets) or "none, for it has none"
-            raise ValueError(f"preset of {cls.__name__} should be one of {known}. Received: {name!r}")
+            expected = f"a preset of {cls.__name__}: {', '.join(cls.presets) or 'it has none'}"
+            raise ValueError(f"`name` should be {expected}. Received: {name!r}")
         return dict(cls.presets[name])
 
-    def make_embedding(self) -> keras.layers.Layer:
-        """What turns the features into `(batch, fields, width)`; available once `spec` and `options` are set."""
-        rows = embedding_rows(self.spec, self.vocabulary_sizes)
-        apart = self.options.unpooled_sequences(self.spec)
-        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), unpooled=apart, name="embedding")
+    @property
+    def decayed_variables(self) -> list[keras.Variable]:
+        """Variables that the option `weight_decay` decays, except embedding tables and the weights of losses."""
+        return list(self.trainable_variables)
 
     @property
-    def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
-        """The tables of which a batch touches few rows; each is called with the model's features."""
-        return (self.embedding,) if isinstance(self.embedding, FusedEmbedding) else ()
-
-    @property
-    def decayed_variables(self) -> list[Any]:
-        """What the option `weight_decay` decays, embedding tables and the weights of losses left out of it."""
-        return self.trainable_variables
-
-    @property
-    def architecture_variables(self) -> list[Any]:
-        """What `tfmtl.training.ArchitectureSearch` learns on rows of its own, such as connections; none by default."""
+    def architecture_variables(self) -> list[keras.Variable]:
+        """Variables that `tfmtl.training.ArchitectureSearch` trains on separate rows; none by default."""
         return []
-
-    def serving_model(self) -> "MultiTaskModel":
-        """The model whose weights and `score` are exported: itself, or the part of it that scores."""
-        return self
 
     @property
     def upper_layers(self) -> tuple[keras.layers.Layer, ...]:
-        """What the second of two stages trains (`tfmtl.training.TwoStage`): `towers`, and the weights of losses."""
+        """Layers that the second stage of `tfmtl.training.TwoStage` trains: towers, and the weights of losses."""
         weights = () if self.uncertainty is None else (self.uncertainty,)
         return (*getattr(self, "towers", {}).values(), *weights)
 
     @property
-    def extra_loss_names(self) -> tuple[str, ...]:
-        """The keys of `extra_losses`; available once `spec` and `options` are set."""
-        return ()
-
-    @property
     def spaces(self) -> dict[str, str]:
-        """`entire` or `conditional` for each task: on which space its head is trained."""
+        """Space of the head of each task, `entire` or `conditional`, by task name."""
         return {task.name: self.options.space if task.follows else ENTIRE for task in self.spec.tasks}
 
-    def zero_batch(self, batch_size: int = 1) -> dict[str, tf.Tensor]:
-        """A batch of zeros of the right names, dtypes and shapes."""
-        return {i.name: tf.zeros((batch_size, *i.shape), i.dtype) for i in transformed_inputs(self.spec)}
+    def serving_model(self) -> "MultiTaskModel":
+        """Returns the model whose weights and `score` are exported."""
+        return self
 
-    def embed(self, features: Mapping[str, Any]) -> Any:
-        """The fields' embeddings, `(batch, fields, dim)`; adds the option `embedding_l2` to the losses."""
-        embedded = self.embedding(features)
-        if self.options.embedding_l2:
-            squares = ops.sum(ops.square(ops.cast(embedded, "float32")), axis=(1, 2))
-            self.add_loss(self.options.embedding_l2 * replica_mean(squares))
-        return embedded
-
-    def embed_flat(self, features: Mapping[str, Any]) -> Any:
-        """The fields' embeddings side by side, `(batch, fields * dim)`."""
-        embedded = self.embed(features)
-        return ops.reshape(embedded, (-1, embedded.shape[1] * embedded.shape[2]))
-
-    def score(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """The served outputs: `(batch,)` float32 by output name, probabilities and rates, on both spaces."""
-        return to_outputs(self.spec, self.spaces, self(features, training=False))
-
-    def inspect(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        """What the model's layers record on these features, by path (see `tfmtl.introspection`)."""
-        with introspection.collect() as taps:
-            self(features, training=False)
-        return taps
-
-    def task_losses(self, labels: Mapping[str, Any], logits: Mapping[str, Any], sample_weight: Any = None) -> dict:
-        """The mean loss of each task over the rows of its head's space (0 where a batch has no such row)."""
-        return {name: loss for name, (loss, _) in self._tasks_losses(labels, logits, sample_weight).items()}
-
-    def _tasks_losses(self, labels: Mapping[str, Any], logits: Mapping[str, Any], sample_weight: Any) -> dict:
-        """Of each task, the mean loss over the batch, and the sum of the weights of this replica's rows of it."""
-        losses = {}
-        for task in self.spec.tasks:
-            loss = row_losses(task, self.options, labels[task.name], logits[task.name])
-            weights = task_weights(self.spec, task.name, self.spaces[task.name], labels, sample_weight)
-            if self.options.local_space and task.follows:
-                weights = local_weights(task.name, task.follows, labels, logits, weights, self.options.max_weight)
-            weights = tf.ones_like(loss) if weights is None else weights
-            rows = ops.sum(weights)
-            losses[task.name] = (mean_of_sums(ops.sum(weights * loss), rows), rows)
-        return losses
-
-    def combine_losses(self, losses: Mapping[str, Any]) -> Any:
-        """The tasks' losses as one: `sum_k w_k L_k`, or these weighed by uncertainty. A subclass may do otherwise."""
-        weighed = {name: self.options.task_weights.get(name, 1.0) * loss for name, loss in losses.items()}
-        return sum(weighed.values()) if self.uncertainty is None else self.uncertainty(weighed)
-
-    def loss_factors(self) -> dict[str, Any]:
-        """What each task's loss is multiplied by now: `task_weights`, times `1 / (2 s_k^2)` under uncertainty."""
-        fixed = {task.name: self.options.task_weights.get(task.name, 1.0) for task in self.spec.tasks}
-        learned = {} if self.uncertainty is None else self.uncertainty.factors()
-        return {name: factor * learned.get(name, 1.0) for name, factor in fixed.items()}
-
-    def extra_losses(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any = None) -> dict:
-        """Losses besides the tasks', by the names in `extra_loss_names`; `taps` is what the forward pass recorded."""
-        return {}
-
-    def compute_losses(self, features: Any, labels: Any, sample_weight: Any = None, training: bool = True) -> Losses:
-        """One forward pass and its losses. Changes nothing: metrics are updated by `track`."""
-        with introspection.collect() as taps:
-            logits = self(features, training=training)
-        return self._losses_of_logits(labels, logits, taps, sample_weight)
-
-    def _losses_of_logits(self, labels: Any, logits: Any, taps: Mapping[str, Any], sample_weight: Any) -> Losses:
-        added = list(self.losses)  # Read before replicas wait for one another: they share the list.
-        tasks = self._tasks_losses(labels, logits, sample_weight)
-        extras = self.chain_losses(self.spaces, labels, logits, sample_weight)
-        extras |= self.extra_losses(labels, logits, taps, sample_weight)
-        total = self.combine_losses({name: loss for name, (loss, _) in tasks.items()})
-        total += sum(extras.values())
-        if added:
-            total += mean_by_rows(sum(added), tf.shape(next(iter(logits.values())))[0])
-        if self.options.weight_decay:
-            apart = [*self.sparse_embeddings, *([] if self.uncertainty is None else [self.uncertainty])]
-            total += weight_decay(self.options.weight_decay, self.decayed_variables, apart)
-        return Losses(share_gradient(total), logits, tasks, extras)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The total loss of given logits: the tasks', weighed, and what layers added."""
-        return self._losses_of_logits(y, y_pred, {}, sample_weight).total
-
-    def compile(self, optimizer: Any = "rmsprop", strategy: Strategy | None = None, **kwargs: Any) -> None:
-        """As `keras.Model.compile`, without XLA by default. The losses are the model's own: `loss` is not taken.
+    def score(self, features: Features) -> dict[str, Tensor]:
+        """Computes the served outputs.
 
         Args:
-            optimizer: of Keras, or of `tfmtl.optimizers`.
-            strategy: how a batch becomes an update; one gradient step on its loss by default.
-            kwargs: those of `keras.Model.compile`.
+            features: Transformed features by name.
+
+        Returns:
+            Probabilities and rates by output name, on both spaces, each `(batch,)` float32.
         """
-        if kwargs.get("loss") is not None:
-            raise ValueError(f"`loss` should be left out: the tasks' kinds give it. Received: {kwargs['loss']}")
-        kwargs.setdefault("jit_compile", False)
-        self.strategy = strategy or PlainTraining()
-        super().compile(optimizer=optimizer, **kwargs)
-        if self.built:  # Else the first step is traced twice, and an untrained model is saved without these variables.
-            self.optimizer.build(self.trainable_variables)
+        return task_outputs(self.spec, self.spaces, self(prepare_features(self.spec, features), training=False))
 
-    def get_compile_config(self):
-        if not self.compiled:
-            return None
-        parts = {"optimizer": self.optimizer, "strategy": self.strategy}
-        return {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+    def inspect(self, features: Features) -> dict[str, Tensor]:
+        """Returns what the layers of the model record in a forward pass.
 
-    def compile_from_config(self, config):
-        self.compile(**{name: keras.saving.deserialize_keras_object(part) for name, part in config.items()})
+        Args:
+            features: Transformed features by name.
 
-    def train_step(self, data):
-        """One step of the strategy on `(features, labels by task name[, sample_weight])`.
-
-        Layers that count training steps (`tfmtl.layers.DynamicSelector`) count one, however the strategy calls them.
+        Returns:
+            Tensors by path, such as `gate/click` (see `tfmtl.introspection`).
         """
-        # Where the data end, Keras asks for more in the graph of the step: what needs no data, such as the optimizer's
-        # counter or its weight decay, would still be done.
-        there = [tensor for tensor in keras.tree.flatten(data) if tensor is not None]
-        with tf.control_dependencies(there):
-            logs = self.strategy.train_step(self, *keras.utils.unpack_x_y_sample_weight(data))
-            for layer in self._flatten_layers():
-                if isinstance(layer, DynamicSelector):
-                    layer.end_training_step()
-        return logs
+        with introspection.collect() as taps:
+            self(prepare_features(self.spec, features), training=False)
+        return taps
 
-    def test_step(self, data):
-        features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        return self.track(self.compute_losses(features, labels, sample_weight, training=False), labels, sample_weight)
-
-    def predict_step(self, data):
-        features, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.score(features)
-
-    def track(self, losses: Losses, labels: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Updates the metrics with a batch and returns them all. Losses are averaged over rows, not over batches."""
-        rows = tf.shape(next(iter(losses.logits.values())))[0]
-        self.loss_tracker.update_state(losses.total, sample_weight=rows)
-        for name, (loss, weight) in losses.tasks.items():
-            self.task_loss_trackers[name].update_state(loss, sample_weight=weight)
-        for name, loss in losses.extras.items():
-            self.extra_loss_trackers[name].update_state(loss, sample_weight=rows)
-        scores = evaluation_logits(self.spec, self.spaces, losses.logits)
-        for output in self.spec.outputs:
-            if output.name in self.aucs:
-                weights = task_weights(self.spec, output.task, output.space, labels, sample_weight)
-                self.aucs[output.name].update_state(labels[output.task], scores[output.name], weights)
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    @property
-    def metrics(self):
-        losses = [*self.task_loss_trackers.values(), *self.extra_loss_trackers.values()]
-        return [self.loss_tracker, *losses, *self.aucs.values()]
-
-    def get_config(self):
+    def get_config(self) -> Config:
+        """Returns the arguments of `from_config`."""
         return {
             "name": self.name,
             "spec": self.spec.to_dict(),
@@ -287,9 +204,15 @@ class MultiTaskModel(ReplicatedModel):
         }
 
     @classmethod
-    def from_config(cls, config):
-        spec = DatasetSpec.from_dict(config["spec"])
+    def from_config(cls, config: Config) -> Self:
+        """Creates a model as it was saved; former names of options and values are accepted.
+
+        Args:
+            config: Result of `get_config`.
+        """
+        options = saved_options(cls.options_class, config["options"])
         with dtype_policy(keras.saving.deserialize_keras_object(config["dtype"])):
-            model = cls.from_spec(spec, config["vocabulary_sizes"], **config["options"])
+            spec = DatasetSpec.from_dict(config["spec"])
+            model = cls(spec, config["vocabulary_sizes"], options)
         model.name = config["name"]
         return model

@@ -1,7 +1,7 @@
 """Options that every model has."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 from tfmtl.config import require
@@ -14,33 +14,41 @@ class ModelOptions:
     """Hyper-parameters that do not depend on the architecture.
 
     Attributes:
-        embedding_dim: width of a field's embedding.
-        embedding_l2: factor of the mean over the batch of `sum_f ||h_f||^2`, which is added to the loss; it decays
-            only the rows that a batch looks up.
-        sequences: how the places of a sequence, such as days, become fields. `mean`: one field, the mean of those that
-            are present, as of any bag; which day was which is lost. `concat`: a field for each place, side by side from
-            the oldest to the most recent, an absent one 0. A model to which the fields are a set sees more of them, but
-            no order.
-        space: on which rows the head of a task that follows another is trained. `entire`: on all rows, the head
-            predicts P(y=1, z=1 | x). `conditional`: on the rows where the task it follows is positive, it predicts
+        embedding_dim: Width of each field's embedding.
+        embedding_l2: Factor of the mean over the batch of `sum_f ||h_f||^2`, which is added to the loss. It decays only
+            the rows of the embedding table that a batch looks up.
+        sequences: Representation of a sequence, such as the values of the last days. "mean": one field, the mean over
+            the positions that are present, without their order. "concat": one field for each position, from the oldest
+            to the most recent, 0 where a position is absent. A model that treats the fields as a set sees the
+            positions, but not their order.
+        space: Rows on which the head of a task that follows another is trained. "entire": all rows; the head predicts
+            P(y=1, z=1 | x). "conditional": rows where the label of the previous task is 1; the head predicts
             P(z=1 | y=1, x).
-        weight_decay: `d` adds `d / 2 * sum w^2` over the trainable weights outside the embedding tables, whose gradient
-            is `d * w`: the "weight decay" of Adam as papers mean it. Embeddings have `embedding_l2`.
-        task_weights: factor of each task's loss by name; 1 for a task that is not named.
-        weighting: `fixed`: the loss is `sum_k w_k L_k`. `uncertainty`: each `w_k L_k` is weighed by a trainable
-            variance (`tfmtl.losses.UncertaintyWeighting`).
-        focal_gamma: gamma of the focal loss of binary tasks, `(1 - p_t)^gamma` times the cross-entropy; 0 is the
-            cross-entropy itself.
-        positive_weights: factor of the loss of a binary task's positive rows, by task; 1 for a task that is not named.
-            It moves predictions away from the frequencies of the data.
-        negative_weights: the same for its negative rows.
-        dependence: strength of the penalty on `(f_prev - f) - (o_prev - o)` of each task that follows another, on the
-            entire space (`tfmtl.losses.SequentialDependenceLoss`): by task (0 if it is not named), or one number.
-        calibrator: strength of the penalty on `max(f - f_prev, 0)` (`tfmtl.losses.behavioral_calibrator`).
-        local_space: heads predict on the entire space, but a task that follows another is trained on the rows alone
-            where that one is positive, as its `dependence` is; importance weights make up for the others (Theorems 2.1
-            and 3.1 of APEM), see `tfmtl.losses.label_importance`.
-        max_weight: upper bound of an importance weight.
+        weight_decay: Factor d of `d / 2 * sum w^2` over the trainable weights outside the embedding tables, whose
+            gradient is `d * w`. This is what papers call the weight decay of Adam. Embeddings have `embedding_l2`.
+        task_weights: Factor of each task's loss by task name; 1 for a task that is not named.
+        weighting: Combination of the tasks' losses. "fixed": `sum_k w_k L_k`. "uncertainty": each `w_k L_k` is weighted
+            by a trainable variance (`tfmtl.losses.UncertaintyWeighting`).
+        focal_gamma: Exponent gamma of the focal loss of binary tasks, `(1 - p_t)^gamma` times the cross-entropy; 0
+            gives the cross-entropy.
+        positive_weights: Factor of the loss of the positive rows of a binary task by task name; 1 for a task that is
+            not named. It moves predictions away from the frequencies in the data.
+        negative_weights: Factor of the loss of the negative rows of a binary task by task name; 1 for a task that is
+            not named.
+        dependence: Strength of the penalty on `(f_prev - f) - (o_prev - o)` for each task that follows another, with
+            predictions f and labels o on the entire space (`tfmtl.losses.SequentialDependenceLoss`): a number by task
+            name (0 for a task that is not named), or one number for all of them.
+        calibrator: Strength of the penalty on `max(f - f_prev, 0)` for each task that follows another
+            (`tfmtl.losses.behavioral_calibrator`).
+        local_space: Whether a task that follows another is trained, and its `dependence` is taken, only on rows where
+            the label of the previous task is 1, although its head predicts on the entire space. Importance weights
+            (`tfmtl.losses.label_importance`) correct for the other rows, by Theorems 2.1 and 3.1 of APEM.
+        max_weight: Upper bound of an importance weight.
+
+    Example:
+        >>> from tfmtl.models import ModelOptions
+        >>> ModelOptions(embedding_dim=8, task_weights={"buy": 2.0}).task_weights
+        {'buy': 2.0}
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"max_importance": "max_weight"}
@@ -61,34 +69,53 @@ class ModelOptions:
     local_space: bool = False
     max_weight: float = 100.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.embedding_dim >= 1, "embedding_dim", "at least 1", self.embedding_dim)
-        require(self.space in ("entire", "conditional"), "space", "entire or conditional", self.space)
-        require(self.embedding_l2 >= 0, "embedding_l2", "at least 0", self.embedding_l2)
-        require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
-        require(self.focal_gamma >= 0, "focal_gamma", "at least 0", self.focal_gamma)
+        self._check_choices()
+        for name in ("embedding_l2", "weight_decay", "focal_gamma", "calibrator"):
+            require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
         for name in ("task_weights", "positive_weights", "negative_weights"):
             for task, weight in getattr(self, name).items():
                 require(weight >= 0, (name, task), "at least 0", weight)
         for task, weight in self.task_weights.items():
-            free = self.weighting == "fixed" or weight > 0  # Of a loss that is 0, the best variance is 0.
-            require(free, ("task_weights", task), "above 0 where `weighting` is uncertainty", weight)
-
+            is_valid = self.weighting == "fixed" or weight > 0  # The best variance of a loss of 0 is 0.
+            require(is_valid, ("task_weights", task), "above 0 where `weighting` is uncertainty", weight)
         strengths = self.dependence if isinstance(self.dependence, Mapping) else {"": self.dependence}
         for task, strength in strengths.items():
             require(strength >= 0, ("dependence", task) if task else "dependence", "at least 0", strength)
-        require(self.calibrator >= 0, "calibrator", "at least 0", self.calibrator)
-        require(
-            not self.local_space or self.space == "entire", "local_space", "false where `space` is conditional", True
-        )
+        is_entire = not self.local_space or self.space == "entire"
+        require(is_entire, "local_space", "false where `space` is conditional", True)
         require(self.max_weight >= 1, "max_weight", "at least 1", self.max_weight)
 
+    def _check_choices(self) -> None:
+        choices = {
+            "sequences": ("mean", "concat"),
+            "space": ("entire", "conditional"),
+            "weighting": ("fixed", "uncertainty"),
+        }
+        for name, values in choices.items():
+            value = getattr(self, name)
+            renamed = self.renamed_values.get(name, {}).get(value)
+            hint = f" (`{value}` was renamed; write `{renamed}` instead)" if renamed else ""
+            require(value in values, name, f"one of {', '.join(values)}{hint}", value)
+
     def unpooled_sequences(self, spec: DatasetSpec) -> tuple[str, ...]:
-        """The sequences of which each place is a field."""
+        """Returns the names of the sequences that have a field for each position.
+
+        Args:
+            spec: Features of the data set.
+        """
         return sequences(spec) if self.sequences == "concat" else ()
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Raises `FieldError` where an option names a task that the spec does not have, or that has no classes."""
+        """Checks that the options fit the features and tasks of a data set.
+
+        Args:
+            spec: Features and tasks.
+
+        Raises:
+            FieldError: If an option names a task that the spec does not have, or a task of a wrong kind.
+        """
         tasks = {task.name: task for task in spec.tasks}
         for name in ("task_weights", "positive_weights", "negative_weights"):
             for task in getattr(self, name):
@@ -99,3 +126,26 @@ class ModelOptions:
         for task in self.dependence if isinstance(self.dependence, Mapping) else ():
             follows = task in tasks and tasks[task].follows is not None
             require(follows, ("dependence", task), "a task of the spec that follows another", task)
+
+
+def require_widths(name: str, widths: Iterable[int], minimum: int = 0) -> None:
+    """Raises a `FieldError` unless an option holds positive widths of layers.
+
+    Args:
+        name: Name of the option.
+        widths: Widths of the layers.
+        minimum: Number of layers there must be at least, 0 or 1.
+    """
+    widths = tuple(widths)
+    expected = "one or more positive widths" if minimum else "positive widths"
+    require(len(widths) >= minimum and all(width >= 1 for width in widths), name, expected, widths)
+
+
+def require_rate(name: str, rate: float) -> None:
+    """Raises a `FieldError` unless an option is a dropout rate.
+
+    Args:
+        name: Name of the option.
+        rate: Share of the units that is dropped.
+    """
+    require(0 <= rate < 1, name, "in [0, 1)", rate)

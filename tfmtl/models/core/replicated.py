@@ -1,47 +1,62 @@
 """ReplicatedModel: a Keras model whose batches are divided between the replicas of a `tf.distribute` strategy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfmtl.training.distribution import ONE_DEVICE, on_replicas
+from tfmtl.training.distribution import ONE_DEVICE, make_replica_function
 
 
 class ReplicatedModel(keras.Model):
-    """A model that is trained and evaluated on the replicas of the strategy in whose scope it is made.
+    """Model that is trained and evaluated on the replicas of the strategy in whose scope it is created.
 
-    `fit` and `evaluate` take data sets of global batches, as they do on one device; see `on_replicas` for what is done
-    in place of Keras's own, and `tfmtl.training.Distribution` for what N replicas have in common with one.
+    `fit` and `evaluate` take data sets of global batches, as they do on one device. `make_replica_function` describes
+    what replaces the functions of Keras, and `tfmtl.training.Distribution` in which respects N replicas give the
+    results of one.
+
+    Args:
+        **kwargs: `name` and `dtype` of `keras.Model`.
     """
 
-    train_function: Any  # Keras's; a trainer makes them once.
-    test_function: Any
+    train_function: Callable[[Any], dict[str, Any]] | None
+    test_function: Callable[[Any], dict[str, Any]] | None
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.replica_strategy = tf.distribute.get_strategy()
 
     @property
-    def distribute_strategy(self):
-        """Keras reads data, and predicts, on one device; `make_train_function` divides batches between replicas."""
+    def distribute_strategy(self) -> tf.distribute.Strategy:
+        """Strategy with which Keras reads data and predicts: one device, as `train_function` divides the batches."""
         return ONE_DEVICE
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> Callable[[Any], dict[str, Any]] | None:
+        """Creates the function that `fit` calls for each step.
+
+        Args:
+            force: Whether to create it again if it exists.
+        """
         if self.replica_strategy.num_replicas_in_sync == 1:
-            return super().make_train_function(force)
-        if force or self.train_function is None:
-            self.train_function = on_replicas(self, self.train_step)
+            super().make_train_function(force)
+        elif force or self.train_function is None:
+            self.train_function = make_replica_function(self, self.train_step)
         return self.train_function
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force: bool = False) -> Callable[[Any], dict[str, Any]] | None:
+        """Creates the function that `evaluate` calls for each step.
+
+        Args:
+            force: Whether to create it again if it exists.
+        """
         if self.replica_strategy.num_replicas_in_sync == 1:
-            return super().make_test_function(force)
-        if force or self.test_function is None:
-            self.test_function = on_replicas(self, self.test_step)
+            super().make_test_function(force)
+        elif force or self.test_function is None:
+            self.test_function = make_replica_function(self, self.test_step)
         return self.test_function
 
-    def _maybe_symbolic_build(self, *args, **kwargs):
-        """Keras's own averages the replicas' first batches, for which these would have to be of one size."""
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        # Keras averages the first batches of the replicas, which would have to be of one size.
         if not self.built:
             super()._maybe_symbolic_build(*args, **kwargs)

@@ -1,21 +1,31 @@
-"""The loss of each row of a task under a model's options."""
+"""Losses of the rows of a task, and weight decay, under the options of a model."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 from keras import ops
 
 from tfmtl.losses.focal import focal_cross_entropy
+from tfmtl.losses.importance import label_importance
 from tfmtl.losses.logit_losses import BY_KIND
 from tfmtl.models.core.options import ModelOptions
 from tfmtl.spec import Task
+from tfmtl.types import Labels, Logits, Tensor
 
 
-def row_losses(task: Task, options: ModelOptions, labels: Any, logits: Any) -> Any:
-    """The likelihood's loss of each row, `(batch,)`; focal and times the weight of its class if the options say so.
+def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor) -> Tensor:
+    """Returns the loss of each row: the negative log-likelihood, or the focal loss, times the weight of its class.
 
-    The weight of a class multiplies the loss only: a task's loss stays a mean over rows.
+    The weight of a class multiplies the loss only; the loss of a task remains a mean over rows.
+
+    Args:
+        task: The task.
+        options: Options of the model.
+        labels: Labels of the task, `(batch,)`.
+        logits: Logits of the task, `(batch,)`.
+
+    Returns:
+        `(batch,)` float32.
     """
     if task.kind != "binary":
         return BY_KIND[task.kind](labels, logits)
@@ -29,8 +39,41 @@ def row_losses(task: Task, options: ModelOptions, labels: Any, logits: Any) -> A
     return losses * (positive * labels + negative * (1.0 - labels))
 
 
-def weight_decay(factor: float, variables: Iterable[Any], apart: Iterable[keras.layers.Layer]) -> Any:
-    """`factor / 2 * sum w^2` over the variables that are not of the layers `apart`; its gradient is `factor * w`."""
-    left = {id(variable) for layer in apart for variable in layer.variables}
-    squares = [ops.sum(ops.square(ops.cast(one, "float32"))) for one in variables if id(one) not in left]
-    return factor / 2 * sum(squares)
+def local_weights(
+    task: str, follows: str, labels: Labels, logits: Logits, weights: Tensor, max_weight: float
+) -> Tensor:
+    """Returns the weight of each row of a task that is trained on its local space; 0 where the previous label is 0.
+
+    The mean with these weights is that of Theorem 2.1 of APEM: the theorem's factor P(t'=1) is a constant, and the
+    weights add up to its inverse in expectation.
+
+    Args:
+        task: Name of a task whose head predicts on the entire space.
+        follows: Name of its previous task.
+        labels: Labels by task name, each `(batch,)`.
+        logits: Logits by task name, each `(batch,)`.
+        weights: Weights of the rows, `(batch,)`.
+        max_weight: Upper bound of an importance weight.
+
+    Returns:
+        `(batch,)` float32.
+    """
+    previous, current = (ops.sigmoid(ops.cast(logits[name], "float32")) for name in (follows, task))
+    importance = label_importance(labels[task], previous, current, max_weight)
+    return ops.cast(labels[follows], "float32") * importance * weights
+
+
+def weight_decay(factor: float, variables: Iterable[keras.Variable], excluded: Iterable[keras.layers.Layer]) -> Tensor:
+    """Returns `factor / 2 * sum w^2` over variables, whose gradient is `factor * w`.
+
+    Args:
+        factor: Strength of the decay.
+        variables: The variables.
+        excluded: Layers whose variables are left out.
+
+    Returns:
+        A float32 scalar.
+    """
+    left_out = {id(variable) for layer in excluded for variable in layer.variables}
+    decayed = [variable for variable in variables if id(variable) not in left_out]
+    return factor / 2 * sum(ops.sum(ops.square(ops.cast(variable, "float32"))) for variable in decayed)
