@@ -73,7 +73,7 @@ def test_ingest_prints_the_report_of_the_rows(raw, tmp_path):
     expected = {"read": total.read, "rejected": sum(total.rejected.values()), **total.accepted, **total.rejected}
     assert {name: int(printed[name].replace(",", "")) for name in expected} == expected
     assert "an earlier row of the file has the same id" in result.output
-    assert "common rows: 10 read, 1 invalid_id, 1 wrong_column_count, 1 duplicate_id" in result.output
+    assert "common rows: 10 read, 1 duplicate_id, 1 invalid_id, 1 wrong_column_count" in result.output
     assert "field 777: unknown and ignored (count: 1)" in result.output
     assert "field 101: present in both files; the value of the common row was kept (count: 1)" in result.output
     kept = len(prepare(raw, "aitm").vocabulary("f205", 12))
