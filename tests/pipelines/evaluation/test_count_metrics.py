@@ -7,6 +7,7 @@ import tensorflow_model_analysis as tfma
 
 from pipelines.evaluation.count_metrics import NMAE, SMAPE, CountNMAE, CountSMAPE, _Sums, _SumsOfRows
 from pipelines.evaluation.eval_config import eval_config
+from pipelines.evaluation.results import read_metrics
 from pipelines.settings import Thresholds
 from tfmtl.features import CategoricalFeature
 from tfmtl.metrics import nmae, smape
@@ -83,3 +84,19 @@ def test_a_single_output_has_no_name_in_tfma():
     assert not config.model_specs[0].label_keys
     assert not config.metrics_specs[0].output_names
     assert set(eval_config(SPEC, {}).model_specs[0].label_keys) == {"clicks", "active"}
+
+
+def test_reads_metrics_of_an_evaluation_whose_config_names_a_former_module(tmp_path):
+    """Run folders of earlier versions name modules that have moved since."""
+    spec = DatasetSpec("one", SPEC.features, SPEC.tasks[:1], scenario="scenario")
+    config = eval_config(spec, {})
+    config.model_specs[0].CopyFrom(tfma.ModelSpec(label_key="label", prediction_key="prediction"))
+    tfma.analyze_raw_data(ROWS, config, output_path=str(tmp_path))
+    path = tmp_path / "eval_config.json"
+    text = path.read_text()
+    assert "pipelines.evaluation.count_metrics" in text
+    path.write_text(text.replace("pipelines.evaluation.count_metrics", "pipelines.count_metrics"))
+    overall, *slices = read_metrics(spec, str(tmp_path))
+    assert overall.nmae == pytest.approx(nmae(ROWS["label"], ROWS["prediction"]), rel=1e-6)
+    assert overall.smape == pytest.approx(smape(ROWS["label"], ROWS["prediction"]), rel=1e-6)
+    assert [one.slice for one in slices] == ["feed", "live", "search"]

@@ -4,7 +4,10 @@ import contextlib
 import dataclasses
 import io
 import json
+import shutil
 import types
+import warnings
+import zipfile
 
 import apache_beam as beam
 import keras
@@ -41,7 +44,7 @@ tasks:
 """)
 MODEL = {
     "name": "mmoe",
-    "options": {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [4]},
+    "options": {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [8]},
 }
 NO_CHANGE = 1e-30
 """Learning rate that changes no weight."""
@@ -100,13 +103,13 @@ def make_day(folder, seed, users):
     return Day(examples, file, str(folder / "graph"))
 
 
-def train(day, folder, base_model=None, **training):
+def train(day, folder, base_model=None, model=MODEL, **training):
     """Trains on a day as the Trainer does, and returns the arguments of `run_fn`."""
     arguments = types.SimpleNamespace(
         custom_config={
             "name": "log",
             "spec": SPEC.to_dict(),
-            "model": MODEL,
+            "model": model,
             "training": {"max_epochs": 1, "batch_size": 64, "shuffle_rows": 200, "cache": "memory", **training},
         },
         transform_output=day.graph,
@@ -175,7 +178,37 @@ def test_starts_from_the_model_in_a_folder(days, first, tmp_path, capsys):
     assert f"    warm start from {first.model_run_dir}" in lines
     user = next(line.split() for line in lines if line.split()[:1] == ["user"])
     old, new = (set(read_vocabularies(run.model_run_dir)["user"]) for run in (first, second))
-    assert user == ["user", f"{len(old & new)}", "kept", f"{len(new - old)}", "new", f"{len(old - new)}", "gone"]
+    assert user == ["user", f"{len(old & new)}", "kept", f"{len(new - old)}", "new", f"{len(old - new)}", "removed"]
+
+
+def test_starts_from_a_model_whose_file_names_former_modules(days, first, tmp_path):
+    """Files of earlier versions name modules that have moved; Keras finds classes by their registered names."""
+    former = tmp_path / "former"
+    shutil.copytree(first.model_run_dir, former)
+    rewrite_config(former / "model.keras", '"module": "tfmtl.', '"module": "former.')
+    second = train(days[1], tmp_path / "second", learning_rate=NO_CHANGE, warm_start=str(former))
+    assert_same_scores(first, second, days)
+
+
+def rewrite_config(path, old, new):
+    """Replaces a string in the configuration of a `.keras` file."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    config_text = contents["config.json"].decode()
+    assert old in config_text
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**contents, "config.json": config_text.replace(old, new).encode()}.items():
+            archive.writestr(name, content)
+
+
+def test_old_names_of_options_cause_no_warning_in_the_trainer(days, tmp_path):
+    """`load_settings` has warned about them before, with file and line."""
+    model = {**MODEL, "options": {**MODEL["options"], "space": "previous", "max_importance": 50.0}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", config.RenamedWarning)
+        run = train(days[0], tmp_path, model=model)
+    trained = keras.saving.load_model(f"{run.model_run_dir}/model.keras", compile=False)
+    assert (trained.options.space, trained.options.max_weight) == ("conditional", 50.0)
 
 
 def test_latest_starts_from_the_blessed_model(first):
