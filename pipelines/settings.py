@@ -184,7 +184,7 @@ class Settings:
         binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
         known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
         given = self.spec.split.kind == "given"
-        expected = f"given if data.reader is {INGESTED}, and only then"
+        expected = f"`given` if data.reader is {INGESTED}, and only then"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
         if self.training.fine_tuning is not None:

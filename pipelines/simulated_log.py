@@ -14,6 +14,8 @@ from transforms.panels.simulator_options import PanelOptions
 from transforms.simulation.simulator import simulate
 
 STAMP = "simulated.json"
+"""Name of the file that records the settings and code of a complete log."""
+
 _CODE = ("transforms.simulation.simulator", "transforms.panels.simulator", "transforms.ali_ccp.simulator")
 
 

@@ -35,7 +35,7 @@ REJECTS = "rejects"
 VOCABULARIES = "vocabularies"
 COUNTS = "token_counts"
 STEPS = "sampling_steps"
-"""Key in the report: sampling step of each span, of which one row in so many is in the sample for statistics."""
+"""Key of the report's sampling steps, one per span: the sample for statistics holds one row in `step`."""
 
 
 class LogExampleGenExecutor(BaseExampleGenExecutor):

@@ -120,7 +120,7 @@ def test_rejects_a_given_split_of_a_log_that_is_not_ingested(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text(text.replace("reader: ingested", "reader: csv"))
     with pytest.raises(
-        ConfigError, match=r"spec.split.kind: should be given if data\.reader is ingested, and only then"
+        ConfigError, match=r"spec.split.kind: should be `given` if data\.reader is ingested, and only then"
     ):
         load_settings(path)
 
