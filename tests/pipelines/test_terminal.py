@@ -1,0 +1,44 @@
+"""Terminal output: warnings about renamed settings, log levels, and the lines of components."""
+
+import logging
+import re
+import warnings
+
+import pytest
+from rich.console import Console
+
+from pipelines.terminal import ComponentProgress, log_level, show_renamed_settings
+from tfmtl.config import RenamedWarning
+
+
+def test_renamed_settings_are_shown_once_whatever_the_filters_are(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with show_renamed_settings():
+            for message in ("a.yaml:1: old", "a.yaml:2: old", "a.yaml:1: old"):
+                warnings.warn(message, RenamedWarning, stacklevel=1)
+        warnings.warn("a.yaml:3: old", RenamedWarning, stacklevel=1)
+    assert capsys.readouterr().err.splitlines() == ["Warning: a.yaml:1: old", "Warning: a.yaml:2: old"]
+
+
+def test_other_warnings_are_not_affected():
+    with pytest.warns(UserWarning, match="other"), show_renamed_settings():
+        warnings.warn("other", UserWarning, stacklevel=1)
+
+
+def test_log_level_holds_although_a_library_changes_the_level_of_its_logger(caplog):
+    logger = logging.getLogger("library")
+    with log_level("error"):
+        logger.setLevel(logging.DEBUG)
+        logger.warning("hidden")
+        logger.error("shown")
+    logger.warning("shown after")
+    assert [record.message for record in caplog.records] == ["shown", "shown after"]
+
+
+def test_component_progress_prints_a_line_with_the_seconds(capsys):
+    progress = ComponentProgress(Console(width=60))
+    progress("Trainer", "start")
+    progress("Trainer", "end")
+    assert re.search(r"^  Trainer +\d+\.\d s$", capsys.readouterr().out, re.MULTILINE)
+    assert progress.seconds["Trainer"] >= 0
