@@ -22,7 +22,7 @@ from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import EpochLines, InputWait, Stage, TwoStage, fit_stage
-from tfmtl.training.distribution import folder_of_chief, is_chief, share_of_worker
+from tfmtl.training.distribution import chief_folder, is_chief, worker_shard
 from tfmtl.training.vocabularies import write_vocabularies
 
 HISTORY = "history.json"
@@ -72,7 +72,7 @@ def _train_and_export(fn_args: Any) -> None:
     with cache_folder(cache) as folder:
         history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
 
-    with folder_of_chief(strategy, fn_args.model_run_dir) as folder:
+    with chief_folder(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)
         model.save(os.path.join(folder, KERAS_MODEL))
     if not is_chief(strategy):
@@ -115,7 +115,7 @@ def fit(
         "shuffle": False,
         "verbose": 0,
     }
-    share = share_of_worker(model.replica_strategy)
+    share = worker_shard(model.replica_strategy)
     train = inputs.training(files["train"], share)
     train = wait.watch(train) if watch_input else train
     validation = inputs.evaluation(files["eval"], share)

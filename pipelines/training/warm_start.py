@@ -83,7 +83,7 @@ def start_from(
     write(f"    warm start from {folder}")
     for name, rows in report.fields.items():
         if name in vocabularies or name in previous_vocabularies:
-            write(f"      {name:<20} {rows.kept:>10,} kept {rows.new:>10,} new {rows.gone:>10,} gone")
+            write(f"      {name:<20} {rows.kept:>10,} kept {rows.new:>10,} new {rows.removed:>10,} removed")
 
 
 def fingerprint(setting: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Training on several devices or machines: which, and the rows of a batch that each replica gets."""
+"""Training on several devices or machines, with the rows of a batch divided between the replicas."""
 
 import contextlib
 import dataclasses
@@ -7,55 +7,68 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from tfmtl.config import require
+from tfmtl.types import Tensor
 
-Share = Callable[[tf.data.Dataset], tf.data.Dataset]
+Shard: TypeAlias = Callable[[tf.data.Dataset], tf.data.Dataset]
+"""Function from a data set of global batches to a data set of the rows of one worker."""
+
+StepFunction: TypeAlias = Callable[[Any], dict[str, Tensor]]
+"""Function from a batch, or from an iterator of batches, to values of metrics by name."""
+
 ONE_DEVICE = tf.distribute.get_strategy()
-"""What there is outside of any strategy's scope, where modules are imported."""
+"""Strategy of one device: TensorFlow's default outside of the scope of a strategy, in which modules are imported."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """On what a model is trained: synchronously, each replica on its share of the rows of every batch.
+    """Options of synchronous training on several replicas, each of which computes its share of every batch.
 
-    A batch is the global one, whatever the number of replicas: losses are means over its rows, gradients are those of
-    its loss, metrics count each of its rows once. So N steps on R replicas are N steps on one device, except for what
-    looks at rows together: the negatives of a contrast and the episodes of meta-learning are those of a replica's own
-    rows, and dropout draws the same mask on each replica.
+    The batch size is that of the global batch, whatever the number of replicas. Losses are means over the rows of the
+    global batch, gradients are those of its loss, and metrics count each row once. Therefore N steps on R replicas give
+    the results of N steps on one device, with two exceptions. The negatives of a contrastive loss and the episodes of
+    meta-learning are drawn from the rows of one replica, and dropout uses the same mask on each replica.
 
-    `multi_worker` is one process a machine, all with the same settings and files. Each is told by the environment
-    variable `TF_CONFIG` who takes part and which one it is, on the first machine
+    With `multi_worker`, each machine runs one process with the same settings and files. The environment variable
+    `TF_CONFIG` lists the machines and gives the index of each. On the first machine it is
 
         TF_CONFIG='{"cluster": {"worker": ["host0:4711", "host1:4711"]}, "task": {"type": "worker", "index": 0}}'
 
-    and with index 1 on the second. The worker of index 0 is the chief, which alone leaves a model behind. Only the
-    chief may do more than train; all of them have to train, evaluate and save together.
+    and on the second the same with index 1. The worker of index 0 is the chief. All workers train, evaluate and save
+    together, but only the chief writes the model, and only the chief may do anything else.
 
     Attributes:
-        kind: `none`: one device. `mirrored`: several devices of this machine. `multi_worker`: several machines.
-        devices: of `mirrored`, such as `GPU:0`; all GPUs by default.
+        kind: `none` for one device, `mirrored` for several devices of this machine, `multi_worker` for several
+            machines.
+        devices: Names of the devices of `mirrored`, such as `GPU:0`; all GPUs by default.
+
+    Example:
+        >>> from tfmtl.training import Distribution
+        >>> strategy = Distribution("mirrored", devices=("CPU:0",)).strategy()
+        >>> strategy.num_replicas_in_sync
+        1
     """
 
     kind: Literal["none", "mirrored", "multi_worker"] = "none"
     devices: tuple[str, ...] = ()
 
-    def __post_init__(self):
-        named = not self.devices or self.kind == "mirrored"
-        require(named, "devices", "left out unless `kind` is mirrored", list(self.devices))
-        require(len(set(self.devices)) == len(self.devices), "devices", "each named once", list(self.devices))
+    def __post_init__(self) -> None:
+        is_valid = not self.devices or self.kind == "mirrored"
+        require(is_valid, "devices", "omitted unless `kind` is mirrored", list(self.devices))
+        require(len(set(self.devices)) == len(self.devices), "devices", "without duplicates", list(self.devices))
 
     def strategy(self) -> tf.distribute.Strategy:
-        """The strategy, in whose scope a model and its optimizer are made.
+        """Creates the strategy in whose scope a model and its optimizer have to be created.
 
-        Make it before anything else of TensorFlow where there are several workers.
+        With several workers, create it before anything else of TensorFlow.
 
         Raises:
-            ValueError: if `TF_CONFIG` names no workers.
+            ValueError: If `kind` is `multi_worker` and `TF_CONFIG` lists no workers.
         """
         if self.kind == "none":
             return ONE_DEVICE
@@ -63,112 +76,188 @@ class Distribution:
             return tf.distribute.MirroredStrategy(list(self.devices) or None)
         if not json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster"):
             received = os.environ.get("TF_CONFIG")
-            raise ValueError(f"TF_CONFIG should name the workers of a multi-worker training. Received: {received!r}")
+            raise ValueError(f"TF_CONFIG should list the workers of a multi-worker training. Received: {received!r}")
         return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that leaves a model behind."""
+    """Returns whether this process is the chief, which writes the model; always true with one worker.
+
+    Args:
+        strategy: Strategy of the training.
+
+    Example:
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import is_chief
+        >>> is_chief(Distribution().strategy())
+        True
+    """
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.cluster_spec().as_dict():
         return True
-    chiefs = "chief" in resolver.cluster_spec().jobs
-    return resolver.task_type == "chief" if chiefs else resolver.task_id == 0
+    has_chief_job = "chief" in resolver.cluster_spec().jobs
+    return bool(resolver.task_type == "chief" if has_chief_job else resolver.task_id == 0)
 
 
 @contextlib.contextmanager
-def folder_of_chief(strategy: tf.distribute.Strategy, folder: str) -> Iterator[str]:
-    """The folder itself for the chief; for another worker, one that is removed after the `with` block.
+def chief_folder(strategy: tf.distribute.Strategy, folder: str) -> Iterator[str]:
+    """Gives the folder to which this process may save a model.
 
-    Saving reads variables that workers hold together: each of them has to take part, and one may write.
+    All workers have to save a model together, because they hold some of its variables together, but only the chief may
+    write it.
+
+    Args:
+        strategy: Strategy of the training.
+        folder: Folder of the model.
+
+    Yields:
+        `folder` for the chief; a temporary folder for another worker, which is removed after the `with` block.
+
+    Example:
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import chief_folder
+        >>> with chief_folder(Distribution().strategy(), "runs/model") as folder:
+        ...     print(folder)
+        runs/model
     """
     if is_chief(strategy):
         yield folder
         return
-    with tempfile.TemporaryDirectory() as elsewhere:
-        yield elsewhere
+    with tempfile.TemporaryDirectory() as temporary_folder:
+        yield temporary_folder
 
 
-def share_of_worker(strategy: tf.distribute.Strategy) -> Share:
-    """What gives of a data set of global batches the rows of this process, which its replicas then divide.
+def worker_shard(strategy: tf.distribute.Strategy) -> Shard:
+    """Returns the function that selects the rows of this worker, which its replicas then divide.
 
-    It is to be applied where cutting batches is cheapest: before they are parsed, for example. Every worker has to make
-    the same batches in the same order. Where there is one worker, batches stay as they are.
+    Apply it at the stage of the input pipeline at which slicing batches is cheapest, for example before examples are
+    parsed. Every worker has to make the same batches in the same order.
+
+    Args:
+        strategy: Strategy of the training.
+
+    Returns:
+        A function from a data set of global batches to a data set of this worker's rows of each batch. With one worker
+        it returns the data set unchanged.
 
     Example:
-        >>> share = share_of_worker(strategy)
-        >>> model.fit(share(rows.batch(1024)).map(parse))
+        >>> import tensorflow as tf
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import worker_shard
+        >>> shard = worker_shard(Distribution().strategy())
+        >>> [batch.tolist() for batch in shard(tf.data.Dataset.range(3).batch(2)).as_numpy_iterator()]
+        [[0, 1], [2]]
     """
-    workers = strategy.num_replicas_in_sync // _local_replicas(strategy)
+    workers = strategy.num_replicas_in_sync // _count_local_replicas(strategy)
     if workers == 1:
         return lambda batches: batches
-    return functools.partial(share_of, worker=_worker(strategy), workers=workers)
+    return functools.partial(shard_batches, index=_worker_index(strategy), parts=workers)
 
 
-def share_of(batches: tf.data.Dataset, worker: int, workers: int) -> tf.data.Dataset:
-    """Of each batch the rows of a worker; sizes differ by one row at most, so that each has as many batches."""
+def shard_batches(batches: tf.data.Dataset, index: int, parts: int) -> tf.data.Dataset:
+    """Selects one of the equal parts of each batch.
 
-    def rows(*batch):
-        return part(batch if len(batch) > 1 else batch[0], worker, workers)
+    Args:
+        batches: Data set of batches.
+        index: Index of the part.
+        parts: Number of parts. Their sizes differ by at most one row, and may be 0, so that there are as many batches
+            in each part.
 
-    return batches.map(rows, num_parallel_calls=tf.data.AUTOTUNE)
+    Returns:
+        Data set of the rows of the part.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.training.distribution import shard_batches
+        >>> batches = tf.data.Dataset.range(6).batch(4)
+        >>> [rows.tolist() for rows in shard_batches(batches, index=1, parts=2).as_numpy_iterator()]
+        [[2, 3], [5]]
+    """
+
+    def select(*batch: Any) -> Any:
+        return slice_rows(batch if len(batch) > 1 else batch[0], index, parts)
+
+    return batches.map(select, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def part(batch: Any, index: int, parts: int) -> Any:
-    """The rows of a batch in one of its equal parts; it may be empty."""
+def slice_rows(batch: Any, index: Tensor | int, parts: int) -> Any:
+    """Returns the rows of a batch in one of its equal parts, which may be empty.
+
+    Args:
+        batch: Nested structure of tensors `(batch, ...)`; entries that are None stay None.
+        index: Index of the part.
+        parts: Number of parts.
+
+    Returns:
+        The same structure of tensors `(rows, ...)`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.training.distribution import slice_rows
+        >>> slice_rows({"user": tf.range(5)}, index=1, parts=2)["user"].numpy().tolist()
+        [2, 3, 4]
+    """
     rows = tf.shape(keras.tree.flatten(batch)[0])[0]
     start, end = rows * index // parts, rows * (index + 1) // parts
     return keras.tree.map_structure(lambda tensor: None if tensor is None else tensor[start:end], batch)
 
 
-def on_replicas(model: keras.Model, step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """What Keras calls with an iterator for each step: divides a batch between this process's replicas and runs them.
+def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunction:
+    """Creates the function that Keras calls with an iterator for each step, for a model on several replicas.
 
-    Keras's own takes TensorFlow's distributed data sets. When their iterators are collected as garbage, as after each
-    epoch, a process can wait for ever; and at the end of the data they carry out half a step. It averages what replicas
-    return with a collective operation for each metric, and fails where there are several workers. The metrics of an
-    epoch are read from their variables, so that of a step one replica's will do.
+    The function divides a batch between the replicas of this process and runs a step on each. It replaces that of
+    Keras for these reasons:
+
+    - Keras uses distributed data sets of TensorFlow. A process can hang when their iterators are garbage-collected,
+      which happens after each epoch, and at the end of the data half a step is executed.
+    - Keras averages what the replicas return by a collective operation for each metric, which fails with several
+      workers. Keras reads the metrics of an epoch from their variables, so the values of one replica suffice for a
+      step.
 
     Args:
-        model: in whose `replica_strategy` the step runs.
-        step: takes a replica's batch and gives the metrics by name.
+        model: The model, in whose `replica_strategy` the step runs.
+        step: Function from a replica's rows of a batch to values of metrics by name.
+
+    Returns:
+        A function from an iterator of batches to values of metrics by name.
     """
     strategy = model.replica_strategy
-    count = _local_replicas(strategy)
+    count = _count_local_replicas(strategy)
 
-    def on_replica(batch):
+    def replica_step(batch: Any) -> dict[str, Tensor]:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group % count
-        with tf.device("CPU:0"):  # Only its own rows travel to a device.
-            rows = part(batch, replica, count)
+        with tf.device("CPU:0"):  # Slicing on the CPU copies only the replica's rows to its device.
+            rows = slice_rows(batch, replica, count)
         return step(rows)
 
-    def on_batch(batch):
-        logs = strategy.run(on_replica, args=(batch,))
+    def batch_step(batch: Any) -> dict[str, Tensor]:
+        logs = strategy.run(replica_step, args=(batch,))
         return {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
 
     if model.run_eagerly:
-        return lambda iterator: on_batch(next(iterator))
-    traced = tf.function(on_batch, autograph=False)
-    of_spec: list[Any] = [None, None]
+        return lambda iterator: batch_step(next(iterator))
+    traced = tf.function(batch_step, autograph=False)
+    latest: list[Any] = [None, None]  # The specification of a data set, and the function traced for it.
 
-    def on_next(iterator):
-        # By the data set's specification, batches have any number of rows: the last one, a smaller one, is not traced
-        # again. To look the function up at each step would take longer than to see that the data set is the same.
+    def iterator_step(iterator: Any) -> dict[str, Tensor]:
+        # The specification allows any number of rows, so a smaller last batch is not traced again. Comparing the
+        # specification takes less time than a lookup of the traced function in each step.
         spec = iterator.element_spec
-        if spec is not of_spec[0]:
-            of_spec[:] = spec, traced.get_concrete_function(spec)
-        return of_spec[1](next(iterator))
+        if spec is not latest[0]:
+            latest[:] = spec, traced.get_concrete_function(spec)
+        logs: dict[str, Tensor] = latest[1](next(iterator))
+        return logs
 
-    return on_next
+    return iterator_step
 
 
-def _local_replicas(strategy: tf.distribute.Strategy) -> int:
-    # The default strategy has one replica and knows of no devices.
+def _count_local_replicas(strategy: tf.distribute.Strategy) -> int:
+    # The default strategy has one replica and no list of devices.
     return 1 if strategy.num_replicas_in_sync == 1 else len(strategy.extended.worker_devices)
 
 
-def _worker(strategy: tf.distribute.Strategy) -> int:
-    """The place of this process among those that train: a chief comes before the workers."""
+def _worker_index(strategy: tf.distribute.Strategy) -> int:
+    """Returns the index of this process among the processes that train; a chief precedes the workers."""
     resolver = strategy.cluster_resolver
     chiefs = 0 if resolver.task_type == "chief" else len(resolver.cluster_spec().as_dict().get("chief", ()))
     return int(resolver.task_id) + chiefs

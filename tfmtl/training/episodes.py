@@ -1,4 +1,4 @@
-"""Dividing a batch into episodes, each with a support set and a query set."""
+"""Division of a batch into episodes, each with a support set and a query set."""
 
 import dataclasses
 import itertools
@@ -7,64 +7,99 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmtl.types import Tensor, TensorLike
+
 
 @dataclasses.dataclass(frozen=True)
 class Episode:
     """Two disjoint sets of rows of a batch.
 
     Attributes:
-        support: indices of the rows on which parameters are adapted.
-        query: indices of the rows on which the adapted parameters are judged.
+        support: Indices of the rows on which parameters are adapted, `(rows,)` integers.
+        query: Indices of the rows on which the adapted parameters are evaluated, `(rows,)` integers.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.training.episodes import Episode
+        >>> episode = Episode(support=tf.constant([0, 3]), query=tf.constant([1, 2]))
     """
 
-    support: Any
-    query: Any
+    support: Tensor
+    query: Tensor
 
 
-def draw_episodes(batch_size: Any, episodes: int, support_fraction: float, groups: Any = None) -> list[Episode]:
-    """Divides the rows of a batch at random, each into one set of one episode; sizes differ by one row at most.
+def draw_episodes(
+    batch_size: TensorLike, episodes: int, support_fraction: float, groups: TensorLike | None = None
+) -> list[Episode]:
+    """Divides the rows of a batch into random episodes whose sizes differ by at most one row.
 
-    With `groups`, rows of one group stand together: the groups are put in random order and their rows cut into equal
-    episodes. So an episode holds few groups, a group smaller than an episode lies in two at most, and a larger one
-    fills several; equal sizes keep the work the same whatever the groups are. Within an episode support and query are
-    drawn at random, so that both hold rows of its groups.
+    Each row is in one set of one episode.
 
-    A batch of fewer than two rows an episode lends its rows to several episodes; support and query of one episode are
-    disjoint as long as there are two rows, and the same row in a batch of one.
+    With `groups`, the groups are put in random order, and the rows in this order are cut into episodes of equal size.
+    An episode therefore contains few groups; a group smaller than an episode is in at most two episodes, and a larger
+    group fills several. Support and query set are drawn at random within an episode, so that both contain rows of its
+    groups.
+
+    If a batch has fewer than two rows per episode, several episodes share rows. The support and the query set of an
+    episode are disjoint if the batch has at least two rows, and the same row otherwise.
 
     Args:
-        batch_size: how many rows there are, at least 1; a number or a scalar tensor.
-        episodes: how many there are.
-        support_fraction: share of an episode's rows that support it; both sets get a row at least.
-        groups: `(batch,)` whole numbers, or None.
+        batch_size: Number of rows, at least 1; a number or a scalar tensor.
+        episodes: Number of episodes.
+        support_fraction: Share of an episode's rows that are in the support set; both sets have at least one row.
+        groups: Group of each row, `(batch,)` integers; None to draw rows independently of groups.
+
+    Returns:
+        The episodes.
+
+    Raises:
+        ValueError: If `groups` does not have one dimension.
+
+    Example:
+        >>> from tfmtl.training.episodes import draw_episodes
+        >>> drawn = draw_episodes(batch_size=8, episodes=2, support_fraction=0.25)
+        >>> [(len(episode.support), len(episode.query)) for episode in drawn]
+        [(1, 3), (1, 3)]
     """
     rows = tf.cast(batch_size, "int32")
-    order = _grouped(groups) if groups is not None else tf.range(rows)
+    order = _order_by_group(groups) if groups is not None else tf.random.shuffle(tf.range(rows))
     bounds = [rows * episode // episodes for episode in range(episodes + 1)]
-    if groups is None:
-        order = tf.random.shuffle(order)
     drawn = []
     for start, end in itertools.pairwise(bounds):
         size = tf.maximum(end - start, 2)
         members = tf.gather(order, (start + tf.range(size)) % rows)
         if groups is not None:
             members = tf.random.shuffle(members)
-        support = tf.cast(tf.round(support_fraction * tf.cast(size, "float32")), "int32")
-        support = tf.clip_by_value(support, 1, size - 1)
-        drawn.append(Episode(members[:support], members[support:]))
+        support_size = tf.cast(tf.round(support_fraction * tf.cast(size, "float32")), "int32")
+        support_size = tf.clip_by_value(support_size, 1, size - 1)
+        drawn.append(Episode(members[:support_size], members[support_size:]))
     return drawn
 
 
-def _grouped(groups: Any) -> Any:
-    """The rows, those of one group together and the groups in random order."""
+def _order_by_group(groups: TensorLike) -> Tensor:
+    """Returns the indices of the rows, those of a group next to each other and the groups in random order."""
     groups = tf.convert_to_tensor(groups)
     if groups.shape.rank != 1:
         raise ValueError(f"`groups` should hold one number a row. Received: shape {groups.shape}")
     _, group = tf.unique(groups)
-    place = tf.random.shuffle(tf.range(tf.reduce_max(group) + 1))
-    return tf.argsort(tf.gather(place, group))
+    position = tf.random.shuffle(tf.range(tf.reduce_max(group) + 1))
+    return tf.argsort(tf.gather(position, group))
 
 
-def take(structure: Any, rows: Any) -> Any:
-    """Those rows of every tensor of a structure; of None, None."""
+def gather_rows(structure: Any, rows: Tensor) -> Any:
+    """Gathers the same rows of every tensor of a nested structure.
+
+    Args:
+        structure: Nested structure of tensors `(batch, ...)`; entries that are None stay None.
+        rows: Indices of the rows, `(rows,)` integers.
+
+    Returns:
+        The same structure of tensors `(rows, ...)`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.training.episodes import gather_rows
+        >>> gather_rows({"user": tf.constant([7, 8, 9])}, tf.constant([2, 0]))["user"].numpy().tolist()
+        [9, 7]
+    """
     return keras.tree.map_structure(lambda tensor: None if tensor is None else tf.gather(tensor, rows), structure)

@@ -1,4 +1,4 @@
-"""One readable line an epoch."""
+"""Callback that prints one line per epoch."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,12 +9,21 @@ from tfmtl.training.input_wait import INPUT_WAIT
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints, after each epoch, the losses, the validation AUC of each output and the seconds it took.
+    """Callback that prints, after each epoch, its duration, the losses and the validation AUC of each output.
 
-    After `InputWait`, also the share of training time in which no batch was ready.
+    If `InputWait` is among the callbacks before it, the line also shows the share of the training time in which the
+    model waited for its input.
 
     Args:
-        write: takes a line.
+        write: Function to call with each line.
+
+    Example:
+        >>> from tfmtl.training import EpochLines
+        >>> callback = EpochLines()
+        >>> callback.set_params({"epochs": 3})
+        >>> callback.on_epoch_begin(0)
+        >>> callback.on_epoch_end(0, {"loss": 0.52, "val_loss": 0.5, "val_ctr_auc": 0.61})
+            epoch 1/3  0 s  loss 0.5200  val_loss 0.5000  validation AUC ctr 0.6100
     """
 
     def __init__(self, write: Callable[[str], object] = print):
@@ -27,8 +36,8 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         logs = logs or {}
-        of = f"/{self.params['epochs']}" if self.params.get("epochs") else ""
-        parts = [f"epoch {epoch + 1}{of}", f"{time.monotonic() - self._start:.0f} s"]
+        total = f"/{self.params['epochs']}" if self.params.get("epochs") else ""
+        parts = [f"epoch {epoch + 1}{total}", f"{time.monotonic() - self._start:.0f} s"]
         if INPUT_WAIT in logs:
             parts.append(f"input wait {logs[INPUT_WAIT]:.1%}")
         parts += [f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss") if name in logs]

@@ -1,4 +1,4 @@
-"""How long training waits for its input."""
+"""Callback that measures for how long training waits for its input."""
 
 import time
 from collections.abc import Mapping
@@ -8,51 +8,64 @@ import keras
 import tensorflow as tf
 
 INPUT_WAIT = "input_wait"
+"""Name of the metric."""
 
 
 class InputWait(keras.callbacks.Callback):
-    """Adds `input_wait` to the metrics of an epoch: the share of its training time in which no batch was ready.
+    """Callback that adds `input_wait` to the metrics of an epoch: the share of its time spent waiting for batches.
 
-    The time from asking for a batch to having it is summed over the batches, and divided by the time from the epoch's
-    begin to the end of its last training batch (validation is not in it). The clock is part of the data set: a batch
-    costs two readings of it. Nothing is measured, and nothing added, where several replicas get their share of a batch:
-    their shares are fetched ahead by TensorFlow, whose waiting is not the training's.
+    The waiting time is the time from a request for a batch to its arrival, summed over the batches. It is divided by
+    the time from the beginning of the epoch to the end of its last training batch, which excludes validation. The clock
+    is a part of the data set and is read twice per batch. With several replicas nothing is measured and nothing added,
+    because TensorFlow fetches their shares of a batch in advance, and its waiting is not that of training.
 
-    Place it before the callbacks that show the metrics.
+    Place it before the callbacks that show metrics.
 
     Example:
+        >>> import keras, numpy as np, tensorflow as tf
+        >>> from tfmtl.training import InputWait
+        >>> model = keras.Sequential([keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse", run_eagerly=True)
+        >>> dataset = tf.data.Dataset.from_tensor_slices((np.ones((8, 2)), np.ones(8))).batch(4)
         >>> wait = InputWait()
-        >>> history = model.fit(wait.watch(dataset), callbacks=[wait]).history
+        >>> history = model.fit(wait.watch(dataset), callbacks=[wait], epochs=2, verbose=0).history
         >>> len(history["input_wait"])
-        1
+        2
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        with tf.device("CPU:0"):  # Where data sets run.
+        with tf.device("CPU:0"):  # Data sets run on the CPU.
             self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._watching = False
         self._begin = self._end = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long the batches since the epoch began were waited for."""
+        """Waiting time since the beginning of the epoch, in seconds."""
         return float(self._waited.numpy())
 
     def watch(self, dataset: Any) -> Any:
-        """The same batches, with the waiting for each measured; a distributed data set as it is."""
+        """Adds the clock to a data set.
+
+        Args:
+            dataset: Data set of training batches.
+
+        Returns:
+            A `tf.data.Dataset` of the same batches; a distributed data set is returned unchanged.
+        """
         self._watching = isinstance(dataset, tf.data.Dataset)
         if not self._watching:
             return dataset
-        # A zip asks its parts in their order: the clock first, then the batch.
-        asked = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
+        # A zip requests an element of each part in order: the clock first, then the batch.
+        request_times = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
         options = tf.data.Options()
-        # Else TensorFlow puts a thread behind the clock that asks ahead, and the waiting is that one's.
+        # Otherwise TensorFlow adds a prefetch after the clock, and the waiting time of that would be measured.
         options.experimental_optimization.inject_prefetch = False
-        return tf.data.Dataset.zip(asked, dataset).map(self._measure).with_options(options)
+        return tf.data.Dataset.zip(request_times, dataset).map(self._measure).with_options(options)
 
-    def _measure(self, asked: tf.Tensor, batch: Any) -> Any:
-        with tf.control_dependencies([self._waited.assign_add(tf.timestamp() - asked)]):
+    def _measure(self, request_time: tf.Tensor, batch: Any) -> Any:
+        with tf.control_dependencies([self._waited.assign_add(tf.timestamp() - request_time)]):
             return tf.nest.map_structure(tf.identity, batch)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:

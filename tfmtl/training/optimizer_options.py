@@ -1,7 +1,7 @@
 """Optimizers as plain data."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import keras
 
@@ -11,29 +11,34 @@ from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
 
 @dataclasses.dataclass(frozen=True)
 class GradientOptions:
-    """What every optimizer does with gradients and weights.
+    """Options of every optimizer.
 
     Attributes:
-        weight_decay: d, before each step `w = w - learning_rate * d * w`, of dense weights and of the table rows that
-            the batch looks up.
-        clip_value: every element of a gradient is clipped to +- this; not at all by default.
-        clip_norm: the gradient of all weights together is scaled down to this norm; not at all by default.
+        weight_decay: Factor d of the decoupled weight decay `w = w - learning_rate * d * w` before each step, of dense
+            weights and of the embedding rows that the batch looks up.
+        clip_value: Bound of the absolute value of each element of a gradient; null for no bound.
+        clip_norm: Bound of the norm of the gradient of all weights together; null for no bound.
+
+    Example:
+        >>> from tfmtl.training.optimizer_options import GradientOptions
+        >>> GradientOptions(clip_norm=1.0).weight_decay
+        0.0
     """
 
     weight_decay: float = 0.0
     clip_value: float | None = None
     clip_norm: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         for name in ("clip_value", "clip_norm"):
             value = getattr(self, name)
             require(value is None or value > 0, name, "above 0, or null", value)
-        both = self.clip_value is not None and self.clip_norm is not None
-        require(not both, "clip_norm", "null where clip_value is given", self.clip_norm)
+        is_valid = self.clip_value is None or self.clip_norm is None
+        require(is_valid, "clip_norm", "null if clip_value is given", self.clip_norm)
 
-    def _shared(self) -> dict[str, Any]:
-        """The arguments that every Keras optimizer has."""
+    def _arguments(self) -> dict[str, Any]:
+        """Returns the arguments that all optimizers of Keras have."""
         return {
             "weight_decay": self.weight_decay or None,
             "clipvalue": self.clip_value,
@@ -43,15 +48,25 @@ class GradientOptions:
 
 @dataclasses.dataclass(frozen=True)
 class AdamOptions(GradientOptions):
-    """Adam (`RowSparseAdam`).
+    """Options of Adam (`tfmtl.optimizers.RowSparseAdam`).
 
-    A lazy Adam moves an embedding row by about the learning rate whenever a batch touches it, however small its
-    gradient; an `epsilon` that is not small beside the gradients of rare rows (1e-3) keeps these from overfitting.
+    Row-sparse Adam moves an embedding row by about the learning rate each time a batch looks it up, however small its
+    gradient is. An `epsilon` of the size of the gradients of rare rows (1e-3) reduces their overfitting.
 
     Attributes:
-        beta_1: decay of the first moment.
-        beta_2: decay of the second moment.
-        epsilon: added to the root of the second moment.
+        kind: Always `adam`.
+        beta_1: Decay rate of the first moment, in [0, 1).
+        beta_2: Decay rate of the second moment, in [0, 1).
+        epsilon: Constant that is added to the root of the second moment.
+        weight_decay: Factor of the decoupled weight decay.
+        clip_value: Bound of the absolute value of each element of a gradient; null for no bound.
+        clip_norm: Bound of the norm of the gradient of all weights together; null for no bound.
+
+    Example:
+        >>> from tfmtl.training import AdamOptions
+        >>> optimizer = AdamOptions(epsilon=1e-3).optimizer(learning_rate=0.01)
+        >>> type(optimizer).__name__, optimizer.epsilon
+        ('RowSparseAdam', 0.001)
     """
 
     kind: Literal["adam"] = "adam"
@@ -59,60 +74,89 @@ class AdamOptions(GradientOptions):
     beta_2: float = 0.999
     epsilon: float = 1e-7
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("beta_1", "beta_2"):
             require(0 <= getattr(self, name) < 1, name, "in [0, 1)", getattr(self, name))
         require(self.epsilon > 0, "epsilon", "above 0", self.epsilon)
 
     def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
-        """A fresh optimizer with that learning rate, or schedule."""
+        """Creates an optimizer.
+
+        Args:
+            learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
+        """
         return RowSparseAdam(
-            learning_rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, **self._shared()
+            learning_rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, **self._arguments()
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class AdagradOptions(GradientOptions):
-    """Adagrad (`RowSparseAdagrad`); learning rates are larger than Adam's, 0.01 to 0.1.
+    """Options of Adagrad (`tfmtl.optimizers.RowSparseAdagrad`).
+
+    Its learning rates are larger than those of Adam: 0.01 to 0.1.
 
     Attributes:
-        initial_accumulator_value: sum of squared gradients before the first step.
-        epsilon: added to that sum under the root.
+        kind: Always `adagrad`.
+        initial_accumulator_value: Initial value of the sum of squared gradients.
+        epsilon: Constant that is added to the sum of squared gradients under the root.
+        weight_decay: Factor of the decoupled weight decay.
+        clip_value: Bound of the absolute value of each element of a gradient; null for no bound.
+        clip_norm: Bound of the norm of the gradient of all weights together; null for no bound.
+
+    Example:
+        >>> from tfmtl.training import AdagradOptions
+        >>> type(AdagradOptions().optimizer(learning_rate=0.05)).__name__
+        'RowSparseAdagrad'
     """
 
     kind: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         initial = self.initial_accumulator_value
         require(initial >= 0, "initial_accumulator_value", "at least 0", initial)
         require(self.epsilon > 0, "epsilon", "above 0", self.epsilon)
 
     def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
-        """A fresh optimizer with that learning rate, or schedule."""
+        """Creates an optimizer.
+
+        Args:
+            learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
+        """
         return RowSparseAdagrad(
             learning_rate,
             initial_accumulator_value=self.initial_accumulator_value,
             epsilon=self.epsilon,
-            **self._shared(),
+            **self._arguments(),
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class FtrlOptions(GradientOptions):
-    """FTRL-Proximal (`RowSparseFtrl`).
+    """Options of FTRL-Proximal (`tfmtl.optimizers.RowSparseFtrl`).
 
     Attributes:
-        learning_rate_power: at most 0; a coordinate's learning rate falls as this power of its summed squared gradient.
-        initial_accumulator_value: sum of squared gradients before the first step. Initial weights whose squared
-            gradients are small beside it are forgotten at the first step.
-        l1: strength of the L1 regularization, which makes weights exactly 0.
-        l2: strength of the L2 regularization of a step.
-        l2_shrinkage: strength of an L2 penalty of the loss, of the rows that a batch looks up.
-        beta: added to the root of the summed squared gradient.
+        kind: Always `ftrl`.
+        learning_rate_power: Exponent p, at most 0: the learning rate of a weight is proportional to the sum of its
+            squared gradients to the power p.
+        initial_accumulator_value: Initial value of the sum of squared gradients. The first step discards the initial
+            value of a weight whose squared gradient is much smaller than this.
+        l1: Strength of the L1 regularization, which sets weights to exactly 0.
+        l2: Strength of the L2 regularization in the proximal step.
+        l2_shrinkage: Strength of an L2 penalty that is added to the gradient, of the rows that a batch looks up.
+        beta: Constant that is added to the root of the sum of squared gradients.
+        weight_decay: Factor of the decoupled weight decay.
+        clip_value: Bound of the absolute value of each element of a gradient; null for no bound.
+        clip_norm: Bound of the norm of the gradient of all weights together; null for no bound.
+
+    Example:
+        >>> from tfmtl.training import FtrlOptions
+        >>> type(FtrlOptions(l1=0.1).optimizer(learning_rate=0.05)).__name__
+        'RowSparseFtrl'
     """
 
     kind: Literal["ftrl"] = "ftrl"
@@ -123,14 +167,18 @@ class FtrlOptions(GradientOptions):
     l2_shrinkage: float = 0.0
     beta: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         require(self.learning_rate_power <= 0, "learning_rate_power", "at most 0", self.learning_rate_power)
         for name in ("initial_accumulator_value", "l1", "l2", "l2_shrinkage", "beta"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
 
     def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
-        """A fresh optimizer with that learning rate, or schedule."""
+        """Creates an optimizer.
+
+        Args:
+            learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
+        """
         return RowSparseFtrl(
             learning_rate,
             learning_rate_power=self.learning_rate_power,
@@ -139,9 +187,9 @@ class FtrlOptions(GradientOptions):
             l2_regularization_strength=self.l2,
             l2_shrinkage_regularization_strength=self.l2_shrinkage,
             beta=self.beta,
-            **self._shared(),
+            **self._arguments(),
         )
 
 
-OptimizerOptions = AdamOptions | AdagradOptions | FtrlOptions
-"""Told apart by `kind`."""
+OptimizerOptions: TypeAlias = AdamOptions | AdagradOptions | FtrlOptions
+"""Options of any optimizer; `kind` distinguishes them."""

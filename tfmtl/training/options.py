@@ -1,7 +1,7 @@
-"""Training as plain data: which strategy, and one stage of training until early stopping."""
+"""Training as plain data: strategies, and stages of training with early stopping."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tfmtl.config import require
 from tfmtl.training.architecture_search import ArchitectureSearch
@@ -12,26 +12,41 @@ from tfmtl.training.strategy import PlainTraining, Strategy
 
 @dataclasses.dataclass(frozen=True)
 class PlainOptions:
-    """Plain training (`PlainTraining`): a step along the gradient of each batch's loss."""
+    """Options of plain training (`PlainTraining`).
+
+    Attributes:
+        kind: Always `plain`.
+
+    Example:
+        >>> from tfmtl.training import PlainOptions
+        >>> type(PlainOptions().strategy()).__name__
+        'PlainTraining'
+    """
 
     kind: Literal["plain"] = "plain"
 
     def strategy(self) -> Strategy:
-        """The strategy itself."""
+        """Creates the strategy."""
         return PlainTraining()
 
 
 @dataclasses.dataclass(frozen=True)
 class MetaLearningOptions:
-    """Model-agnostic meta-learning (`MetaLearning`).
+    """Options of model-agnostic meta-learning (`MetaLearning`).
 
     Attributes:
-        inner_learning_rate: step size on a support set.
-        episodes: into how many a batch is divided.
-        support_fraction: share of an episode's rows that are its support set.
-        inner_steps: steps on a support set.
-        first_order: leave out the derivative of the inner gradient: cheaper and less exact.
-        group_by: the feature by whose values episodes are formed; null draws them at random.
+        kind: Always `maml`.
+        inner_learning_rate: Step size on a support set.
+        episodes: Number of episodes into which a batch is divided.
+        support_fraction: Share of an episode's rows that are in its support set, between 0 and 1.
+        inner_steps: Number of steps on a support set.
+        first_order: Whether the derivative of the inner gradients is omitted, which is cheaper and less exact.
+        group_by: Name of the feature by whose values the rows of an episode are grouped; null for random episodes.
+
+    Example:
+        >>> from tfmtl.training import MetaLearningOptions
+        >>> MetaLearningOptions(episodes=2, group_by="scenario").strategy().episodes
+        2
     """
 
     kind: Literal["maml"] = "maml"
@@ -42,14 +57,14 @@ class MetaLearningOptions:
     first_order: bool = False
     group_by: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.inner_learning_rate > 0, "inner_learning_rate", "above 0", self.inner_learning_rate)
         require(0 < self.support_fraction < 1, "support_fraction", "between 0 and 1", self.support_fraction)
         for name in ("episodes", "inner_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 
     def strategy(self) -> Strategy:
-        """The strategy itself."""
+        """Creates the strategy."""
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del arguments["kind"]
         return MetaLearning(**arguments)
@@ -57,38 +72,54 @@ class MetaLearningOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ArchitectureSearchOptions:
-    """Differentiable architecture search (`ArchitectureSearch`), for a model such as `autoheri`.
+    """Options of differentiable architecture search (`ArchitectureSearch`), for models such as `autoheri`.
 
     Attributes:
-        held_out: share of a batch's rows on which connections are learned; the weights are learned on the others.
+        kind: Always `architecture_search`.
+        held_out: Share of a batch's rows on which connections are trained, between 0 and 1. The weights are trained on
+            the other rows.
+
+    Example:
+        >>> from tfmtl.training import ArchitectureSearchOptions
+        >>> ArchitectureSearchOptions(held_out=0.25).strategy().held_out
+        0.25
     """
 
     kind: Literal["architecture_search"] = "architecture_search"
     held_out: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(0 < self.held_out < 1, "held_out", "between 0 and 1", self.held_out)
 
     def strategy(self) -> Strategy:
-        """The strategy itself."""
+        """Creates the strategy."""
         return ArchitectureSearch(self.held_out)
 
 
-StrategyOptions = PlainOptions | MetaLearningOptions | ArchitectureSearchOptions
-"""Told apart by `kind`."""
+StrategyOptions: TypeAlias = PlainOptions | MetaLearningOptions | ArchitectureSearchOptions
+"""Options of any strategy; `kind` distinguishes them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """Training until early stopping.
+    """Options of a stage of training, which ends by early stopping.
 
     Attributes:
-        learning_rate: of the optimizer.
-        optimizer: what makes steps of gradients.
-        max_epochs: passes over the data at most.
-        monitor: the validation metric that early stopping watches, `<output>_auc` or a loss.
-        patience: epochs without improvement before training stops; the best epoch's weights are kept.
-        strategy: how a batch becomes an update.
+        learning_rate: Learning rate of the optimizer.
+        optimizer: Options of the optimizer.
+        max_epochs: Maximum number of passes over the training data.
+        monitor: Name of the metric that early stopping watches, `<output>_auc` or a loss; on the validation data if
+            there are any.
+        patience: Number of epochs without improvement after which training stops. The weights of the best epoch are
+            restored.
+        strategy: Options of the strategy.
+
+    Example:
+        >>> from tfmtl.config import build, parse_yaml
+        >>> from tfmtl.training import Stage
+        >>> stage = build(Stage, parse_yaml("{learning_rate: 1e-4, optimizer: {kind: adagrad}, monitor: ctr_auc}"))
+        >>> stage.learning_rate, stage.optimizer.kind, stage.max_epochs
+        (0.0001, 'adagrad', 10)
     """
 
     learning_rate: float = 1e-3
@@ -98,7 +129,7 @@ class Stage:
     patience: int = 1
     strategy: StrategyOptions = PlainOptions()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
         for name in ("max_epochs", "patience"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))

@@ -1,20 +1,33 @@
-"""Two stages: the whole model until early stopping, then its upper part alone."""
+"""Training in stages: a stage with early stopping, and a second stage that fine-tunes the upper layers."""
 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from tfmtl.training.options import Stage
 
 STAGES = ("stage_1", "stage_2")
-History = dict[str, list[float]]
+"""Names of the two stages."""
+
+History: TypeAlias = dict[str, list[float]]
+"""Values of each metric by its name, one for each epoch."""
 
 
 def stage_optimizer(stage: Stage) -> keras.optimizers.Optimizer:
-    """A fresh optimizer of a stage, at a constant learning rate."""
+    """Creates the optimizer of a stage, with a constant learning rate.
+
+    Args:
+        stage: Options of the stage.
+
+    Example:
+        >>> from tfmtl.training import Stage
+        >>> from tfmtl.training.two_stage import stage_optimizer
+        >>> type(stage_optimizer(Stage(learning_rate=0.01))).__name__
+        'RowSparseAdam'
+    """
     return stage.optimizer.optimizer(stage.learning_rate)
 
 
@@ -28,21 +41,36 @@ def fit_stage(
     make_optimizer: Callable[[Stage], keras.optimizers.Optimizer] = stage_optimizer,
     **fit_arguments: Any,
 ) -> History:
-    """Compiles and trains a model until early stopping; afterwards it has the weights of its best epoch.
+    """Compiles a model and trains it until early stopping, then restores the weights of the best epoch.
 
     Args:
-        model: a built `MultiTaskModel`.
-        stage: learning rate, strategy, when to stop.
-        train: what `model.fit` takes for x, usually a `tf.data.Dataset`.
-        validation: the same for `validation_data`; without it the metric of training is watched.
-        callbacks: besides early stopping, which comes first.
-        make_optimizer: gives a fresh optimizer.
-        fit_arguments: others of `model.fit`.
+        model: A built `tfmtl.models.MultiTaskModel`.
+        stage: Options of the stage.
+        train: Training data, the argument `x` of `model.fit`; usually a `tf.data.Dataset`.
+        validation: Validation data, the argument `validation_data` of `model.fit`; without it, early stopping watches
+            the metric on the training data.
+        callbacks: Callbacks of `model.fit`, which run after early stopping.
+        make_optimizer: Function that creates the optimizer of a stage.
+        **fit_arguments: Other arguments of `model.fit`.
 
     Returns:
-        The metrics of each epoch.
+        Values of each metric by its name, one for each epoch.
+
+    Example:
+        >>> import numpy as np, tensorflow as tf
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SharedBottom
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> from tfmtl.training import Stage, fit_stage
+        >>> spec = DatasetSpec("shop", (CategoricalFeature("user"),), (Task("click", "clicked"),))
+        >>> model = SharedBottom(spec, {"user": 100})
+        >>> rows = ({"user": np.arange(8)}, {"click": np.arange(8) % 2})
+        >>> train = tf.data.Dataset.from_tensor_slices(rows).batch(4)
+        >>> history = fit_stage(model, Stage(max_epochs=1), train, verbose=0)
+        >>> len(history["loss"])
+        1
     """
-    with model.replica_strategy.scope():  # An optimizer has to be made where its model was.
+    with model.replica_strategy.scope():  # An optimizer has to be created in the scope of its model.
         model.compile(make_optimizer(stage), strategy=stage.strategy.strategy())
     stopping = keras.callbacks.EarlyStopping(
         monitor=stage.monitor if validation is None else f"val_{stage.monitor}",
@@ -57,11 +85,25 @@ def fit_stage(
 
 
 @contextlib.contextmanager
-def lower_part_frozen(model: Any) -> Iterator[None]:
-    """Inside the `with` block only the model's `upper_layers` are trainable; compile the model in it.
+def freeze_lower_layers(model: Any) -> Iterator[None]:
+    """Makes only the model's `upper_layers` trainable inside the `with` block. Compile the model in the block.
+
+    Args:
+        model: A built `tfmtl.models.MultiTaskModel`.
 
     Raises:
-        ValueError: if nothing of the model would be trained.
+        ValueError: If the upper layers have no trainable weights.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SharedBottom
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> from tfmtl.training.two_stage import freeze_lower_layers
+        >>> spec = DatasetSpec("shop", (CategoricalFeature("user"),), (Task("click", "clicked"),))
+        >>> model = SharedBottom.from_spec(spec, {"user": 100}, tower_units=())
+        >>> with freeze_lower_layers(model):
+        ...     [variable.name for variable in model.trainable_variables]
+        ['kernel', 'bias']
     """
     upper = {id(variable) for layer in model.upper_layers for variable in layer.trainable_variables}
     if not upper:
@@ -79,24 +121,34 @@ def lower_part_frozen(model: Any) -> Iterator[None]:
 
 @dataclasses.dataclass(frozen=True)
 class TwoStage:
-    """Trains a general model until early stopping, then fine-tunes its upper part with everything below it frozen.
+    """Training in two stages: the whole model until early stopping, then its upper layers with all others frozen.
 
-    The upper part is `MultiTaskModel.upper_layers`: the towers and the weights of the losses, and in MAN the
-    attention. Frozen are embeddings, experts and their gates, or the shared bottom. Each stage has a strategy and a
-    fresh optimizer of its own. Afterwards everything is trainable again, and the model is compiled with the first
-    stage's optimizer, whose state is that of all weights; so it can be saved and trained further.
+    The upper layers are `MultiTaskModel.upper_layers`: the towers and the weights of the losses, and in some models
+    further layers, such as the attention of MAN. Embeddings, experts and their gates, or the shared bottom, are frozen.
+    Each stage has its own strategy and a new optimizer. Afterwards all variables are trainable again, and the model is
+    compiled with the optimizer of the first stage, whose state covers all weights, so that the model can be saved and
+    trained further.
 
-    **Which rows are fine-tuned on**: MAN (4.3) takes the support set of the task at hand. That is `support`, for
-    example the latest days or one scenario; by default it is the training data once more.
+    MAN (section 4.3) fine-tunes on the support set of the task. This is the argument `support` of `fit`, for example
+    the most recent days or one scenario; by default it is the training data.
 
     Attributes:
-        first: the general model's stage.
-        second: the fine-tuning stage.
-        make_optimizer: gives a fresh optimizer for a stage.
+        first: Options of the first stage.
+        second: Options of the second stage.
+        make_optimizer: Function that creates the optimizer of a stage.
 
     Example:
-        >>> histories = TwoStage(Stage(), Stage(learning_rate=1e-4)).fit(model, train, validation)
-        >>> sorted(histories)
+        >>> import numpy as np, tensorflow as tf
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SharedBottom
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> from tfmtl.training import Stage, TwoStage
+        >>> spec = DatasetSpec("shop", (CategoricalFeature("user"),), (Task("click", "clicked"),))
+        >>> model = SharedBottom(spec, {"user": 100})
+        >>> rows = ({"user": np.arange(8)}, {"click": np.arange(8) % 2})
+        >>> train = tf.data.Dataset.from_tensor_slices(rows).batch(4)
+        >>> training = TwoStage(Stage(max_epochs=1), Stage(max_epochs=1, learning_rate=1e-4))
+        >>> sorted(training.fit(model, train, verbose=0))
         ['stage_1', 'stage_2']
 
     References:
@@ -110,22 +162,23 @@ class TwoStage:
     def fit(
         self, model: Any, train: Any, validation: Any = None, *, support: Any = None, **fit_arguments: Any
     ) -> dict[str, History]:
-        """Both stages, one after the other.
+        """Trains a model in both stages.
 
         Args:
-            model: a built `MultiTaskModel`; that it is compiled already does not matter.
-            train: the rows of the first stage.
-            validation: the rows on which both stages stop early.
-            support: the rows of the second stage; `train` by default.
-            fit_arguments: those of `fit_stage`.
+            model: A built `tfmtl.models.MultiTaskModel`, compiled or not.
+            train: Training data of the first stage, as `model.fit` takes them.
+            validation: Validation data of both stages; without them, early stopping watches the training data.
+            support: Training data of the second stage; `train` by default.
+            **fit_arguments: Other arguments of `fit_stage`.
 
         Returns:
-            The metrics of each epoch, under `stage_1` and `stage_2`.
+            The history of each stage by its name, `stage_1` and `stage_2`: values of each metric by its name, one for
+            each epoch.
         """
         arguments = {"make_optimizer": self.make_optimizer, **fit_arguments}
         first = fit_stage(model, self.first, train, validation, **arguments)
-        general = {"optimizer": model.optimizer, "strategy": model.strategy}
-        with lower_part_frozen(model):
+        first_stage = {"optimizer": model.optimizer, "strategy": model.strategy}
+        with freeze_lower_layers(model):
             second = fit_stage(model, self.second, train if support is None else support, validation, **arguments)
-        model.compile(**general)
+        model.compile(**first_stage)
         return dict(zip(STAGES, (first, second), strict=True))

@@ -1,4 +1,4 @@
-"""Starting from the weights of a trained model whose vocabularies were others."""
+"""Warm start: training that begins with the weights of an earlier model that has other vocabularies."""
 
 import dataclasses
 import re
@@ -11,31 +11,44 @@ from tfmtl.features import NUMBERS, Feature
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.vocabularies import Tokens
 
-_FRESH = -1
+_NO_SOURCE = -1
 
 
 @dataclasses.dataclass(frozen=True)
 class FieldRows:
-    """What became of a field's rows in the embedding table.
+    """Numbers of a field's embedding rows that a warm start copied and did not copy.
+
+    Rows are counted by token, or by bucket for numbers.
 
     Attributes:
-        kept: tokens (of a number: buckets) that both models have, whose rows were copied.
-        new: those that only the new model has; their rows stay as they were initialised.
-        gone: those that only the old model had; their rows are lost.
+        kept: Number of tokens that both models have; their rows were copied.
+        new: Number of tokens that only the new model has; their rows keep their initial values.
+        removed: Number of tokens that only the old model has; their rows were not copied.
+
+    Example:
+        >>> from tfmtl.training.warm_start import FieldRows
+        >>> FieldRows(kept=3880, new=120, removed=31).new
+        120
     """
 
     kept: int
     new: int
-    gone: int
+    removed: int
 
 
 @dataclasses.dataclass(frozen=True)
 class WarmStart:
-    """What a warm start did.
+    """Report of a warm start.
 
     Attributes:
-        fields: by feature; a feature that only one of the models has is all new, or all gone.
-        weights: how many weights besides the embedding tables were copied.
+        fields: Numbers of rows by feature name. The rows of a feature that only one of the models has are all new, or
+            all removed.
+        weights: Number of weights, other than embedding tables, that were copied.
+
+    Example:
+        >>> from tfmtl.training.warm_start import FieldRows, WarmStart
+        >>> WarmStart({"user": FieldRows(kept=3880, new=120, removed=31)}, weights=24).weights
+        24
     """
 
     fields: dict[str, FieldRows]
@@ -43,96 +56,106 @@ class WarmStart:
 
 
 def warm_start(model: Any, vocabularies: Tokens, old: Any, old_vocabularies: Tokens) -> WarmStart:
-    """Copies the weights of a trained model into a new one, the rows of embedding tables by token.
+    """Copies the weights of a trained model to a new model, with embedding rows matched by token.
 
-    A row goes to the id under which the new model looks up what the old one looked up there:
+    Each row of the new embedding tables is copied from the row that the old model uses for the same value:
 
-    - of a vocabulary, a token's row to the token's new id; a token without one keeps its initial row;
-    - the ids of unseen tokens, padding and absent places (`0 .. num_oov - 1`) to themselves. Where the new model has a
-      multiple of the old one's `num_oov`, each takes the row where its tokens were; where it has another number they
-      stay as they are initialised;
-    - of a number, the missing value's row to itself, and a bucket takes the row of its values: beyond the old bounds,
-      the outermost one's.
+    - Vocabulary: the row of a token is copied to the token's new id. A token that the old model does not have keeps its
+      initial row.
+    - Unseen tokens, padding and missing values, which share the ids `0 .. num_oov - 1`: the rows are copied to the same
+      ids. If the `num_oov` of the new model is a multiple of the old one, each id is copied from the id that its tokens
+      had. If it is another number, the rows keep their initial values.
+    - Numbers: the row of the missing value is copied to the same id, and each bucket is copied from the bucket into
+      which its numbers fell. Buckets outside the old range are copied from the outermost bucket.
 
-    So a row of the log that holds no token that is new to the model, or was unseen to it, scores as before. All other
-    weights, those that training does not change and those that count its steps among them, are copied as they are.
+    A row of the log therefore has the same score as before, unless it has a token that is new to the model, or that was
+    unseen and now has an id. All other weights are copied unchanged, including weights that are not trained and
+    counters of steps.
 
-    **The optimizer's state is not carried**: its moments would speak for rows that are new, and its count of steps is
-    that of another schedule.
+    The state of the optimizer is not copied: its moments would be wrong for new rows, and its number of steps belongs
+    to another learning-rate schedule.
 
     Args:
-        model: the new, built `MultiTaskModel`.
-        vocabularies: the tokens of its features, in the order of their ids.
-        old: the trained model.
-        old_vocabularies: those with which it was trained.
+        model: The new model, a built `tfmtl.models.MultiTaskModel`.
+        vocabularies: Tokens of the new model by feature name, in the order of their ids.
+        old: The trained model.
+        old_vocabularies: Tokens of the trained model by feature name, in the order of their ids.
 
     Returns:
-        How many rows of each field were kept, are new and are gone.
+        Numbers of embedding rows and weights that were copied.
 
     Raises:
-        ValueError: before anything is copied, if a weight does not fit: the models are of another class, dimension or
-            sizes, their tasks differ, a feature stands at another place or is discretized otherwise, or vocabularies
-            are not those of their model.
+        ValueError: If a weight does not fit, before any weight is copied: the models differ in class, tasks, dimensions
+            or sizes; a feature has another position in the spec or is discretized differently; or vocabularies do not
+            belong to their model.
 
     Example:
-        >>> old = keras.saving.load_model("runs/yesterday/model.keras")
-        >>> model = MMoE.from_spec(spec, {name: len(tokens) for name, tokens in vocabularies.items()})
-        >>> warm_start(model, vocabularies, old, read_vocabularies("runs/yesterday")).fields["user"]
-        FieldRows(kept=3880, new=120, gone=31)
+        >>> from tfmtl.features import CategoricalFeature
+        >>> from tfmtl.models import SharedBottom
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> from tfmtl.training.warm_start import warm_start
+        >>> spec = DatasetSpec("shop", (CategoricalFeature("user"),), (Task("click", "clicked"),))
+        >>> old, old_tokens = SharedBottom(spec, {"user": 2}), {"user": [b"ann", b"bob"]}
+        >>> model, tokens = SharedBottom(spec, {"user": 3}), {"user": [b"bob", b"eve", b"kim"]}
+        >>> warm_start(model, tokens, old, old_tokens).fields["user"]
+        FieldRows(kept=1, new=2, removed=1)
     """
     _check_spec(model, old)
     _check_vocabularies("new", model, vocabularies)
     _check_vocabularies("old", old, old_vocabularies)
-    pairs = zip(model.sparse_embeddings, old.sparse_embeddings, strict=False)
-    tables = {id(layer.table): (layer, of) for layer, of in pairs}
+    layer_pairs = zip(model.sparse_embeddings, old.sparse_embeddings, strict=False)
+    tables = {id(layer.table): (layer, old_layer) for layer, old_layer in layer_pairs}
     _check_weights(model.weights, old.weights, tables)
 
     sources, fields = {}, {}
+    old_features = _features(old.spec)
     for feature in model.spec.features:
-        before = _features(old.spec).get(feature.name)
-        sources[feature.name], fields[feature.name] = _sources(feature, before, vocabularies, old_vocabularies)
-    for name, feature in _features(old.spec).items():
+        old_feature = old_features.get(feature.name)
+        sources[feature.name], fields[feature.name] = _sources(feature, old_feature, vocabularies, old_vocabularies)
+    for name, feature in old_features.items():
         if name not in sources:
-            fields[name] = FieldRows(0, 0, _count(feature, old_vocabularies))
-    for weight, of in zip(model.weights, old.weights, strict=True):
-        weight.assign(_table(*tables[id(weight)], sources) if id(weight) in tables else of)
+            fields[name] = FieldRows(0, 0, _count_values(feature, old_vocabularies))
+    for weight, old_weight in zip(model.weights, old.weights, strict=True):
+        weight.assign(_table_values(*tables[id(weight)], sources) if id(weight) in tables else old_weight)
     return WarmStart(fields, len(model.weights) - len(tables))
 
 
-def _table(layer: Any, old: Any, sources: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The new table: of each id the old row, or the initial one."""
-    values, before = np.array(layer.table), np.asarray(old.table)
+def _table_values(layer: Any, old_layer: Any, sources: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the values of the new table: for each id the source's row of the old table, or the initial row."""
+    values, old_values = np.array(layer.table), np.asarray(old_layer.table)
     for field, source in sources.items():
-        known = np.flatnonzero(source != _FRESH)
-        values[layer.offsets[field] + known] = before[old.offsets.get(field, 0) + source[known]]
+        known = np.flatnonzero(source != _NO_SOURCE)
+        values[layer.offsets[field] + known] = old_values[old_layer.offsets.get(field, 0) + source[known]]
     return values
 
 
 def _sources(
-    feature: Feature, old: Any, vocabularies: Tokens, old_vocabularies: Tokens
+    feature: Feature, old_feature: Any, vocabularies: Tokens, old_vocabularies: Tokens
 ) -> tuple[np.ndarray, FieldRows]:
-    """The old id of each new id of a feature, -1 where it has none; and what that comes to."""
+    """Returns the old id for each new id of a feature, -1 for none, and the numbers of rows."""
     if isinstance(feature, NUMBERS):
         buckets = np.arange(feature.min_bucket, feature.max_bucket + 1)
-        if old is None:
-            return np.full(len(buckets) + 1, _FRESH), FieldRows(0, len(buckets), 0)
-        bounds = (old.min_bucket, old.max_bucket)
+        if old_feature is None:
+            return np.full(len(buckets) + 1, _NO_SOURCE), FieldRows(0, len(buckets), 0)
+        bounds = (old_feature.min_bucket, old_feature.max_bucket)
         kept = int(np.sum((buckets >= bounds[0]) & (buckets <= bounds[1])))
         rows = FieldRows(kept, len(buckets) - kept, bounds[1] - bounds[0] + 1 - kept)
         return np.concatenate([[0], np.clip(buckets, *bounds) - bounds[0] + 1]), rows
     tokens = vocabularies[feature.name]
-    if old is None:
-        return np.full(feature.num_oov + len(tokens), _FRESH), FieldRows(0, len(tokens), 0)
-    oov, before = old.num_oov, old_vocabularies[feature.name]
-    # A token's unseen id is its hash modulo num_oov.
-    unseen = np.arange(feature.num_oov) % oov if feature.num_oov % oov == 0 else np.full(feature.num_oov, _FRESH)
-    ids = {token: id_ for id_, token in enumerate(before, start=oov)}
-    known = np.fromiter((ids.get(token, _FRESH) for token in tokens), np.int64, len(tokens))
-    kept = int(np.sum(known != _FRESH))
-    return np.concatenate([unseen, known]), FieldRows(kept, len(tokens) - kept, len(before) - kept)
+    if old_feature is None:
+        return np.full(feature.num_oov + len(tokens), _NO_SOURCE), FieldRows(0, len(tokens), 0)
+    num_oov, old_num_oov, old_tokens = feature.num_oov, old_feature.num_oov, old_vocabularies[feature.name]
+    # The id of an unseen token is its hash modulo num_oov.
+    is_multiple = num_oov % old_num_oov == 0
+    unseen = np.arange(num_oov) % old_num_oov if is_multiple else np.full(num_oov, _NO_SOURCE)
+    old_ids = {token: old_id for old_id, token in enumerate(old_tokens, start=old_num_oov)}
+    known = np.fromiter((old_ids.get(token, _NO_SOURCE) for token in tokens), np.int64, len(tokens))
+    kept = int(np.sum(known != _NO_SOURCE))
+    return np.concatenate([unseen, known]), FieldRows(kept, len(tokens) - kept, len(old_tokens) - kept)
 
 
-def _count(feature: Feature, vocabularies: Tokens) -> int:
+def _count_values(feature: Feature, vocabularies: Tokens) -> int:
+    """Returns the number of buckets or tokens of a feature."""
     if isinstance(feature, NUMBERS):
         return feature.max_bucket - feature.min_bucket + 1
     return len(vocabularies[feature.name])
@@ -143,48 +166,53 @@ def _features(spec: DatasetSpec) -> dict[str, Any]:
 
 
 def _check_spec(model: Any, old: Any) -> None:
-    """Refuses what would copy weights to where they mean something else, though their shapes fit."""
+    """Rejects models between which weights would be copied to another meaning although their shapes fit."""
     if type(model) is not type(old):
         raise ValueError(f"`old` should be a {type(model).__name__}. Received: a {type(old).__name__}")
-    tasks = [[(task.name, task.kind, task.follows) for task in one.spec.tasks] for one in (model, old)]
-    if tasks[0] != tasks[1] or model.spaces != old.spaces:
+    tasks, old_tasks = ([(task.name, task.kind, task.follows) for task in one.spec.tasks] for one in (model, old))
+    if tasks != old_tasks or model.spaces != old.spaces:
         raise ValueError(
-            "`old` should have the tasks of the new model, in their order and on their spaces: "
-            f"{_words(model)}. Received: {_words(old)}"
+            "`old` should have the tasks of the new model, in the same order and on the same spaces: "
+            f"{_describe_tasks(model)}. Received: {_describe_tasks(old)}"
         )
-    ways = [one.options.sequences for one in (model, old)]
-    if ways[0] != ways[1]:
-        raise ValueError(f"option `sequences` should be {ways[1]}, as it was. Received: {ways[0]}")
-    places = [list(_features(one.spec)) for one in (model, old)]
-    for name, before in _features(old.spec).items():
-        if name not in places[0]:
+    if model.options.sequences != old.options.sequences:
+        raise ValueError(
+            f"option `sequences` should be {old.options.sequences}, as in the old model. "
+            f"Received: {model.options.sequences}"
+        )
+    positions, old_positions = (list(_features(one.spec)) for one in (model, old))
+    for name, old_feature in _features(old.spec).items():
+        if name not in positions:
             continue
         feature: Any = model.spec.feature(name)
-        if places[0].index(name) != places[1].index(name):
+        position, old_position = positions.index(name), old_positions.index(name)
+        if position != old_position:
             raise ValueError(
-                f"feature `{name}` should stand where it stood, at place {places[1].index(name)}: dense weights know "
-                f"features by their place. Received: place {places[0].index(name)}"
+                f"feature `{name}` should be at position {old_position} of the spec, as in the old model, because "
+                f"dense weights belong to positions. Received: position {position}"
             )
-        if type(feature) is not type(before):
-            raise ValueError(f"feature `{name}` should be {before.kind}, as it was. Received: {feature.kind}")
-        if isinstance(feature, NUMBERS) and feature.scale != before.scale:
+        if type(feature) is not type(old_feature):
             raise ValueError(
-                f"scale of `{name}` should be {before.scale}, as it was: buckets of another scale hold other numbers. "
-                f"Received: {feature.scale}"
+                f"feature `{name}` should be {old_feature.kind}, as in the old model. Received: {feature.kind}"
             )
-        if _roles(model.spec, name) != _roles(old.spec, name):
+        if isinstance(feature, NUMBERS) and feature.scale != old_feature.scale:
             raise ValueError(
-                f"feature `{name}` should be in the groups in which it was: {_roles(old.spec, name)}. "
-                f"Received: {_roles(model.spec, name)}"
+                f"scale of `{name}` should be {old_feature.scale}, as in the old model, because buckets of another "
+                f"scale contain other numbers. Received: {feature.scale}"
+            )
+        groups, old_groups = _groups(model.spec, name), _groups(old.spec, name)
+        if groups != old_groups:
+            raise ValueError(
+                f"feature `{name}` should be in the groups of the old model: {old_groups}. Received: {groups}"
             )
 
 
-def _roles(spec: DatasetSpec, name: str) -> list[str]:
-    """The groups of a feature, and whether it is the scenario."""
+def _groups(spec: DatasetSpec, name: str) -> list[str]:
+    """Returns the groups of a feature, with `scenario` if it is the scenario."""
     return [group for group, names in spec.groups.items() if name in names] + ["scenario"] * (spec.scenario == name)
 
 
-def _words(model: Any) -> str:
+def _describe_tasks(model: Any) -> str:
     return ", ".join(f"{name} ({space})" for name, space in model.spaces.items())
 
 
@@ -198,21 +226,23 @@ def _check_vocabularies(which: str, model: Any, vocabularies: Tokens) -> None:
         )
 
 
-def _check_weights(weights: Sequence[Any], old: Sequence[Any], tables: Mapping[int, Any]) -> None:
-    if len(weights) != len(old):
-        raise ValueError(f"`old` should have {len(weights)} weights, as the new model has. Received: {len(old)}")
-    for weight, of in zip(weights, old, strict=True):
-        here, there = tuple(weight.shape), tuple(of.shape)
+def _check_weights(weights: Sequence[Any], old_weights: Sequence[Any], tables: Mapping[int, Any]) -> None:
+    if len(weights) != len(old_weights):
+        raise ValueError(
+            f"`old` should have {len(weights)} weights, as the new model has. Received: {len(old_weights)}"
+        )
+    for weight, old_weight in zip(weights, old_weights, strict=True):
+        shape, old_shape = tuple(weight.shape), tuple(old_weight.shape)
         if id(weight) in tables:
-            here, there = here[1:], there[1:]
-        if here != there or _plain_path(weight) != _plain_path(of):
+            shape, old_shape = shape[1:], old_shape[1:]
+        if shape != old_shape or _path_in_model(weight) != _path_in_model(old_weight):
             raise ValueError(
                 f"weight {weight.path} should have the name and shape of the old model's; where a feature was added "
-                "or removed, layers that see the features side by side change their width, and their model has to be "
-                f"trained anew. Received: {of.path} {there} for {weight.path} {here}"
+                "or removed, layers that concatenate the features change their width, and the model has to be trained "
+                f"without a warm start. Received: {old_weight.path} {old_shape} for {weight.path} {shape}"
             )
 
 
-def _plain_path(weight: Any) -> str:
-    """The path below the model, without the numbers by which Keras tells layers of one class apart."""
+def _path_in_model(weight: Any) -> str:
+    """Returns the path of a weight below its model, without the numbers that Keras adds to names of layers."""
     return re.sub(r"_\d+(?=/|$)", "", weight.path.partition("/")[2])

@@ -1,4 +1,4 @@
-"""Trains small models on one device, two replicas or two workers and writes what they became: run by the tests.
+"""Training of small models on one device, two replicas or two workers, in a process that the tests start.
 
 python -m tests.tfmtl.training.distributed_training mirrored FOLDER
 TF_CONFIG=... python -m tests.tfmtl.training.distributed_training worker FOLDER
@@ -22,18 +22,22 @@ from tfmtl import DatasetSpec
 from tfmtl.models import model_class
 from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
 from tfmtl.training import ArchitectureSearch, MetaLearning, PlainTraining
-from tfmtl.training.distribution import Distribution, folder_of_chief, is_chief, share_of_worker
+from tfmtl.training.distribution import Distribution, chief_folder, is_chief, worker_shard
 
 BATCH = 8
 ROWS = 2 * BATCH + 1
-"""The last batch has one row: one replica gets none."""
+"""Number of rows; the last batch has one row, so that one replica has none."""
 EPOCHS = 2
 PAIR = cases.pair()
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A model and how it is trained."""
+    """A model with its options, optimizer, strategy and data.
+
+    Attributes:
+        equal: Whether training on two replicas gives the results of one device.
+    """
 
     model: str
     options: Mapping[str, Any]
@@ -85,7 +89,7 @@ CASES = {
 
 
 def rows_of(case: Case) -> tf.data.Dataset:
-    """Rows of which the replicas have different numbers of clicks; the second batch has none."""
+    """Returns rows with different numbers of clicks for the replicas, and no click in the second batch."""
     if case.spec is panel_cases.SPEC:
         return tf.data.Dataset.from_tensor_slices((panel_cases.features(ROWS), panel_cases.labels(ROWS)))
     features, labels = cases.features(ROWS), cases.labels(cases.chain(), ROWS, seed=5)
@@ -96,7 +100,7 @@ def rows_of(case: Case) -> tf.data.Dataset:
 
 def make_model(case: Case, strategy: tf.distribute.Strategy) -> keras.Model:
     keras.utils.set_random_seed(3)
-    keras.utils.clear_session()  # Weights have the same names each time.
+    keras.utils.clear_session()  # Weights have the same names in each call.
     sizes = panel_cases.SIZES if case.spec is panel_cases.SPEC else cases.SIZES
     with strategy.scope():
         model = model_class(case.model).from_spec(case.spec, sizes, **case.options)
@@ -105,9 +109,14 @@ def make_model(case: Case, strategy: tf.distribute.Strategy) -> keras.Model:
 
 
 def train(case: Case, strategy: tf.distribute.Strategy) -> tuple[keras.Model, dict[str, np.ndarray]]:
-    """The model, and by name: weights, slots, the metrics of training and of evaluation, the replicas' difference."""
+    """Trains a model.
+
+    Returns:
+        The model; and arrays by name: `history/<metric>`, `weight/<path>`, `slot/<index>/<path>`, and for each weight
+        the largest difference between replicas, `difference/<path>`.
+    """
     model = make_model(case, strategy)
-    batches = share_of_worker(strategy)(rows_of(case).batch(BATCH))
+    batches = worker_shard(strategy)(rows_of(case).batch(BATCH))
     validation = batches if case is CASES["mmoe"] else None
     history = model.fit(batches, validation_data=validation, epochs=EPOCHS, verbose=0, shuffle=False).history
     found = {f"history/{name}": np.array(values) for name, values in history.items()}
@@ -115,13 +124,14 @@ def train(case: Case, strategy: tf.distribute.Strategy) -> tuple[keras.Model, di
         copies = [copy.numpy() for copy in strategy.experimental_local_results(variable.value)]
         name = variable.path.removeprefix(f"{model.name}/")
         found[f"weight/{name}"] = copies[0]
-        found[f"apart/{name}"] = np.max([np.abs(copy - copies[0]).max() for copy in copies])
+        found[f"difference/{name}"] = np.max([np.abs(copy - copies[0]).max() for copy in copies])
     slots = model.optimizer.variables
     found |= {f"slot/{index}/{slot.path}": slot.numpy() for index, slot in enumerate(slots)}
     return model, found
 
 
 def mirrored(folder: pathlib.Path) -> None:
+    """Trains all cases on one device and on two replicas, and writes the arrays."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     two = Distribution("mirrored", devices=("CPU:0", "CPU:1")).strategy()
@@ -135,13 +145,14 @@ def mirrored(folder: pathlib.Path) -> None:
 
 
 def worker(folder: pathlib.Path) -> None:
+    """Trains one case as one of two workers, and writes the arrays and the model."""
     strategy = Distribution("multi_worker").strategy()
     index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
     model, found = train(CASES["mmoe"], strategy)
     np.savez(folder / f"worker_{index}.npz", **found)
-    with folder_of_chief(strategy, str(folder)) as own:
-        model.save(pathlib.Path(own) / "workers.keras")
-    (folder / f"worker_{index}.json").write_text(json.dumps({"chief": is_chief(strategy), "folder": own}))
+    with chief_folder(strategy, str(folder)) as own_folder:
+        model.save(pathlib.Path(own_folder) / "workers.keras")
+    (folder / f"worker_{index}.json").write_text(json.dumps({"chief": is_chief(strategy), "folder": own_folder}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""ArchitectureSearch: what is learned on which rows, of which models, and from there after loading."""
+"""Architecture search: rows of the two gradients, metrics, saved models, and models without an architecture."""
 
 import keras
 import numpy as np
@@ -29,43 +29,46 @@ def model_of(strategy):
 
 
 def gradients(model, rows, sample_weight=None):
-    """By the id of each variable, the gradient of the loss of these rows."""
+    """Returns the gradient of the loss of some rows by the id of each variable."""
     features, labels = ({name: tf.gather(tensor, rows) for name, tensor in part.items()} for part in batch_of())
     with tf.GradientTape() as tape:
         total = model.compute_losses(features, labels, sample_weight, training=True).total
-    slopes = tape.gradient(total, model.trainable_variables)
+    found = tape.gradient(total, model.trainable_variables)
     return {
-        id(variable): np.asarray(tf.convert_to_tensor(slope))
-        for variable, slope in zip(model.trainable_variables, slopes, strict=True)
-        if slope is not None
+        id(variable): np.asarray(tf.convert_to_tensor(gradient))
+        for variable, gradient in zip(model.trainable_variables, found, strict=True)
+        if gradient is not None
     }
 
 
 @pytest.fixture
 def in_order(monkeypatch):
-    """The rows of a batch as they are: those that are held out are the first."""
+    """Replaces shuffling by the identity: the first rows of a batch are held out."""
     monkeypatch.setattr(tf.random, "shuffle", lambda rows: rows)
 
 
 @pytest.mark.parametrize(("held_out", "held"), [(0.5, 5), (0.3, 3), (0.8, 8)])
-def test_weights_and_architecture_are_learned_on_rows_of_their_own(held_out, held, in_order):
+def test_weights_and_architecture_are_trained_on_separate_rows(held_out, held, in_order):
     model = model_of(ArchitectureSearch(held_out))
-    of_train, of_held = gradients(model, range(held, ROWS)), gradients(model, range(held))
+    train_gradients, held_out_gradients = gradients(model, range(held, ROWS)), gradients(model, range(held))
     architecture = {id(variable) for variable in model.architecture_variables}
     before = {id(variable): np.asarray(variable) for variable in model.trainable_variables}
     model.train_step(batch_of())
     assert len(architecture) == 2
     for variable in model.trainable_variables:
-        one = id(variable)
-        expected, other = (of_held, of_train) if one in architecture else (of_train, of_held)
-        step = np.asarray(variable) - before[one]
-        np.testing.assert_allclose(step, -0.1 * expected[one], rtol=1e-4, atol=1e-6, err_msg=variable.path)
-        assert np.abs(expected[one] - other[one]).max() > 1e-5, variable.path
+        key = id(variable)
+        is_architecture = key in architecture
+        expected, other = train_gradients[key], held_out_gradients[key]
+        if is_architecture:
+            expected, other = other, expected
+        step = np.asarray(variable) - before[key]
+        np.testing.assert_allclose(step, -0.1 * expected, rtol=1e-4, atol=1e-6, err_msg=variable.path)
+        assert np.abs(expected - other).max() > 1e-5, variable.path
     assert int(model.optimizer.iterations) == 1
 
 
-def test_metrics_are_those_of_all_rows(in_order):
-    """The parts' losses differ, by the rows of each; and a label stays beside its logit, or the AUC would show it."""
+def test_metrics_are_computed_from_all_rows(in_order):
+    """The two parts have different losses. The AUC is right only if labels and logits are in the same order."""
     model = model_of(ArchitectureSearch(0.3))
     features, labels = batch_of()
     weights = tf.constant(np.random.default_rng(0).uniform(0.5, 2, ROWS), "float32")
@@ -81,7 +84,7 @@ def test_metrics_are_those_of_all_rows(in_order):
     np.testing.assert_allclose(logs["ctr_auc"], auc, rtol=1e-5)
 
 
-def test_the_rows_are_drawn_anew():
+def test_held_out_rows_are_drawn_for_each_step():
     model = model_of(ArchitectureSearch())
     (variable, _), start = model.architecture_variables, model.get_weights()
     found = []
@@ -92,7 +95,7 @@ def test_the_rows_are_drawn_anew():
     assert found[0] != found[1] or found[1] != found[2]
 
 
-def test_plain_training_learns_both_on_all_rows():
+def test_plain_training_trains_both_on_all_rows():
     model = model_of(PlainTraining())
     expected = gradients(model, range(ROWS))
     before = [np.asarray(variable) for variable in model.architecture_variables]
@@ -102,14 +105,14 @@ def test_plain_training_learns_both_on_all_rows():
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_batches_of_few_rows(rows):
+def test_small_batches_give_finite_weights(rows):
     model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
     model.compile(RowSparseAdam(0.01), strategy=ArchitectureSearch())
     model.fit(cases.features(rows), cases.labels(SPECS["tree"], rows), batch_size=2, verbose=0)
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
 
 
-def test_training_goes_on_after_loading(tmp_path):
+def test_loaded_model_continues_training(tmp_path):
     features, labels = cases.features(60), cases.labels(SPECS["tree"], 60)
     model = randomized(AutoHERI.from_spec(SPECS["tree"], cases.SIZES, **SMALL))
     model.compile(RowSparseAdam(0.02), strategy=ArchitectureSearch(0.3))
@@ -129,7 +132,7 @@ def test_training_goes_on_after_loading(tmp_path):
     assert np.all(np.asarray(connections) != old)
 
 
-def test_a_model_without_trainable_architecture():
+def test_rejects_a_model_without_trainable_architecture():
     def message(model):
         with pytest.raises(ValueError, match="`model` should have trainable `architecture_variables`") as caught:
             model.train_step(batch_of())
@@ -144,7 +147,7 @@ def test_a_model_without_trainable_architecture():
     assert message(frozen).endswith("Received: AutoHERI")
 
 
-def test_a_wrapped_model():
+def test_trains_the_architecture_of_a_wrapped_model():
     options = {"space": "entire", "backbone_options": {"network_units": [6, 5], "tower_units": [4]}}
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, backbone="autoheri", **options)
     model.compile(RowSparseAdam(0.01), strategy=ArchitectureSearch())
@@ -154,7 +157,7 @@ def test_a_wrapped_model():
     assert np.all(np.asarray(connections) != before)
 
 
-def test_bad_arguments():
+def test_rejects_a_share_outside_of_its_range():
     for held_out in (0.0, 1.0):
         with pytest.raises(ValueError, match=rf"`held_out` should be between 0 and 1\. Received: {held_out}"):
             ArchitectureSearch(held_out)

@@ -1,4 +1,4 @@
-"""MetaLearning: its gradient by hand on a quadratic, and on whole models."""
+"""Gradient of MetaLearning on a quadratic, computed by hand, and on whole models, computed with dense tables."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ EPISODES = [([0, 2], [1, 4]), ([3], [0, 2])]
 
 
 class TwoParameters:
-    """What a strategy needs of a model: two parameters, and a counter that a forward pass advances."""
+    """Minimal implementation of `TrainableModel`: two parameters, and a counter that a forward pass increments."""
 
     sparse_embeddings = ()
 
@@ -53,13 +53,13 @@ def linear(outputs, labels):
 
 @pytest.fixture
 def fixed_episodes(monkeypatch):
-    """Episodes of known rows in place of random ones."""
+    """Replaces random episodes by given ones."""
     episodes = [Episode(tf.constant(support), tf.constant(query)) for support, query in EPISODES]
     monkeypatch.setattr(meta_learning, "draw_episodes", lambda *_: episodes)
 
 
 def step(loss, graph=False, **options):
-    """One step on X and Y; the gradient is what theta has lost by it."""
+    """Makes one step on X and Y, and returns the gradient (the change of theta), the metrics and the model."""
     model = TwoParameters(loss)
     strategy = MetaLearning(ALPHA, episodes=len(EPISODES), **options)
     data = ({"x": tf.constant(X, "float32")}, {"y": tf.constant(Y, "float32")})
@@ -71,8 +71,12 @@ def step(loss, graph=False, **options):
     return THETA - np.asarray(model.theta), metrics, model
 
 
-def by_hand(inner_steps=1, first_order=False):
-    """`sum_i (I - alpha H_a)^steps g_b(theta_i)` with the Hessian H_a and gradients g of half the mean square."""
+def expected_gradient(inner_steps=1, first_order=False):
+    """Returns the gradient and the loss of MAML for half the mean squared error.
+
+    The gradient is `sum_i (I - alpha H_a)^steps g_b(theta_i)` with the Hessian H_a of the support set and the gradient
+    g_b of the query set.
+    """
     gradient, losses = np.zeros(2), []
     for support, query in EPISODES:
         hessian = X[support].T @ X[support] / len(support)
@@ -80,9 +84,9 @@ def by_hand(inner_steps=1, first_order=False):
         for _ in range(inner_steps):
             theta = theta - ALPHA * X[support].T @ (X[support] @ theta - Y[support]) / len(support)
         residual = X[query] @ theta - Y[query]
-        slope = X[query].T @ residual / len(query)
-        through = np.eye(2) if first_order else np.linalg.matrix_power(np.eye(2) - ALPHA * hessian, inner_steps)
-        gradient += through @ slope
+        query_gradient = X[query].T @ residual / len(query)
+        jacobian = np.eye(2) if first_order else np.linalg.matrix_power(np.eye(2) - ALPHA * hessian, inner_steps)
+        gradient += jacobian @ query_gradient
         losses.append(0.5 * np.mean(residual**2))
     return gradient, np.mean(losses)
 
@@ -93,17 +97,17 @@ def by_hand(inner_steps=1, first_order=False):
 @pytest.mark.parametrize("first_order", [False, True])
 def test_gradient_of_a_quadratic(inner_steps, first_order, graph):
     gradient, metrics, model = step(squared, graph, inner_steps=inner_steps, first_order=first_order)
-    expected, loss = by_hand(inner_steps, first_order)
+    expected, loss = expected_gradient(inner_steps, first_order)
     np.testing.assert_allclose(gradient, expected, rtol=1e-5)
     np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
     assert int(metrics["rows"]) == 4
-    assert np.abs(expected - by_hand(inner_steps, not first_order)[0]).max() > 0.05
+    assert np.abs(expected - expected_gradient(inner_steps, not first_order)[0]).max() > 0.05
     assert int(model.passes) == len(EPISODES) * (inner_steps + 1)
     assert all(model.training)
 
 
 @pytest.mark.usefixtures("fixed_episodes")
-def test_where_the_hessian_is_zero_both_orders_agree():
+def test_both_orders_agree_if_the_hessian_is_zero():
     second, first = (step(linear, first_order=first_order)[0] for first_order in (False, True))
     expected = sum((X[query] * Y[query][:, None]).mean(axis=0) for _, query in EPISODES)
     np.testing.assert_array_equal(second, first)
@@ -119,7 +123,7 @@ def rows_of(data, rows):
 
 
 def dense_gradients(model, data, inner_steps, first_order):
-    """MAML with the whole table as one more parameter."""
+    """Returns the gradients of MAML with the whole table as one of the parameters."""
     variables = model.trainable_variables
 
     def loss_at(values, rows):
@@ -136,11 +140,11 @@ def dense_gradients(model, data, inner_steps, first_order):
                 with tf.GradientTape() as inner:
                     inner.watch(values)
                     loss = loss_at(values, support)
-                slopes = [tf.convert_to_tensor(slope) for slope in inner.gradient(loss, values)]
-                slopes = [tf.stop_gradient(slope) for slope in slopes] if first_order else slopes
-                values = [value - ALPHA * slope for value, slope in zip(values, slopes, strict=True)]
+                gradients = [tf.convert_to_tensor(gradient) for gradient in inner.gradient(loss, values)]
+                gradients = [tf.stop_gradient(gradient) for gradient in gradients] if first_order else gradients
+                values = [value - ALPHA * gradient for value, gradient in zip(values, gradients, strict=True)]
             total += loss_at(values, query)
-    return [np.asarray(tf.convert_to_tensor(slope)) for slope in outer.gradient(total, start)]
+    return [np.asarray(tf.convert_to_tensor(gradient)) for gradient in outer.gradient(total, start)]
 
 
 @pytest.mark.usefixtures("fixed_episodes")
@@ -154,7 +158,7 @@ def dense_gradients(model, data, inner_steps, first_order):
         (AdaFTR, {"backbone": "mmoe", "backbone_options": MMOE, "relatedness_units": [4], "beta": 0.5}),
     ],
 )
-def test_row_sparse_is_dense(kind, options, inner_steps, first_order):
+def test_row_sparse_gradient_equals_the_dense_one(kind, options, inner_steps, first_order):
     model = model_of(kind, **options)
     data = (cases.features(6), cases.labels(cases.chain(), 6), np.linspace(0.5, 2, 6).astype("float32"))
     expected = dense_gradients(model, data, inner_steps, first_order)

@@ -1,4 +1,4 @@
-"""Training with MetaLearning: it learns, is saved, and stands odd batches; what a step touches and what it shows."""
+"""Training with MetaLearning: convergence, saved models, small batches, metrics and cost of a step."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units"
 
 
 def model_of(**options):
-    """An MMoE of the chain whose weights, the biases too, are not those that it begins with."""
+    """Returns an MMoE of the chain with random weights, including the biases."""
     return randomized(MMoE.from_spec(cases.chain(), cases.SIZES, **MMOE, **options))
 
 
@@ -29,7 +29,7 @@ def clicks_by_user(rows, seed=0):
 
 
 @pytest.mark.parametrize("options", [{}, {"first_order": True, "inner_steps": 2}, {"group_by": "price", "episodes": 2}])
-def test_training_learns(options):
+def test_training_reduces_the_loss(options):
     model = MMoE.from_spec(cases.pair(), cases.SIZES, dropout=0.1, **MMOE)
     model.compile(RowSparseAdam(0.02), strategy=MetaLearning(0.05, **options))
     features, labels = clicks_by_user(1050)
@@ -48,16 +48,16 @@ def test_metrics_are_means_over_query_rows():
     model.compile(keras.optimizers.SGD(0.0), strategy=strategy, run_eagerly=True)
     features, labels = clicks_by_user(30)
     labels = {**labels, "back": 0 * labels["buy"], "views": labels["click"]}
-    one = keras.tree.map_structure(lambda array: np.repeat(array[:1], 30, axis=0), (features, labels))
-    metrics = model.train_on_batch(*one, return_dict=True)
-    expected = model.task_losses(one[1], model(one[0]))
+    equal_rows = keras.tree.map_structure(lambda array: np.repeat(array[:1], 30, axis=0), (features, labels))
+    metrics = model.train_on_batch(*equal_rows, return_dict=True)
+    expected = model.task_losses(equal_rows[1], model(equal_rows[0]))
     for name, loss in expected.items():
         np.testing.assert_allclose(metrics[f"{name}_loss"], loss, rtol=1e-4)
     np.testing.assert_allclose(metrics["loss"], sum(expected.values()), rtol=1e-4)
     assert float(tf.reduce_sum(model.aucs["ctr"].positives + model.aucs["ctr"].negatives)) == 3 * 7
 
 
-def test_a_loaded_model_goes_on(tmp_path):
+def test_loaded_model_continues_training(tmp_path):
     model = MAN.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, expert_units=[8], tower_units=[4])
     options = {"inner_learning_rate": 0.02, "episodes": 2, "support_fraction": 0.4, "inner_steps": 2}
     strategy = MetaLearning(**options, first_order=True, group_by="user")
@@ -76,7 +76,7 @@ def test_a_loaded_model_goes_on(tmp_path):
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 2, 20])
-def test_batches_without_a_positive_are_finite(rows, space):
+def test_batches_without_a_positive_row_give_finite_weights(rows, space):
     model = model_of(space=space, embedding_l2=1e-3)
     for name, bias in zip(model.towers, (100.0, -100.0, 0.0, 0.0), strict=True):
         model.towers[name].head.bias.assign([bias])
@@ -87,7 +87,7 @@ def test_batches_without_a_positive_are_finite(rows, space):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-def test_a_step_makes_no_pass_over_the_table():
+def test_step_has_no_operation_on_the_whole_table():
     sizes = {"user": 50_000, "tags": 9, "history": 14}
 
     def shapes(optimizer):
@@ -103,15 +103,15 @@ def test_a_step_makes_no_pass_over_the_table():
     assert shapes(keras.optimizers.Adam(0.01)) != []
 
 
-def test_dropout_draws_anew_in_each_pass():
+def test_dropout_draws_a_mask_in_each_forward_pass():
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, dropout=0.5, embedding_dim=4, bottom_units=[8])
     model.compile(keras.optimizers.SGD(0.0), strategy=MetaLearning(episodes=3, inner_steps=2))
     seeds = [v for v in model.non_trainable_variables if "seed_generator_state" in v.path]
     before = [np.asarray(seed) for seed in seeds]
     assert len(seeds) == 3
     model.train_on_batch(*clicks_by_user(20))
-    a_pass = [int(np.asarray(seed)[1] - old[1]) / (3 * 3) for old, seed in zip(before, seeds, strict=True)]
-    assert sorted(a_pass) == [1, 2, 2]  # A draw for each layer: one in the bottom, two in each tower.
+    draws_per_pass = [int(np.asarray(seed)[1] - old[1]) / (3 * 3) for old, seed in zip(before, seeds, strict=True)]
+    assert sorted(draws_per_pass) == [1, 2, 2]  # The bottom has one dropout layer, each tower two.
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_dropout_draws_anew_in_each_pass():
         ({"inner_steps": 0}, "`inner_steps` should be at least 1. Received: 0"),
     ],
 )
-def test_bad_arguments(options, message):
+def test_rejects_arguments_out_of_range(options, message):
     with pytest.raises(ValueError, match=message):
         MetaLearning(**options)
 
@@ -131,7 +131,7 @@ def test_bad_arguments(options, message):
 @pytest.mark.parametrize(
     ("feature", "message"), [("age", "`group_by` should be a feature: .*Received: 'age'"), ("tags", "one number a row")]
 )
-def test_a_feature_that_cannot_group(feature, message):
+def test_rejects_a_feature_that_does_not_define_groups(feature, message):
     model = model_of()
     model.compile(keras.optimizers.SGD(0.1), strategy=MetaLearning(group_by=feature), run_eagerly=True)
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Training as plain data."""
+"""Strategies and stages as plain data."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ from tfmtl.training import (
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Settings of a user who has a stage, and perhaps a second one."""
+    """Settings with a strategy and an optional stage."""
 
     strategy: StrategyOptions = dataclasses.field(default_factory=PlainOptions)
     second: Stage | None = None
@@ -31,13 +31,13 @@ def settings(text):
     return config.build(Settings, config.parse_yaml(text, "a.yaml"))
 
 
-def test_defaults():
+def test_default_is_plain_training():
     built = settings("{}")
     assert built == Settings()
     assert type(built.strategy.strategy()) is PlainTraining
 
 
-def test_meta_learning():
+def test_meta_learning_has_the_given_options():
     built = settings("strategy: {kind: maml, inner_learning_rate: 0.1, episodes: 2, first_order: true, group_by: user}")
     strategy = built.strategy.strategy()
     assert type(strategy) is MetaLearning
@@ -51,18 +51,18 @@ def test_meta_learning():
     }
 
 
-def test_architecture_search():
+def test_architecture_search_has_the_given_options():
     strategy = settings("strategy: {kind: architecture_search, held_out: 0.2}").strategy.strategy()
     assert type(strategy) is ArchitectureSearch
     assert strategy.get_config() == {"held_out": 0.2}
 
 
-def test_the_defaults_are_those_of_the_strategy():
+def test_defaults_are_those_of_the_strategies():
     assert MetaLearningOptions().strategy().get_config() == MetaLearning().get_config()
     assert ArchitectureSearchOptions().strategy().get_config() == ArchitectureSearch().get_config()
 
 
-def test_a_second_stage_there_and_back():
+def test_stage_is_unchanged_after_writing_and_reading():
     text = """
         second:
           learning_rate: 1e-4
@@ -106,7 +106,7 @@ def test_a_second_stage_there_and_back():
         ("second: {learning_rate: 0}", "a.yaml:1: second.learning_rate: should be above 0. Received: 0.0"),
     ],
 )
-def test_mistakes(text, message):
+def test_mistake_is_an_error_with_line_and_field(text, message):
     with pytest.raises(ConfigError) as caught:
         settings(text.replace("\\n", "\n"))
     assert str(caught.value).startswith(message)

@@ -1,4 +1,4 @@
-"""Two-stage training: what is frozen, what is trained, on which rows, and until when."""
+"""Two-stage training: frozen layers, rows, early stopping, optimizers and restored state."""
 
 import keras
 import numpy as np
@@ -31,7 +31,7 @@ def rows(count=200, seed=0):
 
 
 class WeightsAtTheStart(keras.callbacks.Callback):
-    """What the weights are, and which of them are trainable, when each stage begins; and the optimizer."""
+    """Callback that keeps weights, trainable paths, optimizer and strategy at the start of each stage."""
 
     def __init__(self):
         super().__init__()
@@ -61,9 +61,9 @@ def _layers(part):
         ("shared_bottom", ("maml", "maml")),
     ],
 )
-def test_the_lower_part_is_frozen_in_the_second_stage(name, strategies):
+def test_second_stage_trains_only_the_upper_layers(name, strategies):
     model, start = model_of(name), WeightsAtTheStart()
-    stages = [Stage(**FAST, **({"strategy": MAML} if one == "maml" else {})) for one in strategies]
+    stages = [Stage(**FAST, **({"strategy": MAML} if strategy == "maml" else {})) for strategy in strategies]
     histories = TwoStage(*stages).fit(model, rows(), rows(seed=1), callbacks=[start], **QUIET)
     assert list(histories) == ["stage_1", "stage_2"]
     assert all(len(history["val_loss"]) == 2 for history in histories.values())
@@ -89,7 +89,7 @@ def test_the_first_stage_trains_everything():
     assert all(np.any(before[path] != general[path]) for path in before if "kernel" in path or "table" in path)
 
 
-def test_afterwards_the_model_is_as_after_the_first_stage(tmp_path):
+def test_model_has_the_optimizer_and_strategy_of_the_first_stage_afterwards(tmp_path):
     model, start = model_of(), WeightsAtTheStart()
     paths = {variable.path for variable in model.trainable_variables}
     TwoStage(Stage(**FAST, strategy=MAML), Stage(**FAST)).fit(model, rows(), callbacks=[start], **QUIET)
@@ -100,34 +100,34 @@ def test_afterwards_the_model_is_as_after_the_first_stage(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert int(loaded.optimizer.iterations) == 8
-    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weight, loaded_weight in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, loaded_weight)
     loaded.fit(rows(), **QUIET)
 
 
-def test_the_second_stage_sees_the_support_rows():
+def test_second_stage_trains_on_the_support_rows():
     seen = {"train": 0, "support": 0}
 
-    def counted(name, batches):
+    def counting_dataset(name, batches):
         data = list(rows().take(batches))
 
-        def give():
+        def generate():
             for batch in data:
                 seen[name] += 1
                 yield batch
 
-        return tf.data.Dataset.from_generator(give, output_signature=rows().element_spec)
+        return tf.data.Dataset.from_generator(generate, output_signature=rows().element_spec)
 
     stages = (Stage(**FAST, patience=9), Stage(**{**FAST, "max_epochs": 3}, patience=9))
-    arguments = {"support": counted("support", 2), **QUIET}
+    arguments = {"support": counting_dataset("support", 2), **QUIET}
     with pytest.warns(UserWarning, match="ran out of data"):
-        histories = TwoStage(*stages).fit(model_of(), counted("train", 3), rows(seed=1), **arguments)
+        histories = TwoStage(*stages).fit(model_of(), counting_dataset("train", 3), rows(seed=1), **arguments)
     assert [len(history["loss"]) for history in histories.values()] == [2, 3]
     assert seen == {"train": 2 * 3, "support": 3 * 2}
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("loss", min), ("ctr_auc", max)])
-def test_a_stage_keeps_its_best_epoch(monitor, best):
+def test_stage_restores_the_weights_of_its_best_epoch(monitor, best):
     model = model_of()
     stage = Stage(learning_rate=0.05, max_epochs=30, monitor=monitor, patience=2)
     history = fit_stage(model, stage, rows(), rows(seed=1), **QUIET)
@@ -138,23 +138,23 @@ def test_a_stage_keeps_its_best_epoch(monitor, best):
     np.testing.assert_allclose(result, best(watched), rtol=1e-5)
 
 
-def test_without_validation_the_metric_of_training_is_watched():
+def test_early_stopping_without_validation_watches_the_training_metric():
     history = fit_stage(model_of(), Stage(learning_rate=1e-30, max_epochs=9), rows(), **QUIET)
     assert len(history["loss"]) == 2
 
 
-def test_another_optimizer():
-    made = []
+def test_make_optimizer_creates_the_optimizer_of_each_stage():
+    created = []
 
     def sgd(stage):
-        made.append(keras.optimizers.SGD(stage.learning_rate))
-        return made[-1]
+        created.append(keras.optimizers.SGD(stage.learning_rate))
+        return created[-1]
 
     stages = (Stage(learning_rate=0.5, max_epochs=1), Stage(learning_rate=0.25, max_epochs=1))
     start = WeightsAtTheStart()
     TwoStage(*stages, make_optimizer=sgd).fit(model_of(), rows(), callbacks=[start], **QUIET)
-    assert [stage[2] for stage in start.stages] == made
-    assert [float(optimizer.learning_rate) for optimizer in made] == [0.5, 0.25]
+    assert [stage[2] for stage in start.stages] == created
+    assert [float(optimizer.learning_rate) for optimizer in created] == [0.5, 0.25]
 
 
 def test_weights_are_trainable_again_after_an_error():
@@ -170,7 +170,7 @@ def test_weights_are_trainable_again_after_an_error():
     assert len(model.trainable_variables) == count
 
 
-def test_a_model_with_nothing_to_fine_tune():
+def test_rejects_a_model_without_upper_layers():
     class NoTowers(SharedBottom):
         upper_layers = ()
 

@@ -1,4 +1,4 @@
-"""A warm start: rows of the embedding by token, other weights as they are, and scores that do not change."""
+"""Warm start: embedding rows matched by token, other weights copied, equal scores, and models that do not fit."""
 
 import dataclasses
 
@@ -17,12 +17,12 @@ SPEC = cases.pair()
 
 
 def tokens(sizes):
-    """Tokens `<feature>0`, `<feature>1` ..., in that order."""
+    """Returns the tokens `<feature>0`, `<feature>1` ... of each feature."""
     return {name: [f"{name}{i}".encode() for i in range(size)] for name, size in sizes.items()}
 
 
 def grown(vocabularies, seed=0):
-    """A vocabulary in another order, less its token 2, with three more."""
+    """Returns vocabularies in another order, without token 2, with three new tokens."""
     rng = np.random.default_rng(seed)
     found = {}
     for name, old in vocabularies.items():
@@ -36,7 +36,7 @@ def sizes(vocabularies):
 
 
 def trained(name, spec, vocabularies, seed=8, **options):
-    """A model whose weights, counters too, are not those that it begins with."""
+    """Returns a model with random weights, including counters."""
     model = tiny(name, spec, sizes(vocabularies), **options)
     rng = np.random.default_rng(seed)
     for weight in model.weights:
@@ -46,30 +46,30 @@ def trained(name, spec, vocabularies, seed=8, **options):
 
 
 def translated(features, spec, old, new):
-    """The same rows in the ids of another vocabulary; an id below num_oov is none of a token."""
+    """Returns the same rows with the ids of other vocabularies; ids below num_oov are unchanged."""
     found = dict(features)
     for name, before in old.items():
         oov = spec.feature(name).num_oov
-        places = np.array([*range(oov), *(oov + new[name].index(t) if t in new[name] else -1 for t in before)])
-        found[name] = places[features[name]]
+        new_ids = np.array([*range(oov), *(oov + new[name].index(t) if t in new[name] else -1 for t in before)])
+        found[name] = new_ids[features[name]]
         assert np.all(found[name] >= 0)
     return found
 
 
 def without(features, old_id, names):
-    """Rows in which an id is replaced by the one before it."""
+    """Returns rows in which an id is replaced by the id before it."""
     return {k: np.where(v == old_id, old_id - 1, v) if k in names else v for k, v in features.items()}
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_rows_of_old_tokens_score_as_before(name):
-    """Single tokens, a weighted bag, a sequence of tokens and numbers; `m2m` with sequences of numbers too."""
+def test_rows_of_old_tokens_have_the_same_scores(name):
+    """The features are single tokens, weighted lists, sequences and numbers; for `m2m` also sequences of numbers."""
     spec, counts = data_of(name)
     before = tokens(counts)
     after = grown(before)
     old = trained(name, spec, before)
     model = tiny(name, spec, sizes(after))
-    features = without(rows_of(name, 200)[0], 3, before)  # Id 3 is token 2, which is gone.
+    features = without(rows_of(name, 200)[0], 3, before)  # Id 3 is token 2, which is removed.
     wanted = old.score(features)
     found_before = model.score(translated(features, spec, before, after))
     report = warm_start(model, after, old, before)
@@ -78,11 +78,11 @@ def test_rows_of_old_tokens_score_as_before(name):
         np.testing.assert_array_equal(found[output], scores)
         assert np.mean(np.abs(found_before[output] - scores)) > 1e-3
     for feature, size in counts.items():
-        assert report.fields[feature] == FieldRows(kept=size - 1, new=3, gone=1)
+        assert report.fields[feature] == FieldRows(kept=size - 1, new=3, removed=1)
     assert report.weights == len(model.weights) - 1
 
 
-def test_the_table_row_by_row():
+def test_each_row_of_the_table_is_copied_from_its_token():
     before = tokens(cases.SIZES)
     after = grown(before)
     old = trained("mmoe", SPEC, before)
@@ -107,19 +107,19 @@ def test_the_table_row_by_row():
 
 
 def with_feature(spec, name, **changes):
-    """The spec with one of its features changed."""
+    """Returns the spec with one of its features changed."""
     features = [dataclasses.replace(f, **changes) if f.name == name else f for f in spec.features]
     return dataclasses.replace(spec, features=tuple(features))
 
 
 def test_buckets_beyond_the_old_bounds_take_the_outermost_row():
-    """Price has buckets 0 .. 8; the new model's are -2 .. 10: what was clipped to 8 is now 8, 9 or 10."""
+    """Price has buckets 0 .. 8 in the old model and -2 .. 10 in the new one."""
     vocabularies = tokens(cases.SIZES)
     old = trained("mmoe", SPEC, vocabularies)
     spec = with_feature(SPEC, "price", min_bucket=-2, max_bucket=10)
     model = tiny("mmoe", spec, cases.SIZES)
     report = warm_start(model, vocabularies, old, vocabularies)
-    assert report.fields["price"] == FieldRows(kept=9, new=4, gone=0)
+    assert report.fields["price"] == FieldRows(kept=9, new=4, removed=0)
     features = {k: np.repeat(v[:1], 14, axis=0) for k, v in cases.features(1).items()}
     missing_then_buckets = np.arange(14)
     before = [0, *(int(np.clip(bucket, 0, 8)) + 1 for bucket in range(-2, 11))]
@@ -128,8 +128,8 @@ def test_buckets_beyond_the_old_bounds_take_the_outermost_row():
 
 
 @pytest.mark.parametrize(("num_oov", "rows"), [(4, [0, 1, 0, 1]), (1, [None]), (3, [None] * 3)])
-def test_unseen_tokens_keep_their_row_where_their_number_of_ids_allows(num_oov, rows):
-    """A token that is unseen has its hash modulo num_oov as its id."""
+def test_rows_of_unseen_tokens_are_copied_if_num_oov_is_a_multiple(num_oov, rows):
+    """The id of an unseen token is its hash modulo num_oov."""
     old_spec, spec = (with_feature(SPEC, "user", num_oov=number) for number in (2, num_oov))
     vocabularies = tokens(cases.SIZES)
     old = trained("mmoe", old_spec, vocabularies)
@@ -142,7 +142,7 @@ def test_unseen_tokens_keep_their_row_where_their_number_of_ids_allows(num_oov, 
     np.testing.assert_array_equal(table[num_oov : num_oov + 20], before[2:22])
 
 
-def test_a_counter_of_steps_goes_on():
+def test_counter_of_steps_is_copied():
     vocabularies = tokens(cases.SIZES)
     old = trained("apem", SPEC, vocabularies)
     model = tiny("apem", SPEC, cases.SIZES)
@@ -154,7 +154,7 @@ def test_a_counter_of_steps_goes_on():
     assert all(int(step) > 0 for step in steps)
 
 
-def test_from_a_file_with_its_vocabularies(tmp_path):
+def test_warm_start_from_files_copies_all_weights(tmp_path):
     before = {**tokens(cases.SIZES), "user": [b"", "größe".encode(), b"\xff", b" a ", *(b"%d" % i for i in range(16))]}
     trained("mmoe", SPEC, before).save(tmp_path / "model.keras")
     write_vocabularies(str(tmp_path), before)
@@ -163,12 +163,12 @@ def test_from_a_file_with_its_vocabularies(tmp_path):
     old = keras.saving.load_model(tmp_path / "model.keras")
     model = tiny("mmoe", SPEC, sizes(before))
     warm_start(model, before, old, read)
-    for weight, of in zip(model.weights, old.weights, strict=True):
-        np.testing.assert_array_equal(weight, of)
+    for weight, old_weight in zip(model.weights, old.weights, strict=True):
+        np.testing.assert_array_equal(weight, old_weight)
 
 
-def test_no_vocabularies(tmp_path):
-    with pytest.raises(FileNotFoundError, match="should hold a folder `vocabularies`"):
+def test_rejects_missing_vocabularies_and_tokens_of_several_lines(tmp_path):
+    with pytest.raises(FileNotFoundError, match="should contain a folder `vocabularies`"):
         read_vocabularies(str(tmp_path))
     with pytest.raises(ValueError, match="single lines"):
         write_vocabularies(str(tmp_path), {"user": [b"a\nb"]})
@@ -184,7 +184,7 @@ def more(spec):
 
 
 def refusal(spec=SPEC, name="mmoe", vocabularies=None, **options):
-    """What a warm start of another model says; nothing is copied."""
+    """Returns the error of a warm start of a model that does not fit, after checking that no weight was copied."""
     before = tokens(cases.SIZES)
     after = tokens({**cases.SIZES, "shop": 2})
     old = trained("mmoe", SPEC, before)
@@ -198,24 +198,24 @@ def refusal(spec=SPEC, name="mmoe", vocabularies=None, **options):
     return str(caught.value)
 
 
-def test_what_does_not_fit_is_refused():
+def test_rejects_models_that_do_not_fit():
     assert "`old` should be a SharedBottom. Received: a MMoE" in refusal(name="shared_bottom")
     assert "should have the name and shape" in refusal(embedding_dim=8)
     assert "should have the name and shape" in refusal(expert_units=[7, 5])
     assert "weights, as the new model has" in refusal(expert_units=[6, 5, 5])
     assert "where a feature was added" in refusal(more(SPEC))
-    assert "feature `user` should stand where it stood, at place 0" in refusal(reordered(SPEC))
+    assert "feature `user` should be at position 0 of the spec" in refusal(reordered(SPEC))
     assert "scale of `price` should be 4.0" in refusal(with_feature(SPEC, "price", scale=2.0))
     assert "should have the tasks" in refusal(cases.chain())
     other = {"entire": "conditional", "conditional": "entire"}[MODELS["mmoe"].options_class().space]
     assert "should have the tasks" in refusal(space=other)
-    assert "in the groups in which it was" in refusal(dataclasses.replace(SPEC, scenario="user"))
+    assert "should be in the groups of the old model" in refusal(dataclasses.replace(SPEC, scenario="user"))
     message = "vocabulary of `user` should have the 20 tokens of the new model. Received: 2"
     assert message in refusal(vocabularies={**tokens(cases.SIZES), "user": [b"a", b"b"]})
     assert "of the new model. Received: none" in refusal(vocabularies={})
 
 
-def test_a_feature_that_is_replaced_starts_fresh():
+def test_rows_of_a_replaced_feature_keep_their_initial_values():
     spec = dataclasses.replace(SPEC, features=(dataclasses.replace(SPEC.features[0], name="shop"), *SPEC.features[1:]))
     before = tokens(cases.SIZES)
     after = tokens({"shop": 5, "tags": 9, "history": 14})
@@ -226,5 +226,5 @@ def test_a_feature_that_is_replaced_starts_fresh():
     table = np.array(model.embedding.table)
     np.testing.assert_array_equal(table[:6], fresh[:6])
     np.testing.assert_array_equal(table[6:], np.array(old.embedding.table)[21:])
-    assert report.fields["shop"] == FieldRows(kept=0, new=5, gone=0)
-    assert report.fields["user"] == FieldRows(kept=0, new=0, gone=20)
+    assert report.fields["shop"] == FieldRows(kept=0, new=5, removed=0)
+    assert report.fields["user"] == FieldRows(kept=0, new=0, removed=20)
