@@ -195,7 +195,7 @@ Feature: TypeAlias = (
 )
 """Any kind of feature; `kind` distinguishes them."""
 
-BAGS = (MultiValuedFeature, SequenceFeature, NumberSequenceFeature)
+MULTIVALENT = (MultiValuedFeature, SequenceFeature, NumberSequenceFeature)
 """Kinds of multivalent features: several ids per row, with a weight each, padded to a fixed length."""
 
 SEQUENCES = (SequenceFeature, NumberSequenceFeature)

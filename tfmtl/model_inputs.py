@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tfmtl.features import BAGS, NUMBERS, SEQUENCES, WEIGHTS_SUFFIX
+from tfmtl.features import MULTIVALENT, NUMBERS, SEQUENCES, WEIGHTS_SUFFIX
 from tfmtl.spec import DatasetSpec
 
 
@@ -47,7 +47,7 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
     """
     inputs = []
     for feature in spec.features:
-        if isinstance(feature, BAGS):
+        if isinstance(feature, MULTIVALENT):
             inputs.append(TransformedInput(feature.name, "int64", (feature.max_length,)))
             inputs.append(TransformedInput(feature.name + WEIGHTS_SUFFIX, "float32", (feature.max_length,)))
         else:
@@ -55,7 +55,7 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
     return tuple(inputs)
 
 
-def bags(spec: DatasetSpec) -> tuple[str, ...]:
+def multivalent_features(spec: DatasetSpec) -> tuple[str, ...]:
     """Returns the names of the multivalent features: those with several ids per row.
 
     Args:
@@ -66,13 +66,13 @@ def bags(spec: DatasetSpec) -> tuple[str, ...]:
 
     Example:
         >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
-        >>> from tfmtl.model_inputs import bags
+        >>> from tfmtl.model_inputs import multivalent_features
         >>> from tfmtl.spec import DatasetSpec, Task
         >>> features = (CategoricalFeature("user"), MultiValuedFeature("tags"))
-        >>> bags(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        >>> multivalent_features(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
         ('tags',)
     """
-    return tuple(feature.name for feature in spec.features if isinstance(feature, BAGS))
+    return tuple(feature.name for feature in spec.features if isinstance(feature, MULTIVALENT))
 
 
 def sequences(spec: DatasetSpec) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.tfmtl import cases, panel_cases
-from tfmtl.model_inputs import bags, embedding_rows, transformed_inputs, vocabularies
+from tfmtl.model_inputs import embedding_rows, multivalent_features, transformed_inputs, vocabularies
 
 
 def test_transformed_inputs_have_ids_and_weights():
@@ -19,7 +19,7 @@ def test_transformed_inputs_have_ids_and_weights():
 
 
 def test_multivalent_features_in_the_order_of_the_spec():
-    assert bags(cases.pair()) == ("tags", "history")
+    assert multivalent_features(cases.pair()) == ("tags", "history")
 
 
 def test_number_sequences_are_multivalent_without_a_vocabulary():
@@ -27,7 +27,7 @@ def test_number_sequences_are_multivalent_without_a_vocabulary():
     inputs = {tensor.name: (tensor.dtype, tensor.shape) for tensor in transformed_inputs(spec)}
     assert inputs["clicks"] == ("int64", (3,))
     assert inputs["clicks__weights"] == ("float32", (3,))
-    assert bags(spec) == ("logins", "campaign", "clicks", "words")
+    assert multivalent_features(spec) == ("logins", "campaign", "clicks", "words")
     assert vocabularies(spec) == ("channel", "size", "campaign", "words")
     assert embedding_rows(spec, panel_cases.SIZES) == panel_cases.ROWS
 

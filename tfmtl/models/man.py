@@ -8,7 +8,7 @@ import keras
 
 from tfmtl.config import require
 from tfmtl.layers import CGC, RawValues, TaskAttention, Tower
-from tfmtl.model_inputs import bags, embedding_rows
+from tfmtl.model_inputs import embedding_rows, multivalent_features
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
@@ -157,7 +157,9 @@ class MAN(MultiTaskModel):
         if self.options.inputs == "embedding":
             return super().make_embedding()
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
-        return RawValues(rows, bags(self.spec), self.options.unpooled_sequences(self.spec), name="raw_values")
+        return RawValues(
+            rows, multivalent_features(self.spec), self.options.unpooled_sequences(self.spec), name="raw_values"
+        )
 
     @property
     def upper_layers(self) -> tuple[keras.layers.Layer, ...]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from keras import ops
 
 from tfmtl.layers import FusedEmbedding, Tower
-from tfmtl.model_inputs import bags, embedding_rows
+from tfmtl.model_inputs import embedding_rows, multivalent_features
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
@@ -113,7 +113,7 @@ class SingleTask(MultiTaskModel):
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         width = len(self.spec.tasks) * self.options.embedding_dim
         unpooled = self.options.unpooled_sequences(self.spec)
-        return FusedEmbedding(rows, width, bags(self.spec), unpooled=unpooled, name="embedding")
+        return FusedEmbedding(rows, width, multivalent_features(self.spec), unpooled=unpooled, name="embedding")
 
     def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         embedded = ops.split(self.embed(features), len(self.towers), axis=2)

@@ -13,7 +13,7 @@ from tfmtl.training.input_wait import InputWait
 from tfmtl.training.meta_learning import MetaLearning
 from tfmtl.training.optimizer_options import AdagradOptions, AdamOptions, FtrlOptions, OptimizerOptions
 from tfmtl.training.options import ArchitectureSearchOptions, MetaLearningOptions, PlainOptions, Stage, StrategyOptions
-from tfmtl.training.strategy import Losses, PlainTraining, Strategy
+from tfmtl.training.strategy import Losses, PlainTraining, Strategy, TrainableModel
 from tfmtl.training.two_stage import TwoStage, fit_stage
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Stage",
     "Strategy",
     "StrategyOptions",
+    "TrainableModel",
     "TwoStage",
     "fit_stage",
 ]

@@ -220,6 +220,17 @@ def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunctio
 
     Returns:
         A function from an iterator of batches to values of metrics by name.
+
+    Example:
+        >>> import types
+        >>> import tensorflow as tf
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import make_replica_function
+        >>> strategy = Distribution("mirrored", devices=("CPU:0",)).strategy()
+        >>> model = types.SimpleNamespace(replica_strategy=strategy, run_eagerly=False)
+        >>> step = make_replica_function(model, lambda batch: {"sum": tf.reduce_sum(batch)})
+        >>> int(step(iter(tf.data.Dataset.range(5).batch(3)))["sum"])
+        3
     """
     strategy = model.replica_strategy
     count = _count_local_replicas(strategy)

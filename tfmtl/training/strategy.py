@@ -35,7 +35,16 @@ class Losses:
 
 
 class TrainableModel(Protocol):
-    """Interface through which a strategy uses a model; `tfmtl.models.MultiTaskModel` implements it."""
+    """Interface through which a strategy uses a model; `tfmtl.models.MultiTaskModel` implements it.
+
+    Attributes:
+        optimizer: The optimizer with which the model is compiled.
+
+    Example:
+        >>> from tfmtl.training import TrainableModel
+        >>> def total_loss(model: TrainableModel, features, labels) -> float:
+        ...     return float(model.compute_losses(features, labels, training=False).total)
+    """
 
     optimizer: Any
 

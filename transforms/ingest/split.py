@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.features import BAGS, MultiValuedFeature
+from tfmtl.features import MULTIVALENT, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
 from transforms.batches.column_types import ColumnTypeError, format_values
 from transforms.batches.parsing import boolean_mask, parse_numbers
@@ -90,7 +90,7 @@ def split_key(spec: DatasetSpec, validated: ValidatedBatch) -> pa.Array:
 def _separators(spec: DatasetSpec) -> dict[str, str]:
     separators: dict[str, str] = {}
     for feature in spec.features:
-        if isinstance(feature, BAGS):
+        if isinstance(feature, MULTIVALENT):
             separators[feature.name] = feature.separator
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             separators[feature.weights] = feature.separator

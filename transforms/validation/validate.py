@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from tfmtl.features import BAGS, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
+from tfmtl.features import MULTIVALENT, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
 from transforms.batches import column_types, reasons
 from transforms.batches.parsing import boolean_mask, build_single_lists, parse_binary, parse_counts, parse_numbers
@@ -151,7 +151,7 @@ def _single_valued_columns(spec: DatasetSpec) -> list[str]:
     """Returns the columns that have one value per row."""
     multivalent: set[str] = set()
     for feature in spec.features:
-        if isinstance(feature, BAGS):
+        if isinstance(feature, MULTIVALENT):
             multivalent |= {feature.name, getattr(feature, "weights", None) or feature.name}
     return [name for name in raw_columns(spec) if name not in multivalent]
 

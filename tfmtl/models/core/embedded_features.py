@@ -9,7 +9,7 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import bags, embedding_rows, transformed_inputs
+from tfmtl.model_inputs import embedding_rows, multivalent_features, transformed_inputs
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
 
@@ -30,12 +30,19 @@ class EmbeddedFeatures(keras.Model):
         """Creates the layer that converts the features to `(batch, fields, width)`."""
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         unpooled = self.options.unpooled_sequences(self.spec)
-        return FusedEmbedding(rows, self.options.embedding_dim, bags(self.spec), unpooled=unpooled, name="embedding")
+        return FusedEmbedding(
+            rows, self.options.embedding_dim, multivalent_features(self.spec), unpooled=unpooled, name="embedding"
+        )
 
     @property
     def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
         """Embedding layers of whose tables a batch reads few rows; each is called with the model's features."""
         return (self.embedding,) if isinstance(self.embedding, FusedEmbedding) else ()
+
+    @property
+    def input_signature(self) -> dict[str, tf.TensorSpec]:
+        """Types and shapes of the features that the model takes, by name, for any number of rows."""
+        return {i.name: tf.TensorSpec((None, *i.shape), i.dtype, i.name) for i in transformed_inputs(self.spec)}
 
     def zero_batch(self, batch_size: int = 1) -> dict[str, Tensor]:
         """Returns features that are all 0, with the names, types and shapes that the model takes.
