@@ -1,5 +1,6 @@
 """MultiTaskModel: the base class of all models."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -192,6 +193,13 @@ class MultiTaskModel(EmbeddedFeatures, TrainedModel):
         with introspection.collect() as taps:
             self(prepare_features(self.spec, features), training=False)
         return taps
+
+    @functools.wraps(keras.Model.export)
+    def export(self, *args: Any, **kwargs: Any) -> Any:
+        # Keras derives a signature from the shapes of the inputs alone, in which all of them are floats.
+        if kwargs.get("input_signature") is None and len(args) < 4:
+            kwargs["input_signature"] = [self.input_signature]
+        return super().export(*args, **kwargs)
 
     def get_config(self) -> Config:
         """Returns the arguments of `from_config`."""

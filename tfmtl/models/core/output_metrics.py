@@ -37,8 +37,8 @@ class OutputMetrics:
             for output, metric in _metrics_by_output(spec, argument, by_output or {}):
                 name = f"{output.name}_{metric.name}"
                 if name in reserved or name in self._named:
-                    message = f"`{argument}` should have names of their own, `{name}` is reported already"
-                    raise ValueError(f"{message}. Received: a metric of `{output.name}` named {metric.name!r}")
+                    expected = f"`{argument}` of `{output.name}` should have a name that is not reported yet"
+                    raise ValueError(f"{expected}. Received: {metric.name!r}, reported as `{name}`")
                 self._named[name] = (output, metric, argument == "weighted_metrics")
 
     @property

@@ -51,7 +51,7 @@ class TrainedModel(ModelLosses, TrackedMetrics, ReplicatedModel):
             expected = "`loss` should be left out: the kinds of the tasks define it"
             raise ValueError(f"{expected}. Received: {kwargs['loss']}")
         if kwargs.get("loss_weights") is not None:
-            expected = "`loss_weights` should be left out: the option `task_weights` of the model has this purpose"
+            expected = "`loss_weights` should be replaced by the option `task_weights`, by task name, of the model"
             raise ValueError(f"{expected}. Received: {kwargs['loss_weights']}")
         reserved = [metric.name for metric in self.own_metrics]
         self.output_metrics = OutputMetrics(self.spec, metrics, weighted_metrics, reserved)
@@ -134,6 +134,6 @@ class TrainedModel(ModelLosses, TrackedMetrics, ReplicatedModel):
 
 def _reject_class_weight(arguments: Mapping[str, Any]) -> None:
     if arguments.get("class_weight") is not None:
-        options = "`positive_weights` and `negative_weights`"
-        expected = f"`class_weight` should be left out: the options {options} of the model have this purpose"
+        options = "`positive_weights` and `negative_weights`, by task name"
+        expected = f"`class_weight` should be replaced by the options {options}, of the model"
         raise ValueError(f"{expected}. Received: {arguments['class_weight']}")
