@@ -1,4 +1,4 @@
-"""Data sets that several tests share: specs, vocabulary sizes and random rows."""
+"""Data sets that several tests share: specs, sizes of vocabularies and random rows."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ tasks:
 """
 SIZES = {"user": 20, "tags": 9, "history": 14}
 ROWS = {"user": 21, "price": 10, "tags": 10, "history": 15}
-"""Ids of each feature: one more than its vocabulary, or than its buckets 0 .. 8."""
+"""Number of ids of each feature: one more than the tokens of its vocabulary or than its buckets 0 .. 8."""
 
 CLICK = "  - {name: click, label: clicked, output: ctr}\n"
 BUY = "  - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}\n"
@@ -25,23 +25,23 @@ VIEWS = "  - {name: views, label: view_count, kind: count}\n"
 
 
 def pair() -> DatasetSpec:
-    """click -> buy."""
+    """Returns the spec of the chain click -> buy."""
     return DatasetSpec.from_yaml(FEATURES + CLICK + BUY)
 
 
 def chain() -> DatasetSpec:
-    """click -> buy -> back, and a count beside them."""
+    """Returns the spec of the chain click -> buy -> back, and a count outside of the chain."""
     return DatasetSpec.from_yaml(FEATURES + CLICK + BUY + RETURN + VIEWS)
 
 
 def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random rows of the features; about a fifth of the bags are empty."""
+    """Returns random rows of the features; about a fifth of the multivalent values are empty."""
     rng = np.random.default_rng(seed)
 
-    def lengths(most: int) -> np.ndarray:
-        return (np.arange(most) < rng.integers(0, most + 1, rows)[:, None]).astype("float32")
+    def random_mask(max_length: int) -> np.ndarray:
+        return (np.arange(max_length) < rng.integers(0, max_length + 1, rows)[:, None]).astype("float32")
 
-    tags, history = lengths(3), lengths(4)
+    tags, history = random_mask(3), random_mask(4)
     return {
         "user": rng.integers(0, ROWS["user"], rows),
         "price": rng.integers(0, ROWS["price"], rows),
@@ -53,7 +53,7 @@ def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def labels(spec: DatasetSpec, rows: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random labels that respect the chain: about half of the rows are positive, or of those of the previous task."""
+    """Returns random labels that respect the chain; half of the rows with a positive previous label are positive."""
     rng = np.random.default_rng(seed)
     drawn: dict[str, np.ndarray] = {}
     for task in spec.tasks:

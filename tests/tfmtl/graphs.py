@@ -1,10 +1,10 @@
-"""Looking into a traced function."""
+"""Inspection of traced functions."""
 
 from typing import Any
 
 
 def tensors_of_shape(function: Any, shape: tuple[int, ...]) -> list[str]:
-    """The operations of a concrete function, and of those that it calls, that give a tensor of that shape.
+    """Returns the operations of a concrete function, and of the functions it calls, whose result has a given shape.
 
     The handle of a variable is a scalar, whatever the variable's shape; reading its value is an operation.
     """
@@ -12,7 +12,7 @@ def tensors_of_shape(function: Any, shape: tuple[int, ...]) -> list[str]:
     found = []
     for nodes in (definition.node, *(body.node_def for body in definition.library.function)):
         for node in nodes:
-            shapes = [tuple(side.size for side in one.dim) for one in node.attr["_output_shapes"].list.shape]
+            shapes = [tuple(dim.size for dim in output.dim) for output in node.attr["_output_shapes"].list.shape]
             if shape in shapes:
                 found.append(node.op)
     return found

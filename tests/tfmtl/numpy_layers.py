@@ -1,6 +1,6 @@
-"""Parts of a forward pass in plain NumPy, of which tests of models compose the papers' equations.
+"""Parts of a forward pass in plain NumPy, from which tests of models compose the equations of papers.
 
-`layer`, `bank`, `gate` and `model` are the built Keras ones: a part reads their weights and computes with those.
+The arguments `layer`, `bank`, `gate` and `model` are built Keras objects, whose weights the functions read.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from tests.tfmtl import cases
 
 
 def embedded(table, features):
-    """`(batch, fields, width)` of the features of `cases`: rows of the table, weighted means of those of a bag."""
+    """Returns the embeddings of the features of `cases`, `(batch, fields, width)`; multivalent fields are pooled."""
     first, fields = 0, []
     for name, rows in cases.ROWS.items():
         found = table[first + features[name]]
@@ -23,7 +23,7 @@ def embedded(table, features):
 
 
 def flat(model, features):
-    """The fields' embeddings side by side, `(batch, fields * width)`."""
+    """Returns the concatenated embeddings of the fields, `(batch, fields * width)`."""
     return embedded(model.embedding.get_weights()[0], features).reshape(len(features["user"]), -1)
 
 
@@ -32,7 +32,7 @@ def sigmoid(logits):
 
 
 def softmax(scores):
-    """Over the last axis."""
+    """Returns the softmax over the last axis."""
     weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
@@ -47,34 +47,35 @@ def dense(layer, x):
 
 
 def relu_layers(x, weights):
-    """Layers of kernel and bias, in that order in `weights`, with ReLU after each."""
+    """Applies dense layers with ReLU; `weights` has the kernel and the bias of each layer."""
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
         x = np.maximum(x @ kernel + bias, 0)
     return x
 
 
 def tower(layer, x):
-    """The logit of a `Tower`, `(batch,)`."""
+    """Returns the logit of a `Tower`, `(batch,)`."""
     *hidden, kernel, bias = layer.get_weights()
     return (relu_layers(x, hidden) @ kernel + bias)[:, 0]
 
 
 def experts(bank, x):
-    """The outputs of a bank's experts of two layers, in its order."""
+    """Returns the outputs of the experts of a bank with two layers, in its order."""
     k1, k2, b1, b2 = bank.get_weights()
     return [relu_layers(x, [k1[e], b1[e], k2[e], b2[e]]) for e in range(len(k1))]
 
 
 def gated(gate, x, mixed):
-    """What a gate that reads x makes of experts, and its weights."""
+    """Returns the mixture of experts by a gate that reads x, and the weights of the gate."""
     weights = softmax(x @ gate.get_weights()[0])
     return sum(weights[:, [e]] * expert for e, expert in enumerate(mixed)), weights
 
 
 def task_attention(layer, own, previous=None, each=False):
-    """What a `TaskAttention` makes of a task and the one before it, and its weights, `(batch, 2)`: previous, own.
+    """Returns the output of a `TaskAttention` and its weights for the previous and the own task, `(batch, 2)`.
 
-    The task asks, or with `each` each of the two asks for itself. A first task has its own value.
+    The query is that of the own task or, with `each`, that of each of the two tasks. Without a previous task the output
+    is the own value.
     """
     if previous is None:
         return dense(layer.value, own), np.tile([0.0, 1.0], (len(own), 1))

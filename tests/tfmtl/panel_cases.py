@@ -1,4 +1,4 @@
-"""A small data set of panels: scenarios, profiles, and days of behaviour and performance; random rows of it."""
+"""A small panel data set with scenarios, profiles, and days of behaviour and performance, and random rows of it."""
 
 import numpy as np
 
@@ -49,11 +49,11 @@ VARIANTS = {
     "residual sequences": {"sequence_residual": True},
     "one head, deep": {"num_heads": 1, "num_residuals": 3, "knowledge_units": [5, 4], "view_units": [6, 5]},
 }
-"""Options of M2M that each change its forward pass, or how it is computed."""
+"""Options of M2M that change its forward pass, or the order of its computation."""
 
 
 def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random rows. Days begin late in some; a third of the remaining places is absent; the first row has no day."""
+    """Returns random rows, whose sequences are short or have padding within; those of the first row are empty."""
     rng = np.random.default_rng(seed)
     found = {}
     for name, count in ROWS.items():
@@ -61,21 +61,21 @@ def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
             found[name] = rng.integers(0, count, rows)
             continue
         length = LENGTHS[name]
-        there = (np.arange(length) >= rng.integers(0, length, rows)[:, None]) & (rng.random((rows, length)) < 0.7)
-        there[0] = False
-        found[name] = rng.integers(0, count, (rows, length)) * there
-        found[name + "__weights"] = there.astype("float32")
+        mask = (np.arange(length) >= rng.integers(0, length, rows)[:, None]) & (rng.random((rows, length)) < 0.7)
+        mask[0] = False
+        found[name] = rng.integers(0, count, (rows, length)) * mask
+        found[name + "__weights"] = mask.astype("float32")
     return found
 
 
 def labels(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Random counts."""
+    """Returns random counts."""
     rng = np.random.default_rng(seed)
     return {task.name: rng.poisson(4.0, rows).astype("float32") for task in SPEC.tasks}
 
 
 def model_of(spec: DatasetSpec = SPEC, sizes: dict = SIZES, scale: float = 0.5, **options) -> M2M:
-    """A small M2M, its weights so large that every part counts, biases too."""
+    """Returns a small M2M with random weights, including biases, large enough that every part matters."""
     model = M2M.from_spec(spec, sizes, **{**OPTIONS, **options})
     rng = np.random.default_rng(3)
     model.set_weights([rng.normal(0, scale, weight.shape) for weight in model.weights])

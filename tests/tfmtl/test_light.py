@@ -1,4 +1,4 @@
-"""The library needs nothing but TensorFlow, Keras and PyYAML, whatever else is installed beside it."""
+"""Imports of the library without the packages of its extras."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ PLAIN = {name: value for name, value in os.environ.items() if name != "TF_USE_LE
 
 
 def import_light(package: str, folder: Path) -> subprocess.CompletedProcess:
-    """Import the package found in a folder with the other distributions hidden."""
+    """Imports the package in a folder with all distributions hidden that the library does not require."""
     return subprocess.run(
         [sys.executable, "-P", str(ROOT / "tests" / "import_light.py"), package],
         env={**PLAIN, "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -23,7 +23,7 @@ def import_light(package: str, folder: Path) -> subprocess.CompletedProcess:
     )
 
 
-def test_library_imports_without_extras():
+def test_library_is_imported_without_extras():
     run = import_light("tfmtl", ROOT)
 
     assert run.returncode == 0, run.stderr
@@ -31,7 +31,7 @@ def test_library_imports_without_extras():
 
 
 @pytest.mark.parametrize("module", ["tfx", "apache_beam", "tensorflow_transform", "grpc", "pandas", "pyarrow"])
-def test_an_extra_is_noticed(module, tmp_path):
+def test_import_of_an_extra_fails(module, tmp_path):
     (tmp_path / "heavy").mkdir()
     (tmp_path / "heavy" / "__init__.py").touch()
     (tmp_path / "heavy" / "inner.py").write_text(f"import {module}\n", encoding="utf-8")

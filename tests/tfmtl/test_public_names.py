@@ -32,9 +32,10 @@ def test_import_of_tfmtl_imports_neither_keras_nor_tensorflow():
     assert not {"keras", "tensorflow", "numpy"} & modules
 
 
-def test_modules_about_specs_import_neither_keras_nor_tensorflow():
-    names = ["alignment", "config", "features", "introspection", "model_inputs", "spec", "task_names", "types"]
-    modules = imported_by("import " + ", ".join(f"tfmtl.{name}" for name in names))
+def test_modules_of_specs_and_helpers_import_neither_keras_nor_tensorflow():
+    about_specs = ["config", "features", "model_inputs", "spec", "splits", "task_names"]
+    others = ["alignment", "introspection", "types"]
+    modules = imported_by("import " + ", ".join(f"tfmtl.{name}" for name in about_specs + others))
     assert not {"keras", "tensorflow"} & modules
 
 

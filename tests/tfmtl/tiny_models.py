@@ -1,4 +1,4 @@
-"""Every model of the package, small: its options, the data that it fits, and a model of them."""
+"""Small models of every kind in the package, with their options and data."""
 
 from tests.tfmtl import cases, panel_cases
 from tests.tfmtl.model_harness import randomized
@@ -28,28 +28,28 @@ OPTIONS = {
     "adaftr": {"backbone_options": {"num_experts": 2, "expert_units": [6], "tower_units": [6, 4]}},
     "m2m": panel_cases.OPTIONS,
 }
-"""By name in the registry; a model that is not here has no place in the tests of all models."""
+"""Options by the name in the registry. A model has to be listed here to be part of the tests of all models."""
 
 
 def data_of(name):
-    """The spec and the vocabularies' sizes: click -> buy, or panels for a model of those."""
+    """Returns the spec and the sizes of the vocabularies: the chain click -> buy, or panels for models of panels."""
     return (panel_cases.SPEC, panel_cases.SIZES) if name == "m2m" else (cases.pair(), cases.SIZES)
 
 
 def rows_of(name, rows):
-    """Features and labels of `data_of`."""
+    """Returns random features and labels of `data_of`."""
     if name == "m2m":
         return panel_cases.features(rows), panel_cases.labels(rows)
     return cases.features(rows), cases.labels(cases.pair(), rows)
 
 
 def tiny(name, spec=None, sizes=None, **options):
-    """The model with the weights that it begins with, by default of `data_of`."""
+    """Returns a model with its initial weights, for the data of `data_of` by default."""
     own_spec, own_sizes = data_of(name)
     options = {"embedding_dim": 4, **OPTIONS[name], **options}
     return MODELS[name].from_spec(spec or own_spec, sizes or own_sizes, **options)
 
 
 def tiny_randomized(name, spec=None, sizes=None, **options):
-    """The model with weights, biases too, such that every part of it counts."""
+    """Returns a model with random weights, including biases, large enough that every part matters."""
     return randomized(tiny(name, spec, sizes, **options), 0.6)
