@@ -111,7 +111,7 @@ def analyze(files: list[str], folder: pathlib.Path) -> tft.TFTransformOutput:
 def panels(tmp_path_factory) -> Panels:
     keras.utils.set_random_seed(1)
     folder = tmp_path_factory.mktemp("panels")
-    log = simulate_panels(SPEC, OPTIONS, folder / "log").panels
+    log = simulate_panels(SPEC, OPTIONS, folder / "log").log
     rows = pd.read_csv(log, dtype=str, keep_default_na=False)
     is_sixth = rows["scenario"] == "story"
     rows[~is_sixth].to_csv(folder / "five.csv", index=False)

@@ -9,8 +9,9 @@ import pytest
 
 from tfmtl.config import build, read_yaml
 from tfmtl.spec import DatasetSpec
+from transforms.simulation.log_writer import Simulation
 from transforms.simulation.options import SimulatorOptions
-from transforms.simulation.simulator import Simulation, simulate
+from transforms.simulation.simulator import simulate
 
 DEMO = pathlib.Path(__file__).parents[2] / "examples" / "demo.yaml"
 
@@ -37,7 +38,7 @@ class Log:
 def draw(spec: DatasetSpec, options: SimulatorOptions, folder: pathlib.Path) -> Log:
     """Simulates a log and reads it back with pandas."""
     files = simulate(spec, options, folder)
-    return Log(spec, options, files, pd.read_csv(files.impressions), pd.read_csv(files.probabilities))
+    return Log(spec, options, files, pd.read_csv(files.log), pd.read_csv(files.truth))
 
 
 @pytest.fixture(scope="session")

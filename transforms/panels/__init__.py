@@ -1,1 +1,1 @@
-"""Panels: windows over daily rows, and their simulator."""
+"""Panels of daily rows: windows for training and evaluation, and a simulator."""

@@ -1,4 +1,4 @@
-"""What the simulator of panels is told: scenarios, profiles, series of daily counts, and the tasks' sums of them."""
+"""Options of the simulator of panels: scenarios, profiles, series of daily counts, and tasks that sum them."""
 
 import dataclasses
 import datetime
@@ -8,37 +8,39 @@ from typing import Literal
 from tfmtl.config import require
 from tfmtl.features import CategoricalFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
-from transforms.simulation.options import CONTEXT, FeatureOptions
+from transforms.batches.dates import is_date
+from transforms.simulation.options import CONTEXT, FeatureOptions, check_feature_options, check_task_names
 from transforms.validation.validate import raw_columns
 
 
 @dataclasses.dataclass(frozen=True)
 class PanelScenario:
-    """A scenario in which entities (advertisers, shops) are active.
+    """A scenario in which entities, such as advertisers or shops, are active.
 
     Attributes:
-        share: of the rows; shares are divided by their sum.
-        attributes: the value of each attribute of scenarios, by its column: a text, or a number of a numerical feature.
+        share: Share of the rows, relative to those of the other scenarios.
+        attributes: Value of each attribute of the scenario, by its column: a string, or a number for a numerical
+            feature.
     """
 
     share: float
     attributes: Mapping[str, str | float]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.share > 0, "share", "above 0", self.share)
         require(bool(self.attributes), "attributes", "at least one", self.attributes)
 
 
 @dataclasses.dataclass(frozen=True)
 class PanelSeries:
-    """Daily Poisson counts of an entity in a scenario.
+    """Daily counts of an entity in a scenario, which have a Poisson distribution.
 
     Attributes:
-        median: mean count a day of a typical entity.
-        sigma: standard deviation of the logarithm of that mean over entities and scenarios.
-        effort: how much the logarithm moves with one standard deviation of the entity's effort in the same period.
-        response: how much it moves with that of the period before, on average over what differs: how strongly, and in
-            which direction, depends on the scenario and on the profile.
+        median: Median over entities and scenarios of the mean daily count.
+        sigma: Standard deviation over entities and scenarios of the logarithm of that mean.
+        effort: Change of the logarithm for one standard deviation of the entity's effort in the same period.
+        response: Mean change of the logarithm for one standard deviation of the entity's effort in the previous period.
+            Strength and direction of the response depend on the scenario and the profile.
     """
 
     median: float
@@ -46,7 +48,7 @@ class PanelSeries:
     effort: float = 0.0
     response: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.median > 0, "median", "above 0", self.median)
         for name in ("sigma", "effort", "response"):
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
@@ -54,24 +56,25 @@ class PanelSeries:
 
 @dataclasses.dataclass(frozen=True)
 class PanelOptions:
-    """The world of simulated panels: a row is an entity in a scenario on the first day of a period.
+    """Options of simulated panels. A row is an entity in a scenario on the first day of a period.
 
     Attributes:
-        rows: how many rows are written.
-        scenarios: where entities are active.
-        profile: by column: how each feature of the profile is drawn, once for each entity.
-        series: by column, a sequence of numbers: the counts of the days before the row's date.
-        tasks: by the name of a task, the series whose counts are summed over the period that begins on the row's date.
-        kind: of the simulator: panels.
-        seed: another seed, another world.
-        first_day: date of the first row of an entity that was always there.
-        periods: how many rows, at most, an entity has in a scenario.
-        horizon: days of a period.
-        scenarios_per_entity: in how many scenarios an entity is active, on average.
-        newcomers: share of the entities whose first day lies within the panel; all others were there before it.
-        missing_days: share of the days that were not recorded; they are absent in all series.
-        season: how far counts swing in a week, as a logarithm; when they do depends on the scenario.
-        trend: standard deviation over entities of the growth in a period, as a logarithm.
+        rows: Number of rows.
+        scenarios: Scenarios in which entities are active.
+        profile: Distribution of each feature of an entity's profile, by its column.
+        series: Daily counts by column of a sequence of numbers, which holds the days before the row's date.
+        tasks: Name of the series by name of the task, whose label is the sum of the series over the period that begins
+            on the row's date.
+        kind: Kind of the simulator: `panels`.
+        seed: Seed of all random numbers.
+        first_day: Date of the first row of an entity that existed from the beginning.
+        periods: Largest number of rows of an entity in a scenario.
+        horizon: Length of a period in days.
+        scenarios_per_entity: Mean number of scenarios in which an entity is active.
+        newcomers: Share of the entities whose first day is within the panel; the other ones existed before.
+        missing_days: Share of the days without a record, which are absent in all series.
+        season: Amplitude of the weekly cycle of the logarithm of a count; its phase depends on the scenario.
+        trend: Standard deviation over entities of the growth of the logarithm in one period.
     """
 
     rows: int
@@ -90,7 +93,7 @@ class PanelOptions:
     season: float = 0.3
     trend: float = 0.03
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("rows", "periods", "horizon"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("scenarios", "series", "tasks"):
@@ -99,7 +102,7 @@ class PanelOptions:
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         for name in ("newcomers", "missing_days"):
             require(0 <= getattr(self, name) < 1, name, "from 0 to below 1", getattr(self, name))
-        require(_is_date(self.first_day), "first_day", "a date such as 2026-01-05", self.first_day)
+        require(is_date(self.first_day), "first_day", "a date such as 2026-01-05", self.first_day)
         self._check_parts()
 
     def _check_parts(self) -> None:
@@ -110,22 +113,22 @@ class PanelOptions:
             require(same, ("scenarios", i, "attributes"), expected, tuple(scenario.attributes))
         shares = [scenario.share for scenario in self.scenarios]
         highest = sum(shares) / max(shares)
-        most = self.scenarios_per_entity
-        require(0 < most <= highest, "scenarios_per_entity", f"above 0, at most {highest:.3g} with these shares", most)
+        mean = self.scenarios_per_entity
+        require(0 < mean <= highest, "scenarios_per_entity", f"above 0, at most {highest:.3g} with these shares", mean)
         for name, feature in self.profile.items():
-            require(feature.entity == CONTEXT, ("profile", name, "entity"), "left out", feature.entity)
+            require(feature.entity == CONTEXT, ("profile", name, "entity"), "absent", feature.entity)
         for task, series in self.tasks.items():
             require(series in self.series, ("tasks", task), f"a series: {', '.join(self.series)}", series)
 
     @property
     def reach(self) -> tuple[float, ...]:
-        """The share of the entities that are active in each scenario."""
+        """Share of the entities that are active in each scenario."""
         total = sum(scenario.share for scenario in self.scenarios)
         return tuple(self.scenarios_per_entity * scenario.share / total for scenario in self.scenarios)
 
     @property
     def dates(self) -> tuple[str, ...]:
-        """The dates of the rows."""
+        """Dates of the rows."""
         first = datetime.date.fromisoformat(self.first_day)
         days = (first + datetime.timedelta(self.horizon * period) for period in range(self.periods))
         return tuple(day.isoformat() for day in days)
@@ -134,47 +137,37 @@ class PanelOptions:
 def check_panel_options(spec: DatasetSpec, options: PanelOptions) -> None:
     """Checks that the options fit the spec.
 
+    Args:
+        spec: Spec of the data set.
+        options: Options of the simulator.
+
     Raises:
-        FieldError: naming the option that does not, with its path below `PanelOptions`.
+        FieldError: If an option does not fit; the error has its path within `PanelOptions`.
     """
     features = {feature.name: feature for feature in spec.features}
+    sequences = [name for name, feature in features.items() if isinstance(feature, NumberSequenceFeature)]
     for name in options.series:
-        known = [one for one, feature in features.items() if isinstance(feature, NumberSequenceFeature)]
-        require(name in known, ("series", name), f"a sequence of numbers: {', '.join(known)}", name)
+        require(name in sequences, ("series", name), f"a sequence of numbers: {', '.join(sequences)}", name)
     for name, value in options.scenarios[0].attributes.items():
         feature = features.get(name)
         path = ("scenarios", 0, "attributes", name)
         single = isinstance(feature, CategoricalFeature | NumericalFeature)
         require(single, path, "a categorical or numerical feature of the spec", name)
         kinds = {type(scenario.attributes[name]) for scenario in options.scenarios}
-        expected = "a text" if isinstance(feature, CategoricalFeature) else "a number"
-        require(kinds == {str if expected == "a text" else float}, path, f"{expected} in every scenario", value)
+        expected, kind = ("a string", str) if isinstance(feature, CategoricalFeature) else ("a number", float)
+        require(kinds == {kind}, path, f"{expected} in every scenario", value)
     for name, feature_options in options.profile.items():
-        _check_profile(name, features.get(name), feature_options)
+        single = isinstance(features.get(name), CategoricalFeature | NumericalFeature)
+        require(single, ("profile", name), "a categorical or numerical feature of the spec", name)
+        check_feature_options(features[name], feature_options, ("profile", name))
     _check_columns(spec, options)
-    names = [task.name for task in spec.tasks]
     for task in spec.tasks:
         require(task.kind == "count", ("tasks", task.name), "a task of kind count", task.kind)
-        require(task.name in options.tasks, ("tasks", task.name), "given", None)
-    for name in options.tasks:
-        require(name in names, ("tasks", name), f"one of {', '.join(names)}", name)
-
-
-def _check_profile(name: str, feature: object, options: FeatureOptions) -> None:
-    path = ("profile", name)
-    single = isinstance(feature, CategoricalFeature | NumericalFeature)
-    require(single, path, "a categorical or numerical feature of the spec", name)
-    if isinstance(feature, NumericalFeature):
-        require(options.median is not None, (*path, "median"), "given for a number", options.median)
-    else:
-        require(options.size >= 2, (*path, "cardinality"), "given, or `values`, at least 2", options.size)
-    require(options.length is None, (*path, "length"), "left out, as this is no list", options.length)
-    required = getattr(feature, "required", False)
-    require(not (required and options.missing), (*path, "missing"), "0 for a required feature", options.missing)
+    check_task_names(spec, options.tasks)
 
 
 def _check_columns(spec: DatasetSpec, options: PanelOptions) -> None:
-    """Each column is drawn by one of the options, is the entity's id (`group_key`), or the date (of a time split)."""
+    """Checks that each column is drawn exactly once, or is the entity's id (`group_key`) or the date (of the split)."""
     drawn = [*options.scenarios[0].attributes, *options.profile, *options.series]
     for name in drawn:
         require(drawn.count(name) == 1, ("series", name), "drawn once", name)
@@ -184,14 +177,7 @@ def _check_columns(spec: DatasetSpec, options: PanelOptions) -> None:
         for name in ("eval_from", "test_from"):
             bound = getattr(spec.split, name)
             inside = isinstance(bound, str) and options.dates[0] < bound <= options.dates[-1]
-            require(inside, "periods", f"such that {options.dates[0]} .. {options.dates[-1]} holds {name}", bound)
+            expected = f"such that the dates {options.dates[0]} .. {options.dates[-1]} include {name}"
+            require(inside, "periods", expected, bound)
     for name in raw_columns(spec):
-        require(name in given, ("profile", name), "given, or the column be in `scenarios` or `series`", None)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+        require(name in given, ("profile", name), "given (or its column be in `scenarios` or `series`)", None)

@@ -1,25 +1,25 @@
-"""How daily rows become rows of windows: which days are seen, and which are to be predicted."""
+"""Options of windows over daily rows: the days that are observed and the days that are predicted."""
 
 import dataclasses
-import datetime
 from collections.abc import Mapping
 from typing import Literal
 
 from tfmtl.config import FieldError, require
 from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.dates import is_date
 from transforms.validation.validate import raw_columns
 
 
 @dataclasses.dataclass(frozen=True)
 class Attributes:
-    """A table with a row for each entity.
+    """A table with one row for each entity.
 
     Attributes:
-        file: a CSV in the raw folder.
-        entity: its column with the entity's id.
-        columns: by feature of the spec, the table's column.
-        groups: by feature, what its values are called; of a feature that is named here, all other values are `other`.
+        file: Name of a CSV file in the raw folder.
+        entity: Column of the entity's id.
+        columns: Column of the table by feature of the spec.
+        groups: New names of values by feature; all other values of a feature that is listed here become `other`.
     """
 
     file: str
@@ -27,31 +27,32 @@ class Attributes:
     columns: Mapping[str, str]
     groups: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in self.groups:
             require(name in self.columns, ("groups", name), f"one of {', '.join(self.columns)}", name)
 
 
 @dataclasses.dataclass(frozen=True)
 class WindowOptions:
-    """Of `transforms.panels.windows.write_windows`.
+    """Options of `transforms.panels.windows.write_windows`.
 
-    A window stands at a date d. Its sequences hold the days before d, its labels the sum over the `horizon` days from d
-    on, so that it knows nothing of what it predicts.
+    A window has a date d. Its sequences hold the days before d, and its labels are sums over the `horizon` days from d
+    on, so that its features do not overlap with what it predicts.
 
     Attributes:
-        daily: a CSV in the raw folder, with a row for each entity and day.
-        entity: its column with the entity's id.
-        date: its column with the day, such as 2016-09-25.
-        series: by sequence of the spec, the column whose days it holds.
-        targets: by label of the spec, the column that is summed.
-        horizon: tau, days.
-        step: days from one window of an entity to the next.
-        first_date: of a window; by default the day after the first one of the file.
-        begins: by column, the first day on which it was recorded at all.
-        absent: what a day without a number is, between an entity's first day and the last one of the file: `zero`, or
-            `missing`, where a window whose labels have such a day is left out.
-        attributes: of the entities.
+        daily: Name of a CSV file in the raw folder, with one row for each entity and day.
+        entity: Column of the entity's id.
+        date: Column of the day, such as 2016-09-25.
+        series: Column of daily numbers by sequence of the spec.
+        targets: Column of daily numbers that are summed, by label of the spec.
+        horizon: Number of days that a label sums.
+        step: Number of days between the windows of an entity.
+        first_date: Date of the first window; by default the day after the first day of the file.
+        begins: First day on which a column was recorded, by column.
+        absent: Meaning of a day without a number that lies between the first day of an entity and the last day of the
+            file: with `zero`, the number is 0; with `missing`, it is unknown, and windows whose labels contain such a
+            day are left out.
+        attributes: Table of attributes of the entities.
     """
 
     daily: str
@@ -66,25 +67,29 @@ class WindowOptions:
     absent: Literal["zero", "missing"] = "zero"
     attributes: Attributes | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("horizon", "step"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require(self.first_date is None or _is_date(self.first_date), "first_date", "a date", self.first_date)
+        require(self.first_date is None or is_date(self.first_date), "first_date", "a date", self.first_date)
         for name, day in self.begins.items():
             require(name in self.columns, ("begins", name), f"one of {', '.join(self.columns)}", name)
-            require(_is_date(day), ("begins", name), "a date", day)
+            require(is_date(day), ("begins", name), "a date", day)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the daily file that are read as numbers."""
+        """Columns of the daily file that are read as numbers."""
         return tuple(dict.fromkeys([*self.series.values(), *self.targets.values()]))
 
 
 def check_window_options(spec: DatasetSpec, options: WindowOptions) -> None:
     """Checks that the options fit the spec.
 
+    Args:
+        spec: Spec of the data set.
+        options: Options of the windows.
+
     Raises:
-        FieldError: naming the option that does not, with its path below `WindowOptions`.
+        FieldError: If an option does not fit; the error has its path within `WindowOptions`.
     """
     sequences = {feature.name for feature in spec.features if isinstance(feature, NumberSequenceFeature)}
     for name in options.series:
@@ -95,21 +100,13 @@ def check_window_options(spec: DatasetSpec, options: WindowOptions) -> None:
         require(label in spec.labels, ("targets", label), f"one of {', '.join(spec.labels)}", label)
     attributes = options.attributes.columns if options.attributes else {}
     split = {spec.split.column} if isinstance(spec.split, TimeSplit) else set()
-    made = {*options.series, *options.targets, *attributes, *split, *([spec.group_key] if spec.group_key else [])}
+    given = {*options.series, *options.targets, *attributes, *split, *([spec.group_key] if spec.group_key else [])}
     for column in raw_columns(spec):
-        if column not in made:
+        if column not in given:
             raise FieldError(("attributes", "columns", column), "should be given. Received: None")
     for name in attributes:
         require(name in raw_columns(spec), ("attributes", "columns", name), "a column of the spec", name)
     if isinstance(spec.split, TimeSplit):
         for name in ("eval_from", "test_from"):
             bound = getattr(spec.split, name)
-            require(_is_date(bound), (name,), "a date in the spec's split, such as 2016-09-05", bound)
-
-
-def _is_date(text: object) -> bool:
-    try:
-        datetime.date.fromisoformat(str(text))
-    except ValueError:
-        return False
-    return True
+            require(is_date(bound), (name,), "a date in the spec's split, such as 2016-09-05", bound)

@@ -1,4 +1,4 @@
-"""Daily rows of entities as rows of windows: the days before a date, and the sums of the days from it on."""
+"""Windows of daily rows: sequences of the days before a date, and sums of the days from that date on."""
 
 import collections
 import dataclasses
@@ -15,24 +15,26 @@ from transforms.batches.parsing import build_lists
 from transforms.batches.raw_batch import Reject
 from transforms.panels.daily import Panel, read_panels
 from transforms.panels.window_options import WindowOptions, check_window_options
+from transforms.storage.atomic import atomic_file
 from transforms.validation.validate import raw_columns
 
 WINDOWS = "panels.csv"
 GAP, UNRECORDED = "label_reaches_the_next_split", "label_has_a_day_that_is_not_recorded"
+"""Reasons for which a window is left out."""
 _DAY = np.timedelta64(1, "D")
 
 
 @dataclasses.dataclass(frozen=True)
 class WindowReport:
-    """What became of the daily rows.
+    """Counts of windows and daily rows.
 
     Attributes:
-        windows: by split; of all under `all` where rows are not split by time.
-        left_out: windows that were not written, by reason: in `label_reaches_the_next_split` the days to be predicted
-            reach into the next split's, so that a model would be judged by days that it was trained on.
-        entities: how many there are.
-        days: daily rows that were used.
-        rejected: daily rows and entities that were not, by reason.
+        windows: Number of windows by split, or under `all` if the split of the spec is not by time.
+        left_out: Number of windows that were not written, by reason. With `label_reaches_the_next_split`, the days of
+            the label reach into the next split, so that a model would be evaluated on days on which it was trained.
+        entities: Number of entities.
+        days: Number of accepted daily rows.
+        rejected: Number of rejected daily rows and rows of attributes, by reason.
     """
 
     windows: dict[str, int]
@@ -49,41 +51,40 @@ def write_windows(
     directory: str | pathlib.Path,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[WindowReport, list[Reject]]:
-    """Writes `panels.csv`, with the columns of `raw_columns(spec)`: what the reader `csv` takes.
+    """Writes `panels.csv`, with the columns of `raw_columns(spec)`, for the reader `csv`.
 
-    Rows stand by entity, then date. A sequence holds the last `max_length` days before the row's date, the most recent
-    one last; the days before an entity's first are left out, and one that is not recorded is an empty place. The group
-    key is the entity's id.
+    Rows are ordered by entity, then date. A sequence holds the last `max_length` days before the row's date, the most
+    recent one last; a day that was not recorded is empty, and the days before the entity's first day are absent. The
+    group key is the entity's id. The file appears only when it is complete.
 
     Args:
-        spec: of the data set.
-        options: which columns and days.
-        raw: the folder of the files.
-        directory: made if it is not there.
-        progress: called with the number of entities done so far.
+        spec: Spec of the data set.
+        options: Columns and days of the windows.
+        raw: Folder of the raw files.
+        directory: Folder to write to, which is created if it does not exist.
+        progress: Function to call with the number of entities processed so far.
 
     Returns:
-        The counts, and the rows of the files that were not used.
+        The counts, and the rejected rows of the raw files.
 
     Raises:
-        FieldError: if the options do not fit the spec.
-        FileNotFoundError: if a file is not there.
-        MissingColumnError: if one lacks a column.
+        FieldError: If the options do not fit the spec.
+        FileNotFoundError: If a raw file does not exist.
+        MissingColumnError: If a raw file lacks a column.
     """
     check_window_options(spec, options)
     folder = pathlib.Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
     rejects: list[Reject] = []
     windows: collections.Counter[str] = collections.Counter()
     left_out: collections.Counter[str] = collections.Counter()
     entities = days = 0
-    with CsvFile(folder / WINDOWS) as file:
-        longest = max(getattr(spec.feature(name), "max_length", 1) for name in options.series)
-        for panel in read_panels(options, pathlib.Path(raw), rejects, longest):
-            table, lost = windows_of(spec, options, panel)
+    window_length = max(getattr(spec.feature(name), "max_length", 1) for name in options.series)
+    with atomic_file(folder / WINDOWS) as path, CsvFile(pathlib.Path(path)) as file:
+        for panel in read_panels(options, pathlib.Path(raw), rejects, window_length):
+            table, panel_left_out = make_windows(spec, options, panel)
             file.write(table)
-            left_out.update(lost)
-            windows.update(_by_split(spec, table))
+            left_out.update(panel_left_out)
+            windows.update(_count_by_split(spec, table))
             entities, days = entities + len(panel.entities), days + panel.rows
             if progress is not None:
                 progress(entities)
@@ -91,39 +92,48 @@ def write_windows(
     return WindowReport(dict(windows), dict(left_out), entities, days, rejected), rejects
 
 
-def windows_of(spec: DatasetSpec, options: WindowOptions, panel: Panel) -> tuple[pa.Table, dict[str, int]]:
-    """The windows of some entities, and how many were left out for each reason."""
-    dates = np.fromiter(_dates(options, panel), np.int64)
-    entity, at = (places.ravel() for places in np.meshgrid(np.arange(len(panel.entities)), dates, indexing="ij"))
-    there = panel.start[entity] < at  # At least one day before.
-    entity, at = entity[there], at[there]
-    future = at[:, None] + np.arange(options.horizon)
-    labels = {label: panel.values[name][entity[:, None], future].sum(1) for label, name in options.targets.items()}
+def make_windows(spec: DatasetSpec, options: WindowOptions, panel: Panel) -> tuple[pa.Table, dict[str, int]]:
+    """Makes the windows of some entities.
+
+    Args:
+        spec: Spec of the data set.
+        options: Columns and days of the windows.
+        panel: Daily numbers of the entities.
+
+    Returns:
+        The windows, and the number of windows that were left out by reason.
+    """
+    dates = np.fromiter(_window_days(options, panel), np.int64)
+    entity, date = (index.ravel() for index in np.meshgrid(np.arange(len(panel.entities)), dates, indexing="ij"))
+    has_history = panel.start[entity] < date
+    entity, date = entity[has_history], date[has_history]
+    label_days = date[:, None] + np.arange(options.horizon)
+    labels = {label: panel.values[name][entity[:, None], label_days].sum(1) for label, name in options.targets.items()}
     recorded = np.logical_and.reduce([~np.isnan(values) for values in labels.values()])
-    whole = ~_crosses(spec, panel.first + at * _DAY, options.horizon)
-    left_out = {UNRECORDED: int((~recorded).sum()), GAP: int((recorded & ~whole).sum())}
-    keep = recorded & whole
-    entity, at = entity[keep], at[keep]
+    within_split = ~_crosses_bound(spec, panel.first + date * _DAY, options.horizon)
+    left_out = {UNRECORDED: int((~recorded).sum()), GAP: int((recorded & ~within_split).sum())}
+    keep = recorded & within_split
+    entity, date = entity[keep], date[keep]
     columns: dict[str, pa.Array] = {label: pa.array(values[keep]).cast(pa.string()) for label, values in labels.items()}
     for name, column in options.series.items():
-        columns[name] = _sequence(spec, name, panel, panel.values[column], entity, at)
+        columns[name] = _sequence(spec, name, panel, panel.values[column], entity, date)
     for name, values in panel.attributes.items():
         columns[name] = values.take(pa.array(entity))
     if spec.group_key:
         columns[spec.group_key] = panel.entities.take(pa.array(entity))
     if isinstance(spec.split, TimeSplit):
-        columns[spec.split.column] = pa.array(np.datetime_as_string(panel.first + at * _DAY, unit="D"))
+        columns[spec.split.column] = pa.array(np.datetime_as_string(panel.first + date * _DAY, unit="D"))
     return pa.table({name: columns[name] for name in raw_columns(spec)}), left_out
 
 
-def _dates(options: WindowOptions, panel: Panel) -> Iterator[int]:
-    """The days, counted from the panel's first one, at which windows stand: their labels end with the panel."""
+def _window_days(options: WindowOptions, panel: Panel) -> Iterator[int]:
+    """Yields the days of the windows, counted from the panel's first day, whose labels end within the panel."""
     first = 1 if options.first_date is None else int((np.datetime64(options.first_date) - panel.first) / _DAY)
     yield from range(max(first, 1), panel.days - options.horizon + 1, options.step)
 
 
-def _crosses(spec: DatasetSpec, dates: np.ndarray, horizon: int) -> np.ndarray:
-    """Whether the days from a date on reach a split that the date itself is not in."""
+def _crosses_bound(spec: DatasetSpec, dates: np.ndarray, horizon: int) -> np.ndarray:
+    """Returns a mask of the dates from which the days of a label reach into the next split."""
     crosses = np.zeros(len(dates), bool)
     if isinstance(spec.split, TimeSplit):
         for bound in map(np.datetime64, (str(spec.split.eval_from), str(spec.split.test_from))):
@@ -132,20 +142,25 @@ def _crosses(spec: DatasetSpec, dates: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def _sequence(
-    spec: DatasetSpec, name: str, panel: Panel, values: np.ndarray, entity: np.ndarray, at: np.ndarray
+    spec: DatasetSpec, name: str, panel: Panel, values: np.ndarray, entity: np.ndarray, date: np.ndarray
 ) -> pa.Array:
+    """Joins the numbers of the days before each window's date, from the entity's first day on."""
     feature = spec.feature(name)
     length, separator = getattr(feature, "max_length", 0), getattr(feature, "separator", "")
-    days = at[:, None] + np.arange(-length, 0)
-    row, place = np.nonzero(days >= np.maximum(panel.start[entity], 0)[:, None])
-    numbers = values[entity[row], days[row, place]]
+    days = date[:, None] + np.arange(-length, 0)
+    row, position = np.nonzero(days >= np.maximum(panel.start[entity], 0)[:, None])
+    numbers = values[entity[row], days[row, position]]
     texts = pc.fill_null(pa.array(numbers, from_pandas=True).cast(pa.string()), "")
-    return pc.binary_join(build_lists(texts, row, len(at)), separator)
+    return pc.binary_join(build_lists(texts, row, len(date)), separator)
 
 
-def _by_split(spec: DatasetSpec, table: pa.Table) -> dict[str, int]:
+def _count_by_split(spec: DatasetSpec, table: pa.Table) -> dict[str, int]:
     if not isinstance(spec.split, TimeSplit):
         return {"all": table.num_rows}
     dates = table.column(spec.split.column).to_numpy()
-    late, last = dates >= str(spec.split.eval_from), dates >= str(spec.split.test_from)
-    return {"train": int((~late).sum()), "eval": int((late & ~last).sum()), "test": int(last.sum())}
+    from_eval, from_test = dates >= str(spec.split.eval_from), dates >= str(spec.split.test_from)
+    return {
+        "train": int((~from_eval).sum()),
+        "eval": int((from_eval & ~from_test).sum()),
+        "test": int(from_test.sum()),
+    }

@@ -1,1 +1,1 @@
-"""The ad-log simulator."""
+"""Simulation of ad logs whose true probabilities are known."""

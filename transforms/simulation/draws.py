@@ -1,4 +1,4 @@
-"""Random draws that do not depend on how many rows are drawn at a time, and the values of features made of them."""
+"""Random draws that do not depend on how many rows are drawn at a time, and feature values that are made of them."""
 
 import dataclasses
 import zlib
@@ -15,15 +15,16 @@ _WORDS = 4  # Random numbers in one step of a Philox counter.
 
 @dataclasses.dataclass(frozen=True)
 class Draws:
-    """The numbers of members `start .. stop - 1` (rows, or entities): each name is a sequence of its own.
+    """Random numbers of the members `start .. stop - 1` of a sequence of rows or entities.
 
-    A counter-based generator (Philox) jumps to any member, so that rows drawn in chunks are those drawn at once.
+    Each name is an independent stream of random numbers. A counter-based generator (Philox) moves to any member without
+    drawing the ones before, so that members drawn in chunks are equal to those drawn at once.
 
     Attributes:
-        seed: of the world.
-        scope: what the members are.
-        start: the first member.
-        stop: the one after the last.
+        seed: Seed of the simulated world.
+        scope: Name of the sequence.
+        start: Index of the first member.
+        stop: Index after the last member.
     """
 
     seed: int
@@ -33,11 +34,19 @@ class Draws:
 
     @property
     def count(self) -> int:
-        """How many members there are."""
+        """Number of members."""
         return self.stop - self.start
 
     def uniform(self, name: str, width: int = 1) -> np.ndarray:
-        """Uniform in [0, 1), float64, shape `(count, width)`."""
+        """Draws uniform numbers.
+
+        Args:
+            name: Name of the stream.
+            width: Number of draws for each member.
+
+        Returns:
+            Numbers in [0, 1), float64 `(count, width)`.
+        """
         first, last = self.start * width, self.stop * width
         stream = np.random.SeedSequence([self.seed, zlib.crc32(f"{self.scope}/{name}".encode())])
         bits = np.random.Philox(key=stream.generate_state(2, np.uint64)).advance(first // _WORDS)
@@ -45,19 +54,27 @@ class Draws:
         return np.random.Generator(bits).random(skipped + last - first)[skipped:].reshape(self.count, width)
 
     def normal(self, name: str) -> np.ndarray:
-        """Standard normal (Box and Muller), float64, shape `(count,)`."""
+        """Draws standard normal numbers by the Box-Muller transform.
+
+        Args:
+            name: Name of the stream.
+
+        Returns:
+            Numbers, float64 `(count,)`.
+        """
         radius, angle = self.uniform(name, 2).T
-        return np.sqrt(-2 * np.log1p(-radius)) * np.cos(2 * np.pi * angle)
+        normal: np.ndarray = np.sqrt(-2 * np.log1p(-radius)) * np.cos(2 * np.pi * angle)
+        return normal
 
 
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """Values of a categorical feature or a list.
+    """Values of a categorical feature, or lists of tokens.
 
     Attributes:
-        codes: of the tokens; what is no token has the code after the last; int64 `(members, length)`.
-        weights: 0 where there is no token; `(members, length)`, with two decimals.
-        count: how many tokens a member has; 0 where the value is missing; `(members,)`.
+        codes: Codes of the tokens, int64 `(members, length)`; padding and missing values have the code after the last.
+        weights: Weights of the tokens, with two decimals, `(members, length)`; 0 for padding and missing values.
+        count: Number of tokens of each member, `(members,)`; 0 for a missing value.
     """
 
     codes: np.ndarray
@@ -65,30 +82,58 @@ class Tokens:
     count: np.ndarray
 
     def take(self, members: np.ndarray) -> "Tokens":
-        """Those of the given members."""
+        """Returns the tokens of the given members.
+
+        Args:
+            members: Indices of the members.
+        """
         return Tokens(self.codes[members], self.weights[members], self.count[members])
 
     def mix(self, table: np.ndarray) -> np.ndarray:
-        """The mean of the tokens' rows of `table`, by weight, its last row where there is none; `(members, width)`."""
+        """Computes the weighted mean of the tokens' rows of a table; a missing value selects the table's last row.
+
+        Args:
+            table: One row for each code, `(size + 1, width)`.
+
+        Returns:
+            Means, `(members, width)`.
+        """
         if self.codes.shape[1] == 1:
-            return table[self.codes[:, 0]]
+            single: np.ndarray = table[self.codes[:, 0]]
+            return single
         weights = np.where(self.count[:, None] > 0, self.weights, np.arange(self.codes.shape[1]) == 0)
-        return np.einsum("nl,nlw->nw", weights / weights.sum(1, keepdims=True), table[self.codes])
+        mixed: np.ndarray = np.einsum("nl,nlw->nw", weights / weights.sum(1, keepdims=True), table[self.codes])
+        return mixed
 
     def column(self, tokens: tuple[str, ...], separator: str | None) -> pa.Array:
-        """As they are written: joined by `separator`, or one a row where it is None."""
+        """Formats the tokens as a column of the log.
+
+        Args:
+            tokens: Text of each code.
+            separator: Separator of the tokens of a list; None for one token per row.
+
+        Returns:
+            The column; single tokens that are the numbers 0, 1, ... are integers.
+        """
         if separator is None:
             codes = self.codes[:, 0]
-            whole = tokens == tuple(map(str, range(len(tokens))))
-            return pa.array(codes, mask=self.count == 0) if whole else pa.array([*tokens, None]).take(pa.array(codes))
-        return self._join(pa.array(tokens).take(pa.array(self.codes[self._there])), separator)
+            are_numbers = tokens == tuple(map(str, range(len(tokens))))
+            if are_numbers:
+                return pa.array(codes, mask=self.count == 0)
+            return pa.array([*tokens, None]).take(pa.array(codes))
+        return self._join(pa.array(tokens).take(pa.array(self.codes[self._is_token])), separator)
 
     def weights_column(self, separator: str) -> pa.Array:
-        """The weights as they are written, joined by `separator`."""
-        return self._join(pa.array(self.weights[self._there]).cast(pa.string()), separator)
+        """Formats the weights as a column of the log.
+
+        Args:
+            separator: Separator of the weights of a list.
+        """
+        return self._join(pa.array(self.weights[self._is_token]).cast(pa.string()), separator)
 
     @property
-    def _there(self) -> np.ndarray:
+    def _is_token(self) -> np.ndarray:
+        """Mask of the positions that hold a token, `(members, length)`."""
         return np.arange(self.codes.shape[1]) < self.count[:, None]
 
     def _join(self, values: pa.Array, separator: str) -> pa.Array:
@@ -97,58 +142,96 @@ class Tokens:
 
 
 def draw_tokens(draws: Draws, name: str, options: FeatureOptions, weighted: bool = False) -> Tokens:
-    """A token for each member, or a list of different ones if the options have a length."""
-    there = draws.uniform(f"{name}/there")[:, 0] >= options.missing
-    cumulated = np.cumsum(zipf_shares(options.size, options.skew))
+    """Draws a token for each member, or a list of distinct tokens if the options have a length.
+
+    Args:
+        draws: Random numbers of the members.
+        name: Name of the feature.
+        options: Distribution of the feature.
+        weighted: Draws weights of the tokens of a list, from 0.1 to 1; otherwise all weights are 1.
+
+    Returns:
+        The tokens.
+    """
+    present = draws.uniform(f"{name}/there")[:, 0] >= options.missing
+    cumulative = np.cumsum(zipf_shares(options.size, options.skew))
     if options.length is None:
-        codes = pick(cumulated, draws.uniform(name))
-        count, weights = there.astype(np.int64), np.ones(codes.shape)
+        codes = pick(cumulative, draws.uniform(name))
+        count, weights = present.astype(np.int64), np.ones(codes.shape)
     else:
-        codes = _distinct(draws, name, cumulated, options.length)
-        drawn = 1 + (draws.uniform(f"{name}/count")[:, 0] * options.length).astype(np.int64)
-        count = np.where(there, drawn, 0)
+        codes = _draw_distinct(draws, name, cumulative, options.length)
+        lengths = 1 + (draws.uniform(f"{name}/count")[:, 0] * options.length).astype(np.int64)
+        count = np.where(present, lengths, 0)
         weights = np.ones(codes.shape)
         if weighted:
             weights = np.round(0.1 + 0.9 * draws.uniform(f"{name}/weights", options.length), 2)
-    empty = np.arange(codes.shape[1]) >= count[:, None]
-    return Tokens(np.where(empty, options.size, codes), np.where(empty, 0.0, weights), count)
+    padding = np.arange(codes.shape[1]) >= count[:, None]
+    return Tokens(np.where(padding, options.size, codes), np.where(padding, 0.0, weights), count)
 
 
-def _distinct(draws: Draws, name: str, cumulated: np.ndarray, length: int) -> np.ndarray:
-    """Different tokens, as if drawn without putting back: the largest of `log(share) + Gumbel noise`."""
-    shares = np.diff(cumulated, prepend=0)
+def _draw_distinct(draws: Draws, name: str, cumulative: np.ndarray, length: int) -> np.ndarray:
+    """Draws tokens without replacement: those with the largest `log(share) + Gumbel noise`."""
+    shares = np.diff(cumulative, prepend=0)
     noise = -np.log(-np.log(np.clip(draws.uniform(name, len(shares)), 1e-300, None)))
     return np.argsort(-(np.log(shares) + noise), axis=1)[:, :length]
 
 
 def draw_numbers(draws: Draws, name: str, options: FeatureOptions, shares: np.ndarray | None) -> np.ndarray:
-    """A number for each member, rounded as it is written, NaN where it is missing; float64 `(members,)`.
+    """Draws a log-normal number for each member.
 
     Args:
-        draws: of the members.
-        name: of the feature.
-        options: of the feature.
-        shares: of the rows that each member has, if the members are entities.
+        draws: Random numbers of the members.
+        name: Name of the feature.
+        options: Distribution of the feature.
+        shares: Share of the rows of each member, if the members are entities.
+
+    Returns:
+        Numbers, rounded to the decimals of the options, NaN where missing; float64 `(members,)`.
     """
     frequency = 1.0 if shares is None else (shares / np.median(shares)) ** options.popularity
     numbers = (options.median or 0.0) * frequency * np.exp(options.sigma * draws.normal(name))
-    there = draws.uniform(f"{name}/there")[:, 0] >= options.missing
-    return np.where(there, np.round(numbers, options.decimals), np.nan)
+    present = draws.uniform(f"{name}/there")[:, 0] >= options.missing
+    return np.where(present, np.round(numbers, options.decimals), np.nan)
 
 
 def numbers_column(numbers: np.ndarray, decimals: int) -> pa.Array:
-    """Numbers as they are written, null where they are NaN."""
+    """Formats numbers as a column of the log.
+
+    Args:
+        numbers: Numbers, NaN where missing.
+        decimals: Number of decimals; with 0, the column holds integers.
+
+    Returns:
+        The column, null where a number is missing.
+    """
     missing = np.isnan(numbers)
     values = np.where(missing, 0, numbers)
     return pa.array(values.astype(np.int64) if decimals == 0 else values, mask=missing)
 
 
 def zipf_shares(count: int, exponent: float) -> np.ndarray:
-    """Shares proportional to `k ** -exponent` for k = 1 .. count."""
-    shares = np.arange(1, count + 1) ** -float(exponent)
-    return shares / shares.sum()
+    """Computes shares that are proportional to `k ** -exponent` for k = 1 .. count and sum to 1.
+
+    Args:
+        count: Number of shares.
+        exponent: Exponent of the distribution; 0 gives equal shares.
+
+    Returns:
+        Shares, `(count,)`.
+    """
+    shares: np.ndarray = np.arange(1, count + 1) ** -float(exponent)
+    normalized: np.ndarray = shares / shares.sum()
+    return normalized
 
 
-def pick(cumulated: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """The code whose share of [0, 1) holds each of the numbers."""
-    return np.minimum(np.searchsorted(cumulated, uniform, side="right"), len(cumulated) - 1)
+def pick(cumulative: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Draws codes from a distribution by inverting its cumulative shares.
+
+    Args:
+        cumulative: Cumulative share of each code, `(codes,)`.
+        uniform: Uniform numbers in [0, 1), of any shape.
+
+    Returns:
+        Codes, of the shape of `uniform`.
+    """
+    return np.minimum(np.searchsorted(cumulative, uniform, side="right"), len(cumulative) - 1)

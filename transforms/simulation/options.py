@@ -1,34 +1,38 @@
-"""What the ad-log simulator is told: how each entity, feature and task of a data set is drawn."""
+"""Options of the ad-log simulator: the distributions of entities, features and tasks of a data set."""
 
 import dataclasses
-import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from tfmtl.config import require
+from tfmtl.config import Path, require
 from tfmtl.features import (
     CategoricalFeature,
+    Feature,
     MultiValuedFeature,
     NumberSequenceFeature,
     NumericalFeature,
     SequenceFeature,
 )
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.dates import is_date
 from transforms.validation.validate import raw_columns
 
 CONTEXT = "context"
+"""Entity of the features that are drawn for each row."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EntityOptions:
-    """Users, items, or whatever else has an id and comes back in many rows.
+    """A kind of entity that has an id and occurs in many rows, such as users or items.
 
     Attributes:
-        key: the column of the id; a categorical feature, or a column that is no feature.
-        count: how many there are.
-        zipf: the k-th most frequent one has a share of the rows proportional to `k ** -zipf`.
-        id_effect: the weight of its ids among those of all entities in the share of `EffectShares.ids`.
-        id_affinity: the weight of the id's own taste, beside that of one attribute, in the affinity of two entities.
+        key: Column of the id; a categorical feature, or a column that is not a feature.
+        count: Number of entities.
+        zipf: Exponent of the frequencies: the share of rows of the k-th most frequent entity is proportional to
+            `k ** -zipf`.
+        id_effect: Weight of this kind's ids, relative to the ids of other kinds, in the effect `EffectShares.ids`.
+        id_affinity: Weight of the id's latent factors, relative to those of one attribute, in the effect
+            `EffectShares.affinity`.
     """
 
     key: str
@@ -37,7 +41,7 @@ class EntityOptions:
     id_effect: float = 1.0
     id_affinity: float = 0.3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.count >= 2, "count", "at least 2", self.count)
         for name in ("zipf", "id_effect", "id_affinity"):
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
@@ -45,19 +49,21 @@ class EntityOptions:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureOptions:
-    """How the values of a feature are drawn; of what kind it is, the spec says.
+    """Distribution of the values of a feature, whose kind is that of the spec.
 
     Attributes:
-        entity: whose attribute it is: drawn once for each of them; `context`: drawn anew for each row.
-        missing: share of the entities, or of the rows, without a value.
-        cardinality: how many values or tokens there are, written 0, 1, ...
-        values: or their names, the most frequent one first.
-        skew: the k-th value has a share proportional to `k ** -skew`.
-        length: of a list: 1 to `length` tokens, each as often.
-        median: of a number, which is log-normal.
-        sigma: standard deviation of its logarithm.
-        popularity: a number also grows with the frequency of its entity, to this power; 1 makes it a count of rows.
-        decimals: how many a number has.
+        entity: Kind of entity that the feature describes, whose value is drawn once for each entity; by default
+            `context`, whose value is drawn for each row.
+        missing: Share of the entities, or of the rows, without a value.
+        cardinality: Number of distinct tokens, which are written as 0, 1, ...
+        values: Tokens by name, instead of `cardinality`, the most frequent one first.
+        skew: Exponent of the frequencies: the share of the k-th token is proportional to `k ** -skew`.
+        length: Largest length of a list; all lengths from 1 on are equally frequent.
+        median: Median of a number, which has a log-normal distribution.
+        sigma: Standard deviation of the number's logarithm.
+        popularity: Exponent with which a number grows with the frequency of its entity; with 1, the number is
+            proportional to the number of rows.
+        decimals: Number of decimals of a number.
     """
 
     entity: str = CONTEXT
@@ -71,11 +77,11 @@ class FeatureOptions:
     popularity: float = 0.0
     decimals: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(0 <= self.missing < 1, "missing", "from 0 to below 1", self.missing)
         require(self.cardinality is None or self.cardinality >= 2, "cardinality", "at least 2", self.cardinality)
         require(len(set(self.values)) == len(self.values) and all(self.values), "values", "distinct names", self.values)
-        require(not (self.values and self.cardinality), "values", "left out where there is a cardinality", self.values)
+        require(not (self.values and self.cardinality), "values", "empty if `cardinality` is given", self.values)
         require(self.skew >= 0, "skew", "0 or more", self.skew)
         require(self.length is None or self.length >= 1, "length", "at least 1", self.length)
         require(self.median is None or self.median > 0, "median", "above 0", self.median)
@@ -85,42 +91,44 @@ class FeatureOptions:
 
     @property
     def size(self) -> int:
-        """How many values there are."""
+        """Number of distinct tokens; 0 for a number."""
         return self.cardinality or len(self.values)
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """How the values are written."""
+        """Tokens as they are written."""
         return self.values or tuple(map(str, range(self.size)))
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
-    """How often an event happens, and how much that depends on the features.
+    """Frequency of an event, and its dependence on the features.
 
     Attributes:
-        rate: mean of the label; where the task follows another, among the rows in which that one is positive.
-        strength: standard deviation over the rows of the logit (of a count: of the logarithm of its mean).
+        rate: Mean of the label; for a task that follows another one, the mean over the rows in which the previous
+            task's label is 1.
+        strength: Standard deviation over the rows of the logit; for a count, of the logarithm of its mean.
     """
 
     rate: float
     strength: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.rate > 0, "rate", "above 0", self.rate)
         require(self.strength >= 0, "strength", "0 or more", self.strength)
 
 
 @dataclasses.dataclass(frozen=True)
 class EffectShares:
-    """What share of the logit's variance each kind of effect has; they are divided by their sum.
+    """Shares of the kinds of effects in the variance of the logit, which are divided by their sum.
 
     Attributes:
-        attributes: each value of a categorical feature, and each token of a list, by itself.
-        numbers: a curve over `log1p` of each number, with a slope and a bend.
-        ids: each entity by itself, beyond its attributes.
-        affinity: how well two entities suit each other: products of their attributes', numbers' and ids' tastes.
-        scenario: what an attribute means in one scenario and not in another.
+        attributes: Share of the additive effects of categorical values and tokens of lists.
+        numbers: Share of the effects of numbers, each a curve over `log1p` of the number with a slope and a bend.
+        ids: Share of the effects of entities beyond those of their attributes.
+        affinity: Share of the interaction of two entities: inner products of the latent factors of their attributes,
+            numbers and ids.
+        scenario: Share of the interaction of attributes and scenario.
     """
 
     attributes: float = 0.35
@@ -129,26 +137,27 @@ class EffectShares:
     affinity: float = 0.2
     scenario: float = 0.1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             require(getattr(self, field.name) >= 0, field.name, "0 or more", getattr(self, field.name))
-        require(sum(dataclasses.astuple(self)) > 0, "attributes", "above 0, or another share", self.attributes)
+        require(sum(dataclasses.astuple(self)) > 0, "attributes", "above 0, or another share above 0", self.attributes)
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulatorOptions:
-    """The world of the simulated log.
+    """Options of a simulated log of impressions.
 
     Attributes:
-        kind: of the simulator: a log of impressions.
-        rows: how many impressions are written.
-        entities: by a name of your choice.
-        features: by column: each feature but the entities' keys, and other columns of the spec (group key, split key).
-        tasks: by the name of the task.
-        seed: another seed, another world.
-        shares: of the effects.
-        task_correlation: of the effects of one feature on two tasks.
-        affinity_rank: how many tastes there are.
+        rows: Number of impressions.
+        entities: Kinds of entities, by a name of your choice.
+        features: Distribution of each column: all features except the keys of entities, and other columns of the spec
+            (group key, key of the split).
+        tasks: Rate and strength by name of the task.
+        kind: Kind of the simulator: `impressions`.
+        seed: Seed of all random numbers.
+        shares: Shares of the kinds of effects.
+        task_correlation: Correlation of the effects of one value on two tasks.
+        affinity_rank: Number of latent factors.
     """
 
     rows: int
@@ -161,7 +170,7 @@ class SimulatorOptions:
     task_correlation: float = 0.5
     affinity_rank: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.rows >= 1, "rows", "at least 1", self.rows)
         require(self.seed >= 0, "seed", "0 or more", self.seed)
         require(0 <= self.task_correlation <= 1, "task_correlation", "from 0 to 1", self.task_correlation)
@@ -173,25 +182,77 @@ class SimulatorOptions:
 
     @property
     def keys(self) -> dict[str, str]:
-        """The entity of each key column."""
+        """Name of the kind of entity by key column."""
         return {entity.key: name for name, entity in self.entities.items()}
 
 
 def check_options(spec: DatasetSpec, options: SimulatorOptions) -> None:
     """Checks that the options fit the spec.
 
+    Args:
+        spec: Spec of the data set.
+        options: Options of the simulator.
+
     Raises:
-        FieldError: naming the option that does not, with its path below `SimulatorOptions`.
+        FieldError: If an option does not fit; the error has its path within `SimulatorOptions`.
     """
     _check_names(spec, options)
-    for name, feature in options.features.items():
-        _check_feature(spec, name, feature)
+    features = {feature.name: feature for feature in spec.features}
+    for name, feature_options in options.features.items():
+        feature = features.get(name, CategoricalFeature(name))
+        expected = "absent, as only the simulator of panels draws sequences of numbers"
+        require(not isinstance(feature, NumberSequenceFeature), ("features", name), expected, feature.kind)
+        check_feature_options(feature, feature_options, ("features", name))
     for task in spec.tasks:
         rate = options.tasks[task.name].rate
         require(task.kind == "count" or rate < 1, ("tasks", task.name, "rate"), "below 1", rate)
     if isinstance(spec.split, TimeSplit) and isinstance(spec.split.eval_from, str):
         for bound in (spec.split.eval_from, str(spec.split.test_from)):
-            require(_is_date(bound), ("split", "eval_from"), "a date such as 2026-11-20, or a number", bound)
+            require(is_date(bound), ("split", "eval_from"), "a date such as 2026-11-20, or a number", bound)
+
+
+def check_feature_options(feature: Feature, options: FeatureOptions, path: Path) -> None:
+    """Checks that the distribution of a feature fits its kind.
+
+    Args:
+        feature: Feature of the spec.
+        options: Distribution of its values.
+        path: Path of the options in error messages.
+
+    Raises:
+        FieldError: If an option is missing, or does not apply to the kind of feature.
+    """
+    if isinstance(feature, NumericalFeature):
+        require(options.median is not None, (*path, "median"), "given for a number", options.median)
+        require(options.size == 0, (*path, "cardinality"), "absent for a number", options.size)
+    else:
+        require(options.size >= 2, (*path, "cardinality"), "at least 2 (or give `values`)", options.size)
+        require(options.median is None, (*path, "median"), "absent, as the feature is not a number", options.median)
+    if isinstance(feature, MultiValuedFeature | SequenceFeature):
+        longest = min(feature.max_length, options.size)
+        fits = options.length is not None and options.length <= longest
+        require(fits, (*path, "length"), f"at most {longest}", options.length)
+    else:
+        require(options.length is None, (*path, "length"), "absent, as the feature is not a list", options.length)
+    required = getattr(feature, "required", False)
+    require(not (required and options.missing), (*path, "missing"), "0 for a required feature", options.missing)
+
+
+def check_task_names(spec: DatasetSpec, names: Iterable[str]) -> None:
+    """Checks that the options of a simulator name all tasks of the spec and no other ones.
+
+    Args:
+        spec: Spec of the data set.
+        names: Names of the tasks in the options.
+
+    Raises:
+        FieldError: If a task is missing or unknown.
+    """
+    given, known = list(names), [task.name for task in spec.tasks]
+    for name in known:
+        require(name in given, ("tasks", name), "given", None)
+    for name in given:
+        require(name in known, ("tasks", name), f"one of {', '.join(known)}", name)
 
 
 def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
@@ -202,43 +263,10 @@ def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
         require(settings.key in columns, ("entities", entity, "key"), f"one of {', '.join(columns)}", settings.key)
         kind = {feature.name: feature.kind for feature in spec.features}.get(settings.key, "categorical")
         require(kind == "categorical", ("entities", entity, "key"), "a categorical feature", settings.key)
-    require(len(options.keys) == len(options.entities), "entities", "entities with a key of their own", options.keys)
+    require(len(options.keys) == len(options.entities), "entities", "entities with different keys", options.keys)
     drawn = [name for name in columns if name not in options.keys]
     for name in drawn:
         require(name in options.features, ("features", name), "given", None)
     for name in options.features:
         require(name in drawn, ("features", name), f"one of {', '.join(drawn)}", name)
-    names = [task.name for task in spec.tasks]
-    for name in names:
-        require(name in options.tasks, ("tasks", name), "given", None)
-    for name in options.tasks:
-        require(name in names, ("tasks", name), f"one of {', '.join(names)}", name)
-
-
-def _check_feature(spec: DatasetSpec, name: str, options: FeatureOptions) -> None:
-    feature = {feature.name: feature for feature in spec.features}.get(name, CategoricalFeature(name))
-    path = ("features", name)
-    panels = "left to the simulator of panels, as it is a sequence of numbers"
-    require(not isinstance(feature, NumberSequenceFeature), path, panels, feature.kind)
-    if isinstance(feature, NumericalFeature):
-        require(options.median is not None, (*path, "median"), "given for a number", options.median)
-        require(options.size == 0, (*path, "cardinality"), "left out for a number", options.size)
-        return
-    require(options.size >= 2, (*path, "cardinality"), "given, or `values`, at least 2", options.size)
-    require(options.median is None, (*path, "median"), "left out, as this is no number", options.median)
-    if isinstance(feature, MultiValuedFeature | SequenceFeature):
-        longest = min(feature.max_length, options.size)
-        fits = options.length is not None and options.length <= longest
-        require(fits, (*path, "length"), f"given, at most {longest}", options.length)
-    else:
-        require(options.length is None, (*path, "length"), "left out, as this is no list", options.length)
-    required = getattr(feature, "required", False)
-    require(not (required and options.missing), (*path, "missing"), "0 for a required feature", options.missing)
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+    check_task_names(spec, options.tasks)

@@ -1,139 +1,107 @@
-"""Writes an ad log from a spec alone: impressions with labels, and apart the true probability of every label."""
+"""Simulator of an ad log: impressions with labels, and the true probability of every label."""
 
-import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 
 from tfmtl.features import MultiValuedFeature, SequenceFeature
-from tfmtl.spec import ENTIRE, DatasetSpec, TimeSplit
-from transforms.batches.csv_writer import CsvFile
+from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.simulation.draws import Tokens, numbers_column
 from transforms.simulation.effects import Values
+from transforms.simulation.log_writer import LogChunk, Progress, Simulation, write_log
 from transforms.simulation.options import SimulatorOptions, check_options
-from transforms.simulation.world import Rows, World, entire
-from transforms.validation.validate import raw_columns
+from transforms.simulation.world import Rows, World, output_probabilities
 
 IMPRESSIONS, PROBABILITIES = "impressions.csv", "probabilities.csv"
-ROW = "row"
+"""Names of the files of rows and of true probabilities."""
 CHUNK_ROWS = 65_536
 _DECIMALS = 9
-_TRAIN_SPANS = 8  # As many times the span of eval; test has one.
-
-
-@dataclasses.dataclass(frozen=True)
-class Simulation:
-    """What `simulate` wrote.
-
-    Attributes:
-        impressions: the log, a CSV with the columns of `raw_columns`.
-        probabilities: a CSV with `row`, counted from 1, and each output of the spec, by its name: the probability of
-            the label given all that the row shows (of a count: its mean). Row k is on line k + 1 of both files.
-        rows: how many.
-        totals: the sum of each label, by its column.
-    """
-
-    impressions: pathlib.Path
-    probabilities: pathlib.Path
-    rows: int
-    totals: dict[str, int]
+_TRAIN_SPANS = 8
+"""Length of the training split in a split by time, in lengths of the eval split."""
 
 
 def simulate(
-    spec: DatasetSpec,
-    options: SimulatorOptions,
-    directory: str | pathlib.Path,
-    progress: Callable[[int], None] | None = None,
+    spec: DatasetSpec, options: SimulatorOptions, directory: str | pathlib.Path, progress: Progress | None = None
 ) -> Simulation:
     """Writes `impressions.csv` and `probabilities.csv`.
 
-    The same spec, options and seed give the same bytes; with more rows, the first ones are the same (but for the time
-    of a `TimeSplit`, which divides the log into ten spans as long as that of eval: 8 train, 1 eval, 1 test, in order).
+    The files are determined, byte by byte, by spec, options and seed. A log with more rows begins with the same rows,
+    except for the times of a split by time: these divide the log into ten parts that are as long as the eval split, of
+    which the first eight are `train`, then one `eval` and one `test`.
 
     Args:
-        spec: of the data set; all names come from it.
-        options: how its entities, features and tasks are drawn.
-        directory: made if it is not there.
-        progress: called with the number of rows written so far.
+        spec: Spec of the data set, which names all columns.
+        options: Distributions of entities, features and tasks.
+        directory: Folder to write to, which is created if it does not exist.
+        progress: Function to call with the number of rows written so far.
+
+    Returns:
+        The files and their totals.
 
     Raises:
-        FieldError: if the options do not fit the spec.
+        FieldError: If the options do not fit the spec.
     """
     check_options(spec, options)
     world = World(spec, options)
-    entities = {scope: _columns(spec, options, values) for scope, values in world.values.items()}
     folder = pathlib.Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    totals = dict.fromkeys(spec.labels, 0)
-    with CsvFile(folder / IMPRESSIONS) as impressions, CsvFile(folder / PROBABILITIES) as probabilities:
-        for start in range(0, options.rows, CHUNK_ROWS):
-            rows = world.rows(start, min(start + CHUNK_ROWS, options.rows))
-            labels = draw_labels(spec, rows)
-            impressions.write(_impressions(spec, options, rows, labels, entities))
-            probabilities.write(_probabilities(spec, rows))
-            for task in spec.tasks:
-                totals[task.label] += int(labels[task.name].sum())
-            if progress is not None:
-                progress(rows.draws.stop)
-    return Simulation(folder / IMPRESSIONS, folder / PROBABILITIES, options.rows, totals)
+    return write_log(
+        spec, _chunks(world), folder / IMPRESSIONS, folder / PROBABILITIES, decimals=_DECIMALS, progress=progress
+    )
 
 
 def draw_labels(spec: DatasetSpec, rows: Rows) -> dict[str, np.ndarray]:
-    """By task: a label for each row, int64, drawn from its chance; 0 wherever the label of the task it follows is 0."""
+    """Draws the labels of rows from their probabilities.
+
+    Args:
+        spec: Spec of the data set.
+        rows: Rows of the log.
+
+    Returns:
+        Labels by name of the task, int64 `(rows,)`; 0 where the previous task's label is 0.
+    """
     labels: dict[str, np.ndarray] = {}
     for task in spec.tasks:
         uniform = rows.draws.uniform(f"label/{task.name}")[:, 0]
         if task.kind == "count":
-            labels[task.name] = _poisson(rows.chances[task.name], uniform)
+            labels[task.name] = _poisson(rows.probabilities[task.name], uniform)
         else:
-            labels[task.name] = (uniform < rows.chances[task.name]).astype(np.int64)
+            labels[task.name] = (uniform < rows.probabilities[task.name]).astype(np.int64)
         if task.follows is not None:
             labels[task.name] *= labels[task.follows]
     return labels
 
 
 def _poisson(mean: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """The smallest counts whose cumulated Poisson probability exceeds `uniform`."""
+    """Returns the smallest counts whose cumulative Poisson probability exceeds `uniform`."""
     count = np.zeros(len(mean), np.int64)
     term = np.exp(-mean)
-    cumulated = term.copy()
-    while (short := (uniform >= cumulated) & (term > 0)).any():
-        count += short
-        term = np.where(short, term * mean / np.maximum(count, 1), term)
-        cumulated = np.where(short, cumulated + term, cumulated)
+    cumulative = term.copy()
+    while (below := (uniform >= cumulative) & (term > 0)).any():
+        count += below
+        term = np.where(below, term * mean / np.maximum(count, 1), term)
+        cumulative = np.where(below, cumulative + term, cumulative)
     return count
 
 
-def _impressions(
-    spec: DatasetSpec,
-    options: SimulatorOptions,
-    rows: Rows,
-    labels: dict[str, np.ndarray],
-    entities: dict[str, dict[str, pa.Array]],
-) -> pa.Table:
-    columns = _columns(spec, options, rows.values)
-    for scope, members in rows.members.items():
-        columns[options.entities[scope].key] = pa.array(members)
-        columns |= {name: column.take(pa.array(members)) for name, column in entities[scope].items()}
-    columns |= {task.label: pa.array(labels[task.name]) for task in spec.tasks}
-    if isinstance(spec.split, TimeSplit):
-        columns[spec.split.column] = _times(spec.split, np.arange(rows.draws.start, rows.draws.stop) / options.rows)
-    return pa.table({name: columns[name] for name in raw_columns(spec)})
-
-
-def _probabilities(spec: DatasetSpec, rows: Rows) -> pa.Table:
-    spaces = {ENTIRE: entire(spec, rows.chances)}
-    outputs = {
-        output.name: pa.array(np.round(spaces.get(output.space, rows.chances)[output.task], _DECIMALS))
-        for output in spec.outputs
-    }
-    return pa.table({ROW: pa.array(np.arange(rows.draws.start, rows.draws.stop) + 1), **outputs})
+def _chunks(world: World) -> Iterator[LogChunk]:
+    spec, options = world.spec, world.options
+    entity_columns = {scope: _columns(spec, options, values) for scope, values in world.values.items()}
+    for start in range(0, options.rows, CHUNK_ROWS):
+        rows = world.rows(start, min(start + CHUNK_ROWS, options.rows))
+        columns = _columns(spec, options, rows.values)
+        for scope, members in rows.members.items():
+            columns[options.entities[scope].key] = pa.array(members)
+            columns |= {name: column.take(pa.array(members)) for name, column in entity_columns[scope].items()}
+        if isinstance(spec.split, TimeSplit):
+            position = np.arange(rows.draws.start, rows.draws.stop) / options.rows
+            columns[spec.split.column] = _times(spec.split, position)
+        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.probabilities))
 
 
 def _columns(spec: DatasetSpec, options: SimulatorOptions, values: dict[str, Values]) -> dict[str, pa.Array]:
-    """The values of features as they are written, with the columns of their weights."""
+    """Formats the values of features, and the weights of their tokens, as columns of the log."""
     features = {feature.name: feature for feature in spec.features}
     columns = {}
     for name, value in values.items():
@@ -149,20 +117,17 @@ def _columns(spec: DatasetSpec, options: SimulatorOptions, values: dict[str, Val
     return columns
 
 
-def _times(split: TimeSplit, progress: np.ndarray) -> pa.Array:
-    """The time of rows that are so far, from 0 to below 1, into the log."""
-    bounds = [np.datetime64(bound, "D").astype(int) if isinstance(bound, str) else bound for bound in _bounds(split)]
+def _times(split: TimeSplit, position: np.ndarray) -> pa.Array:
+    """Returns the times of rows by their relative position in the log, from 0 to below 1."""
+    bounds = [
+        np.datetime64(bound, "D").astype(int) if isinstance(bound, str) else bound
+        for bound in (split.eval_from, split.test_from)
+    ]
     span = bounds[1] - bounds[0]
-    times = bounds[0] - _TRAIN_SPANS * span + (_TRAIN_SPANS + 2) * span * progress
+    times = bounds[0] - _TRAIN_SPANS * span + (_TRAIN_SPANS + 2) * span * position
     if isinstance(split.eval_from, float) or isinstance(split.test_from, float):
         return pa.array(np.round(times, _DECIMALS))
-    whole = np.floor(times).astype(np.int64)
-    return (
-        pa.array(whole.astype("datetime64[D]")).cast(pa.string())
-        if isinstance(split.eval_from, str)
-        else pa.array(whole)
-    )
-
-
-def _bounds(split: TimeSplit) -> tuple[int | float | str, int | float | str]:
-    return split.eval_from, split.test_from
+    days = np.floor(times).astype(np.int64)
+    if isinstance(split.eval_from, str):
+        return pa.array(days.astype("datetime64[D]")).cast(pa.string())
+    return pa.array(days)

@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 
-from transforms.storage.files import list_folder, make_folder, move, remove
+from transforms.storage.files import exists, list_folder, make_folder, move, remove
 
 UNFINISHED = ".unfinished"
 """Beginning of the name of every incomplete file and folder, and the name of a staging folder."""
@@ -56,14 +56,14 @@ def atomic_file(path: str | os.PathLike[str], staging: str | None = None) -> Ite
     """Context manager that yields a temporary name for a file, which gets its final name when the block ends.
 
     An existing file of that name is replaced. If the block raises an error, the temporary file is removed and the
-    existing file remains.
+    existing file remains. The existing file also remains if the block writes no file.
 
     Args:
         path: Final name, on a local disk or an object store.
         staging: Folder of the temporary file, on the same file system; by default the folder of `path`.
 
     Yields:
-        The temporary name. The block must write the file and close it.
+        The temporary name. The block must close the file that it writes.
 
     Example:
     >>> import pathlib, tempfile
@@ -79,7 +79,8 @@ def atomic_file(path: str | os.PathLike[str], staging: str | None = None) -> Ite
     except BaseException:
         pending.discard()
         raise
-    pending.commit()
+    if exists(pending.path):
+        pending.commit()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Simulated panels: their bytes, their days, their counts against the rates beside them, and their way back in."""
+"""Simulated panels: reproducible files, consistent days, counts that agree with their rates, and ingestion."""
 
 import dataclasses
 import pathlib
@@ -25,21 +25,21 @@ TASKS = {"clicks_next_week": ("clicks_7d", "clicks"), "pay_next_week": ("pay_7d"
 
 
 def read(files):
-    return pd.read_csv(files.panels, dtype=str, keep_default_na=False), pd.read_csv(files.rates)
+    return pd.read_csv(files.log, dtype=str, keep_default_na=False), pd.read_csv(files.truth)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """The files of a panel, its rows as text, and the rates."""
+    """The files of a simulated panel, its rows as strings, and the rates."""
     files = simulate_panels(SPEC, dataclasses.replace(OPTIONS, rows=20_000), tmp_path_factory.mktemp("panels"))
     return files, *read(files)
 
 
-def days_of(cells):
-    """Numbers of a column of sequences, right-aligned, NaN where a day is absent; `(rows, 14)`."""
-    days = np.full((len(cells), 14), np.nan)
-    for i, cell in enumerate(cells):
-        numbers = [float(part) if part else np.nan for part in cell.split("|")]
+def parse_days(column):
+    """Numbers of a column of sequences, right-aligned, NaN if a day is absent; `(rows, 14)`."""
+    days = np.full((len(column), 14), np.nan)
+    for i, text in enumerate(column):
+        numbers = [float(part) if part else np.nan for part in text.split("|")]
         days[i, 14 - len(numbers) :] = numbers
     return days
 
@@ -53,10 +53,10 @@ def test_columns_and_totals(written):
     assert files.totals == {label: rows[label].astype(int).sum() for label, _ in TASKS.values()}
 
 
-def test_seed_decides_the_bytes_and_more_rows_keep_the_first(tmp_path):
+def test_files_follow_from_the_seed_and_more_rows_keep_the_first(tmp_path):
     options = (SMALL, SMALL, dataclasses.replace(SMALL, seed=8), dataclasses.replace(SMALL, rows=4000))
     logs = [simulate_panels(SPEC, one, tmp_path / str(i)) for i, one in enumerate(options)]
-    for name in ("panels", "rates"):
+    for name in ("log", "truth"):
         first, again, other, longer = (getattr(log, name).read_bytes() for log in logs)
         assert first == again
         assert first != other
@@ -64,7 +64,7 @@ def test_seed_decides_the_bytes_and_more_rows_keep_the_first(tmp_path):
 
 
 def test_shares_of_the_scenarios(written):
-    """Each entity is in a scenario with the probability of its reach; who would be in none is in one of the largest."""
+    """An entity is in a scenario with the probability of its reach, and in one of the largest if it is in no other."""
     _, rows, _ = written
     entities = rows["advertiser"].nunique()
     for scenario, reach in zip(OPTIONS.scenarios, OPTIONS.reach, strict=True):
@@ -79,8 +79,8 @@ def test_profiles_belong_to_entities(written):
     _, rows, _ = written
     profile = ["business_scale", "category", "star_level", "products"]
     assert rows.groupby("advertiser")[profile].nunique().to_numpy().max() == 1
-    of_entities = rows.drop_duplicates("advertiser")
-    assert (of_entities["star_level"] == "").mean() == pytest.approx(0.05, abs=0.02)
+    entities = rows.drop_duplicates("advertiser")
+    assert (entities["star_level"] == "").mean() == pytest.approx(0.05, abs=0.02)
     assert rows.groupby(["advertiser", "scenario"])["date"].nunique().max() == OPTIONS.periods
     assert not rows.duplicated(["advertiser", "scenario", "date"]).any()
 
@@ -93,10 +93,10 @@ def test_dates_are_a_period_apart(written):
 
 
 def test_days_agree_from_row_to_row(written):
-    """A period's days are the last ones of the next row, and their sum, if all were recorded, this row's label."""
+    """The days of a period are the last days of the next row; their sum, if all were recorded, is the row's label."""
     _, rows, _ = written
     for label, series in TASKS.values():
-        days = days_of(rows[series])
+        days = parse_days(rows[series])
         keys = rows[["advertiser", "scenario"]]
         follows = (keys.shift(-1) == keys).all(axis=1).to_numpy()[:-1]
         gap = np.diff(np.array(rows["date"], "datetime64[D]")).astype(int)
@@ -121,7 +121,7 @@ def test_counts_are_poisson_around_their_rates(written):
             assert abs(counts[decile].sum() - means[decile].sum()) / np.sqrt(means[decile].sum()) < 4.5
 
 
-def test_rates_spread_as_told_and_differ_by_scenario(written):
+def test_rates_have_the_given_spread_and_differ_by_scenario(written):
     _, rows, rates = written
     for task, (_, series) in TASKS.items():
         logs = np.log(rates[task])
@@ -130,11 +130,10 @@ def test_rates_spread_as_told_and_differ_by_scenario(written):
         assert np.ptp(logs.groupby(rows["scenario"]).mean()) > 0.1
 
 
-def test_effort_moves_the_next_period_by_scenario(written):
-    """The response to the last week's behaviour differs by scenario."""
+def test_response_to_the_previous_period_differs_by_scenario(written):
     _, rows, rates = written
-    bids = days_of(rows["bid_changes"])
-    clicks = days_of(rows["clicks"])
+    bids = parse_days(rows["bid_changes"])
+    clicks = parse_days(rows["clicks"])
     kept = ~np.isnan(bids).any(axis=1)
     effort = np.log1p(bids[:, 7:].mean(axis=1)) - np.log1p(bids[:, :7].mean(axis=1))
     change = np.log(rates["clicks_next_week"]) - np.log1p(np.nansum(clicks[:, 7:], axis=1))
@@ -145,7 +144,7 @@ def test_effort_moves_the_next_period_by_scenario(written):
     assert np.ptp(slopes) > 0.2
 
 
-def test_newcomers_have_fewer_days_and_lost_days_are_empty_places(written):
+def test_newcomers_have_fewer_days_and_missing_days_are_empty(written):
     _, rows, _ = written
     length = rows["clicks"].str.count(r"\|") + 1
     assert length.max() == 14
@@ -155,15 +154,15 @@ def test_newcomers_have_fewer_days_and_lost_days_are_empty_places(written):
     assert (first > OPTIONS.dates[0]).mean() > 0.15
     assert short.groupby("advertiser")["date"].count().max() <= 2 * len(OPTIONS.scenarios)
     for other in ("logins", "bid_changes", "impressions"):
-        np.testing.assert_array_equal(np.isnan(days_of(rows[other])), np.isnan(days_of(rows["clicks"])))
-    full = days_of(rows.loc[length == 14, "clicks"])
+        np.testing.assert_array_equal(np.isnan(parse_days(rows[other])), np.isnan(parse_days(rows["clicks"])))
+    full = parse_days(rows.loc[length == 14, "clicks"])
     assert np.isnan(full).mean() == pytest.approx(OPTIONS.missing_days, abs=0.003)
 
 
-def test_panels_pass_their_own_check_and_are_split_by_time(written):
+def test_simulated_panels_are_valid_and_split_by_time(written):
     files, rows, _ = written
     accepted = dict.fromkeys(("train", "eval", "test"), 0)
-    for batch in ingest([str(files.panels)], SPEC, "csv"):
+    for batch in ingest([str(files.log)], SPEC, "csv"):
         assert batch.rejects == ()
         for split, examples in batch.examples.items():
             accepted[split] += len(examples)
@@ -172,7 +171,7 @@ def test_panels_pass_their_own_check_and_are_split_by_time(written):
     assert accepted["test"] == (dates >= "2026-05-18").sum() > 1000
 
 
-def test_chunks_do_not_show(tmp_path, monkeypatch):
+def test_chunks_are_independent_and_progress_counts_rows(tmp_path):
     world = PanelWorld(SPEC, OPTIONS)
     first, again = world.chunk(3), PanelWorld(SPEC, OPTIONS).chunk(3)
     for name in OPTIONS.series:
@@ -185,18 +184,17 @@ def test_chunks_do_not_show(tmp_path, monkeypatch):
     assert panel_simulator.PANELS == "panels.csv"
 
 
-def test_a_scenario_like_another_behaves_like_it():
-    """Scenarios with the same attributes are one scenario to everything that depends on them."""
+def test_scenarios_with_equal_attributes_have_equal_factors():
     twin = dataclasses.replace(OPTIONS, scenarios=(*OPTIONS.scenarios, OPTIONS.scenarios[2]))
-    described = PanelWorld(SPEC, twin)._scenarios
-    np.testing.assert_array_equal(described[2], described[5])
-    assert np.abs(described[0] - described[1]).max() > 0.1
+    factors = PanelWorld(SPEC, twin)._scenarios
+    np.testing.assert_array_equal(factors[2], factors[5])
+    assert np.abs(factors[0] - factors[1]).max() > 0.1
 
 
 def test_a_random_split_and_no_group_key(tmp_path):
     spec = dataclasses.replace(SPEC, group_key=None, split=RandomSplit(key=("category",)))
     files = simulate_panels(spec, dataclasses.replace(OPTIONS, rows=50), tmp_path)
-    assert list(pd.read_csv(files.panels)) == list(raw_columns(spec))
+    assert list(pd.read_csv(files.log)) == list(raw_columns(spec))
 
 
 def scenarios(**changes):
@@ -220,18 +218,19 @@ def scenarios(**changes):
         ({"periods": 17}, "periods"),
     ],
 )
-def test_options_that_do_not_fit_the_spec(changes, path):
+def test_rejects_options_that_do_not_fit_the_spec(changes, path):
     with pytest.raises(FieldError) as caught:
         check_panel_options(SPEC, dataclasses.replace(OPTIONS, **changes))
     assert str(caught.value).startswith(f"{path}: should be ")
 
 
-def test_specs_that_panels_cannot_be():
+def test_rejects_specs_that_are_not_panels():
     binary = dataclasses.replace(SPEC, tasks=(*SPEC.tasks, Task("active", "is_active")))
     with pytest.raises(FieldError, match=r"tasks.active: should be a task of kind count\. Received: 'binary'"):
         check_panel_options(binary, OPTIONS)
     number = dataclasses.replace(SPEC, split=TimeSplit("date", 1, 2))
-    with pytest.raises(FieldError, match=r"periods: should be such that 2026-01-05 \.\. 2026-05-25 holds eval_from"):
+    message = r"periods: should be such that the dates 2026-01-05 \.\. 2026-05-25 include eval_from"
+    with pytest.raises(FieldError, match=message):
         check_panel_options(number, OPTIONS)
 
 
@@ -247,17 +246,17 @@ def test_specs_that_panels_cannot_be():
         ({"tasks": {"clicks_next_week": "views"}}, "tasks.clicks_next_week: should be a series: logins, bid_changes,"),
         (
             {"profile": {"category": FeatureOptions(entity="user", cardinality=3)}},
-            "profile.category.entity: should be left out. Received: 'user'",
+            "profile.category.entity: should be absent. Received: 'user'",
         ),
     ],
 )
-def test_wrong_options(changes, message):
+def test_rejects_options_out_of_range(changes, message):
     with pytest.raises(FieldError) as caught:
         dataclasses.replace(OPTIONS, **changes)
     assert str(caught.value).startswith(message)
 
 
-def test_wrong_parts_of_options():
+def test_rejects_scenarios_and_series_out_of_range():
     with pytest.raises(FieldError, match=r"share: should be above 0\. Received: 0"):
         PanelScenario(0, {"scenario": "a"})
     with pytest.raises(FieldError, match=r"attributes: should be at least one\. Received: \{\}"):

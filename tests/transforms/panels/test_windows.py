@@ -1,4 +1,4 @@
-"""Windows of daily rows against plain Python; no day from a window's date on reaches it; bad rows are counted."""
+"""Windows of daily rows: agreement with plain Python, no use of later days, and counts of rejected rows."""
 
 import collections
 import csv
@@ -50,7 +50,7 @@ def day(number):
 
 
 def daily(seed=0):
-    """By shop and day: pays and views; shop 3 begins late, shop 4 has holes."""
+    """Pays and views by shop and day; shop 3 begins late, and some days of shop 4 are missing."""
     rng = np.random.default_rng(seed)
     found = {}
     for shop, first in (("1", 0), ("2", 3), ("3", 17), ("4", 0)):
@@ -74,7 +74,7 @@ def read(folder):
 
 
 def expected(rows):
-    """The windows of `OPTIONS` by loops."""
+    """The windows of `OPTIONS`, computed by loops."""
     found = {}
     for shop in KINDS:
         first = min(number for one, number in rows if one == shop)
@@ -101,12 +101,12 @@ def split_of(date):
     return "train" if date < "2024-03-15" else "eval" if date < "2024-03-22" else "test"
 
 
-def test_windows_are_those_of_plain_python(tmp_path):
+def test_windows_agree_with_plain_python(tmp_path):
     rows = daily()
     report, rejects = write_windows(SPEC, OPTIONS, write(tmp_path / "raw", rows), tmp_path / "out")
-    found, wanted = read(tmp_path / "out"), expected(rows)
-    assert set(found) == set(wanted)
-    for key, row in wanted.items():
+    found, windows = read(tmp_path / "out"), expected(rows)
+    assert set(found) == set(windows)
+    for key, row in windows.items():
         assert {name: found[key][name] for name in row} == row, key
         assert found[key]["kind"] == KINDS[key[0]]
     assert {row["town"] for (shop, _), row in found.items() if shop == "2"} == {""}
@@ -122,8 +122,8 @@ def test_windows_are_those_of_plain_python(tmp_path):
 
 
 @pytest.mark.parametrize("changed", [8, 20, DAYS - 8])
-def test_no_day_from_its_date_on_reaches_a_window(tmp_path, changed):
-    """All numbers from a day on are others: the windows up to that date see the same."""
+def test_features_do_not_depend_on_days_from_the_date_on(tmp_path, changed):
+    """If all numbers from a day on change, the features of the windows up to that date remain equal."""
     rows, other = daily(), daily()
     for (shop, number), (_, view) in rows.items():
         if number >= changed:
@@ -148,25 +148,25 @@ def test_no_label_reaches_the_next_split(tmp_path):
             assert (date < bound) == (last < bound)
 
 
-def test_missing_days_are_empty_places_and_no_labels(tmp_path):
+def test_missing_days_are_empty_in_sequences_and_exclude_labels(tmp_path):
     rows = daily()
     options = dataclasses.replace(OPTIONS, absent="missing")
     report, _ = write_windows(SPEC, options, write(tmp_path / "raw", rows), tmp_path / "out")
     found = read(tmp_path / "out")
-    holes = [row["pays"] for (shop, _), row in found.items() if shop == "4"]
-    assert all(len(text.split("|")) <= 5 for text in holes)
-    assert any("" in text.split("|") for text in holes)
+    sequences = [row["pays"] for (shop, _), row in found.items() if shop == "4"]
+    assert all(len(text.split("|")) <= 5 for text in sequences)
+    assert any("" in text.split("|") for text in sequences)
     for shop, date in found:
         start = (datetime.date.fromisoformat(date) - FIRST).days
         assert all((shop, number) in rows for number in range(start, start + 4))
     assert report.left_out[UNRECORDED] > 0
 
 
-def test_what_cannot_be_used_is_counted_with_its_line(tmp_path):
+def test_invalid_rows_are_rejected_with_line_and_reason(tmp_path):
     rows = daily()
-    bad = ["1,2024-02-20,5,1", "9,2024-02-20,5,1", "1,20.2.2024,5,1", "1,2024-13-01,5,1", "1,2024-03-30,much,1"]
-    bad += ["1,2024-03-30,-1,1", ",2024-03-30,1,1", "1,2024-03-30,1", "1,2024-02-30,7,7"]
-    raw = write(tmp_path / "raw", rows, "\n".join(bad) + "\n")
+    invalid = ["1,2024-02-20,5,1", "9,2024-02-20,5,1", "1,20.2.2024,5,1", "1,2024-13-01,5,1", "1,2024-03-30,much,1"]
+    invalid += ["1,2024-03-30,-1,1", ",2024-03-30,1,1", "1,2024-03-30,1", "1,2024-02-30,7,7"]
+    raw = write(tmp_path / "raw", rows, "\n".join(invalid) + "\n")
     report, rejects = write_windows(SPEC, OPTIONS, raw, tmp_path / "out")
     line = len(rows) + 2
     assert {(reject.line - line, reject.reason) for reject in rejects} == {
@@ -180,11 +180,11 @@ def test_what_cannot_be_used_is_counted_with_its_line(tmp_path):
         (7, "wrong_column_count"),
         (8, "invalid_time"),
     }
-    assert sum(report.rejected.values()) == len(bad)
+    assert sum(report.rejected.values()) == len(invalid)
     assert read(tmp_path / "out").keys() == expected(rows).keys()
 
 
-def test_entities_are_worked_on_in_chunks(tmp_path, monkeypatch):
+def test_chunks_of_entities_give_the_same_windows(tmp_path, monkeypatch):
     raw = write(tmp_path / "raw", daily())
     report, _ = write_windows(SPEC, OPTIONS, raw, tmp_path / "all")
     done = []
@@ -206,6 +206,25 @@ def test_entities_are_worked_on_in_chunks(tmp_path, monkeypatch):
         ({"horizon": 0}, "horizon"),
     ],
 )
-def test_options_that_do_not_fit(tmp_path, changes, message):
+def test_rejects_options_that_do_not_fit_the_spec(tmp_path, changes, message):
     with pytest.raises(FieldError, match=message):
         write_windows(SPEC, dataclasses.replace(OPTIONS, **changes), tmp_path, tmp_path / "out")
+
+
+def test_an_interrupted_writer_leaves_the_existing_file(tmp_path):
+    raw, out = write(tmp_path / "raw", daily()), tmp_path / "out"
+    write_windows(SPEC, OPTIONS, raw, out)
+    before = (out / WINDOWS).read_bytes()
+
+    def interrupt(entities):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_windows(SPEC, dataclasses.replace(OPTIONS, step=1), raw, out, interrupt)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {WINDOWS: before}
+
+
+def test_no_file_is_written_without_daily_rows(tmp_path):
+    report, _ = write_windows(SPEC, OPTIONS, write(tmp_path / "raw", {}), tmp_path / "out")
+    assert (report.windows, report.entities, report.days) == ({}, 0, 0)
+    assert list((tmp_path / "out").iterdir()) == []

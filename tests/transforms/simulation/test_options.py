@@ -1,4 +1,4 @@
-"""Options that cannot be meant are refused, each by the name of its field."""
+"""Options of the ad-log simulator: invalid ones are rejected with the name of their field."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ OPTIONS = {
 
 
 def changed(path, value):
-    """The options with one field set, or left out where `value` is None."""
+    """The options with one field set, or removed if `value` is None."""
     options = {name: dict(part) if isinstance(part, dict) else part for name, part in OPTIONS.items()}
     node = options
     for name in path[:-1]:
@@ -46,7 +46,7 @@ def changed(path, value):
     return options
 
 
-def test_options_that_fit():
+def test_accepts_options_that_fit_the_spec():
     check_options(DatasetSpec.from_dict(SPEC), build(SimulatorOptions, Document(OPTIONS)))
 
 
@@ -76,7 +76,7 @@ def test_options_that_fit():
         (("shares", "ids"), -0.1),
     ],
 )
-def test_fields_out_of_range(path, value):
+def test_rejects_fields_out_of_range(path, value):
     with pytest.raises(ConfigError, match=rf"^{'.'.join(path)}: should be .* Received: "):
         build(SimulatorOptions, Document(changed(path, value)))
 
@@ -100,24 +100,25 @@ def test_fields_out_of_range(path, value):
         (("features", "price", "cardinality"), 4, "features.price.cardinality"),
         (("features", "tags", "length"), None, "features.tags.length"),
         (("features", "tags", "length"), 4, "features.tags.length"),
+        (("features", "price", "length"), 2, "features.price.length"),
         (("tasks", "click"), None, "tasks.click"),
         (("tasks", "buy"), {"rate": 0.1}, "tasks.buy"),
         (("tasks", "click", "rate"), 1.0, "tasks.click.rate"),
     ],
 )
-def test_options_that_do_not_fit_the_spec(path, value, field):
+def test_rejects_options_that_do_not_fit_the_spec(path, value, field):
     options = build(SimulatorOptions, Document(changed(path, value)))
     with pytest.raises(FieldError, match=rf"^{field}: should be .* Received: "):
         check_options(DatasetSpec.from_dict(SPEC), options)
 
 
-def test_text_bounds_should_be_dates():
+def test_rejects_string_bounds_that_are_not_dates():
     spec = dataclasses.replace(DatasetSpec.from_dict(SPEC), split=TimeSplit("day", "a", "b"))
     options = build(SimulatorOptions, Document(changed(("features", "session"), None)))
     with pytest.raises(FieldError, match=r"should be a date such as 2026-11-20, or a number. Received: 'a'"):
         check_options(spec, options)
 
 
-def test_some_effect_is_needed():
-    with pytest.raises(FieldError, match="attributes: should be above 0, or another share"):
+def test_rejects_shares_without_any_effect():
+    with pytest.raises(FieldError, match="attributes: should be above 0, or another share above 0"):
         EffectShares(0, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The simulated log: its bytes, its labels against the probabilities written beside them, and its way back in."""
+"""Simulated ad logs: reproducible files, labels that agree with their probabilities, and ingestion."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from transforms.validation.validate import raw_columns, validate
 
 
 def z_score(labels, probabilities):
-    """How many standard deviations the number of positives is from the sum of their probabilities."""
+    """Difference of the number of positives and the sum of probabilities, in standard deviations."""
     return (labels.sum() - probabilities.sum()) / np.sqrt((probabilities * (1 - probabilities)).sum())
 
 
@@ -27,29 +27,29 @@ def test_columns_are_those_of_the_spec(demo_log):
     assert demo_log.files.totals == {label: demo_log.rows[label].sum() for label in demo_log.spec.labels}
 
 
-def test_seed_decides_the_bytes(demo_spec, demo_options, draw_log):
+def test_files_follow_from_the_seed(demo_spec, demo_options, draw_log):
     small = dataclasses.replace(demo_options, rows=3000)
     logs = [draw_log(demo_spec, options) for options in (small, small, dataclasses.replace(small, seed=8))]
-    for name in ("impressions", "probabilities"):
+    for name in ("log", "truth"):
         first, again, other = (getattr(log.files, name).read_bytes() for log in logs)
         assert first == again
         assert first != other
 
 
-def test_chunks_do_not_show(demo_spec, demo_options, draw_log, monkeypatch):
+def test_files_do_not_depend_on_chunks(demo_spec, demo_options, draw_log, monkeypatch):
     options = dataclasses.replace(demo_options, rows=3000)
     whole = draw_log(demo_spec, options)
     shorter = draw_log(demo_spec, dataclasses.replace(options, rows=1001))
     monkeypatch.setattr(simulator, "CHUNK_ROWS", 701)
     chunked = draw_log(demo_spec, options)
-    for name in ("impressions", "probabilities"):
+    for name in ("log", "truth"):
         content = getattr(whole.files, name).read_bytes()
         assert getattr(chunked.files, name).read_bytes() == content
         assert content.startswith(getattr(shorter.files, name).read_bytes())
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_draws_jump_to_any_member(width):
+def test_draws_do_not_depend_on_other_members(width):
     whole = Draws(1, "rows", 0, 50).uniform("x", width)
     parts = [Draws(1, "rows", start, stop).uniform("x", width) for start, stop in ((0, 7), (7, 8), (8, 50))]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
@@ -58,7 +58,7 @@ def test_draws_jump_to_any_member(width):
     assert not np.array_equal(Draws(1, "other", 0, 50).uniform("x", width), whole)
 
 
-def test_normal_draws():
+def test_normal_draws_have_mean_0_and_variance_1():
     draws = Draws(3, "rows", 0, 40_000).normal("x")
     assert abs(draws.mean()) < 4 / np.sqrt(40_000)
     assert abs(draws.var() - 1) < 4 * np.sqrt(2 / 40_000)
@@ -67,35 +67,35 @@ def test_normal_draws():
 def test_labels_agree_with_their_probabilities(demo_log):
     rows, truth = demo_log.rows, demo_log.truth
     clicked = rows["click"] == 1
-    for labels, chances in (
+    for labels, probabilities in (
         (rows["click"], truth["ctr"]),
         (rows["conversion"], truth["ctcvr"]),
         (rows["conversion"][clicked], truth["cvr"][clicked]),
     ):
-        assert abs(z_score(labels, chances)) < 4
-        for decile in np.array_split(np.argsort(chances.to_numpy()), 10):
-            assert abs(z_score(labels.to_numpy()[decile], chances.to_numpy()[decile])) < 4.5
+        assert abs(z_score(labels, probabilities)) < 4
+        for decile in np.array_split(np.argsort(probabilities.to_numpy()), 10):
+            assert abs(z_score(labels.to_numpy()[decile], probabilities.to_numpy()[decile])) < 4.5
 
 
-def test_chain_of_labels_and_probabilities(demo_log):
+def test_labels_and_probabilities_follow_the_chain(demo_log):
     assert not ((demo_log.rows["conversion"] == 1) & (demo_log.rows["click"] == 0)).any()
     truth = demo_log.truth
     np.testing.assert_allclose(truth["ctcvr"], truth["ctr"] * truth["cvr"], atol=2e-9)
 
 
-def test_rates(demo_log):
+def test_labels_have_the_given_rates(demo_log):
     rows = demo_log.rows
     assert rows["click"].mean() == pytest.approx(0.15, rel=0.05)
     assert rows.loc[rows["click"] == 1, "conversion"].mean() == pytest.approx(0.2, rel=0.05)
 
 
-def test_best_auc_that_a_model_can_reach_is_realistic(demo_log):
+def test_auc_of_the_true_probabilities_is_realistic(demo_log):
     rows, truth = demo_log.rows, demo_log.truth
     assert 0.74 < roc_auc_score(rows["click"], truth["ctr"]) < 0.78
     assert 0.78 < roc_auc_score(rows["conversion"], truth["ctcvr"]) < 0.84
 
 
-def test_features_are_drawn_as_told(demo_log):
+def test_features_have_the_given_distributions(demo_log):
     rows, features = demo_log.rows, demo_log.options.features
     assert set(rows["scenario"]) == set(features["scenario"].values)
     shares = rows["scenario"].value_counts(normalize=True)
@@ -109,27 +109,27 @@ def test_features_are_drawn_as_told(demo_log):
     lengths = users["interests"].dropna().str.split("|").str.len()
     assert set(lengths) == {1, 2, 3, 4, 5}
     assert (lengths == users["interest_weights"].dropna().str.split("|").str.len()).all()
-    assert users["interests"].dropna().map(lambda cell: len(set(cell.split("|")))).equals(lengths)
+    assert users["interests"].dropna().map(lambda text: len(set(text.split("|")))).equals(lengths)
 
 
 def test_ids_have_a_long_tail(demo_log):
     counts = demo_log.rows["item_id"].value_counts()
     items = demo_log.options.entities["item"]
     expected = np.arange(1, items.count + 1) ** -items.zipf
-    for best in (10, 100, 1000):
-        share = expected[:best].sum() / expected.sum()
-        assert counts.iloc[:best].sum() / counts.sum() == pytest.approx(share, abs=0.02)
+    for top in (10, 100, 1000):
+        share = expected[:top].sum() / expected.sum()
+        assert counts.iloc[:top].sum() / counts.sum() == pytest.approx(share, abs=0.02)
     frequency = demo_log.rows["item_id"].map(counts)
     assert frequency.corr(demo_log.rows["item_id"]) < 0.2
     assert np.log(frequency).corr(np.log(demo_log.rows["item_popularity"])) > 0.9
 
 
-def test_log_passes_its_own_check(demo_log):
+def test_all_rows_of_a_simulated_log_are_valid(demo_log):
     rows = rejected = 0
-    for batch in read_csv(str(demo_log.files.impressions), raw_columns(demo_log.spec), block_bytes=1 << 20):
-        checked = validate(batch, demo_log.spec)
-        rows += checked.typed.num_rows
-        rejected += len(checked.rejects)
+    for batch in read_csv(str(demo_log.files.log), raw_columns(demo_log.spec), block_bytes=1 << 20):
+        validated = validate(batch, demo_log.spec)
+        rows += validated.typed.num_rows
+        rejected += len(validated.rejects)
     assert (rows, rejected) == (demo_log.options.rows, 0)
 
 
@@ -150,11 +150,11 @@ def test_time_splits_the_log_in_order(demo_spec, demo_options, draw_log, bounds,
     days = log.rows["day"]
     assert days.is_monotonic_increasing
     assert (days.iloc[0], days.iloc[-1]) == (first, last)
-    (batch,) = ingest([str(log.files.impressions)], spec, "csv")
+    (batch,) = ingest([str(log.files.log)], spec, "csv")
     assert batch.report.total.accepted == {"train": 800, "eval": 100, "test": 100}
 
 
-def test_sample_that_sets_the_rates_is_not_the_log(demo_spec, demo_options):
+def test_sample_that_sets_the_rates_is_not_part_of_the_log(demo_spec, demo_options):
     world = World(demo_spec, demo_options)
     users = world.rows(0, 1000).members["user"]
     sample = Draws(demo_options.seed, "sample", 0, 1000)

@@ -1,4 +1,4 @@
-"""Worlds other than the demonstration's: long chains, counts, one kind of effect alone, unseen columns."""
+"""Simulated worlds: long chains, counts, single kinds of effects, and columns that are not features."""
 
 import dataclasses
 
@@ -64,14 +64,14 @@ def logit(probability):
 
 
 def only(**shares):
-    """The options with one kind of effect and no other."""
+    """The options with the given shares of effects; all other shares are 0."""
     return dataclasses.replace(OPTIONS, shares=EffectShares(**{**dict.fromkeys(KINDS, 0.0), **shares}))
 
 
 KINDS = tuple(field.name for field in dataclasses.fields(EffectShares))
 
 
-def test_three_task_chain(log):
+def test_chain_of_three_tasks(log):
     rows, truth = log.rows, log.truth
     assert not ((rows["click"] > rows["view"]) | (rows["buy"] > rows["click"])).any()
     np.testing.assert_allclose(truth["p_click"], truth["p_view"] * truth["click_given_view"], atol=2e-9)
@@ -84,21 +84,22 @@ def test_three_task_chain(log):
 
 @pytest.mark.parametrize(("label", "output"), [("view", "p_view"), ("click", "p_click"), ("buy", "p_buy")])
 def test_labels_agree_with_their_probabilities(log, label, output):
-    chances = log.truth[output]
-    assert abs((log.rows[label] - chances).sum()) < 4 * np.sqrt((chances * (1 - chances)).sum())
+    probabilities = log.truth[output]
+    deviation = np.sqrt((probabilities * (1 - probabilities)).sum())
+    assert abs((log.rows[label] - probabilities).sum()) < 4 * deviation
 
 
-def test_counts_are_poisson(log):
+def test_counts_have_a_poisson_distribution(log):
     counts, mean = log.rows["visits"], log.truth["visits"]
     assert counts.mean() == pytest.approx(3.0, rel=0.03)
     assert abs((counts - mean).sum()) < 4 * np.sqrt(mean.sum())
     # (y - m)^2 - y has mean 0, and variance 2 m^2, for a Poisson y of mean m.
     assert abs(((counts - mean) ** 2 - counts).sum()) < 4 * np.sqrt((2 * mean**2).sum())
-    none = np.exp(-mean)
-    assert abs((counts == 0).sum() - none.sum()) < 4 * np.sqrt((none * (1 - none)).sum())
+    zero = np.exp(-mean)
+    assert abs((counts == 0).sum() - zero.sum()) < 4 * np.sqrt((zero * (1 - zero)).sum())
 
 
-def test_probability_is_a_function_of_what_the_row_shows(log):
+def test_probability_is_a_function_of_the_features(log):
     features = [feature.name for feature in SPEC.features]
     groups = log.rows[features].fillna("missing").groupby(features).ngroup()
     assert groups.nunique() < len(log.rows) / 3
@@ -111,12 +112,12 @@ def test_missing_values_change_the_probability(draw_log):
     log = draw_log(SPEC, dataclasses.replace(only(attributes=1.0), rows=5000))
     same = log.rows.fillna("missing").groupby([*log.rows[["user", "item", "tags", "seen"]]], dropna=False)
     for _, rows in same:
-        places = log.truth.loc[rows.index].groupby(rows["place"])["p_view"].agg(["min", "max"])
-        assert places["min"].nunique() == len(places)
-        np.testing.assert_allclose(places["min"], places["max"])
+        by_place = log.truth.loc[rows.index].groupby(rows["place"])["p_view"].agg(["min", "max"])
+        assert by_place["min"].nunique() == len(by_place)
+        np.testing.assert_allclose(by_place["min"], by_place["max"])
 
 
-def test_values_with_commas_and_quotes_survive(log):
+def test_values_with_commas_and_quotes_are_escaped(log):
     assert set(log.rows["place"].dropna()) == {"home, top", 'the "end"'}
     assert log.rows["tags"].str.contains(",").any()
 
@@ -131,22 +132,22 @@ def test_strength_is_the_deviation_of_the_logit(draw_log, kind):
 @pytest.mark.parametrize(
     ("kind", "columns"), [("affinity", ("user", "item")), ("scenario", ("place", "user", "item", "tags", "seen"))]
 )
-def test_interactions_have_no_part_that_one_column_tells(draw_log, kind, columns):
+def test_interactions_cannot_be_predicted_from_one_column(draw_log, kind, columns):
     log = draw_log(SPEC, dataclasses.replace(only(**{kind: 1.0}), rows=30_000))
     scores = logit(log.truth["p_view"])
-    shown = log.rows.fillna("missing")
+    rows = log.rows.fillna("missing")
     for column in columns:
-        alone = scores.groupby(shown[column]).transform("mean")
-        assert alone.var() < 0.05 * scores.var()
+        means = scores.groupby(rows[column]).transform("mean")
+        assert means.var() < 0.05 * scores.var()
 
 
-def test_ids_alone_tell_all_when_only_ids_matter(draw_log):
+def test_probability_is_a_function_of_ids_if_only_ids_have_effects(draw_log):
     log = draw_log(SPEC, dataclasses.replace(only(ids=1.0), rows=5000))
     assert log.truth.groupby([log.rows["user"], log.rows["item"]])["p_view"].nunique().max() == 1
     assert log.truth["p_view"].nunique() > 20
 
 
-def test_effects_on_two_tasks_correlate_as_told(draw_log):
+def test_effects_on_two_tasks_have_the_given_correlation(draw_log):
     found = {}
     for correlation in (0.0, 1.0):
         world = dataclasses.replace(only(ids=1.0), task_correlation=correlation, rows=20_000)
@@ -157,11 +158,11 @@ def test_effects_on_two_tasks_correlate_as_told(draw_log):
     assert found[1.0] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_id_that_no_model_sees_has_no_effect(draw_log):
+def test_id_that_is_not_a_feature_has_no_effect(draw_log):
     features = tuple(feature for feature in SPEC.features if feature.name != "user")
     spec = dataclasses.replace(SPEC, features=features, group_key="user")
-    shown = {name: feature for name, feature in OPTIONS.features.items() if name != "session"}
-    log = draw_log(spec, dataclasses.replace(OPTIONS, features=shown, rows=20_000))
+    drawn = {name: feature for name, feature in OPTIONS.features.items() if name != "session"}
+    log = draw_log(spec, dataclasses.replace(OPTIONS, features=drawn, rows=20_000))
     names = [feature.name for feature in features]
     groups = log.rows[names].fillna("missing").groupby(names).ngroup()
     assert log.truth.groupby(groups)["p_view"].nunique().max() == 1
@@ -175,13 +176,14 @@ def test_scenario_may_be_an_entity_or_its_attribute(draw_log, scenario):
     log = draw_log(spec, dataclasses.replace(only(scenario=1.0), features=features, rows=30_000))
     scores = logit(log.truth["p_view"])
     assert scores.std() == pytest.approx(1.0, rel=0.03)
-    both = [log.rows.fillna("missing")[name] for name in dict.fromkeys(["user", "item", "place", "seen", scenario])]
-    assert log.truth.groupby(both)["p_view"].nunique().max() == 1
+    columns = [log.rows.fillna("missing")[name] for name in dict.fromkeys(["user", "item", "place", "seen", scenario])]
+    assert log.truth.groupby(columns)["p_view"].nunique().max() == 1
 
 
-def test_mean_beyond_the_largest_is_refused(tmp_path):
+def test_rejects_a_mean_above_the_largest(tmp_path):
     tasks = {**OPTIONS.tasks, "visits": TaskOptions(1000.0)}
-    with pytest.raises(FieldError, match=r"tasks.visits.rate: should be within reach of the strength. Received: 1000"):
+    message = r"tasks.visits.rate: should be a rate that is possible with this strength. Received: 1000"
+    with pytest.raises(FieldError, match=message):
         simulate(SPEC, dataclasses.replace(OPTIONS, tasks=tasks), tmp_path)
 
 

@@ -64,6 +64,14 @@ def test_atomic_file_keeps_the_existing_file_after_an_error(tmp_path, error, wri
     assert content(tmp_path) == {"log.csv": "old"}
 
 
+def test_atomic_file_keeps_the_existing_file_if_none_is_written(tmp_path):
+    (tmp_path / "log.csv").write_text("old")
+    for name in ("log.csv", "other.csv"):
+        with atomic_file(tmp_path / name):
+            pass
+    assert content(tmp_path) == {"log.csv": "old"}
+
+
 def test_atomic_file_uses_the_staging_folder(tmp_path):
     staging = tmp_path / UNFINISHED
     with atomic_file(tmp_path / "a" / "b", str(staging)) as temporary:
