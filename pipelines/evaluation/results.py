@@ -87,7 +87,7 @@ def results_table(
     for column in ["task", "output", "space", "slice"]:
         table.add_column(column)
     kinds = {task.kind for task in spec.tasks}
-    reference_columns = [f"{reference_name} AUC", "share of its lift"] if reference_aucs else []
+    reference_columns = [f"{reference_name} AUC", f"lift over the {reference_name}"] if reference_aucs else []
     binary_columns = ["AUC", *reference_columns] if "binary" in kinds else []
     count_columns = ["NMAE", "SMAPE"] if "count" in kinds else []
     for column in [*binary_columns, *count_columns, "calibration"]:
