@@ -1,7 +1,6 @@
-"""What `tfmtl ingest panels` does: daily rows to the log of windows that `tfmtl run` reads."""
+"""Command `tfmtl ingest panels`: converts daily rows to the log of windows that `tfmtl run` reads."""
 
 import pathlib
-import shutil
 
 from rich.table import Table
 
@@ -11,50 +10,63 @@ from tfmtl.config import ConfigError, FieldError
 from transforms.batches.reasons import REASONS
 from transforms.batches.rejects import write_rejects
 from transforms.panels.windows import WINDOWS, WindowReport, write_windows
+from transforms.storage.atomic import UNFINISHED, remove_unfinished
 
 REJECTS = "rejects.jsonl"
-_UNFINISHED = ".unfinished"
+"""Name of the file of rejected rows."""
 
 
 def ingest_panels(settings_path: str, raw: str, out: str) -> None:
-    """Writes `panels.csv` and, if there are any, `rejects.jsonl`, and prints what became of the rows.
+    """Writes `panels.csv` and, if there are rejected rows, `rejects.jsonl`, and prints a report of the rows.
 
-    The log gets its name when it is whole: what was stopped leaves none, and is made anew when it is run again.
+    The files are written to a staging folder inside `out` and get their final names when they are complete, so that an
+    interrupted command leaves no incomplete log. Other files in `out`, which may be the folder of the daily files,
+    remain unchanged.
+
+    Args:
+        settings_path: Path of the settings file.
+        raw: Folder of the daily files.
+        out: Folder to write to.
+
+    Raises:
+        ConfigError: If the settings have no `windows`, or these do not fit the spec, or no window can be made; in the
+            last case, `.unfinished/rejects.jsonl` holds the rejected rows and a previous log remains.
+        FileNotFoundError: If a daily file does not exist.
     """
     settings = load_settings(settings_path)
     if settings.windows is None:
         raise ConfigError(f"{settings_path}: windows: should be given. Received: None")
     folder = pathlib.Path(out)
-    unfinished = folder / _UNFINISHED
-    shutil.rmtree(unfinished, ignore_errors=True)
+    staging = folder / UNFINISHED
+    remove_unfinished(folder)
     with console.status("reading ...") as status:
         try:
             report, rejects = write_windows(
                 settings.spec,
                 settings.windows,
                 raw,
-                unfinished,
+                staging,
                 lambda entities: status.update(f"{entities:,} entities ..."),
             )
         except FieldError as error:
             path = ".".join(str(part) for part in error.path)
             raise ConfigError(f"{settings_path}: windows.{path}: {error.message}") from error
     if rejects:
-        with (unfinished / REJECTS).open("w", encoding="utf-8") as file:
+        with (staging / REJECTS).open("w", encoding="utf-8") as file:
             write_rejects(rejects, file)
     if not sum(report.windows.values()):
         console.print(_table(report))
-        expected = f"{raw}: should have rows of which windows can be made"
-        raise ConfigError(f"{expected}. Received: none; {len(rejects):,} rows are in {unfinished / REJECTS}")
-    for name in (WINDOWS, REJECTS):
+        expected = f"{raw}: should have rows from which windows can be made"
+        raise ConfigError(f"{expected}. Received: none; {len(rejects):,} rejected rows are in {staging / REJECTS}")
+    for name in (WINDOWS, REJECTS):  # Removed first, so that a log never stands with the rejected rows of another one.
         (folder / name).unlink(missing_ok=True)
     if rejects:
-        (unfinished / REJECTS).rename(folder / REJECTS)
-    (unfinished / WINDOWS).replace(folder / WINDOWS)
-    unfinished.rmdir()
+        (staging / REJECTS).replace(folder / REJECTS)
+    (staging / WINDOWS).replace(folder / WINDOWS)
+    remove_unfinished(folder)
     console.print(_table(report))
     if rejects:
-        console.print(f"rejected rows, each with its line and reason: {folder / REJECTS}", highlight=False)
+        console.print(f"rejected rows with line and reason: {folder / REJECTS}", highlight=False)
     console.print(f"log: {folder / WINDOWS}", highlight=False)
 
 
@@ -70,5 +82,5 @@ def _table(report: WindowReport) -> Table:
         table.add_row(f"windows, {split}", f"{count:,}", "")
     for reason, count in report.left_out.items():
         if count:
-            table.add_row("windows left out", f"{count:,}", reason.replace("_", " "))
+            table.add_row("windows dropped", f"{count:,}", reason.replace("_", " "))
     return table

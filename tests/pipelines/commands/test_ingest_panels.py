@@ -76,7 +76,7 @@ def test_a_log_without_usable_rows_is_an_error_and_keeps_the_previous_log(settin
     done = run(settings, "--raw", raw, "--out", out)
     assert done.exit_code == 2
     assert "invalid_time" in done.output
-    assert "should have rows of which windows can be made. Received: none; 2 rows are in" in " ".join(
+    assert "should have rows from which windows can be made. Received: none; 2 rejected rows are in" in " ".join(
         done.output.split()
     )
     assert (out / "panels.csv").read_bytes() == before
@@ -104,3 +104,12 @@ def test_same_as_last_week_has_the_known_error_on_koubei(tmp_path):
                 sums[name][1] += row[label][0]
     assert sums["pays"][0] / sums["pays"][1] == pytest.approx(0.154, abs=5e-4)
     assert sums["views"][0] / sums["views"][1] == pytest.approx(0.339, abs=5e-4)
+
+
+def test_other_files_in_the_folder_remain(settings, tmp_path):
+    raw = cases.write(tmp_path / "raw", cases.daily())
+    before = {path.name: path.read_bytes() for path in raw.iterdir()}
+    assert run(settings, "--raw", raw, "--out", raw).exit_code == 0
+    after = {path.name: path.read_bytes() for path in raw.iterdir()}
+    assert set(after) == {*before, "panels.csv"}
+    assert {name: after[name] for name in before} == before
