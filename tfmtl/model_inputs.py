@@ -143,7 +143,9 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
         if isinstance(feature, NUMBERS):
             rows[feature.name] = feature.max_bucket - feature.min_bucket + 2
         elif feature.name not in vocabulary_sizes:
-            raise ValueError(f"`vocabulary_sizes` should hold `{feature.name}`. Received: {sorted(vocabulary_sizes)}")
+            raise ValueError(
+                f"`vocabulary_sizes` should contain `{feature.name}`. Received: {sorted(vocabulary_sizes)}"
+            )
         else:
             rows[feature.name] = vocabulary_sizes[feature.name] + feature.num_oov
     return rows

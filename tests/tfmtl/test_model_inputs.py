@@ -46,5 +46,5 @@ def test_embedding_rows_count_ids_of_missing_and_unseen_values():
 
 
 def test_rejects_a_missing_vocabulary_size():
-    with pytest.raises(ValueError, match=r"`vocabulary_sizes` should hold `tags`. Received: \['history', 'user'\]"):
+    with pytest.raises(ValueError, match=r"`vocabulary_sizes` should contain `tags`. Received: \['history', 'user'\]"):
         embedding_rows(cases.pair(), {"user": 1, "history": 2})

@@ -154,7 +154,7 @@ RANDOM_CHANGES = {"key": ["user"], "eval": 0.2, "test": 0.2, "salt": "x"}
 
 
 def changed(path, value):
-    """Returns the plain data of FULL with one field changed, and with what has to change along with it."""
+    """Returns the plain data of FULL with one field changed, and the fields that depend on it."""
     data = yaml.safe_load(FULL)
     parent = data
     for part in path[:-1]:

@@ -103,8 +103,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 def chief_folder(strategy: tf.distribute.Strategy, folder: str) -> Iterator[str]:
     """Gives the folder to which this process may save a model.
 
-    All workers have to save a model together, because they hold some of its variables together, but only the chief may
-    write it.
+    All workers have to save a model together, because some of its variables are distributed over them, but only the
+    chief may write it.
 
     Args:
         strategy: Strategy of the training.

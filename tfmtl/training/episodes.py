@@ -80,7 +80,7 @@ def _order_by_group(groups: TensorLike) -> Tensor:
     """Returns the indices of the rows, those of a group next to each other and the groups in random order."""
     groups = tf.convert_to_tensor(groups)
     if groups.shape.rank != 1:
-        raise ValueError(f"`groups` should hold one number a row. Received: shape {groups.shape}")
+        raise ValueError(f"`groups` should have the shape (batch,). Received: {groups.shape}")
     _, group = tf.unique(groups)
     position = tf.random.shuffle(tf.range(tf.reduce_max(group) + 1))
     return tf.argsort(tf.gather(position, group))

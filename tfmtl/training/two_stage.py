@@ -108,7 +108,7 @@ def freeze_lower_layers(model: Any) -> Iterator[None]:
     upper = {id(variable) for layer in model.upper_layers for variable in layer.trainable_variables}
     if not upper:
         kind = type(model).__name__
-        raise ValueError(f"`upper_layers` of {kind} should hold weights. Received: {model.upper_layers}")
+        raise ValueError(f"`upper_layers` of {kind} should have trainable weights. Received: {model.upper_layers}")
     lower = [variable for variable in model.trainable_variables if id(variable) not in upper]
     for variable in lower:
         variable.trainable = False

@@ -1,4 +1,4 @@
-"""MMoE and SharedBottom: the forward pass written out in NumPy, what they show, and how they begin."""
+"""MMoE and SharedBottom: the forward pass written out in NumPy, records, and initial weights."""
 
 import functools
 
@@ -40,7 +40,7 @@ def test_mmoe_equation():
 
 
 @BOTH
-def test_rows_do_not_see_each_other(kind, options):
+def test_scores_of_a_row_do_not_depend_on_other_rows(kind, options):
     model = kind.from_spec(cases.pair(), cases.SIZES, **options)
     together = model.score(FEATURES)
     for row in range(7):
@@ -50,7 +50,7 @@ def test_rows_do_not_see_each_other(kind, options):
             np.testing.assert_allclose(values[0], together[name][row], rtol=1e-5)
 
 
-def test_inspect_mmoe():
+def test_records_of_mmoe():
     model = MMoE.from_spec(cases.pair(), cases.SIZES, **{**MMOE, "tower_units": [4, 2]})
     taps = model.inspect(FEATURES)
     towers = {f"tower/{task}/{i}" for task in ("click", "buy") for i in (0, 1)}
@@ -63,14 +63,14 @@ def test_inspect_mmoe():
         assert taps[f"tower/{task}/1"].shape == (7, 2)
 
 
-def test_inspect_shared_bottom():
+def test_records_of_shared_bottom():
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, **SHARED_BOTTOM)
     names = {"tower_input/click", "tower_input/buy", "tower/click/0", "tower/buy/0"}
     assert set(model.inspect(FEATURES)) == names
 
 
 @BOTH
-def test_seeds(kind, options):
+def test_equal_seeds_give_equal_weights(kind, options):
     def weights(seed):
         keras.utils.set_random_seed(seed)
         return kind.from_spec(cases.pair(), cases.SIZES, **options).get_weights()
@@ -92,7 +92,7 @@ def test_unseen_and_missing_ids_are_valid(kind, options):
 
 
 @BOTH
-def test_wrong_options(kind, options):
+def test_rejects_wrong_options(kind, options):
     message = functools.partial(config_error, kind.from_spec, cases.pair(), cases.SIZES, **options)
     name = kind.options_class.__name__
     assert message(embeding_dim=3) == f"embeding_dim: should be a field of {name}. Did you mean `embedding_dim`?"
@@ -105,14 +105,14 @@ def test_wrong_options(kind, options):
     assert message(task_weights={"klick": 1}) == "task_weights.klick: should be a task of the spec. Received: 'klick'"
 
 
-def test_wrong_options_of_one_model():
+def test_rejects_wrong_options_of_one_model():
     with pytest.raises(ConfigError, match=r"^num_experts: should be at least 1\. Received: 0"):
         MMoE.from_spec(cases.pair(), cases.SIZES, num_experts=0)
     with pytest.raises(ConfigError, match=r"^expert_units: should be one or more positive widths\. Received:"):
         MMoE.from_spec(cases.pair(), cases.SIZES, expert_units=[])
     with pytest.raises(ConfigError, match=r"^bottom_units: should be positive widths\. Received:"):
         SharedBottom.from_spec(cases.pair(), cases.SIZES, bottom_units=[0])
-    with pytest.raises(ValueError, match="`vocabulary_sizes` should hold `history`"):
+    with pytest.raises(ValueError, match="`vocabulary_sizes` should contain `history`"):
         SharedBottom.from_spec(cases.pair(), {"user": 1, "tags": 2})
 
 

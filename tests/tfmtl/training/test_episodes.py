@@ -97,7 +97,7 @@ def test_graph_accepts_any_batch_size():
 
 
 def test_rejects_groups_of_two_dimensions():
-    with pytest.raises(ValueError, match=r"`groups` should hold one number a row. Received: shape \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"`groups` should have the shape \(batch,\)\. Received: \(4, 2\)"):
         draw_episodes(4, 1, 0.5, np.zeros((4, 2), "int64"))
 
 

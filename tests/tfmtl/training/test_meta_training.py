@@ -129,7 +129,8 @@ def test_rejects_arguments_out_of_range(options, message):
 
 
 @pytest.mark.parametrize(
-    ("feature", "message"), [("age", "`group_by` should be a feature: .*Received: 'age'"), ("tags", "one number a row")]
+    ("feature", "message"),
+    [("age", "`group_by` should be a feature: .*Received: 'age'"), ("tags", r"should have the shape \(batch,\)")],
 )
 def test_rejects_a_feature_that_does_not_define_groups(feature, message):
     model = model_of()

@@ -175,5 +175,5 @@ def test_rejects_a_model_without_upper_layers():
         upper_layers = ()
 
     model = NoTowers.from_spec(cases.pair(), cases.SIZES, bottom_units=[4])
-    with pytest.raises(ValueError, match=r"`upper_layers` of NoTowers should hold weights. Received: \(\)"):
+    with pytest.raises(ValueError, match=r"`upper_layers` of NoTowers should have trainable weights. Received: \(\)"):
         TwoStage(Stage(**FAST), Stage(**FAST)).fit(model, rows(), **QUIET)
