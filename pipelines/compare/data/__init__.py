@@ -1,1 +1,1 @@
-"""The data of a comparison, prepared once for all models."""
+"""Data of a comparison, prepared once for all models."""

@@ -1,86 +1,160 @@
-"""The truth of a simulated log: the probabilities and rates of the test rows, in the order of the prepared rows."""
+"""True probabilities and rates of a simulated log's test rows, and the AUC that they reach (the oracle)."""
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from pipelines.compare.data import row_order as order
 from pipelines.compare.data.prepared import TRUTH
 from pipelines.settings import Settings
-from tfmtl.spec import DatasetSpec
+from tfmtl.metrics import roc_auc
+from tfmtl.spec import ENTIRE, DatasetSpec
 from transforms.batches.raw_batch import SPLITS
-from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign
 from transforms.panels.simulator import PANELS, RATES
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES
-from transforms.validation.validate import check, raw_columns
+from transforms.validation.validate import raw_columns, validate
 
-_FILES = {IMPRESSIONS: PROBABILITIES, PANELS: RATES}
-"""The truth that a simulator writes beside each log."""
+_TRUTH_FILES = {IMPRESSIONS: PROBABILITIES, PANELS: RATES}
+"""File of the true values by the file of the simulated log."""
+_FIRST_ROW_LINE = 2
+"""Line number of row 0: the header is line 1."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedLog:
-    """A log, and the truth of its rows: row k is on line k + 1 of both."""
+    """Files that a simulator wrote: row k of both is on line k + 2.
+
+    Attributes:
+        log: CSV file of the rows.
+        truth: CSV file of the true probability or rate of each output, row by row.
+    """
 
     log: pathlib.Path
     truth: pathlib.Path
 
 
-def simulated(folder: pathlib.Path) -> SimulatedLog | None:
-    """What a simulator wrote in a folder; None if none did."""
-    for log, truth in _FILES.items():
+def find_simulated_log(folder: pathlib.Path) -> SimulatedLog | None:
+    """Finds the simulated log of a folder.
+
+    Args:
+        folder: Folder of a raw log.
+
+    Returns:
+        The files, or None if the folder does not hold a log together with its true values.
+    """
+    for log, truth in _TRUTH_FILES.items():
         if (folder / log).exists() and (folder / truth).exists():
             return SimulatedLog(folder / log, folder / truth)
     return None
 
 
-def write_truth(settings: Settings, folder: pathlib.Path, prints: np.ndarray) -> None:
-    """Writes what `Prepared.truth` reads, if the log's folder holds the truth.
+def test_split_indices(spec: DatasetSpec, folder: pathlib.Path) -> np.ndarray:
+    """Finds the rows of a simulated log that are in the test split, by the pipeline's reader, checks and split.
 
     Args:
-        settings: of the experiment.
-        folder: of the prepared data.
-        prints: the fingerprints of the prepared test rows, in their order.
+        spec: Spec of the data set.
+        folder: Folder of the simulated log.
+
+    Returns:
+        Indices of the rows from 0, in the order of the log, int64 `(rows,)`.
 
     Raises:
-        ValueError: if the truth is not that of the log, or the log is not the one whose rows were prepared.
+        FileNotFoundError: If the folder holds no simulated log with its true values.
     """
-    found = simulated(pathlib.Path(settings.data.path))
-    if found is None:
+    return _test_rows(spec, _simulated_log(folder).log)[0]
+
+
+def oracle_auc(spec: DatasetSpec, folder: pathlib.Path, rows: np.ndarray) -> dict[str, float]:
+    """Computes the AUC of the true probabilities, each output on its space. No model can be better in expectation.
+
+    Args:
+        spec: Spec of the data set.
+        folder: Folder of the simulated log.
+        rows: Indices of the rows on which the AUC is computed, from 0.
+
+    Returns:
+        AUC by output name, of the binary tasks alone.
+
+    Raises:
+        FileNotFoundError: If the folder holds no simulated log with its true values.
+    """
+    simulated = _simulated_log(folder)
+    labels = pd.read_csv(simulated.log, usecols=list(spec.labels)).iloc[rows]
+    truth = pd.read_csv(simulated.truth).iloc[rows]
+    aucs = {}
+    for output in spec.outputs:
+        task = spec.task(output.task)
+        if task.kind != "binary":
+            continue
+        conditional = output.space != ENTIRE and task.follows is not None
+        weights = labels[spec.task(str(task.follows)).label] if conditional else None
+        aucs[output.name] = roc_auc(labels[task.label], truth[output.name], weights)
+    return aucs
+
+
+def write_truth(
+    settings: Settings, folder: pathlib.Path, ingested_rows: np.ndarray, labels: Mapping[str, np.ndarray]
+) -> None:
+    """Writes the true values of the prepared test rows, which `Prepared.truth` reads, if the log was simulated.
+
+    Ingestion keeps the order of a log's rows within a split, so that test row i of the ingested examples is test row i
+    of the log: the true values are joined by that number, and the labels confirm that both are the same rows.
+
+    Args:
+        settings: Settings of the experiment; `settings.data.path` is the folder of the log.
+        folder: Folder of the prepared data.
+        ingested_rows: Number of each prepared test row in the ingested test split, int64 `(rows,)`.
+        labels: Labels of the prepared test rows by task, `(rows,)`.
+
+    Raises:
+        ValueError: If the true values are not those of the log, or the prepared rows are not those of the log.
+    """
+    simulated = find_simulated_log(pathlib.Path(settings.data.path))
+    if simulated is None:
         return
-    lines, expected = _lines(found.truth), _lines(found.log)
+    lines, expected = _count_lines(simulated.truth), _count_lines(simulated.log)
     if lines != expected:
-        raise ValueError(f"{found.truth} should have the {expected:,} lines of {found.log.name}. Received: {lines:,}")
-    rows, of_log = _test_rows(settings.spec, found.log)
-    if not np.array_equal(of_log, prints):
-        message = f"{found.log} should hold the {len(prints):,} test rows that were prepared, and no others"
-        raise ValueError(f"{message}. Received: {len(of_log):,} test rows")
-    truth = pd.read_csv(found.truth).iloc[rows]
-    columns = {output.name: truth[output.name].to_numpy() for output in settings.spec.outputs}
-    np.savez_compressed(folder / TRUTH, **columns)
+        message = f"{simulated.truth} should have the {expected:,} lines of {simulated.log.name}"
+        raise ValueError(f"{message}. Received: {lines:,}")
+    rows, log_labels = _test_rows(settings.spec, simulated.log)
+    message = f"{simulated.log} should hold the {len(ingested_rows):,} test rows that were prepared, and no others"
+    if len(rows) != len(ingested_rows):
+        raise ValueError(f"{message}. Received: {len(rows):,} test rows")
+    for task, values in labels.items():
+        if not np.array_equal(log_labels[task][ingested_rows], values):
+            raise ValueError(f"{message}. Received: {len(rows):,} test rows with other labels of {task}")
+    truth = pd.read_csv(simulated.truth).iloc[rows[ingested_rows]]
+    np.savez_compressed(
+        folder / TRUTH, **{output.name: truth[output.name].to_numpy() for output in settings.spec.outputs}
+    )
 
 
-def _lines(path: pathlib.Path) -> int:
+def _simulated_log(folder: pathlib.Path) -> SimulatedLog:
+    simulated = find_simulated_log(folder)
+    if simulated is None:
+        names = " or ".join(f"{log} with {truth}" for log, truth in _TRUTH_FILES.items())
+        raise FileNotFoundError(f"{folder} should hold a simulated log and its true values, {names}. Received: neither")
+    return simulated
+
+
+def _count_lines(path: pathlib.Path) -> int:
     with path.open("rb") as file:
         return sum(1 for _ in file)
 
 
-def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    """Indices from 0 of the log's rows that are in the test split, in the order of their fingerprints, and these.
-
-    Rows of one content may change places: whatever made them gave them the same truth.
-    """
-    rows, prints = [], []
+def _test_rows(spec: DatasetSpec, log: pathlib.Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns the indices of the log's test rows, in their order, and their labels by task."""
+    indices: list[np.ndarray] = []
+    labels: dict[str, list[np.ndarray]] = {task.name: [] for task in spec.tasks}
     for batch in read_csv(str(log), raw_columns(spec)):
-        checked = check(batch, spec)
-        chosen = np.flatnonzero(assign(spec, checked) == SPLITS.index("test"))
-        rows.append(checked.raw.lines[chosen] - 2)
-        prints.append(order.fingerprints(spec, encode(checked.typed.take(pa.array(chosen)))))
-    found = np.concatenate(prints)
-    places = np.argsort(found, kind="stable")
-    return np.concatenate(rows)[places], found[places]
+        checked = validate(batch, spec)
+        in_test = assign(spec, checked) == SPLITS.index("test")
+        indices.append(checked.raw.lines[in_test] - _FIRST_ROW_LINE)
+        for task in spec.tasks:
+            values = checked.typed.column(task.label).flatten().to_numpy(zero_copy_only=False)
+            labels[task.name].append(values[in_test])
+    return np.concatenate(indices), {name: np.concatenate(blocks) for name, blocks in labels.items()}

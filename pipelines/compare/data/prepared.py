@@ -1,4 +1,4 @@
-"""A data set made ready once: rows by split in one order, the transform, and what scores are measured against."""
+"""Prepared data: rows by split in one order, the transform graph, and the columns that scores are measured against."""
 
 import dataclasses
 import functools
@@ -15,18 +15,22 @@ from tfmtl.spec import DatasetSpec
 
 PREPARED = "prepared.json"
 EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"
-GROUPS, SCENARIOS, SCENARIO_NAMES = "groups", "scenarios", "scenario_names"
+_GROUPS, _SCENARIOS, _SCENARIO_NAMES = "groups:", "scenarios:", "scenario_names:"
+"""Names of arrays beside those of the labels; no task's name has a colon."""
+
+Transform = Callable[[dict[str, Any]], dict[str, Any]]
+"""Computes transformed features from raw ones."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """What the scores of a split are measured against, row by row.
+    """Labels, groups and scenarios of a split's rows, against which scores are measured.
 
     Attributes:
-        labels: by task.
-        groups: the group of each row as a number; None where the spec has no group key.
-        scenarios: the scenario of each row as a number; None where the spec has none.
-        scenario_names: their names, by that number.
+        labels: Labels by task, float32 `(rows,)`.
+        groups: Number of each row's group, `(rows,)`; None if the spec has no group key.
+        scenarios: Number of each row's scenario, `(rows,)`; None if the spec has no scenario.
+        scenario_names: Names of the scenarios; a scenario's number is an index.
     """
 
     labels: dict[str, np.ndarray]
@@ -37,13 +41,14 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """The folder that `pipelines.compare.data.prepare.prepare` makes.
+    """Folder of data that `pipelines.compare.data.prepare.prepare` wrote.
 
     Attributes:
-        folder: where everything is.
-        spec: of the data set.
-        fingerprint: of all rows, the vocabularies and the spec: two data sets that train the same models have the same.
-        rows: how many, by split.
+        folder: Path of the folder.
+        spec: Spec of the data set.
+        fingerprint: Hash of all rows, the vocabularies and the spec; equal for data on which the same models are
+            trained.
+        rows: Number of rows by split.
     """
 
     folder: pathlib.Path
@@ -53,37 +58,45 @@ class Prepared:
 
     @classmethod
     def load(cls, folder: pathlib.Path) -> "Prepared":
-        """The data in a folder. Raises `FileNotFoundError` if they are not complete."""
+        """Loads the data of a folder.
+
+        Args:
+            folder: Path of the folder.
+
+        Raises:
+            FileNotFoundError: If the folder is not complete.
+        """
         plain = json.loads((folder / PREPARED).read_text(encoding="utf-8"))
         return cls(folder, DatasetSpec.from_dict(plain["spec"]), plain["fingerprint"], plain["rows"])
 
     def files(self, split: str) -> list[str]:
-        """GZIP TFRecords of tf.Examples."""
+        """Returns the GZIP TFRecord files of a split's tf.Examples, in their order."""
         return sorted(str(path) for path in (self.folder / EXAMPLES).glob(f"{split}-*.gz"))
 
     @functools.cached_property
     def transformed(self) -> tft.TFTransformOutput:
-        """The output of Transform."""
+        """Output of Transform."""
         return tft.TFTransformOutput(str(self.folder / TRANSFORM))
 
-    def transform(self) -> Callable[[dict], dict]:
-        """Raw features to transformed ones."""
-        return self.transformed.transform_features_layer()
+    def transform(self) -> Transform:
+        """Returns the layer that computes transformed features from raw ones."""
+        layer: Transform = self.transformed.transform_features_layer()
+        return layer
 
     def vocabulary_sizes(self) -> dict[str, int]:
-        """Tokens in the vocabulary of each feature that has one."""
+        """Returns the number of tokens in the vocabulary of each feature that has one."""
         return vocabulary_sizes(self.spec, self.transformed)
 
     def columns(self, split: str) -> Columns:
-        """Labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
+        """Reads labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
         with np.load(self.folder / f"{split}.npz") as arrays:
             held = dict(arrays)
         labels = {task.name: held[task.name] for task in self.spec.tasks}
-        names = tuple(held.get(f"{SCENARIO_NAMES}:", np.array([])).tolist())
-        return Columns(labels, held.get(f"{GROUPS}:"), held.get(f"{SCENARIOS}:"), names)
+        names = tuple(held.get(_SCENARIO_NAMES, np.array([])).tolist())
+        return Columns(labels, held.get(_GROUPS), held.get(_SCENARIOS), names)
 
     def truth(self) -> dict[str, np.ndarray] | None:
-        """The true probabilities and rates of the test rows by output; None where the log was not simulated."""
+        """Reads the true probabilities and rates of the test rows by output; None if the log was not simulated."""
         path = self.folder / TRUTH
         if not path.exists():
             return None
@@ -92,11 +105,16 @@ class Prepared:
 
 
 def write_columns(path: pathlib.Path, columns: Columns) -> None:
-    """Writes what `Prepared.columns` reads."""
+    """Writes the file that `Prepared.columns` reads.
+
+    Args:
+        path: File to write.
+        columns: Columns of a split's rows.
+    """
     arrays: dict[str, Any] = dict(columns.labels)
     if columns.groups is not None:
-        arrays[f"{GROUPS}:"] = columns.groups  # No task's name has a colon.
+        arrays[_GROUPS] = columns.groups
     if columns.scenarios is not None:
-        arrays[f"{SCENARIOS}:"] = columns.scenarios
-        arrays[f"{SCENARIO_NAMES}:"] = np.array(columns.scenario_names, np.str_)
+        arrays[_SCENARIOS] = columns.scenarios
+        arrays[_SCENARIO_NAMES] = np.array(columns.scenario_names, np.str_)
     np.savez_compressed(path, **arrays)

@@ -1,7 +1,7 @@
-"""One order of rows, whatever the order in which they were written.
+"""Order of rows that does not depend on the order in which they were written.
 
-Beam gives rows in another order each time, and a serialized tf.Example has its features in any order. A run is only
-the same as another one if its rows come in the same order: that of a fingerprint of their content.
+Beam writes rows in a different order each time, and a serialized tf.Example has its features in any order. A run can
+only be repeated if its rows come in the same order: rows are sorted by a fingerprint of their content.
 """
 
 from collections.abc import Sequence
@@ -12,46 +12,76 @@ import tensorflow as tf
 
 from serving.raw_features import parsing_spec
 from tfmtl.spec import DatasetSpec
+from tfmtl.types import Tensor
 
 _BUCKETS = 2**63 - 1
 _BLOCK_ROWS = 4096
 _MISSING = "<missing>"
+_VALUE_SEPARATOR, _COLUMN_SEPARATOR = "\x1f", "\x1e"
 
 
 def fingerprints(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray:
-    """63 bits of the content of each row: features, labels and group key; `(rows,)` int64."""
+    """Computes a hash of 63 bits of each row's content: features, labels and group key.
+
+    Args:
+        spec: Spec of the data set.
+        examples: Serialized tf.Examples.
+
+    Returns:
+        Fingerprints, int64 `(rows,)`.
+    """
     if not len(examples):
         return np.zeros(0, np.int64)
     blocks = tf.data.Dataset.from_tensor_slices(np.asarray(examples, dtype=object)).batch(_BLOCK_ROWS)
-    found = blocks.map(lambda block: _hash(spec, block), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return np.concatenate(list(found.as_numpy_iterator()))
+    hashes = blocks.map(lambda block: _hash(spec, block), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return np.concatenate(list(hashes.as_numpy_iterator()))
 
 
 def group_keys(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray | None:
-    """The group key of each row as a number that tells groups apart; None where the spec has none.
+    """Numbers the groups of the rows. Rows without a group key are in one group.
 
-    A row without one is in the group of "".
+    Args:
+        spec: Spec of the data set.
+        examples: Serialized tf.Examples.
+
+    Returns:
+        Number of each row's group, `(rows,)`; None if the spec has no group key.
     """
     if spec.group_key is None:
         return None
-    return np.unique(_texts(spec, examples, spec.group_key), return_inverse=True)[1]
+    numbers: np.ndarray = np.unique(_column_strings(spec, examples, spec.group_key), return_inverse=True)[1]
+    return numbers
 
 
 def scenarios(spec: DatasetSpec, examples: Sequence[bytes]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The scenario of each row as a number, and their names by that number; None and none where the spec has none.
+    """Numbers the scenarios of the rows. A row without a value is in the scenario of the feature's default token.
 
-    A row without a value is in the scenario of the token that stands for a missing one.
+    Args:
+        spec: Spec of the data set.
+        examples: Serialized tf.Examples.
+
+    Returns:
+        Number of each row's scenario, `(rows,)`, and the names of the scenarios, of which a number is an index; None
+        and no names if the spec has no scenario.
     """
     if spec.scenario is None:
         return None, ()
-    texts = _texts(spec, examples, spec.scenario)
+    strings = _column_strings(spec, examples, spec.scenario)
     missing = getattr(spec.feature(spec.scenario), "default", None) or _MISSING
-    names, numbers = np.unique(np.where(texts == b"", missing.encode(), texts), return_inverse=True)
+    names, numbers = np.unique(np.where(strings == b"", missing.encode(), strings), return_inverse=True)
     return numbers, tuple(name.decode("utf-8", "backslashreplace") for name in names)
 
 
 def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """The labels of each row by task, float32."""
+    """Reads the labels of the rows.
+
+    Args:
+        spec: Spec of the data set.
+        examples: Serialized tf.Examples.
+
+    Returns:
+        Labels by task, float32 `(rows,)`.
+    """
     features = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
     blocks = [
         tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), features)
@@ -63,32 +93,31 @@ def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray
     }
 
 
-def _texts(spec: DatasetSpec, examples: Sequence[bytes], column: str) -> np.ndarray:
-    """A column's values, `(rows,)` of bytes; empty where there is none."""
-    feature = {column: _columns(spec)[column]}
-    texts = []
+def _column_strings(spec: DatasetSpec, examples: Sequence[bytes], column: str) -> np.ndarray:
+    """Returns a column's values as byte strings `(rows,)`; a missing value is the empty string."""
+    feature = {column: _parsing_spec(spec)[column]}
+    blocks = []
     for start in range(0, len(examples), _BLOCK_ROWS):
         parsed = tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), feature)
-        texts.append(_text(parsed[column]).numpy())
-    return np.concatenate(texts)
+        blocks.append(_joined_values(parsed[column]).numpy())
+    return np.concatenate(blocks)
 
 
-def _columns(spec: DatasetSpec) -> dict[str, Any]:
+def _parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
     columns = {**parsing_spec(spec), **{label: tf.io.VarLenFeature(tf.int64) for label in spec.labels}}
     if spec.group_key is not None:
         columns.setdefault(spec.group_key, tf.io.VarLenFeature(tf.string))
     return columns
 
 
-def _hash(spec: DatasetSpec, block: tf.Tensor) -> tf.Tensor:
-    parsed = tf.io.parse_example(block, _columns(spec))
-    return tf.strings.to_hash_bucket_fast(
-        tf.strings.join([_text(parsed[name]) for name in sorted(parsed)], "\x1e"), _BUCKETS
-    )
+def _hash(spec: DatasetSpec, block: Tensor) -> Tensor:
+    parsed = tf.io.parse_example(block, _parsing_spec(spec))
+    columns = [_joined_values(parsed[name]) for name in sorted(parsed)]
+    return tf.strings.to_hash_bucket_fast(tf.strings.join(columns, _COLUMN_SEPARATOR), _BUCKETS)
 
 
-def _text(column: Any) -> tf.Tensor:
-    """The values of each row as one text; a number by its bits, for which no digits are lost."""
+def _joined_values(column: Tensor) -> Tensor:
+    """Joins the values of each row into one string. The bits of a float are written, so that no digits are lost."""
     if not isinstance(column, tf.SparseTensor):
         column = tf.RaggedTensor.from_tensor(column[:, None]).to_sparse()
     values = column.values
@@ -97,4 +126,4 @@ def _text(column: Any) -> tf.Tensor:
     if values.dtype != tf.string:
         values = tf.strings.as_string(values)
     rows = tf.RaggedTensor.from_value_rowids(values, column.indices[:, 0], column.dense_shape[0])
-    return tf.strings.reduce_join(rows, axis=1, separator="\x1f")
+    return tf.strings.reduce_join(rows, axis=1, separator=_VALUE_SEPARATOR)

@@ -1,4 +1,4 @@
-"""The truth of the test rows: in their order, and refused where it is not theirs."""
+"""True values of the test rows: in the order of the prepared rows, and refused if they belong to other rows."""
 
 import dataclasses
 import pathlib
@@ -6,17 +6,22 @@ import pathlib
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
 
 from pipelines.compare.data import row_order as order
-from pipelines.compare.data.ground_truth import write_truth
-from pipelines.compare.data.prepared import TRUTH
-from pipelines.evaluation.oracle import test_split_indices as rows_of_test_split
+from pipelines.compare.data import write_prepared as subject
+from pipelines.compare.data.ground_truth import find_simulated_log, oracle_auc, write_truth
+from pipelines.compare.data.ground_truth import test_split_indices as indices_of_test_split
+from pipelines.compare.data.prepared import TRUTH, Prepared
 from pipelines.settings import DataSettings, load_settings
 from transforms.examples.from_columns import encode
+from transforms.examples.shards import ShardWriter
+from transforms.ingest.ingest_files import ingest
 from transforms.ingest.split import assign
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES, simulate
-from transforms.validation.validate import check, raw_columns
+from transforms.validation.validate import raw_columns, validate
 
 DEMO = load_settings(pathlib.Path(__file__).parents[4] / "examples" / "demo.yaml")
 ROWS = 1500
@@ -27,12 +32,30 @@ def draw(folder, seed=1):
     return dataclasses.replace(DEMO, data=DataSettings(str(folder)))
 
 
-def prints_of_test_split(settings):
-    """The fingerprints of the log's test rows, in the order of the log."""
-    (batch,) = read_csv(str(pathlib.Path(settings.data.path) / IMPRESSIONS), raw_columns(settings.spec))
-    checked = check(batch, settings.spec)
-    examples = np.asarray(encode(checked.typed), dtype=object)[assign(settings.spec, checked) == 2]
-    return order.fingerprints(settings.spec, examples)
+def add_rejected_rows(folder):
+    """Inserts lines with an invalid label into the log, and a line for each of them into the true values."""
+    for name in (IMPRESSIONS, PROBABILITIES):
+        lines = (folder / name).read_text().splitlines()
+        columns = [column.strip('"') for column in lines[0].split(",")]
+        for line in (900, 400, 1):
+            cells = lines[line].split(",")
+            if name == IMPRESSIONS:
+                cells[columns.index("click")] = "7"
+            lines.insert(line, ",".join(cells))
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def examples_of_test_split(settings):
+    """Examples of the log's test rows in their order, and the indices of the rows."""
+    log = str(pathlib.Path(settings.data.path) / IMPRESSIONS)
+    examples, indices = [], []
+    for batch in read_csv(log, raw_columns(settings.spec)):
+        checked = validate(batch, settings.spec)
+        in_test = np.flatnonzero(assign(settings.spec, checked) == 2)
+        encoded = encode(checked.typed)
+        examples += [encoded[row] for row in in_test]
+        indices += [int(checked.raw.lines[row]) - 2 for row in in_test]
+    return examples, np.array(indices)
 
 
 @pytest.fixture
@@ -42,35 +65,101 @@ def log(tmp_path):
     return settings, tmp_path / "log", tmp_path / "prepared"
 
 
-def test_the_truth_is_in_the_order_of_the_prepared_rows(log):
-    settings, folder, prepared = log
-    prints = prints_of_test_split(settings)
-    write_truth(settings, prepared, np.sort(prints))
-    of_log = pd.read_csv(folder / PROBABILITIES).iloc[rows_of_test_split(settings.spec, folder)]
-    with np.load(prepared / TRUTH) as truth:
-        for output in settings.spec.outputs:
-            expected = of_log[output.name].to_numpy()[np.argsort(prints, kind="stable")]
-            np.testing.assert_array_equal(truth[output.name], expected)
+def ingested_labels(settings):
+    return order.labels(settings.spec, examples_of_test_split(settings)[0])
 
 
-def test_a_truth_of_another_length_is_refused(log):
-    """What is left where the simulator of another log was killed: that log, and the truth of the one before."""
+@pytest.mark.parametrize("rejects", [False, True])
+def test_truth_of_ingested_rows_equals_the_join_by_fingerprint(log, monkeypatch, tmp_path, rejects):
     settings, folder, prepared = log
-    prints = np.sort(prints_of_test_split(settings))
+    if rejects:
+        add_rejected_rows(folder)
+    writer = ShardWriter(str(tmp_path / "examples"), "00000", shard_bytes=1500)
+    for batch in ingest([str(folder / IMPRESSIONS)], settings.spec, "csv"):
+        assert len(batch.rejects) == (3 if rejects else 0)
+        writer.write(batch.examples)
+    writer.finish()
+    assert len(list((tmp_path / "examples" / "Split-test").iterdir())) > 10
+    (tmp_path / "graph").mkdir()
+    monkeypatch.setattr(subject, "_vocabulary_bytes", lambda prepared: [])
+    subject.write_prepared(settings, str(tmp_path / "examples"), str(tmp_path / "graph"), {}, prepared)
+
+    examples, indices = examples_of_test_split(settings)
+    places = np.argsort(order.fingerprints(settings.spec, examples), kind="stable")
+    expected = pd.read_csv(folder / PROBABILITIES).iloc[indices[places]]
+    data = Prepared.load(prepared)
+    truth = data.truth()
+    assert set(truth) == {output.name for output in settings.spec.outputs}
+    for name, values in truth.items():
+        np.testing.assert_array_equal(values, expected[name].to_numpy())
+    written = list(tf.data.TFRecordDataset(data.files("test"), "GZIP").as_numpy_iterator())
+    assert written == [examples[place] for place in places]
+
+
+def test_indices_of_the_test_split_count_rejected_rows(log):
+    settings, folder, _ = log
+    before = indices_of_test_split(settings.spec, folder)
+    np.testing.assert_array_equal(before, examples_of_test_split(settings)[1])
+    assert 0.05 < len(before) / ROWS < 0.15
+    add_rejected_rows(folder)
+    after = indices_of_test_split(settings.spec, folder)
+    shift = 1 + (before >= 399).astype(int) + (before >= 899)
+    np.testing.assert_array_equal(after, before + shift)
+
+
+def test_oracle_auc_equals_scikit_learns_on_each_space(log):
+    settings, folder, _ = log
+    rows = np.arange(0, ROWS, 2)
+    found = oracle_auc(settings.spec, folder, rows)
+    labels, truth = (pd.read_csv(folder / name).iloc[rows] for name in (IMPRESSIONS, PROBABILITIES))
+    clicked = labels["click"] == 1
+    assert found == {
+        "ctr": pytest.approx(roc_auc_score(labels["click"], truth["ctr"])),
+        "cvr": pytest.approx(roc_auc_score(labels["conversion"][clicked], truth["cvr"][clicked])),
+        "ctcvr": pytest.approx(roc_auc_score(labels["conversion"], truth["ctcvr"])),
+    }
+
+
+def test_folder_without_true_values_is_no_simulated_log(log):
+    settings, folder, prepared = log
+    (folder / PROBABILITIES).unlink()
+    assert find_simulated_log(folder) is None
+    write_truth(settings, prepared, np.array([0]), {})
+    assert not (prepared / TRUTH).exists()
+    with pytest.raises(FileNotFoundError, match=r"should hold a simulated log and its true values, impressions\.csv"):
+        indices_of_test_split(settings.spec, folder)
+
+
+def test_refuses_true_values_of_another_length(log):
+    """A simulator that is killed leaves its log beside the true values of the log before."""
+    settings, folder, prepared = log
+    labels = ingested_labels(settings)
+    rows = np.arange(len(labels["click"]))
     lines = (folder / PROBABILITIES).read_text().splitlines(keepends=True)
     for other in (lines[:-1], [*lines, lines[-1]]):
         (folder / PROBABILITIES).write_text("".join(other))
         with pytest.raises(ValueError, match=rf"should have the 1,501 lines of .*Received: {len(other):,}"):
-            write_truth(settings, prepared, prints)
+            write_truth(settings, prepared, rows, labels)
     assert not (prepared / TRUTH).exists()
 
 
-def test_a_log_whose_rows_were_not_prepared_is_refused(log):
+def test_refuses_a_log_whose_rows_were_not_prepared(log):
     settings, folder, prepared = log
-    prints = np.sort(prints_of_test_split(settings))
+    labels = ingested_labels(settings)
+    rows = np.arange(len(labels["click"]))
     draw(folder, seed=2)
-    with pytest.raises(
-        ValueError, match=rf"impressions.csv should hold the {len(prints)} test rows that were prepared"
-    ):
-        write_truth(settings, prepared, prints)
+    message = rf"impressions.csv should hold the {len(rows)} test rows that were prepared, and no others"
+    with pytest.raises(ValueError, match=message):
+        write_truth(settings, prepared, rows, labels)
     assert not (prepared / TRUTH).exists()
+
+
+def test_refuses_test_rows_with_other_labels(log):
+    settings, _, prepared = log
+    labels = ingested_labels(settings)
+    rows = np.arange(len(labels["click"]))
+    with pytest.raises(ValueError, match=rf"Received: {len(rows)} test rows with other labels of click"):
+        write_truth(settings, prepared, rows[::-1], labels)
+    assert not (prepared / TRUTH).exists()
+    write_truth(settings, prepared, rows[::-1], {task: values[::-1] for task, values in labels.items()})
+    assert (prepared / TRUTH).exists()

@@ -1,11 +1,11 @@
-"""Rows have one order, however they were written; what the transform and LightGBM make of them."""
+"""Order of rows that does not depend on how they were written, and the columns read from them."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pipelines.compare.data import row_order as order
-from pipelines.compare.fitters.last_week import LastWeekOptions, last_days
+from pipelines.compare.fitters.last_week import LastWeekOptions, sum_last_days
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
 
@@ -32,15 +32,15 @@ def feature(values):
 
 
 def example(reverse=False, **columns):
-    """The same content, its features written in either order."""
+    """Serialized tf.Example of the columns, whose features are written in either order."""
     names = sorted(columns, reverse=reverse)
     parts = (
         tf.train.Example(features=tf.train.Features(feature={n: feature(columns[n])})) for n in names if columns[n]
     )
-    return b"".join(part.SerializeToString() for part in parts)  # Messages on end are merged when they are parsed.
+    return b"".join(part.SerializeToString() for part in parts)  # Parsing merges concatenated messages.
 
 
-def rows(count):
+def random_rows(count):
     rng = np.random.default_rng(5)
     for i in range(count):
         tags = [b"a", b"b", b"c"][: i % 4]
@@ -55,8 +55,8 @@ def rows(count):
         }
 
 
-def test_the_order_does_not_depend_on_how_rows_were_written():
-    contents = list(rows(300))
+def test_order_does_not_depend_on_how_rows_were_written():
+    contents = list(random_rows(300))
     one = [example(**columns) for columns in contents]
     other = [example(reverse=True, **contents[i]) for i in np.random.default_rng(1).permutation(300)]
     assert one[1] != example(reverse=True, **contents[1])
@@ -86,7 +86,7 @@ def test_the_order_does_not_depend_on_how_rows_were_written():
     ],
     ids=str,
 )
-def test_every_column_is_in_the_fingerprint(change):
+def test_fingerprint_depends_on_every_column(change):
     columns = {
         "user": [b"u1"], "price": [0.5], "tags": [b"a", b"b"], "tag_weights": [1.0, 1.0], "clicks": [3.0, 1.0],
         "next": [3], "city": [b"c"],
@@ -95,19 +95,19 @@ def test_every_column_is_in_the_fingerprint(change):
     assert one != other
 
 
-def test_groups_are_told_apart_by_their_key():
-    contents = list(rows(50))
+def test_rows_of_one_group_key_have_one_number():
+    contents = list(random_rows(50))
     groups = order.group_keys(SPEC, [example(**columns) for columns in contents])
     keys = [tuple(columns["city"]) for columns in contents]
     for i in range(50):
         np.testing.assert_array_equal(groups == groups[i], [key == keys[i] for key in keys])
 
 
-def test_the_last_week_is_the_sum_of_the_last_places(tmp_path):
+def test_last_week_sums_the_last_days(tmp_path):
     path = str(tmp_path / "test.gz")
     series = [[1.0, 2.0, 3.0, 4.0], [5.0], [], [1.0, float("nan"), 2.0]]
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for values in series:
             writer.write(example(user=[b"u"], next=[1], clicks=values))
-    found = last_days(SPEC, [path], LastWeekOptions({"next": "clicks"}, days=3))
-    np.testing.assert_array_equal(found["next"], [9.0, 5.0, 0.0, 3.0])
+    sums = sum_last_days(SPEC, [path], LastWeekOptions({"next": "clicks"}, days=3))
+    np.testing.assert_array_equal(sums["next"], [9.0, 5.0, 0.0, 3.0])
