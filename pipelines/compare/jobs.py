@@ -1,41 +1,36 @@
-"""One run of a comparison as plain data, and the key under which it is kept."""
+"""One run of a comparison as plain data, the key under which it is kept, and the hash of the code that runs it."""
 
 import dataclasses
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from pipelines.code_hash import code_hash
 
-_PACKAGES = ("tfmtl", "transforms", "pipelines.compare.fitters")
-_DATA = ("serving.raw_features", "pipelines.compare.data.row_order", "pipelines.compare.data.prepared")
-_TRAINING = (
-    "pipelines.settings",
-    "pipelines.training.input_pipeline",
-    "pipelines.training.trainer",
-    "pipelines.compare.runs.worker",
+_ENTRY_POINTS = (
+    "pipelines.compare.runs.run_job",  # Trains, scores and measures.
+    "pipelines.compare.data.write_prepared",  # Orders the rows and joins the true values.
+    "pipelines.components.transform_module",  # Defines the transform graph; Transform loads it by name.
 )
-_MEASURES = ("pipelines.compare.metrics.evaluate", "pipelines.compare.metrics.scenarios")
+"""Modules that determine the scores and metrics of a run, with all that they import."""
 _LIBRARIES = ("keras", "tensorflow", "lightgbm")
 NO_SEED = -1
-"""The seed of a model that has nothing random."""
+"""Seed of a model without randomness."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What is trained, and with which seed.
+    """A model to train with one seed.
 
     Attributes:
-        row: of the table; two rows that train the same share a run.
-        model: its name among the fitters or models.
-        options: of the model.
-        training: without the seed.
-        seed: of weights, shuffling and dropout.
-        trial: its number among the trials of a search, from 0; None of a run for the table.
+        row: Name of the row of the table; two rows that train the same model share a run.
+        model: Name of the model or other fitter.
+        options: Options of the model, as plain data.
+        training: Training settings without the seed, as plain data.
+        seed: Seed of initial weights, shuffling and dropout.
+        trial: Number of the trial of a search, from 0; None for a run of the table.
     """
 
     row: str
@@ -49,39 +44,47 @@ class Job:
         return hash(self.to_json())
 
     def key(self, data: str) -> str:
-        """16 hexadecimal digits of all that decides the scores, but for the code.
+        """Computes the key under which the run is kept: a hash of everything that determines its scores but the code.
 
         Args:
-            data: the fingerprint of the data.
+            data: Fingerprint of the data.
+
+        Returns:
+            16 hexadecimal digits.
         """
         parts = [data, self.model, dict(self.options), dict(self.training), self.seed]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def title(self) -> str:
-        """What a person reads."""
+        """Row and seed or trial, for progress lines and reports."""
         if self.trial is not None:
             return f"{self.row}, trial {self.trial + 1}"
         return self.row if self.seed == NO_SEED else f"{self.row}, seed {self.seed}"
 
     def to_json(self) -> str:
-        """The text that `from_json` reads."""
+        """Returns the JSON text that `from_json` reads."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Job":
-        """The job of a text."""
+        """Creates the job from the text of `to_json`.
+
+        Args:
+            text: JSON text.
+        """
         return cls(**json.loads(text))
 
 
-def code() -> str:
-    """A hash of the code that decides the scores and their metrics, and of its libraries' versions."""
-    digest = hashlib.sha256(code_hash(*_PACKAGES).encode())
-    for module in (*_DATA, *_TRAINING, *_MEASURES):
-        spec = importlib.util.find_spec(module)
-        assert spec is not None
-        assert spec.origin is not None
-        digest.update(pathlib.Path(spec.origin).read_bytes())
+def run_code_hash() -> str:
+    """Computes a hash of the code that determines scores and metrics, and of the versions of its libraries.
+
+    Code that only plans runs or reports them is not part of it.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    digest = hashlib.sha256(code_hash(*_ENTRY_POINTS).encode())
     for library in _LIBRARIES:
         digest.update(importlib.metadata.version(library).encode())
     return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Runs of a comparison: each in its own process, kept once it is complete."""
