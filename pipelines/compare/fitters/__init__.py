@@ -1,23 +1,32 @@
-"""What can be fitted: the networks of `tfmtl`, and references that are none. Each gives scores by output."""
+"""Fitters: the networks of `tfmtl`, LightGBM, and the values of the last week. Each gives scores by output."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 from pipelines.compare.fitters.base import Fitted, Fitter
 from pipelines.compare.fitters.boosting import LightGBM
 from pipelines.compare.fitters.last_week import LastWeek
 from pipelines.compare.fitters.network import Network
+from tfmtl.config import Document, RenamedWarning
+from tfmtl.config.renaming import present_names
 from tfmtl.models import model_class
 
 FITTERS: dict[str, Fitter] = {"last_week": LastWeek(), "lightgbm": LightGBM()}
-"""Those that are no models of `tfmtl`."""
+"""Fitters of models other than those of `tfmtl`, by name."""
 _NETWORK = Network()
 
-__all__ = ["FITTERS", "Fitted", "Fitter", "fitter_of"]
+__all__ = ["FITTERS", "Fitted", "Fitter", "fitter_of", "present_options"]
 
 
 def fitter_of(model: str) -> Fitter:
-    """What fits the model of that name.
+    """Returns the fitter of a model.
+
+    Args:
+        model: Name of a model of `tfmtl.models` or of a fitter of `FITTERS`.
 
     Raises:
-        ValueError: naming those there are, if there is none.
+        ValueError: If there is no model of that name; the message lists the names.
     """
     if model in FITTERS:
         return FITTERS[model]
@@ -26,3 +35,20 @@ def fitter_of(model: str) -> Fitter:
     except ValueError as error:
         raise ValueError(f"{str(error).partition('. ')[0]}, {', '.join(FITTERS)}. Received: {model!r}") from error
     return _NETWORK
+
+
+def present_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Replaces former names of options and of their values by the present ones, such as `space: previous`.
+
+    Args:
+        model: Name of the model.
+        options: Options as plain data; those of a model that no longer exists remain as they are.
+    """
+    try:
+        kind = fitter_of(model).options_class_of(model)
+    except ValueError:
+        return dict(options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RenamedWarning)
+        names = present_names(kind, options, (), Document(dict(options)))
+    return {name: value for name, (_, value) in names.items()}

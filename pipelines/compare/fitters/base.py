@@ -1,4 +1,4 @@
-"""What every fitter is given, and what it gives."""
+"""Interface of fitters, and what they return."""
 
 import dataclasses
 from typing import Any, Protocol
@@ -11,14 +11,14 @@ from pipelines.compare.jobs import Job
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """A fitted model's scores, and what they cost.
+    """Scores of a fitted model, and what they cost.
 
     Attributes:
-        scores: `(rows,)` float32 by split (`eval`, `test`) and output.
-        parameters: numbers that were learned.
-        training_seconds: with validation, without reading the settings or building the model.
-        scoring_seconds: of the test split, its features being in memory.
-        history: metrics by epoch, stages on end; empty where there are no epochs.
+        scores: Scores by split (`eval`, `test`) and output, float32 `(rows,)`.
+        parameters: Number of learned numbers.
+        training_seconds: Seconds of training and validation, without reading settings and building the model.
+        scoring_seconds: Seconds of scoring the test split, with its features in memory.
+        history: Metrics by name and epoch, stages one after another; empty for a model without epochs.
     """
 
     scores: dict[str, dict[str, np.ndarray]]
@@ -29,7 +29,7 @@ class Fitted:
 
     @property
     def epochs(self) -> int:
-        """How many there were."""
+        """Number of epochs."""
         return max((len(values) for values in self.history.values()), default=0)
 
 
@@ -38,18 +38,27 @@ class Fitter(Protocol):
 
     @property
     def network(self) -> bool:
-        """Its options are those of a model of `tfmtl`, and it shares those of the comparison."""
+        """True for a model of `tfmtl`, which also takes the options and training settings of the comparison."""
 
     @property
     def tunable(self) -> bool:
-        """It has hyper-parameters to be searched."""
+        """True if the model has hyper-parameters to search."""
 
     @property
     def seeded(self) -> bool:
-        """Another seed may give other scores; else one run stands for all."""
+        """True if the scores depend on the seed; else one run stands for all seeds."""
 
     def options_class_of(self, model: str) -> Any:
-        """The dataclass of the options, with a method `check_tasks(spec)`."""
+        """Returns the dataclass of a model's options, which has a method `check_tasks(spec)`.
+
+        Args:
+            model: Name of the model.
+        """
 
     def fit(self, job: Job, data: Prepared) -> Fitted:
-        """Fits on the training split, stops by the eval split, and scores eval and test."""
+        """Fits a model on the training split, stops by the eval split, and scores eval and test.
+
+        Args:
+            job: Model, options, training settings and seed.
+            data: Prepared data.
+        """

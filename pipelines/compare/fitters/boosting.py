@@ -1,4 +1,4 @@
-"""Gradient boosting: LightGBM, one booster a task and space."""
+"""Gradient boosting with LightGBM: one booster for each output."""
 
 import dataclasses
 import time
@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
-from pipelines.compare.fitters.columns import Table, table_of
+from pipelines.compare.fitters.columns import Table, make_table
 from pipelines.compare.jobs import Job
 from tfmtl import config
 from tfmtl.config import require
@@ -16,10 +16,10 @@ from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 
 def _library() -> Any:
-    """LightGBM, loaded where it is used: without the system's OpenMP it cannot be, and all else of a comparison can.
+    """Imports LightGBM when it is used: it needs the system's OpenMP, which other models do not.
 
     Raises:
-        RuntimeError: saying what to install.
+        RuntimeError: If OpenMP is missing; the message names the package to install.
     """
     try:
         import lightgbm
@@ -32,19 +32,20 @@ def _library() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class LightGBMOptions:
-    """Of each booster; the names are LightGBM's where it has them.
+    """Options of each booster, named as in LightGBM where it has them.
 
     Attributes:
-        num_leaves: of a tree.
-        learning_rate: factor of each tree.
-        min_data_in_leaf: rows.
-        feature_fraction: share of the columns that a tree sees.
-        bagging_fraction: share of the rows that a tree sees.
-        lambda_l2: of the leaves' values.
-        cat_smooth: smoothing of the categories' statistics; rare ids need more.
-        max_rounds: trees at most.
-        patience: rounds without a better eval split before it stops; the best round's trees are kept.
-        bag_tokens: at most so many tokens of a bag are columns.
+        num_leaves: Maximum number of leaves of a tree.
+        learning_rate: Factor of each tree.
+        min_data_in_leaf: Minimum number of rows in a leaf.
+        feature_fraction: Share of the columns that each tree uses.
+        bagging_fraction: Share of the rows that each tree uses.
+        lambda_l2: L2 regularization of the leaves' values.
+        cat_smooth: Smoothing of the categories' statistics; rare ids need more.
+        max_rounds: Maximum number of trees.
+        patience: Number of rounds without improvement on the eval split after which training stops; the trees of the
+            best round are kept.
+        bag_tokens: Maximum number of tokens of a multivalent field that become columns.
     """
 
     num_leaves: int = 31
@@ -58,7 +59,7 @@ class LightGBMOptions:
     patience: int = 50
     bag_tokens: int = 256
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.num_leaves >= 2, "num_leaves", "at least 2", self.num_leaves)
         for name in ("min_data_in_leaf", "max_rounds", "patience"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
@@ -68,24 +69,34 @@ class LightGBMOptions:
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """All specs are good."""
+        """Accepts every spec.
+
+        Args:
+            spec: Spec of the data set.
+        """
 
     def parameters(self, objective: str, seed: int) -> dict[str, Any]:
-        """What LightGBM takes; the same seed gives the same trees."""
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Returns the parameters of LightGBM; the same seed gives the same trees.
+
+        Args:
+            objective: Objective of LightGBM, `binary` or `poisson`.
+            seed: Seed of LightGBM.
+        """
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("max_rounds", "patience", "bag_tokens"):
-            del own[name]
+            del options[name]
         metric = "binary_logloss" if objective == "binary" else objective
         fixed = {"deterministic": True, "force_row_wise": True, "bagging_freq": 1, "verbosity": -1}
-        return {**own, **fixed, "objective": objective, "metric": metric, "seed": seed}
+        return {**options, **fixed, "objective": objective, "metric": metric, "seed": seed}
 
 
 @dataclasses.dataclass(frozen=True)
 class LightGBM:
-    """Boosters of binary tasks with the logistic objective; of counts with the Poisson one; stopped by their own loss.
+    """Fits a booster for each output: the logistic objective for binary tasks, the Poisson objective for counts.
 
-    The AUC of an eval split may be highest after a few trees, whose probabilities are all near the mean.
-    A task that follows another has two: one trained on all rows, and one on the rows whose previous label is 1.
+    Training stops by the booster's own loss, as the AUC of an eval split may be highest after a few trees, whose
+    probabilities are all close to the mean. A task that follows another has two boosters: one trained on all rows, and
+    one trained on the rows where the previous label is 1.
     """
 
     network: bool = False
@@ -93,35 +104,48 @@ class LightGBM:
     seeded: bool = True
 
     def options_class_of(self, model: str) -> Any:
-        """Of the boosters."""
+        """Returns `LightGBMOptions`.
+
+        Args:
+            model: Name of the model.
+        """
         return LightGBMOptions
 
     def fit(self, job: Job, data: Prepared) -> Fitted:
-        """See `Fitter`. Making the columns is not in its seconds."""
+        """Fits the boosters and scores eval and test; the seconds do not include the making of the columns.
+
+        Args:
+            job: Options and seed.
+            data: Prepared data.
+        """
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
-        tables = {split: table_of(data, split, options.bag_tokens) for split in ("train", "eval", "test")}
+        tables = {split: make_table(data, split, options.bag_tokens) for split in ("train", "eval", "test")}
         scores: dict[str, dict[str, np.ndarray]] = {"eval": {}, "test": {}}
         parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
         for output in data.spec.outputs:
             start = time.perf_counter()
-            booster = _boost(data.spec, output, tables, options, job.seed)
+            booster = _train(data.spec, output, tables, options, job.seed)
             training_seconds += time.perf_counter() - start
-            parameters += numbers_in(booster)
-            for split, of_output in scores.items():
+            parameters += count_parameters(booster)
+            for split, split_scores in scores.items():
                 start = time.perf_counter()
-                of_output[output.name] = np.asarray(booster.predict(tables[split].values), np.float32)
+                split_scores[output.name] = np.asarray(booster.predict(tables[split].values), np.float32)
                 scoring_seconds += time.perf_counter() - start if split == "test" else 0.0
             print(f"    {output.name}: {booster.best_iteration} trees")
         return Fitted(scores, parameters, training_seconds, scoring_seconds)
 
 
-def numbers_in(booster: Any) -> int:
-    """Numbers that the trees hold: a feature and a threshold for each inner node, a value for each leaf."""
+def count_parameters(booster: Any) -> int:
+    """Counts the numbers of the trees: a feature and a threshold for each inner node, a value for each leaf.
+
+    Args:
+        booster: A `lightgbm.Booster`.
+    """
     trees = booster.dump_model(num_iteration=booster.best_iteration)["tree_info"]
     return sum(2 * (tree["num_leaves"] - 1) + tree["num_leaves"] for tree in trees)
 
 
-def _boost(spec: DatasetSpec, output: Output, tables: dict[str, Table], options: LightGBMOptions, seed: int) -> Any:
+def _train(spec: DatasetSpec, output: Output, tables: dict[str, Table], options: LightGBMOptions, seed: int) -> Any:
     objective = "binary" if spec.task(output.task).kind == "binary" else "poisson"
     train = _dataset(spec, output, tables["train"])
     validation = _dataset(spec, output, tables["eval"], train)
@@ -136,11 +160,11 @@ def _boost(spec: DatasetSpec, output: Output, tables: dict[str, Table], options:
 
 
 def _dataset(spec: DatasetSpec, output: Output, table: Table, reference: Any = None) -> Any:
-    """The rows of the output's space."""
+    """Creates the data set of the rows of an output's space."""
     rows = np.ones(len(table.values), bool)
-    follows = spec.task(output.task).follows
-    if output.space != ENTIRE and follows is not None:
-        rows = table.labels[follows] == 1
+    previous_task = spec.task(output.task).follows
+    if output.space != ENTIRE and previous_task is not None:
+        rows = table.labels[previous_task] == 1
     return _library().Dataset(
         table.values[rows],
         table.labels[output.task][rows],

@@ -1,4 +1,4 @@
-"""The models of `tfmtl`, trained as the pipeline's Trainer trains them."""
+"""Models of `tfmtl`, trained in the same way as by the pipeline's Trainer."""
 
 import dataclasses
 import time
@@ -21,9 +21,9 @@ from tfmtl.precision import dtype_policy
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """Trains until early stopping and scores with the best epoch's weights.
+    """Trains a model until early stopping and scores with the weights of the best epoch.
 
-    Operations are deterministic: the same seed gives the same scores to the last bit on one machine.
+    Operations are deterministic: on one machine, the same seed gives the same scores to the last bit.
     """
 
     network: bool = True
@@ -31,11 +31,20 @@ class Network:
     seeded: bool = True
 
     def options_class_of(self, model: str) -> Any:
-        """The options of the model itself."""
+        """Returns the options class of a model.
+
+        Args:
+            model: Name of the model.
+        """
         return model_class(model).options_class
 
     def fit(self, job: Job, data: Prepared) -> Fitted:
-        """See `Fitter`. It sets the seeds and TensorFlow's determinism of the whole process."""
+        """Fits a model and scores eval and test. Sets the seeds and TensorFlow's determinism of the whole process.
+
+        Args:
+            job: Model, options, training settings and seed.
+            data: Prepared data.
+        """
         training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
         strategy = training.distribution.strategy()
         keras.utils.set_random_seed(job.seed)
@@ -52,25 +61,25 @@ class Network:
             training_seconds = time.perf_counter() - start
             scores = {split: _score(model, inputs, files[split]) for split in ("eval", "test")}
         return Fitted(
-            {split: found for split, (found, _) in scores.items()},
+            {split: split_scores for split, (split_scores, _) in scores.items()},
             model.count_params(),
             training_seconds,
             scores["test"][1],
-            _joined(history),
+            _join_stages(history),
         )
 
 
 def _score(model: Any, inputs: InputPipeline, files: list[str]) -> tuple[dict[str, np.ndarray], float]:
-    """The scores by output, and the seconds that a second pass takes, when rows are in memory and the graph is made."""
+    """Returns the scores by output, and the seconds of a second pass, with rows in memory and the graph traced."""
     rows = inputs.evaluation(files)
-    first = model.predict(rows, verbose=0)
+    scores = model.predict(rows, verbose=0)
     start = time.perf_counter()
     model.predict(rows, verbose=0)
-    return {name: np.asarray(values, np.float32) for name, values in first.items()}, time.perf_counter() - start
+    return {name: np.asarray(values, np.float32) for name, values in scores.items()}, time.perf_counter() - start
 
 
-def _joined(history: dict[str, Any]) -> dict[str, list[float]]:
-    """The epochs of all stages, one after another."""
+def _join_stages(history: dict[str, Any]) -> dict[str, list[float]]:
+    """Joins the histories of all stages, for the metrics that every stage has."""
     if all(isinstance(values, list) for values in history.values()):
         return history
     stages = list(history.values())

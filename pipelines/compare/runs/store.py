@@ -1,69 +1,31 @@
-"""Finished runs, one folder each: complete or not there."""
+"""Finished runs of a comparison, one folder each, which is complete or absent."""
 
 import contextlib
 import dataclasses
-import fcntl
+import functools
 import json
-import os
 import pathlib
-import shutil
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
+from pipelines.compare.fitters import present_options
 from pipelines.compare.jobs import Job
-from tfmtl.config import ConfigError
+from pipelines.compare.runs.result import RESULT, SCORES, Result
+from transforms.storage.atomic import atomic_dir, remove_unfinished
+from transforms.storage.locks import exclusive_lock
 
-RESULT, SCORES = "result.json", "scores.npz"
-_UNFINISHED = ".unfinished-"
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a finished run measured.
-
-    Attributes:
-        job: what was run.
-        code: the hash of the code that ran it.
-        metrics: by split (`eval`, `test`), output and name; NaN where a metric is not defined.
-        parameters, training_seconds, scoring_seconds, epochs, history: see `pipelines.compare.fitters.Fitted`.
-        seconds: of the whole run, from its process's start to its end.
-        rows: of the test split.
-        scenarios: the metrics of the test split by output, scenario and name; see `pipelines.compare.metrics.scenarios`.
-    """
-
-    job: Job
-    code: str
-    metrics: Mapping[str, Mapping[str, Mapping[str, float]]]
-    parameters: int
-    training_seconds: float
-    scoring_seconds: float
-    epochs: int
-    history: Mapping[str, list[float]]
-    seconds: float
-    rows: int
-    scenarios: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """The text that `from_json` reads."""
-        return json.dumps(dataclasses.asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Result":
-        """The result of a text."""
-        plain: dict[str, Any] = json.loads(text)
-        return cls(**{**plain, "job": Job(**plain["job"])})
+_LOCK = ".lock"
 
 
 class RunStore:
-    """The folder of the finished runs. A run is written in a folder of another name, which is renamed when it is whole.
+    """Folder of the finished runs.
 
     Args:
-        root: of it all; made if it is not there.
-        data: the fingerprint of the data of the runs.
-        code: the hash of the code whose runs count; None lets those of any code count. What this store itself wrote
-            counts in any case: the code may be edited while a comparison runs, which the table then says.
+        root: Path of the folder; it is created if it does not exist.
+        data: Fingerprint of the data of the runs.
+        code: Hash of the code whose runs are used; None uses runs of any code. Runs that this store has written are
+            always used: the code may be edited while a comparison runs, which the report then states.
     """
 
     def __init__(self, root: pathlib.Path, data: str, code: str | None = None):
@@ -74,12 +36,23 @@ class RunStore:
         root.mkdir(parents=True, exist_ok=True)
 
     def folder(self, job: Job) -> pathlib.Path:
-        """Where a run is, once it is finished."""
+        """Returns the path of a finished run's folder.
+
+        Args:
+            job: Job of the run.
+        """
         return self.root / job.key(self.data)
 
     def get(self, job: Job) -> Result | None:
-        """The finished run; None if there is none that counts."""
-        path = self.folder(job) / RESULT
+        """Reads a finished run.
+
+        Args:
+            job: Job of the run.
+
+        Returns:
+            The result, or None if there is none of the code whose runs are used.
+        """
+        path = self._kept_folder(job) / RESULT
         if not path.exists():
             return None
         result = Result.from_json(path.read_text(encoding="utf-8"))
@@ -88,56 +61,59 @@ class RunStore:
         return dataclasses.replace(result, job=job)
 
     def scores(self, job: Job) -> dict[str, np.ndarray]:
-        """The test scores of a finished run by output."""
-        with np.load(self.folder(job) / SCORES) as arrays:
+        """Reads the test scores of a finished run.
+
+        Args:
+            job: Job of the run.
+
+        Returns:
+            Scores by output, `(rows,)`.
+        """
+        with np.load(self._kept_folder(job) / SCORES) as arrays:
             return dict(arrays)
 
     @contextlib.contextmanager
     def writing(self, job: Job) -> Iterator[pathlib.Path]:
-        """An empty folder for `write_run`; the run is kept if the `with` block ends without an error."""
-        folder = self.root / f"{_UNFINISHED}{job.key(self.data)}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        try:
+        """Context manager that keeps a run if its block ends without an error, in place of a run of other code.
+
+        Args:
+            job: Job of the run.
+
+        Yields:
+            An empty folder for `pipelines.compare.runs.result.write_run`.
+        """
+        with atomic_dir(self.folder(job)) as folder:
             yield folder
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        final = self.folder(job)
-        if final.exists():  # Of other code. Renamed first, so that no moment has half a run under this name.
-            old = self.root / f"{_UNFINISHED}old-{final.name}"
-            shutil.rmtree(old, ignore_errors=True)
-            final.rename(old)
-            shutil.rmtree(old)
-        folder.rename(final)
         self._written.add(job.key(self.data))
+
+    def _kept_folder(self, job: Job) -> pathlib.Path:
+        folder = self.folder(job)
+        return folder if folder.exists() else self._renamed_runs.get(job.key(self.data), folder)
+
+    @functools.cached_property
+    def _renamed_runs(self) -> dict[str, pathlib.Path]:
+        """Folders of runs that were kept with former names of options, by the key of the present names."""
+        folders = {}
+        for path in self.root.glob(f"*/{RESULT}"):
+            job = Job(**json.loads(path.read_text(encoding="utf-8"))["job"])
+            if job.key(self.data) != path.parent.name:  # A run on other data, or an unfinished one.
+                continue
+            present = dataclasses.replace(job, options=present_options(job.model, job.options))
+            folders[present.key(self.data)] = path.parent
+        return folders
 
 
 @contextlib.contextmanager
-def exclusive_lock(root: pathlib.Path) -> Iterator[None]:
-    """Inside the `with` block no other comparison runs in a store's folder; what an interrupted one left is removed.
+def lock_runs(root: pathlib.Path) -> Iterator[None]:
+    """Context manager in which no other comparison uses a store's folder; leftovers of interrupted runs are removed.
 
     Args:
-        root: of the store; made if it is not there.
+        root: Folder of the store; it is created if it does not exist.
 
     Raises:
-        ConfigError: if another one runs.
+        ConfigError: If another comparison uses the folder.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / ".lock", "w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"{root} should be of one comparison at a time. Received: another one") from error
-        for folder in root.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(folder, ignore_errors=True)
+    message = f"{root} should be used by one comparison at a time. Received: another one"
+    with exclusive_lock(root / _LOCK, message):
+        remove_unfinished(root)
         yield
-
-
-def write_run(folder: pathlib.Path, result: Result, scores: Mapping[str, Any]) -> None:
-    """Writes what `RunStore` reads, and has it on the disk before it returns."""
-    np.savez_compressed(folder / SCORES, **scores)
-    (folder / RESULT).write_text(result.to_json(), encoding="utf-8")
-    for name in (SCORES, RESULT):
-        with open(folder / name, "rb") as file:
-            os.fsync(file.fileno())

@@ -1,12 +1,12 @@
-"""Runs a job in a process of its own, and listens to what it prints."""
+"""Runs of jobs in subprocesses, whose output is passed on line by line."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 
-from pipelines.compare.jobs import Job
 from pipelines.compare.data.prepared import Prepared
+from pipelines.compare.jobs import Job
 from pipelines.compare.runs.store import RunStore
 
 _LAST_LINES = 12
@@ -16,26 +16,25 @@ class RunFailedError(RuntimeError):
     """A run ended without a result. The message holds the last lines that it printed."""
 
 
-def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, listen: Callable[[str], object]) -> None:
-    """Runs a job in a child process; the store has it afterwards.
+def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, on_line: Callable[[str], object]) -> None:
+    """Runs a job in a subprocess, and keeps the result in the store.
 
     Args:
-        job: what is run.
-        prepared: its data.
-        store: where it is kept.
-        listen: is told each line that the run prints.
+        job: The job to run.
+        prepared: Prepared data.
+        store: Store that keeps the run.
+        on_line: Called with each line that the run prints.
 
     Raises:
-        RunFailedError: if it fails, or if its data are not those of the store any more. All that it printed is in
-            `<store>/<key>.log`.
+        RunFailedError: If the run fails, or the prepared data are not those of the store. All lines that it printed are
+            in `<store>/<key>.log`.
     """
     log = store.root / f"{job.key(store.data)}.log"
     log.unlink(missing_ok=True)
     with store.writing(job) as folder:
         arguments = [str(prepared.folder), store.data, str(folder)]
-        command = [sys.executable, "-m", "pipelines.compare.runs.worker", *arguments]
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "pipelines.compare.runs.worker", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -51,7 +50,7 @@ def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, listen: Cal
             lines = []
             for line in process.stdout:
                 lines.append(line)
-                listen(line.rstrip())
+                on_line(line.rstrip())
             if process.wait() != 0:
                 log.write_text("".join(lines), encoding="utf-8")
                 raise RunFailedError("".join(lines[-_LAST_LINES:]))
@@ -61,6 +60,6 @@ def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, listen: Cal
 
 
 def _environment() -> dict[str, str]:
-    """Environment of the subprocess: without the variable that TFT sets for TensorFlow in this process."""
+    """Returns the environment of the subprocess, without the variable that TFT sets for TensorFlow in this process."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return {**inherited, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}

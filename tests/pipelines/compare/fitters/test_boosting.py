@@ -1,4 +1,4 @@
-"""LightGBM: a booster a task and space, the same trees for the same seed, and what it is given."""
+"""LightGBM: one booster for each output, reproducible by its seed, and the columns that it takes."""
 
 import dataclasses
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.compare.fitters import boosting
-from pipelines.compare.fitters.boosting import LightGBM, LightGBMOptions, numbers_in
+from pipelines.compare.fitters.boosting import LightGBM, LightGBMOptions, count_parameters
 from pipelines.compare.fitters.columns import Table, _columns
 from pipelines.compare.jobs import Job
 from tests.pipelines.compare.cases import SPEC
@@ -17,7 +17,7 @@ from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenc
 
 
 def table(rows, seed):
-    """Clicks follow the number x; of the clicked rows, sales follow the category k."""
+    """Table in which clicks depend on the number x, and sales of the clicked rows on the category k."""
     rng = np.random.default_rng(seed)
     x, k = rng.normal(size=rows), rng.integers(0, 4, rows)
     click = (rng.random(rows) < 1 / (1 + np.exp(-2 * x))).astype(np.float32)
@@ -33,17 +33,17 @@ class Data:
 
 def fit(monkeypatch, seed=1):
     tables = {"train": table(2000, 0), "eval": table(500, 1), "test": table(500, 2)}
-    monkeypatch.setattr(boosting, "table_of", lambda data, split, bag_tokens: tables[split])
+    monkeypatch.setattr(boosting, "make_table", lambda data, split, bag_tokens: tables[split])
     options = {"max_rounds": 40, "patience": 5, "num_leaves": 7, "feature_fraction": 1.0, "cat_smooth": 1.0}
     return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, seed), Data()), tables
 
 
-def test_each_space_has_its_booster(monkeypatch):
+def test_each_space_has_a_booster(monkeypatch):
     fitted, tables = fit(monkeypatch)
     scores, test = fitted.scores["test"], tables["test"]
     x, k = test.values.T
     assert np.corrcoef(scores["ctr"], x)[0, 1] > 0.8
-    assert np.abs(np.corrcoef(scores["cvr"], x)[0, 1]) < 0.3, "of the clicked rows, x says nothing of a sale"
+    assert np.abs(np.corrcoef(scores["cvr"], x)[0, 1]) < 0.3, "sales of the clicked rows do not depend on x"
     for category, expected in enumerate([0.1, 0.9, 0.2, 0.8]):
         assert scores["cvr"][k == category].mean() == pytest.approx(expected, abs=0.12)
     assert scores["ctcvr"].mean() == pytest.approx(tables["train"].labels["sale"].mean(), abs=0.05)
@@ -51,19 +51,19 @@ def test_each_space_has_its_booster(monkeypatch):
     assert fitted.epochs == 0
 
 
-def test_the_seed_decides(monkeypatch):
+def test_scores_depend_on_the_seed_alone(monkeypatch):
     one, same, other = fit(monkeypatch)[0], fit(monkeypatch)[0], fit(monkeypatch, seed=2)[0]
     np.testing.assert_array_equal(one.scores["test"]["ctr"], same.scores["test"]["ctr"])
     assert np.any(one.scores["test"]["ctr"] != other.scores["test"]["ctr"])
 
 
-def test_the_numbers_of_a_stump():
+def test_counts_the_parameters_of_a_stump():
     data = lightgbm.Dataset(np.arange(40.0)[:, None], (np.arange(40) > 20).astype(float))
     booster = lightgbm.train({"num_leaves": 2, "min_data_in_leaf": 1, "verbosity": -1}, data, num_boost_round=3)
-    assert numbers_in(booster) == 3 * (2 + 2)
+    assert count_parameters(booster) == 3 * (2 + 2)
 
 
-def test_columns_of_each_kind_of_feature():
+def test_converts_each_kind_of_feature_to_columns():
     sizes = {"user": 5, "tags": 3}
     ids = np.array([3, 0])
     found = _columns(CategoricalFeature("user"), ids, None, sizes, 2)
@@ -81,7 +81,7 @@ def test_columns_of_each_kind_of_feature():
     np.testing.assert_array_equal(found["clicks_1"], [2, 5])
 
 
-def test_options():
+def test_validates_options_and_passes_them_to_lightgbm():
     with pytest.raises(FieldError, match="learning_rate: should be above 0, at most 1"):
         LightGBMOptions(learning_rate=0)
     parameters = LightGBMOptions().parameters("poisson", 3)
@@ -89,7 +89,7 @@ def test_options():
     assert "patience" not in parameters
 
 
-def test_without_openmp_it_says_what_to_install(monkeypatch):
+def test_error_without_openmp_names_the_package_to_install(monkeypatch):
     class NoOpenMP:
         def find_spec(self, name, path=None, target=None):
             if name == "lightgbm":

@@ -1,11 +1,11 @@
-"""What a person sees while runs go on: what libraries print may look like rich's markup."""
+"""Progress lines on the terminal, in which the output of libraries may look like markup."""
 
 import io
 
 import pytest
 from rich.console import Console
 
-from pipelines.compare.runs.progress import RunLines
+from pipelines.compare.runs.progress import RunProgress
 from tests.pipelines.compare.cases import SPEC, columns, job, noisy, result
 
 LINES = [
@@ -22,22 +22,22 @@ def console():
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_what_looks_like_markup_is_shown_as_it_is(console, line):
+def test_prints_markup_like_output_unchanged(console, line):
     one = job("[/red]wide", 1)
-    lines = RunLines(console, SPEC)
-    lines.plan([one], [])
-    lines.start(one)
-    lines.line(one, line)
-    lines.end(one, None, f"Traceback\n{line}\n")
+    progress = RunProgress(console, SPEC)
+    progress.plan([one], [])
+    progress.start(one)
+    progress.line(one, line)
+    progress.end(one, None, f"Traceback\n{line}\n")
     assert f"[/red]wide, seed 1 {'':9} failed: {line}\n" in console.file.getvalue()
 
 
-def test_a_finished_run_has_a_line(console):
+def test_prints_a_line_for_a_finished_run(console):
     data = columns()
     done = result("[/red]wide", 1, noisy(data, 2.0, 1), data)
-    lines = RunLines(console, SPEC)
-    lines.plan([done.job], [])
-    lines.start(done.job)
-    lines.end(done.job, done)
+    progress = RunProgress(console, SPEC)
+    progress.plan([done.job], [])
+    progress.start(done.job)
+    progress.end(done.job, done)
     assert "1/1  [/red]wide, seed 1" in console.file.getvalue()
     assert f"ctr {done.metrics['test']['ctr']['auc']:.4f}" in console.file.getvalue()

@@ -1,16 +1,17 @@
-"""Which runs are done, in which order, and which are not done again; without any training."""
+"""Selection and order of the runs, without training."""
 
 import dataclasses
 
 import pytest
 
-from pipelines.compare.plan.candidates import Candidate, Comparison
 from pipelines.compare.jobs import NO_SEED
-from pipelines.compare.runs.subprocesses import RunFailedError
-from pipelines.compare.runs.runner import Runner
-from pipelines.compare.plan.settings import ModelEntry
+from pipelines.compare.plan.candidates import Candidate, Comparison
 from pipelines.compare.plan.search_space import Choice
-from pipelines.compare.runs.store import RunStore, write_run
+from pipelines.compare.plan.settings import ModelEntry
+from pipelines.compare.runs.result import write_run
+from pipelines.compare.runs.runner import Runner
+from pipelines.compare.runs.store import RunStore
+from pipelines.compare.runs.subprocesses import RunFailedError
 from pipelines.settings import ModelSettings, Settings, TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, noisy, result, settings
 
@@ -26,14 +27,14 @@ def comparison(space=None, **changes):
     return Comparison(made, BASE, rows)
 
 
-class Machine:
-    """Stands for the child processes: writes scores that depend on the seed, and on the option `noise`."""
+class FakeRuns:
+    """Stands for the subprocesses: writes scores that depend on the seed and on the option `noise`."""
 
     def __init__(self, store, fails=()):
         self.store, self.fails, self.done = store, fails, []
 
-    def __call__(self, job, listen):
-        listen("epoch 1")
+    def __call__(self, job, on_line):
+        on_line("epoch 1")
         if job.title in self.fails:
             raise RunFailedError("out of memory")
         self.done.append(job.title)
@@ -43,7 +44,7 @@ class Machine:
             write_run(folder, one, scores)
 
 
-class Watcher:
+class Observer:
     def __init__(self):
         self.plans, self.lines, self.errors = [], [], []
 
@@ -66,60 +67,60 @@ def store(tmp_path):
 
 
 def run(store, made, **options):
-    machine, watcher = Machine(store, **options), Watcher()
-    return Runner(made, store, machine, watcher).run(), machine, watcher
+    fake_runs, observer = FakeRuns(store, **options), Observer()
+    return Runner(made, store, fake_runs, observer).run(), fake_runs, observer
 
 
-def test_every_row_has_a_seed_before_any_has_the_next(store):
-    outcome, machine, watcher = run(store, comparison(seeds=(1, 2)))
-    assert machine.done == ["base, seed 1", "ours, seed 1", "base, seed 2", "ours, seed 2"]
+def test_runs_every_row_with_one_seed_before_the_next(store):
+    outcome, fake_runs, observer = run(store, comparison(seeds=(1, 2)))
+    assert fake_runs.done == ["base, seed 1", "ours, seed 1", "base, seed 2", "ours, seed 2"]
     assert [one.job.seed for one in outcome.runs["ours"]] == [1, 2]
-    assert watcher.lines[0] == ("base, seed 1", "epoch 1")
+    assert observer.lines[0] == ("base, seed 1", "epoch 1")
     assert not outcome.failed
     assert not outcome.missing
 
 
-def test_a_further_seed_only_adds_runs(store):
+def test_another_seed_only_adds_runs(store):
     run(store, comparison(seeds=(1, 2)))
-    outcome, machine, watcher = run(store, comparison(seeds=(1, 2, 3)))
-    assert machine.done == ["base, seed 3", "ours, seed 3"]
-    assert watcher.plans[-1] == (2, 4)
-    assert [len(of_row) for of_row in outcome.runs.values()] == [3, 3]
+    outcome, fake_runs, observer = run(store, comparison(seeds=(1, 2, 3)))
+    assert fake_runs.done == ["base, seed 3", "ours, seed 3"]
+    assert observer.plans[-1] == (2, 4)
+    assert [len(results) for results in outcome.runs.values()] == [3, 3]
 
 
-def test_a_failure_loses_its_run_alone_and_is_tried_again(store):
-    outcome, machine, watcher = run(store, comparison(seeds=(1, 2)), fails=("base, seed 1",))
+def test_failed_run_does_not_affect_others_and_is_run_again(store):
+    outcome, fake_runs, observer = run(store, comparison(seeds=(1, 2)), fails=("base, seed 1",))
     assert [job.title for job in outcome.failed] == ["base, seed 1"]
-    assert watcher.errors[0] == "out of memory"
-    assert len(machine.done) == 3
+    assert observer.errors[0] == "out of memory"
+    assert len(fake_runs.done) == 3
     assert not outcome.missing
-    outcome, machine, _ = run(store, comparison(seeds=(1, 2)))
-    assert machine.done == ["base, seed 1"]
+    outcome, fake_runs, _ = run(store, comparison(seeds=(1, 2)))
+    assert fake_runs.done == ["base, seed 1"]
     assert not outcome.failed
 
 
-def test_what_is_kept_is_shown_without_running(store):
+def test_outcome_without_execution_holds_the_kept_runs(store):
     run(store, comparison(seeds=(1,)))
-    outcome = Runner(comparison(seeds=(1, 2)), store, None, Watcher()).run()
-    assert [len(of_row) for of_row in outcome.runs.values()] == [1, 1]
+    outcome = Runner(comparison(seeds=(1, 2)), store, None, Observer()).run()
+    assert [len(results) for results in outcome.runs.values()] == [1, 1]
     assert [job.title for job in outcome.missing] == ["base, seed 2", "ours, seed 2"]
 
 
-def test_the_best_trial_is_trained_with_every_seed(store):
+def test_trains_the_best_trial_with_every_seed(store):
     space = {"options.noise": Choice((9.0, 0.5, 4.0))}
-    outcome, machine, _ = run(store, comparison(space, trials=3, seeds=(1, 2)))
-    assert machine.done[:3] == ["base, trial 1", "base, trial 2", "base, trial 3"]
-    assert len(machine.done) == 6 + 4
+    outcome, fake_runs, _ = run(store, comparison(space, trials=3, seeds=(1, 2)))
+    assert fake_runs.done[:3] == ["base, trial 1", "base, trial 2", "base, trial 3"]
+    assert len(fake_runs.done) == 6 + 4
     for row in ("base", "ours"):
         assert {one.job.options["noise"] for one in outcome.runs[row]} == {0.5}
         number = outcome.chosen[row]
         assert outcome.trials[row][number].job.options["noise"] == 0.5
-    again, machine, _ = run(store, comparison(space, trials=3, seeds=(1, 2)))
-    assert machine.done == []
+    again, fake_runs, _ = run(store, comparison(space, trials=3, seeds=(1, 2)))
+    assert fake_runs.done == []
     assert again.chosen == outcome.chosen
 
 
-def test_a_second_stage_that_is_drawn_stops_by_the_same_metric(store):
+def test_drawn_second_stage_has_the_monitor_of_the_comparison(store):
     space = {"training.fine_tuning.max_epochs": Choice((1, 2))}
     made = comparison(space, trials=2, seeds=(1,))
     rows = tuple(dataclasses.replace(row, training={"monitor": "ctr_auc"}) for row in made.candidates)
@@ -128,13 +129,13 @@ def test_a_second_stage_that_is_drawn_stops_by_the_same_metric(store):
     assert [stage["monitor"] for stage in stages] == ["ctr_auc"] * 3
 
 
-def test_a_trial_of_the_same_seed_is_the_run_itself(store):
+def test_trial_with_the_same_seed_is_used_as_run(store):
     space = {"options.noise": Choice((9.0, 0.5))}
-    _, machine, _ = run(store, comparison(space, trials=2, tuning_seed=1, seeds=(1, 2)))
-    assert machine.done[4:] == ["base, seed 2", "ours, seed 2"]
+    _, fake_runs, _ = run(store, comparison(space, trials=2, tuning_seed=1, seeds=(1, 2)))
+    assert fake_runs.done[4:] == ["base, seed 2", "ours, seed 2"]
 
 
-def test_a_row_whose_trials_all_fail_is_left_out(store):
+def test_row_whose_trials_all_fail_is_not_run(store):
     space = {"options.noise": Choice((9.0, 0.5))}
     fails = ("ours, trial 1", "ours, trial 2")
     outcome, _, _ = run(store, comparison(space, trials=2, seeds=(1,)), fails=fails)
@@ -143,9 +144,9 @@ def test_a_row_whose_trials_all_fail_is_left_out(store):
     assert len(outcome.runs["base"]) == 1
 
 
-def test_what_has_nothing_random_runs_once(store):
+def test_model_without_randomness_runs_once(store):
     made = comparison(seeds=(1, 2))
     rows = (made.candidates[0], dataclasses.replace(made.candidates[1], model="last_week"))
-    outcome, machine, _ = run(store, dataclasses.replace(made, candidates=rows))
-    assert machine.done == ["base, seed 1", "ours", "base, seed 2"]
+    outcome, fake_runs, _ = run(store, dataclasses.replace(made, candidates=rows))
+    assert fake_runs.done == ["base, seed 1", "ours", "base, seed 2"]
     assert [one.job.seed for one in outcome.runs["ours"]] == [NO_SEED]

@@ -1,22 +1,21 @@
-"""Finished runs: whole or not there, whatever happens to the process that writes them."""
+"""Finished runs: complete or absent, whatever happens to the process that writes them."""
 
-import importlib.metadata
+import json
 import multiprocessing
 import os
-import pathlib
 import signal
 import time
 
 import numpy as np
 import pytest
 
-from pipelines.compare.jobs import Job, code
-from pipelines.compare.runs.store import Result, RunStore, exclusive_lock, write_run
+from pipelines.compare.jobs import Job
+from pipelines.compare.runs.result import RESULT, Result, write_run
+from pipelines.compare.runs.store import RunStore, lock_runs
 from tests.pipelines.compare.cases import columns, job, noisy, result
 from tfmtl.config import ConfigError
 
 DATA = columns()
-REPOSITORY = pathlib.Path(__file__).parents[4]
 
 
 def keep(store, row, seed, **changes):
@@ -27,7 +26,7 @@ def keep(store, row, seed, **changes):
     return one, scores
 
 
-def test_a_run_is_read_as_it_was_written(tmp_path):
+def test_reads_a_run_as_it_was_written(tmp_path):
     store = RunStore(tmp_path, "data", "c")
     one, scores = keep(store, "base", 1)
     assert RunStore(tmp_path, "data", "c").get(job("base", 1)) == one
@@ -36,7 +35,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     assert store.get(job("base", 2)) is None
 
 
-def test_the_key_is_of_all_that_decides_the_scores():
+def test_key_depends_on_everything_that_determines_the_scores():
     one = job("base", 1, width=8)
     assert one.key("data") == job("another row", 1, width=8).key("data")
     others = [
@@ -50,7 +49,7 @@ def test_the_key_is_of_all_that_decides_the_scores():
     assert Job.from_json(one.to_json()) == one
 
 
-def test_a_run_of_other_code_counts_only_where_any_does(tmp_path):
+def test_uses_runs_of_other_code_only_if_any_code_is_accepted(tmp_path):
     one, _ = keep(RunStore(tmp_path, "data", "old"), "base", 1, code="old")
     assert RunStore(tmp_path, "data", "new").get(one.job) is None
     assert RunStore(tmp_path, "data").get(one.job) == one
@@ -58,48 +57,38 @@ def test_a_run_of_other_code_counts_only_where_any_does(tmp_path):
     assert RunStore(tmp_path, "data").get(one.job) == new
 
 
-def test_code_that_was_edited_meanwhile_loses_no_run(tmp_path):
-    """A run's process reads the code anew."""
+def test_uses_its_own_runs_if_the_code_was_edited_meanwhile(tmp_path):
+    """The subprocess of a run loads the edited code."""
     store = RunStore(tmp_path, "data", "old")
     one, _ = keep(store, "base", 1, code="edited")
     assert store.get(one.job) == one
     assert RunStore(tmp_path, "data", "old").get(one.job) is None
 
 
-def test_the_hash_of_the_code_is_stable():
-    assert code() == code()
-    assert len(code()) == 16
+def test_reads_the_space_previous_of_kept_runs_as_conditional(tmp_path):
+    """Earlier code wrote the former names into the job, from which it computed the key of the run."""
+    former = Job("base", "mmoe", {"space": "previous", "max_importance": 9.0, "num_experts": 2}, {"max_epochs": 2}, 1)
+    present = Job("base", "mmoe", {"space": "conditional", "max_weight": 9.0, "num_experts": 2}, {"max_epochs": 2}, 1)
+    entire = Job("base", "mmoe", {"space": "entire", "max_weight": 9.0, "num_experts": 2}, {"max_epochs": 2}, 1)
+    one, scores = keep(RunStore(tmp_path, "data", "c"), "base", 1, job=former)
+    keep(RunStore(tmp_path, "other data", "c"), "base", 1, job=Job(**{**vars(former), "seed": 2}))
+    written = (tmp_path / former.key("data") / RESULT).read_text()
+    assert json.loads(written)["job"]["options"]["space"] == "previous"
+    assert Result.from_json(written).job == present
+
+    store = RunStore(tmp_path, "data", "c")
+    assert store.get(present) == Result(**{**vars(one), "job": present})
+    assert set(store.scores(present)) == set(scores)
+    assert store.get(entire) is None
+    assert store.get(Job(**{**vars(present), "seed": 2})) is None, "a run on other data"
+
+    new = Result(**{**vars(one), "job": present, "rows": 7})
+    with store.writing(present) as folder:
+        write_run(folder, new, scores)
+    assert RunStore(tmp_path, "data", "c").get(present) == new, "a run with the present names comes first"
 
 
-def test_the_hash_is_of_all_that_reads_trains_and_measures(monkeypatch):
-    read, of_file = [], pathlib.Path.read_bytes
-    monkeypatch.setattr(pathlib.Path, "read_bytes", lambda path: read.append(path) or of_file(path))
-    code()
-    files = {str(path.relative_to(REPOSITORY)) for path in read}
-    assert files >= {
-        "serving/raw_features.py",
-        "pipelines/settings.py",
-        "pipelines/training/input_pipeline.py",
-        "pipelines/training/trainer.py",
-        "pipelines/compare/runs/worker.py",
-        "pipelines/compare/metrics/evaluate.py",
-        "pipelines/compare/fitters/network.py",
-        "pipelines/compare/data/row_order.py",
-        "pipelines/compare/data/prepared.py",
-        "pipelines/compare/metrics/scenarios.py",
-        "tfmtl/models/mmoe.py",
-        "transforms/validation/validate.py",
-    }
-
-
-@pytest.mark.parametrize("library", ["keras", "tensorflow", "lightgbm"])
-def test_another_version_of_a_library_is_other_code(monkeypatch, library):
-    before, version = code(), importlib.metadata.version
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.1" if name == library else version(name))
-    assert code() != before
-
-
-def test_an_error_leaves_nothing(tmp_path):
+def test_error_leaves_no_files(tmp_path):
     store = RunStore(tmp_path, "data", "c")
 
     def fail():
@@ -115,7 +104,7 @@ def test_an_error_leaves_nothing(tmp_path):
 
 def write_slowly(root, ready):
     store = RunStore(root, "data", "c")
-    with exclusive_lock(root):
+    with lock_runs(root):
         keep(store, "base", 1)
         with store.writing(job("base", 2)) as folder:
             (folder / "scores.npz").write_bytes(b"half")
@@ -123,7 +112,7 @@ def write_slowly(root, ready):
             time.sleep(60)
 
 
-def test_killing_loses_the_run_in_flight_alone(tmp_path):
+def test_kill_loses_only_the_unfinished_run(tmp_path):
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     process = context.Process(target=write_slowly, args=(tmp_path, ready))
@@ -135,15 +124,16 @@ def test_killing_loses_the_run_in_flight_alone(tmp_path):
     assert isinstance(store.get(job("base", 1)), Result)
     assert store.get(job("base", 2)) is None
     assert any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
-    with exclusive_lock(tmp_path):
+    with lock_runs(tmp_path):
         assert not any(path.name.startswith(".unfinished") for path in tmp_path.iterdir())
         keep(store, "base", 2)
     assert store.get(job("base", 2)) is not None
 
 
-def test_two_comparisons_do_not_share_a_folder_at_a_time(tmp_path):
+def test_two_comparisons_cannot_use_a_folder_at_the_same_time(tmp_path):
     root = tmp_path / "runs"
-    with exclusive_lock(root), pytest.raises(ConfigError, match="should be of one comparison at a time"), exclusive_lock(root):
+    message = "should be used by one comparison at a time. Received: another one"
+    with lock_runs(root), pytest.raises(ConfigError, match=message), lock_runs(root):
         pass
-    with exclusive_lock(root):
+    with lock_runs(root):
         pass
