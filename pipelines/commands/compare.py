@@ -1,4 +1,4 @@
-"""What `tfmtl compare` does."""
+"""Command `tfmtl compare`."""
 
 import dataclasses
 import pathlib
@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 from pipelines.compare.data.prepare import LOG, prepare, simulated_log
 from pipelines.compare.data.prepared import Prepared
-from pipelines.compare.jobs import NO_SEED, Job, code
+from pipelines.compare.jobs import NO_SEED, Job, run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
-from pipelines.compare.metrics.scenarios import evaluate_scenarios, scenario_table
+from pipelines.compare.metrics.scenarios import ScenarioMetrics, evaluate_scenarios, make_scenario_table
 from pipelines.compare.plan.candidates import Comparison, load_comparison
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
-from pipelines.compare.report.write import PAGE, Origin, notes, sheets, write_report
-from pipelines.compare.runs.progress import RunLines
+from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
+from pipelines.compare.runs.progress import RunProgress
 from pipelines.compare.runs.runner import Outcome, Runner
-from pipelines.compare.runs.store import RunStore, exclusive_lock
+from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.terminal import ComponentProgress, console
 
@@ -25,15 +25,15 @@ RUNS, REPORT = "runs", "report"
 
 @dataclasses.dataclass(frozen=True)
 class CompareArguments:
-    """What the command line says.
+    """Arguments of the command line.
 
     Attributes:
-        data: the raw log, in place of the settings'.
-        out: where to keep everything; `runs/<name>` by default.
-        seeds: in place of the settings'.
-        report: where the table goes; `<out>/report` by default.
-        any_code: kept runs of other code count too.
-        kept_only: runs nothing, and shows what is kept.
+        data: Path of the raw log, which overrides that of the settings.
+        out: Folder of the comparison; by default `runs/<name>`.
+        seeds: Seeds, which override those of the settings.
+        report: Folder of the report; by default `<out>/report`.
+        any_code: Whether kept runs of other code are used.
+        kept_only: Whether the report is of the kept runs, without running anything.
     """
 
     data: str | None = None
@@ -45,33 +45,43 @@ class CompareArguments:
 
 
 def compare(settings_path: str, arguments: CompareArguments) -> bool:
-    """Does what is left of a comparison, prints its table and writes its report. Returns whether no run failed."""
+    """Runs what is missing of a comparison, prints its table and writes its report.
+
+    Args:
+        settings_path: YAML file of the comparison.
+        arguments: Arguments of the command line.
+
+    Returns:
+        True if no run failed.
+
+    Raises:
+        ConfigError: If the settings are invalid, or another comparison uses the folder.
+    """
     comparison = load_comparison(settings_path, data=arguments.data, seeds=arguments.seeds)
     root = pathlib.Path(arguments.out) if arguments.out else pathlib.Path("runs") / comparison.settings.name
     console.print(f"comparison {comparison.settings.name!r} -> {root}", highlight=False)
-    with exclusive_lock(
-        root / RUNS
-    ):  # From the first: the log and the prepared rows are of one comparison at a time, too.
+    with lock_runs(root / RUNS):  # Held until the report is written: it also protects the log and the prepared data.
         return _compare(comparison, arguments, root)
 
 
 def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.Path) -> bool:
-    comparison, data = _data(comparison, root)
-    store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else code())
+    comparison, data = _prepare_data(comparison, root)
+    store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else run_code_hash())
 
-    def execute(job: Job, listen: Callable[[str], object]) -> None:
-        run_in_subprocess(job, data, store, listen)
+    def execute(job: Job, on_line: Callable[[str], object]) -> None:
+        run_in_subprocess(job, data, store, on_line)
 
-    watcher = RunLines(console, comparison.spec)
-    outcome = Runner(comparison, store, None if arguments.kept_only else execute, watcher).run()
-    table = _table(comparison, data, store, outcome)
-    _show(comparison, data, table, outcome, pathlib.Path(arguments.report) if arguments.report else root / REPORT)
+    progress = RunProgress(console, comparison.spec)
+    outcome = Runner(comparison, store, None if arguments.kept_only else execute, progress).run()
+    table = _make_table(comparison, data, store, outcome)
+    report = pathlib.Path(arguments.report) if arguments.report else root / REPORT
+    _print_and_write(comparison, data, table, outcome, report)
     for job in outcome.failed:
-        console.print(f"{job.title} failed; what it printed: {store.root / job.key(store.data)}.log", highlight=False)
+        console.print(f"{job.title} failed; its output: {store.root / job.key(store.data)}.log", highlight=False)
     return not outcome.failed
 
 
-def _data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:
+def _prepare_data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:
     base = comparison.base
     if not base.data.path:
         with console.status("simulating the log ..."):
@@ -83,24 +93,26 @@ def _data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepa
     return dataclasses.replace(comparison, base=base), data
 
 
-def _table(comparison: Comparison, data: Prepared, store: RunStore, outcome: Outcome) -> ResultTable:
-    """The numbers, those by scenario too: of a run from before these were kept, of its kept scores."""
+def _make_table(comparison: Comparison, data: Prepared, store: RunStore, outcome: Outcome) -> ResultTable:
+    """Computes the table; runs that were kept without metrics by scenario are evaluated from their kept scores."""
     spec, columns, truth = comparison.spec, data.columns("test"), data.truth()
     oracle = None if truth is None else evaluate(spec, columns, truth, truth)
     table = make_table(comparison.settings, spec, outcome.runs, oracle)
-    by_row = {
+    by_row: dict[str, dict[int, ScenarioMetrics]] = {
         row: {run.job.seed: run.scenarios or evaluate_scenarios(spec, columns, store.scores(run.job)) for run in runs}
         for row, runs in outcome.runs.items()
     }
     if truth is not None:
         by_row[ORACLE] = {NO_SEED: evaluate_scenarios(spec, columns, truth)}
-    return dataclasses.replace(table, scenarios=scenario_table(spec, columns, by_row))
+    return dataclasses.replace(table, scenarios=make_scenario_table(spec, columns, by_row))
 
 
-def _show(comparison: Comparison, data: Prepared, table: ResultTable, outcome: Outcome, folder: pathlib.Path) -> None:
-    for sheet in sheets(comparison, table, outcome):
+def _print_and_write(
+    comparison: Comparison, data: Prepared, table: ResultTable, outcome: Outcome, folder: pathlib.Path
+) -> None:
+    for sheet in make_sheets(comparison, table, outcome):
         console.print(sheet.rich())
-    for note in notes(comparison, table, outcome, data.rows["test"]):
+    for note in make_notes(comparison, table, outcome, data.rows["test"]):
         console.print(f"- {note}", highlight=False, markup=False)
     origin = Origin(_command(), data.rows, data.fingerprint)
     write_report(folder, comparison, table, outcome, origin)

@@ -1,1 +1,1 @@
-"""One table of many models: the same data, split and budget, several seeds, and the statistics to judge it by."""
+"""Comparison of models: one table of many models on the same data, split and budget, with several seeds and tests."""

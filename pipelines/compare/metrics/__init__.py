@@ -1,1 +1,1 @@
-"""Metrics of scores, overall and by scenario, and their statistics over seeds."""
+"""Metrics of scores, overall and by scenario, and the statistics of a table."""

@@ -1,4 +1,4 @@
-"""The metrics of scores: each output on its space."""
+"""Metrics of scores, each output on its space."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tfmtl.spec import ENTIRE, DatasetSpec, Output
 AUC, GAUC, LOG_LOSS, CALIBRATION, ECE = "auc", "gauc", "log_loss", "calibration", "ece"
 NMAE, SMAPE, POISSON_LOSS = "nmae", "smape", "poisson_loss"
 AUC_ALL, CALIBRATION_ALL = "auc_all_rows", "calibration_all_rows"
-"""Of an output given the previous task, on all rows against the truth: what a sample that was selected cannot show."""
+"""Metrics of an output on a conditional space, computed on all rows from the true probabilities of a simulated log."""
 HIGHER_IS_BETTER = {
     AUC: True,
     GAUC: True,
@@ -24,46 +24,54 @@ HIGHER_IS_BETTER = {
     POISSON_LOSS: False,
     AUC_ALL: True,
 }
-"""Of each metric that can be better or worse; a calibration is best at 1."""
+"""Direction of each metric that can be better or worse; a calibration is best at 1 and has no direction."""
 Metrics = Mapping[str, Mapping[str, float]]
-"""By output and name."""
-_SMALLEST = 1e-7
+"""Metrics by output and name."""
+_EPSILON = 1e-7
 
 
 def evaluate(
     spec: DatasetSpec, columns: Columns, scores: Mapping[str, Any], truth: Mapping[str, Any] | None = None
 ) -> Metrics:
-    """The metrics of each output on its space: on the conditional one, on the rows whose previous label is 1.
+    """Computes the metrics of each output on its space.
 
-    Binary: AUC, GAUC (groups weighed by their rows) where there are groups, log loss, calibration (predicted over
-    observed events) and expected calibration error. Counts: NMAE, SMAPE, Poisson loss, calibration.
+    - Binary task: AUC, GAUC (groups weighted by their rows) if there are groups, log loss, calibration (sum of
+      predictions over observed events) and expected calibration error.
+    - Count: NMAE, SMAPE, Poisson loss and calibration.
 
-    Where the truth is known, an output on a conditional space is also measured on all rows: P(conversion | click) of the
-    rows that nobody clicked, for which there is no label. See `auc_of_truth`.
+    The conditional space has the rows where the previous label is 1. If the true probabilities are known, an output on
+    a conditional space also has the AUC and the calibration on all rows, those included for which there is no label,
+    such as P(conversion | click) of impressions without a click; see `auc_of_probabilities`.
 
     Args:
-        spec: of the data set.
-        columns: labels and groups.
-        scores: `(rows,)` by output.
-        truth: the true probabilities by output; None where they are not known.
+        spec: Spec of the data set.
+        columns: Labels and groups of the rows.
+        scores: Scores by output, `(rows,)`.
+        truth: True probabilities by output, `(rows,)`; None if they are not known.
+
+    Returns:
+        Metrics by output and name.
 
     Raises:
-        ValueError: if a score is not finite.
+        ValueError: If a score is not finite.
     """
-    found = {output.name: evaluate_output(spec, output, columns, scores[output.name]) for output in spec.outputs}
+    metrics = {output.name: evaluate_output(spec, output, columns, scores[output.name]) for output in spec.outputs}
     for output in spec.outputs:
         if truth is not None and output.space != ENTIRE:
-            found[output.name][AUC_ALL] = auc_of_truth(truth[output.name], scores[output.name])
-            found[output.name][CALIBRATION_ALL] = calibration_ratio(truth[output.name], scores[output.name])
-    return found
+            probabilities = truth[output.name]
+            metrics[output.name][AUC_ALL] = auc_of_probabilities(probabilities, scores[output.name])
+            metrics[output.name][CALIBRATION_ALL] = calibration_ratio(probabilities, scores[output.name])
+    return metrics
 
 
-def auc_of_truth(probabilities: Any, scores: Any) -> float:
-    """The AUC of labels that are drawn with these probabilities: each row is positive by p, negative by 1 - p.
+def auc_of_probabilities(probabilities: Any, scores: Any) -> float:
+    """Computes the AUC of scores for labels that are drawn with known probabilities.
+
+    Each row counts as a positive with weight p and as a negative with weight 1 - p.
 
     Args:
-        probabilities: p, `(rows,)`.
-        scores: any finite numbers, `(rows,)`.
+        probabilities: Probability p of each row's label, `(rows,)`.
+        scores: Scores, finite numbers, `(rows,)`.
     """
     p, scores = np.asarray(probabilities, np.float64), np.asarray(scores, np.float64)
     labels = np.concatenate([np.ones(len(p)), np.zeros(len(p))])
@@ -71,7 +79,20 @@ def auc_of_truth(probabilities: Any, scores: Any) -> float:
 
 
 def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores: Any) -> dict[str, float]:
-    """The metrics of one output; see `evaluate`."""
+    """Computes the metrics of one output on its space.
+
+    Args:
+        spec: Spec of the data set.
+        output: Output of the spec.
+        columns: Labels and groups of the rows.
+        scores: Scores of the output, `(rows,)`.
+
+    Returns:
+        Metrics by name, as listed at `evaluate`.
+
+    Raises:
+        ValueError: If a score is not finite.
+    """
     task = spec.task(output.task)
     labels, scores = columns.labels[output.task], np.asarray(scores, np.float64)
     if not np.isfinite(scores).all():
@@ -97,34 +118,61 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
 
 
 def rows_of_space(spec: DatasetSpec, output: Output, columns: Columns) -> np.ndarray:
-    """Which rows an output is measured on, `(rows,)` of bool: those of its space."""
-    task = spec.task(output.task)
-    if output.space != ENTIRE and task.follows is not None:
-        return columns.labels[task.follows] == 1
-    return np.ones(len(columns.labels[output.task]), bool)
+    """Returns which rows are in the space of an output, booleans `(rows,)`.
+
+    Args:
+        spec: Spec of the data set.
+        output: Output of the spec.
+        columns: Labels of the rows.
+    """
+    previous_task = spec.task(output.task).follows
+    if output.space == ENTIRE or previous_task is None:
+        return np.ones(len(columns.labels[output.task]), bool)
+    return np.equal(columns.labels[previous_task], 1)
 
 
 def log_loss(labels: Any, scores: Any) -> float:
-    """Mean of `-y log(p) - (1 - y) log(1 - p)`, p kept 1e-7 away from 0 and 1; NaN where there are no rows."""
+    """Computes the mean of `-y log(p) - (1 - y) log(1 - p)`, with p clipped to [1e-7, 1 - 1e-7].
+
+    Args:
+        labels: Labels y, 0 or 1, `(rows,)`.
+        scores: Predicted probabilities p, `(rows,)`.
+
+    Returns:
+        The log loss; NaN if there are no rows.
+    """
     labels = np.asarray(labels, np.float64)
-    clipped = np.clip(np.asarray(scores, np.float64), _SMALLEST, 1 - _SMALLEST)
+    clipped = np.clip(np.asarray(scores, np.float64), _EPSILON, 1 - _EPSILON)
     losses = -labels * np.log(clipped) - (1 - labels) * np.log1p(-clipped)
     return float(losses.mean()) if len(losses) else math.nan
 
 
 def poisson_loss(labels: Any, rates: Any) -> float:
-    """Mean of `r - y log(r)`, r at least 1e-7; NaN where there are no rows."""
-    labels, rates = np.asarray(labels, np.float64), np.maximum(np.asarray(rates, np.float64), _SMALLEST)
+    """Computes the mean of `r - y log(r)`, with r clipped to at least 1e-7.
+
+    Args:
+        labels: Counts y, `(rows,)`.
+        rates: Predicted rates r, `(rows,)`.
+
+    Returns:
+        The Poisson loss; NaN if there are no rows.
+    """
+    labels, rates = np.asarray(labels, np.float64), np.maximum(np.asarray(rates, np.float64), _EPSILON)
     losses = rates - labels * np.log(rates)
     return float(losses.mean()) if len(losses) else math.nan
 
 
-def monitored(spec: DatasetSpec, metrics: Metrics, monitor: str) -> float:
-    """The monitor of early stopping as a number that is better the higher it is, from exact metrics.
+def monitored_value(spec: DatasetSpec, metrics: Metrics, monitor: str) -> float:
+    """Returns the value of the early-stopping monitor, computed from exact metrics; higher is better.
 
-    `<output>_auc` is that AUC. `<task>_loss` is the log loss (of a count, the Poisson loss) of the task on all rows,
-    and `loss` the sum of these over the tasks, both negated. What a model adds to its own loss, a penalty or a weight,
-    has no part in it.
+    `<output>_auc` is the AUC of the output. `<task>_loss` is the negative log loss of the task on all rows, of a count
+    the negative Poisson loss, and `loss` is the sum over the tasks. Terms and weights that a model adds to its own loss
+    are not included.
+
+    Args:
+        spec: Spec of the data set.
+        metrics: Metrics by output and name.
+        monitor: Name of the monitor.
     """
     for output in spec.outputs:
         if monitor == f"{output.name}_auc":
@@ -138,5 +186,10 @@ def monitored(spec: DatasetSpec, metrics: Metrics, monitor: str) -> float:
 
 
 def main_metric(spec: DatasetSpec, output: Output) -> str:
-    """The metric that papers print: AUC of an event, NMAE of a count."""
+    """Returns the name of the metric that papers print: AUC of a binary task, NMAE of a count.
+
+    Args:
+        spec: Spec of the data set.
+        output: Output of the spec.
+    """
     return AUC if spec.task(output.task).kind == "binary" else NMAE

@@ -1,1 +1,1 @@
-"""Settings of a comparison: models, options, search spaces."""
+"""Plan of a comparison: its settings, the rows of the table and the search spaces, all validated."""

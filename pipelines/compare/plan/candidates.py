@@ -1,4 +1,4 @@
-"""From the settings of a comparison to what is trained: each model's options and training, checked."""
+"""Rows of a comparison, resolved from its settings: options and training settings of each model, validated."""
 
 import dataclasses
 import pathlib
@@ -7,8 +7,8 @@ from typing import Any
 
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.evaluate import HIGHER_IS_BETTER
-from pipelines.compare.plan.search_space import OPTIONS, TRAINING, Space, extremes, put
-from pipelines.compare.plan.settings import CompareSettings, ModelEntry, path_of_base
+from pipelines.compare.plan.search_space import OPTIONS, TRAINING, Space, values_to_validate, with_drawn_values
+from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
 from pipelines.settings import Settings, TrainingSettings, load_settings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
@@ -20,14 +20,14 @@ Plain = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """One row of the table: what is trained with every seed.
+    """One row of the table, which is trained with every seed.
 
     Attributes:
-        row: its name in the table.
-        model: its name among the fitters or models.
-        options: as plain data.
-        training: as plain data, without the seed; empty of what is no network.
-        space: what is searched.
+        row: Name of the row.
+        model: Name of the model or other fitter.
+        options: Options of the model, as plain data.
+        training: Training settings without the seed, as plain data; empty for a model that is not a network.
+        space: Hyper-parameters to search.
     """
 
     row: str
@@ -39,12 +39,12 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A comparison, checked.
+    """A validated comparison.
 
     Attributes:
-        settings: as they were written.
-        base: the experiment that it rests on, with the comparison's simulator and monitor.
-        candidates: in the order of the settings.
+        settings: Settings of the comparison.
+        base: Settings of the experiment that the comparison uses, with the comparison's simulator and monitor.
+        candidates: Rows of the table, in the order of the settings.
     """
 
     settings: CompareSettings
@@ -53,23 +53,28 @@ class Comparison:
 
     @property
     def spec(self) -> DatasetSpec:
-        """Of the data set."""
+        """Spec of the data set."""
         return self.base.spec
 
     @property
     def monitor(self) -> str:
-        """The validation metric by which everything is judged."""
+        """Validation metric for early stopping and trials."""
         return self.base.training.monitor
 
 
 def load_comparison(
     path: str | pathlib.Path, *, data: str | None = None, seeds: tuple[int, ...] | None = None
 ) -> Comparison:
-    """The comparison in a YAML file; `data` replaces the log's path, and `seeds` the seeds.
+    """Loads and validates a comparison.
+
+    Args:
+        path: YAML file of the comparison.
+        data: Path of the raw log, which overrides that of the base's settings.
+        seeds: Seeds, which override those of the settings.
 
     Raises:
-        ConfigError: naming file, line and field, if anything is unknown, missing or wrong: a model's options, its
-            training and every value of its space included.
+        ConfigError: If a field is unknown, missing or invalid, the options and training settings of each model and
+            every value of its search space included; the message names file, line and field.
     """
     document = config.read_yaml(path)
     settings: CompareSettings = config.build(CompareSettings, document)
@@ -78,12 +83,22 @@ def load_comparison(
             settings = dataclasses.replace(settings, seeds=tuple(seeds))
         except FieldError as error:
             raise document.error(error.path, error.message) from error
-    base = _base(settings, document, load_settings(path_of_base(path, settings.base), data=data))
+    base = _with_overrides(settings, document, load_settings(base_path(path, settings.base), data=data))
     _check_claims(settings, document, base.spec)
     shared = {"embedding_dim": base.model.options.get("embedding_dim"), **settings.options}
     shared = {name: value for name, value in shared.items() if value is not None}
     resolver = _Resolver(document, base, shared, {**to_plain(base.training), **settings.training})
     return Comparison(settings, base, tuple(resolver.candidate(row, entry) for row, entry in settings.models.items()))
+
+
+def with_monitor(training: Mapping[str, Any]) -> Plain:
+    """Returns training settings whose second stage, if there is one, has the same monitor.
+
+    Args:
+        training: Training settings as plain data, with a monitor.
+    """
+    stage = training.get("fine_tuning")
+    return dict(training) if stage is None else {**training, "fine_tuning": {**stage, "monitor": training["monitor"]}}
 
 
 def _check_claims(settings: CompareSettings, document: Document, spec: DatasetSpec) -> None:
@@ -94,10 +109,10 @@ def _check_claims(settings: CompareSettings, document: Document, spec: DatasetSp
                 raise document.error(("claims", i, field), f"should be one of {', '.join(known)}. Received: {value!r}")
 
 
-def _base(settings: CompareSettings, document: Document, base: Settings) -> Settings:
-    """The base with the comparison's monitor, training and simulator."""
+def _with_overrides(settings: CompareSettings, document: Document, base: Settings) -> Settings:
+    """Returns the base with the training fields, the monitor and the simulator fields of the comparison."""
     training = {**to_plain(base.training), **settings.training}
-    built = _built(TrainingSettings, training, ("training",), document)
+    built = _build_at(TrainingSettings, training, ("training",), document)
     if built.warm_start is not None:
         raise document.error(("training", "warm_start"), f"should be null. Received: {built.warm_start!r}")
     if settings.monitor is not None:
@@ -108,10 +123,10 @@ def _base(settings: CompareSettings, document: Document, base: Settings) -> Sett
         raise document.error(("monitor",), error.message) from error
     if settings.simulator:
         if base.simulator is None:
-            received = f"should be left out: {settings.base} has none. Received: {settings.simulator}"
-            raise document.error(("simulator",), received)
+            message = f"should be omitted, as {settings.base} has no simulator. Received: {settings.simulator}"
+            raise document.error(("simulator",), message)
         plain = {**to_plain(base.simulator), **settings.simulator}
-        base = dataclasses.replace(base, simulator=_built(type(base.simulator), plain, ("simulator",), document))
+        base = dataclasses.replace(base, simulator=_build_at(type(base.simulator), plain, ("simulator",), document))
     return base
 
 
@@ -125,66 +140,67 @@ class _Resolver:
     def candidate(self, row: str, entry: ModelEntry) -> Candidate:
         model = entry.name or row
         network = fitter_of(model).network
-        self._check_shared(model, network)
+        if network:
+            self._check_shared_options(model)
         options = {**self._preset(row, model, entry.preset), **(self.options if network else {}), **entry.options}
         training = {**self.training, **entry.training}
         fields = [*entry.training, *(name for name in entry.space if name.startswith(f"{TRAINING}."))]
         if fields and not network:
-            message = f"should have no field of training, for {model} is no network. Received: {fields[0]}"
+            message = f"should have no training settings, as {model} is not a network. Received: {fields[0]}"
             raise self.document.error(("models", row), message)
         self._check(row, model, options, training)
-        for name, dimension in entry.space.items():
-            for value in extremes(dimension):
-                drawn = {name: value}
-                try:
-                    self._check(row, model, put(options, drawn, OPTIONS), put(training, drawn, TRAINING))
-                except config.ConfigError as error:
-                    path = ("models", row, "space", name)
-                    raise self.document.error(
-                        path, f"should hold good values. Received: {value!r} ({error})"
-                    ) from error
-        return Candidate(row, model, options, self._plain(training) if network else {}, entry.space)
+        self._check_space(row, model, options, training, entry.space)
+        training = self._plain_training(training) if network else {}
+        return Candidate(row, model, options, training, entry.space)
 
     def _preset(self, row: str, model: str, name: str | None) -> Plain:
         if name is None:
             return {}
         path = ("models", row, "preset")
         if not fitter_of(model).network:
-            raise self.document.error(path, f"should be left out, for {model} has none. Received: {name!r}")
+            raise self.document.error(path, f"should be omitted, as {model} has no presets. Received: {name!r}")
         try:
-            return to_plain(model_class(model).preset(name))
+            preset: Plain = to_plain(model_class(model).preset(name))
         except ValueError as error:
             raise self.document.error(path, f"should {str(error).partition(' should ')[2]}") from error
+        return preset
 
-    def _plain(self, training: Mapping[str, Any]) -> Plain:
-        """The training of a candidate, with the monitor of all, as plain data without seed."""
+    def _plain_training(self, training: Mapping[str, Any]) -> Plain:
+        """Returns the training settings of a candidate with the comparison's monitor, without the seed."""
         plain = with_monitor({**training, "monitor": self.base.training.monitor})
         plain.pop("seed", None)
-        return to_plain(plain)
+        result: Plain = to_plain(plain)
+        return result
 
-    def _check_shared(self, model: str, network: bool) -> None:
-        given = {name: value for name, value in self.options.items() if name in self.document.data.get("options", {})}
-        if network:
-            _built(model_class(model).options_class, given, ("options",), self.document)
+    def _check_shared_options(self, model: str) -> None:
+        written = {name: value for name, value in self.options.items() if name in self.document.data.get("options", {})}
+        _build_at(model_class(model).options_class, written, ("options",), self.document)
 
     def _check(self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any]) -> None:
         path = ("models", row)
-        built = _built(fitter_of(model).options_class_of(model), options, (*path, "options"), self.document)
+        built = _build_at(fitter_of(model).options_class_of(model), options, (*path, "options"), self.document)
         try:
             built.check_tasks(self.base.spec)
         except FieldError as error:
             raise self.document.error((*path, "options", *error.path), error.message) from error
-        _built(TrainingSettings, training, (*path, "training"), self.document)
+        _build_at(TrainingSettings, training, (*path, "training"), self.document)
+
+    def _check_space(
+        self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any], space: Space
+    ) -> None:
+        for name, dimension in space.items():
+            for value in values_to_validate(dimension):
+                drawn_options = with_drawn_values(options, {name: value}, OPTIONS)
+                drawn_training = with_drawn_values(training, {name: value}, TRAINING)
+                try:
+                    self._check(row, model, drawn_options, drawn_training)
+                except config.ConfigError as error:
+                    message = f"should hold valid values. Received: {value!r} ({error})"
+                    raise self.document.error(("models", row, "space", name), message) from error
 
 
-def with_monitor(training: Mapping[str, Any]) -> Plain:
-    """The training with its own monitor in its second stage, too, if it has one."""
-    stage = training.get("fine_tuning")
-    return dict(training) if stage is None else {**training, "fine_tuning": {**stage, "monitor": training["monitor"]}}
-
-
-def _built(kind: Any, plain: Mapping[str, Any], path: config.Path, document: Document) -> Any:
-    """The dataclass of plain data that stands at `path` of a document, though not all of it does."""
+def _build_at(kind: Any, plain: Mapping[str, Any], path: config.Path, document: Document) -> Any:
+    """Builds a dataclass from plain data as if it stood at `path` of a document, whose lines errors then name."""
     data: Any = plain
     for part in reversed(path):
         data = {part: data}

@@ -1,4 +1,4 @@
-"""The space of a model's hyper-parameters, and random draws from it."""
+"""Search space of a model's hyper-parameters, and random draws from it."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,35 @@ import keras_tuner
 from tfmtl.config import FieldError, require
 
 OPTIONS, TRAINING = "options", "training"
-"""Where a hyper-parameter belongs: the first part of its name."""
+"""First part of a hyper-parameter's name: the options of the model, or the training settings."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One of some values, each as likely.
+    """Hyper-parameter with a list of equally likely values.
 
     Attributes:
-        values: of any kind, lists too.
+        values: Values of any type, lists included.
+        kind: Kind of the hyper-parameter, `choice`.
     """
 
     values: tuple[Any, ...]
     kind: Literal["choice"] = "choice"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(len(self.values) >= 2, "values", "at least two", list(self.values))
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """A number between two others.
+    """Hyper-parameter with a range of numbers.
 
     Attributes:
-        low: the least.
-        high: the greatest.
-        log: its logarithm is drawn evenly, not itself.
-        whole: it is a whole number.
+        low: Smallest value.
+        high: Largest value.
+        kind: Kind of the hyper-parameter, `range`.
+        log: If true, the logarithm of the value is uniformly distributed instead of the value.
+        whole: If true, the values are integers.
     """
 
     low: float
@@ -44,83 +46,107 @@ class Range:
     log: bool = False
     whole: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(self.low < self.high, "high", f"above low, {self.low:g}", self.high)
-        require(self.low > 0 or not self.log, "low", "above 0 where `log` is true", self.low)
+        require(self.low > 0 or not self.log, "low", "above 0 if `log` is true", self.low)
         for name in ("low", "high"):
-            whole = float(getattr(self, name)).is_integer()
-            require(whole or not self.whole, name, "a whole number where `whole` is true", getattr(self, name))
+            is_integer = float(getattr(self, name)).is_integer()
+            require(is_integer or not self.whole, name, "an integer if `whole` is true", getattr(self, name))
 
     @property
-    def ends(self) -> tuple[Any, Any]:
-        """Both bounds, as they may be drawn."""
+    def bounds(self) -> tuple[Any, Any]:
+        """Smallest and largest value, as integers if `whole` is true."""
         return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
 
-_REPEATED = 100
-"""After so many draws of what was drawn before, the space is exhausted."""
+_MAX_REPETITIONS = 100
+"""Number of consecutive draws of known settings after which the space is considered exhausted."""
 Dimension = Choice | Range
 Space = Mapping[str, Dimension]
+"""Hyper-parameters by name."""
 
 
 def check_names(space: Space) -> None:
-    """Raises `FieldError` for a name that is neither `options.<field>` nor `training.<field>`."""
+    """Checks that each name is `options.<field>` or `training.<field>`.
+
+    Args:
+        space: Hyper-parameters by name.
+
+    Raises:
+        FieldError: If a name has another form.
+    """
     for name in space:
         parts = name.split(".")
-        good = len(parts) >= 2 and parts[0] in (OPTIONS, TRAINING) and all(parts)
-        if not good:
+        valid = len(parts) >= 2 and parts[0] in (OPTIONS, TRAINING) and all(parts)
+        if not valid:
             expected = f"should be {OPTIONS}.<field> or {TRAINING}.<field>. Received: {name!r}"
             raise FieldError(("space", name), expected)
 
 
-def extremes(dimension: Dimension) -> Sequence[Any]:
-    """The values that have to be good for all draws to be: every choice, or both ends."""
-    return dimension.values if isinstance(dimension, Choice) else dimension.ends
-
-
-def draws(space: Space, trials: int, seed: int) -> list[dict[str, Any]]:
-    """Settings drawn by keras-tuner's random search, none twice; fewer than `trials` where there are no more.
+def values_to_validate(dimension: Dimension) -> Sequence[Any]:
+    """Returns the values that must be valid for all draws to be valid: all choices, or both bounds of a range.
 
     Args:
-        space: by name.
-        trials: how many.
-        seed: the same seed gives the same draws, and the first ones of more.
+        dimension: A hyper-parameter.
+    """
+    return dimension.values if isinstance(dimension, Choice) else dimension.bounds
+
+
+def draw_settings(space: Space, trials: int, seed: int) -> list[dict[str, Any]]:
+    """Draws different settings with keras-tuner's random search.
+
+    Args:
+        space: Hyper-parameters by name.
+        trials: Number of settings.
+        seed: Seed of the draws; more trials with the same seed begin with the same settings.
+
+    Returns:
+        Values by name for each trial; fewer than `trials` if the space has fewer settings.
     """
     parameters = keras_tuner.HyperParameters()
     for name, dimension in space.items():
-        if isinstance(dimension, Choice):  # keras-tuner's own choices are single numbers and texts.
+        if isinstance(dimension, Choice):  # Choices of keras-tuner are numbers and strings, so an index is drawn.
             parameters.Choice(name, list(range(len(dimension.values))))
             continue
         sampling = "log" if dimension.log else "linear"
-        low, high = dimension.ends
+        low, high = dimension.bounds
         add = parameters.Int if dimension.whole else parameters.Float
         add(name, min_value=low, max_value=high, sampling=sampling)
-    # keras-tuner takes the seed 0 for none.
+    # For keras-tuner, the seed 0 is no seed.
     oracle = keras_tuner.oracles.RandomSearchOracle(max_trials=trials, seed=seed + 1, hyperparameters=parameters)
-    found: list[dict[str, Any]] = []
-    repeated = 0
-    while len(found) < trials and repeated < _REPEATED:
-        values = oracle.populate_space(str(len(found)))["values"]
+    settings: list[dict[str, Any]] = []
+    repetitions = 0
+    while len(settings) < trials and repetitions < _MAX_REPETITIONS:
+        values = oracle.populate_space(str(len(settings)))["values"]
         drawn = {name: _value(space[name], value) for name, value in values.items()}
-        repeated = repeated + 1 if drawn in found else 0
-        if not repeated:
-            found.append(drawn)
-    return found
+        repetitions = repetitions + 1 if drawn in settings else 0
+        if not repetitions:
+            settings.append(drawn)
+    return settings
 
 
-def put(settings: Mapping[str, Any], drawn: Mapping[str, Any], part: str) -> dict[str, Any]:
-    """The settings of one part, `options` or `training`, with what was drawn for it; `a.b` is the field b of a."""
-    found = dict(settings)
+def with_drawn_values(settings: Mapping[str, Any], drawn: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """Replaces fields of the options or of the training settings by drawn values.
+
+    Args:
+        settings: Options or training settings, as plain data.
+        drawn: Drawn values by name; the name `options.a.b` is the field b of the option a.
+        part: First part of the names that apply, `OPTIONS` or `TRAINING`.
+
+    Returns:
+        The changed settings; `settings` itself is not changed.
+    """
+    result = dict(settings)
     for name, value in drawn.items():
-        head, *path = name.split(".")
-        if head != part:
+        first, *path = name.split(".")
+        if first != part:
             continue
-        below = found
+        parent = result
         for field in path[:-1]:
-            below[field] = dict(below.get(field) or {})
-            below = below[field]
-        below[path[-1]] = list(value) if isinstance(value, tuple) else value
-    return found
+            parent[field] = dict(parent.get(field) or {})
+            parent = parent[field]
+        parent[path[-1]] = list(value) if isinstance(value, tuple) else value
+    return result
 
 
 def _value(dimension: Dimension, drawn: Any) -> Any:

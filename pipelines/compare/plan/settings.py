@@ -1,4 +1,4 @@
-"""Settings of a comparison: which models, on which data, with which seeds."""
+"""Settings of a comparison: models, data and seeds."""
 
 import dataclasses
 import pathlib
@@ -10,8 +10,8 @@ from pipelines.compare.metrics.significance import Gain
 from pipelines.compare.plan.search_space import TRAINING, Dimension, check_names
 from tfmtl.config import FieldError, require
 
-_OF_ALL = ("seed", "monitor")
-"""Fields of the training settings that the comparison sets, of all models and stages alike."""
+_COMPARISON_FIELDS = ("seed", "monitor")
+"""Fields of the training settings that the comparison sets for all models and stages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,12 @@ class ModelEntry:
     """One row of the table.
 
     Attributes:
-        name: a model as `tfmtl models` lists them, `lightgbm` or `last_week`; the row's name by default.
-        preset: of the model: options of an experiment of its paper, below those that all models share.
-        options: the model's own, over those that all models share.
-        training: fields of the training settings that this model has otherwise.
-        space: of the hyper-parameter search, by `options.<field>` or `training.<field>`.
+        name: Name of a model that `tfmtl models` lists, `lightgbm` or `last_week`; by default the name of the row.
+        preset: Name of a preset of the model, which holds the options of an experiment of its paper. The options that
+            all models share override it.
+        options: Options of this model, which override those that all models share.
+        training: Fields of the training settings that differ for this model.
+        space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`.
     """
 
     name: str = ""
@@ -32,44 +33,44 @@ class ModelEntry:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     space: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_names(self.space)
-        _check_shared(self.training, (*_OF_ALL, "warm_start"))
+        _require_absent(self.training, (*_COMPARISON_FIELDS, "warm_start"))
         for name in self.space:
             part, *_, field = name.split(".")
-            shared = part == TRAINING and field in (*_OF_ALL, "warm_start")
-            require(not shared, ("space", name), "left to the comparison", name)
+            fixed = part == TRAINING and field in (*_COMPARISON_FIELDS, "warm_start")
+            require(not fixed, ("space", name), "omitted, as the comparison sets it", name)
 
 
 @dataclasses.dataclass(frozen=True)
 class PaperTable:
-    """Figures that a paper prints, to stand beside the table.
+    """Results that a paper prints, which the report shows after the table.
 
     Attributes:
-        title: paper, table and data set.
-        columns: heads.
-        rows: by model, a number or text for each column.
+        title: Title with paper, table and data set.
+        columns: Headings of the columns.
+        rows: A number or string for each column, by model.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: Mapping[str, tuple[float | str, ...]]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for model, cells in self.rows.items():
             require(len(cells) == len(self.columns), ("rows", model), f"{len(self.columns)} cells", list(cells))
 
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What a paper claims of a row, to be judged by the comparison's runs.
+    """Claim of a paper that a row is better than others, which the runs of the comparison test.
 
     Attributes:
-        text: the claim in words, with its paper.
-        row: of the table, which is to be better ...
-        over: ... than each of these.
-        output: on which.
-        metric: by which: a column of the table's CSV; AUC, or NMAE of a count, by default.
+        text: The claim in words, with its paper.
+        row: Row of the table that is claimed to be better.
+        over: Rows than which it is claimed to be better, each of them.
+        output: Name of the output.
+        metric: Name of the metric, a column of `results.csv`; by default the AUC, or the NMAE of a count.
     """
 
     text: str
@@ -78,37 +79,36 @@ class Claim:
     output: str
     metric: str | None = None
 
-    def __post_init__(self):
-        others = bool(self.over) and self.row not in self.over
-        require(others, "over", "at least one other row", list(self.over))
+    def __post_init__(self) -> None:
+        require(bool(self.over) and self.row not in self.over, "over", "at least one other row", list(self.over))
 
 
 @dataclasses.dataclass(frozen=True)
 class CompareSettings:
-    """One comparison.
+    """Settings of one comparison.
 
     All models see the same rows in the same order, have the same embedding size (that of the base's model, unless
-    `options` or the model's own say otherwise), the same number of trials, and stop early by the same metric.
+    `options` or the options of a model set another one), the same number of trials, and stop early by the same metric.
 
     Attributes:
-        name: of the comparison.
-        base: the settings of an experiment, by a path from this file's folder: spec, data, simulator and training are
-            taken from it, and the embedding size of its model.
-        models: the rows of the table, by their names.
-        seeds: of initial weights, shuffling and dropout; a run each.
-        reference: the row over which gains are computed.
-        gain: how. `difference`: `m - r`, as MAN and AdaFTR print it. `relative`: `(m - r) / r`, as APEM (AUC) and M2M
-            (errors) do. `relaimpr`: `(m - 0.5) / (r - 0.5) - 1` of an AUC. The sign is such that above 0 is better.
-        baselines: the rows among which the best one, of those that have all seeds, is tested against; the other rows
-            are tested.
-        monitor: the validation metric of early stopping and of trials; the base's by default.
-        trials: how many settings each model's search draws; 0 searches nothing.
-        tuning_seed: of the draws, and of the trials' trainings.
-        options: of all models that are networks.
-        training: fields of the training settings in which all models differ from the base.
-        simulator: fields of the simulator's settings that are otherwise than the base's.
-        papers: figures of papers; where they are of another data set, their titles say so.
-        claims: of papers, each of which the result says whether it holds.
+        name: Name of the comparison.
+        base: Path of the settings of an experiment, relative to this file. Its spec, data, simulator and training are
+            used, and the embedding size of its model.
+        models: Rows of the table by name.
+        seeds: Seeds of initial weights, shuffling and dropout; each row has a run for each seed.
+        reference: Row over which gains are computed.
+        gain: Definition of the gain. `difference`: `m - r` (MAN, AdaFTR). `relative`: `(m - r) / r` (APEM for AUC, M2M
+            for errors). `relaimpr`: `(m - 0.5) / (r - 0.5) - 1` of an AUC. A positive gain is always an improvement.
+        baselines: Rows of which the best one with all seeds is the baseline; each of the other rows is tested against
+            it.
+        monitor: Validation metric for early stopping and trials; by default that of the base.
+        trials: Number of settings that the search of each model draws; 0 turns the search off.
+        tuning_seed: Seed of the draws and of the trials' trainings.
+        options: Options of all networks.
+        training: Fields of the training settings that differ from the base, for all models.
+        simulator: Fields of the simulator's settings that differ from the base.
+        papers: Results of papers; their titles name the data set.
+        claims: Claims of papers, which the report states to hold or not.
     """
 
     name: str
@@ -127,11 +127,11 @@ class CompareSettings:
     papers: tuple[PaperTable, ...] = ()
     claims: tuple[Claim, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(bool(self.models), "models", "at least one", dict(self.models))
         require(bool(self.seeds), "seeds", "at least one", list(self.seeds))
         for i, seed in enumerate(self.seeds):
-            require(seed >= 0 and seed not in self.seeds[:i], ("seeds", i), "at least 0, and named once", seed)
+            require(seed >= 0 and seed not in self.seeds[:i], ("seeds", i), "at least 0 and unique", seed)
         rows = ", ".join(self.models)
         require(self.reference in self.models, "reference", f"one of the models: {rows}", self.reference)
         for i, name in enumerate(self.baselines):
@@ -141,7 +141,7 @@ class CompareSettings:
             for j, name in enumerate(claim.over):
                 require(name in self.models, ("claims", i, "over", j), f"one of the models: {rows}", name)
         require(self.trials >= 0, "trials", "at least 0", self.trials)
-        _check_shared(self.training, _OF_ALL)
+        _require_absent(self.training, _COMPARISON_FIELDS)
         self._check_models()
 
     def _check_models(self) -> None:
@@ -150,30 +150,36 @@ class CompareSettings:
                 fitter = fitter_of(entry.name or name)
             except ValueError as error:
                 path = ("models", name, "name") if entry.name else ("models", name)
-                raise FieldError(path, str(error).removeprefix("model ")) from error
+                raise FieldError(path, f"should {str(error).partition(' should ')[2]}") from error
+            path = ("models", name, "space")
             if self.trials and fitter.tunable:
-                path = ("models", name, "space")
-                expected = "given where `trials` is above 0: each model has the same budget"
+                expected = "given if `trials` is above 0, as all models have the same number of trials"
                 require(bool(entry.space), path, expected, dict(entry.space))
             if not fitter.tunable:
-                require(not entry.space, ("models", name, "space"), "left out, for it is not tuned", list(entry.space))
+                expected = "omitted, as the model has no hyper-parameters to search"
+                require(not entry.space, path, expected, list(entry.space))
 
     @property
     def tested(self) -> tuple[str, ...]:
-        """The rows that are tested against the best baseline."""
+        """Rows that are tested against the best baseline."""
         return tuple(name for name in self.models if name not in self.baselines) if self.baselines else ()
 
 
-def _check_shared(training: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Raises `FieldError` for one of these fields, in the training or in its second stage."""
+def _require_absent(training: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Raises `FieldError` if the training settings, or those of their second stage, have one of these fields."""
     stage = training.get("fine_tuning")
+    expected = "omitted, as the comparison sets it"
     for name in names:
-        require(name not in training, ("training", name), "left to the comparison", training.get(name))
+        require(name not in training, ("training", name), expected, training.get(name))
         if isinstance(stage, Mapping):
-            path = ("training", "fine_tuning", name)
-            require(name not in stage, path, "left to the comparison", stage.get(name))
+            require(name not in stage, ("training", "fine_tuning", name), expected, stage.get(name))
 
 
-def path_of_base(source: str | pathlib.Path, base: str) -> pathlib.Path:
-    """The base's settings file: a path from the folder of the comparison's own."""
+def base_path(source: str | pathlib.Path, base: str) -> pathlib.Path:
+    """Returns the path of the base's settings.
+
+    Args:
+        source: Path of the comparison's settings.
+        base: Path of the base's settings, relative to the folder of `source`.
+    """
     return pathlib.Path(source).parent / base

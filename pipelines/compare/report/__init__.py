@@ -1,1 +1,1 @@
-"""Tables, claims and figures of a comparison."""
+"""Report of a comparison: tables, claims and figures."""

@@ -1,4 +1,4 @@
-"""What papers claim, judged by a comparison's runs."""
+"""Claims of papers, tested on the runs of a comparison."""
 
 import dataclasses
 import math
@@ -12,24 +12,27 @@ from pipelines.compare.plan.settings import Claim, CompareSettings
 from pipelines.compare.report.table import Cell, ResultTable
 from tfmtl.spec import DatasetSpec
 
-HOLDS, NOT_SHOWN, FAILS, NO_RUNS = "holds", "not shown", "does not hold", "not run"
+HOLDS, NOT_SHOWN, FAILS, NOT_RUN = "holds", "not shown", "does not hold", "not run"
 LEVEL = 0.05
+"""Significance level of the whole family of claims."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ClaimResult:
-    """A claim, and what was measured.
+    """Result of the tests of one claim.
 
     That a row is better than several others is shown by an intersection-union test: it has to be better than each of
-    them, so that the largest p of the paired t-tests counts. That it is not takes one that is better: the p against the
-    best of them counts, times their number (Bonferroni), for it was chosen by its mean.
+    them, so the largest p-value of the paired t-tests decides. That it is not better is shown by one row that is
+    better: the p-value against the best of the others decides, multiplied by their number (Bonferroni's correction), as
+    this row was selected by its mean.
 
     Attributes:
-        claim: of the settings.
-        metric: by which it is judged.
-        against: the best of the rows that are to be beaten, by the mean; empty where a row or a seed is missing.
-        advantage: over that one, of the means: the smallest over all of them; above 0 is better, of errors too.
-        p: of the two-sided tests, with Holm's correction over all claims; NaN where there is no test.
+        claim: The claim.
+        metric: Name of the metric.
+        best_other: The row with the best mean among those than which the claim says that its row is better; empty if a
+            row or a seed is missing.
+        advantage: Mean of the row's advantage over `best_other`, positive if the row is better, of errors too.
+        p: P-value with Holm's correction over all claims; NaN if there is no test.
 
     References:
         - Berger, 1982, Multiparameter Hypothesis Testing and Acceptance Sampling (Technometrics)
@@ -37,54 +40,62 @@ class ClaimResult:
 
     claim: Claim
     metric: str
-    against: str = ""
+    best_other: str = ""
     advantage: float = math.nan
     p: float = math.nan
 
     @property
-    def word(self) -> str:
-        """`holds`: significantly better than each; `does not hold`: significantly worse than the best of them.
+    def verdict(self) -> str:
+        """`holds`, `does not hold`, `not shown`, or `not run`.
 
-        Else `not shown`, or `not run` where a row or a seed is missing.
+        A claim holds if the row is significantly better than each of the others, and does not hold if the row is
+        significantly worse than the best of them. It is not run if a row or a seed is missing.
         """
         if math.isnan(self.advantage):
-            return NO_RUNS
+            return NOT_RUN
         if not self.p < LEVEL:
             return NOT_SHOWN
         return HOLDS if self.advantage > 0 else FAILS
 
 
-def judge(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[ClaimResult]:
-    """The verdict on each claim, in their order.
+def judge_claims(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[ClaimResult]:
+    """Tests the claims of a comparison.
 
     Args:
-        settings: claims, and the seeds that each row has to have.
-        spec: of the data set.
-        table: the numbers.
+        settings: Settings of the comparison, with claims and seeds.
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+
+    Returns:
+        The results, in the order of the claims.
     """
     outputs = {output.name: output for output in spec.outputs}
-    found = [
-        _judged(claim, claim.metric or main_metric(spec, outputs[claim.output]), settings.seeds, table.cells)
+    results = [
+        _test_claim(claim, claim.metric or main_metric(spec, outputs[claim.output]), settings.seeds, table.cells)
         for claim in settings.claims
     ]
-    corrected = holm([verdict.p for verdict in found])
-    return [dataclasses.replace(verdict, p=p) for verdict, p in zip(found, corrected, strict=True)]
+    corrected = holm([result.p for result in results])
+    return [dataclasses.replace(result, p=p) for result, p in zip(results, corrected, strict=True)]
 
 
-def _judged(claim: Claim, metric: str, seeds: Sequence[int], cells: Mapping[tuple[str, str, str], Cell]) -> ClaimResult:
+def _test_claim(
+    claim: Claim, metric: str, seeds: Sequence[int], cells: Mapping[tuple[str, str, str], Cell]
+) -> ClaimResult:
     rows = (claim.row, *claim.over)
     values = {row: cells[row, claim.output, metric].values for row in rows if (row, claim.output, metric) in cells}
     if not all(row in values and complete(values[row], seeds) for row in rows):
         return ClaimResult(claim, metric)
-    own = values[claim.row]
-    ahead = {row: _ahead(own, values[row], HIGHER_IS_BETTER[metric]) for row in claim.over}
-    p_values = {row: p_value(own, values[row]) for row in claim.over}
-    against = min(claim.over, key=lambda row: ahead[row])
-    better = ahead[against] > 0
-    p = float(np.max(list(p_values.values())) if better else np.minimum(1, len(claim.over) * p_values[against]))
-    return ClaimResult(claim, metric, against, ahead[against], p)
+    row_values = values[claim.row]
+    advantages = {row: _advantage(row_values, values[row], HIGHER_IS_BETTER[metric]) for row in claim.over}
+    p_values = {row: p_value(row_values, values[row]) for row in claim.over}
+    best_other = min(claim.over, key=lambda row: advantages[row])
+    if advantages[best_other] > 0:
+        p = float(np.max(list(p_values.values())))
+    else:
+        p = float(np.minimum(1, len(claim.over) * p_values[best_other]))
+    return ClaimResult(claim, metric, best_other, advantages[best_other], p)
 
 
-def _ahead(own: Values, other: Values, higher_is_better: bool) -> float:
-    mean = float(np.mean([one - against for one, against in paired(own, other).values()]))
+def _advantage(values: Values, others: Values, higher_is_better: bool) -> float:
+    mean = float(np.mean([value - other for value, other in paired(values, others).values()]))
     return mean if higher_is_better else -mean

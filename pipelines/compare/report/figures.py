@@ -1,4 +1,4 @@
-"""The figures of a comparison: gains with error bars, metric against training cost, training curves."""
+"""Figures of a comparison: gains with error bars, metric by training time, training curves, and selection bias."""
 
 import math
 import pathlib
@@ -14,7 +14,7 @@ from pipelines.compare.metrics.evaluate import AUC, AUC_ALL, main_metric
 from pipelines.compare.plan.settings import CompareSettings
 from pipelines.compare.report.sheets import TITLES
 from pipelines.compare.report.table import ORACLE, ResultTable
-from pipelines.compare.runs.store import Result
+from pipelines.compare.runs.result import Result
 from pipelines.evaluation.results import space_name
 from tfmtl.spec import DatasetSpec, Output
 
@@ -24,21 +24,27 @@ _COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#b
 _MARKERS = "osD^vPX*"
 
 
-def gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> Figure | None:
-    """Of each output, the gain of each row over the reference; a bar is the standard deviation over seeds.
+def plot_gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> Figure | None:
+    """Plots the gain of each row over the reference, for each output; a bar is the standard deviation over seeds.
 
-    None where there is no other row.
+    Args:
+        settings: Settings of the comparison.
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+
+    Returns:
+        The figure, or None if there is no other row than the reference.
     """
     rows = [row for row in table.rows if row not in (settings.reference, ORACLE)]
     if not rows:
         return None
-    figure, axes = _panels(spec, height=1.2 + 0.32 * len(rows))
+    figure, axes = _output_panels(spec, height=1.2 + 0.32 * len(rows))
     factor = 1.0 if settings.gain == "difference" else 100.0
     for output, axis in zip(spec.outputs, axes, strict=True):
         cells = [table.cells[row, output.name, main_metric(spec, output)] for row in rows]
-        values = [factor * cell.gain for cell in cells]
+        gains = [factor * cell.gain for cell in cells]
         errors = [0.0 if math.isnan(cell.gain_sd) else factor * cell.gain_sd for cell in cells]
-        axis.errorbar(values, range(len(rows)), xerr=errors, fmt="o", color=_COLORS[0], capsize=3, markersize=5)
+        axis.errorbar(gains, range(len(rows)), xerr=errors, fmt="o", color=_COLORS[0], capsize=3, markersize=5)
         axis.axvline(0, color="0.6", linewidth=1)
         axis.set_yticks(range(len(rows)), rows if axis is axes[0] else [""] * len(rows))
         axis.set_ylim(len(rows) - 0.5, -0.5)
@@ -48,9 +54,14 @@ def gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> F
     return figure
 
 
-def cost(spec: DatasetSpec, table: ResultTable) -> Figure:
-    """Of each output, the metric of each row against the seconds that it trains; the oracle is a line."""
-    figure, axes = _panels(spec, height=3.8)
+def plot_cost(spec: DatasetSpec, table: ResultTable) -> Figure:
+    """Plots the main metric of each row against its training time, for each output; the oracle is a line.
+
+    Args:
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+    """
+    figure, axes = _output_panels(spec, height=3.8)
     for output, axis in zip(spec.outputs, axes, strict=True):
         metric = main_metric(spec, output)
         for i, row in enumerate(table.costs):
@@ -58,8 +69,8 @@ def cost(spec: DatasetSpec, table: ResultTable) -> Figure:
             axis.errorbar(
                 seconds.mean,
                 summary.mean,
-                xerr=_finite(seconds.sd),
-                yerr=_finite(summary.sd),
+                xerr=_nan_to_zero(seconds.sd),
+                yerr=_nan_to_zero(summary.sd),
                 fmt=_MARKERS[i // len(_COLORS) % len(_MARKERS)],
                 color=_COLORS[i % len(_COLORS)],
                 label=row,
@@ -71,12 +82,17 @@ def cost(spec: DatasetSpec, table: ResultTable) -> Figure:
             )
         axis.set_xlabel("training, s")
         axis.set_ylabel(TITLES[metric])
-    _legend(figure, axes)
+    _add_legend(figure, axes)
     return figure
 
 
-def curves(runs: Mapping[str, Sequence[Result]], monitor: str) -> Figure:
-    """The monitor on the eval split by epoch, the mean over the seeds that got so far; its range is shaded."""
+def plot_curves(runs: Mapping[str, Sequence[Result]], monitor: str) -> Figure:
+    """Plots the monitor on the eval split by epoch: the mean over the seeds, with the range between them shaded.
+
+    Args:
+        runs: Finished runs by row.
+        monitor: Name of the monitor.
+    """
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     axis = figure.add_subplot()
     for i, (row, results) in enumerate(runs.items()):
@@ -93,15 +109,22 @@ def curves(runs: Mapping[str, Sequence[Result]], monitor: str) -> Figure:
     axis.set_xlabel("epoch")
     axis.set_ylabel(f"{monitor}, eval split")
     axis.grid(alpha=0.3)
-    _legend(figure, [axis])
+    _add_legend(figure, [axis])
     return figure
 
 
-def selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
-    """Of each output given its previous task, the AUC on that task's rows beside that on all rows, against the truth.
+def plot_selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
+    """Plots the AUC of each output on a conditional space, on the rows of the space and on all rows.
 
-    The second shows what a model that was trained on the selected rows alone makes of the others. None where the truth
-    is not known.
+    The AUC on all rows, computed from the true probabilities, shows the selection bias of a model that was trained on
+    the rows of the space alone.
+
+    Args:
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+
+    Returns:
+        The figure, or None if the true probabilities are not known.
     """
     outputs = [output for output in spec.outputs if AUC_ALL in table.metrics(output.name)]
     if not outputs:
@@ -109,11 +132,11 @@ def selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
     figure = Figure(figsize=(5.0 * len(outputs), 1.6 + 0.32 * len(table.rows)), layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(1, len(outputs))))
     for output, axis in zip(outputs, axes, strict=True):
-        marks = {AUC: (_COLORS[0], space_name(spec, output)), AUC_ALL: (_COLORS[1], "all rows, true probability")}
-        for metric, (color, name) in marks.items():
-            found = [table.cells[row, output.name, metric].summary for row in table.rows]
-            places, errors = [one.mean for one in found], [_finite(one.sd) for one in found]
-            axis.errorbar(places, range(len(found)), xerr=errors, fmt="o", color=color, capsize=3, label=name)
+        series = {AUC: (_COLORS[0], space_name(spec, output)), AUC_ALL: (_COLORS[1], "all rows, true probability")}
+        for metric, (color, label) in series.items():
+            summaries = [table.cells[row, output.name, metric].summary for row in table.rows]
+            means, errors = [summary.mean for summary in summaries], [_nan_to_zero(s.sd) for s in summaries]
+            axis.errorbar(means, range(len(means)), xerr=errors, fmt="o", color=color, capsize=3, label=label)
         axis.set_yticks(range(len(table.rows)), table.rows if axis is axes[0] else [""] * len(table.rows))
         axis.set_ylim(len(table.rows) - 0.5, -0.5)
         axis.set_title(output.name, fontsize=10)
@@ -124,13 +147,18 @@ def selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
-    """Writes a PNG."""
+    """Writes a figure as PNG.
+
+    Args:
+        figure: The figure.
+        path: File to write.
+    """
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=_DPI, metadata={"Software": None})
 
 
-def _panels(spec: DatasetSpec, height: float) -> tuple[Figure, list[Axes]]:
-    """A panel an output, side by side."""
+def _output_panels(spec: DatasetSpec, height: float) -> tuple[Figure, list[Axes]]:
+    """Creates a figure with one panel for each output, side by side."""
     figure = Figure(figsize=(4.2 * len(spec.outputs), height), layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(1, len(spec.outputs))))
     for output, axis in zip(spec.outputs, axes, strict=True):
@@ -139,7 +167,7 @@ def _panels(spec: DatasetSpec, height: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+def _add_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     handles, names = axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, names, loc="outside right center", fontsize=8)
@@ -149,5 +177,5 @@ def _title(spec: DatasetSpec, output: Output) -> str:
     return f"{output.name}, {space_name(spec, output)}"
 
 
-def _finite(value: float) -> float:
+def _nan_to_zero(value: float) -> float:
     return 0.0 if math.isnan(value) else value

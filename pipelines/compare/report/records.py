@@ -1,4 +1,4 @@
-"""The table as plain data: JSON, and CSV with a line for each row, output and metric."""
+"""Table of a comparison as plain data for JSON, and as CSV with a line for each row, output and metric."""
 
 import csv
 import math
@@ -15,13 +15,18 @@ FIELDS = (
     "lift_share", "best_baseline", "better", "p", "p_holm", "parameters", "training_seconds", "epochs",
     "scoring_us_per_row",
 )  # fmt: skip
-"""The columns of the CSV; `scenario`, and how many rows it has, are empty where a metric is of all rows."""
+"""Columns of the CSV; `scenario` and its number of `rows` are empty for a metric of all rows."""
 
 
-def records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
-    """A record for each row, output and metric; what is not defined is None."""
+def make_records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
+    """Creates a record for each row, output and metric; a value that is not defined is None.
+
+    Args:
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+    """
     outputs = {output.name: output for output in spec.outputs}
-    found = []
+    records = []
     for (row, output, metric), cell in table.cells.items():
         cost = table.costs.get(row)
         record = {
@@ -44,27 +49,43 @@ def records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
             "scoring_us_per_row": cost.scoring.mean if cost else None,
             "values": {str(seed): value for seed, value in cell.values.items()},
         }
-        found.append(defined(record))
-    return found
+        records.append(nan_to_none(record))
+    return records
 
 
-def write_csv(path: pathlib.Path, table: list[dict[str, Any]]) -> None:
-    """One line a record, an empty cell where nothing is defined."""
+def write_csv(path: pathlib.Path, records: list[dict[str, Any]]) -> None:
+    """Writes one line for each record, with an empty cell for a value that is not defined.
+
+    Args:
+        path: File to write.
+        records: Records with the fields of `FIELDS`; other fields are not written.
+    """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(table)
+        writer.writerows(records)
 
 
-def defined(value: Any) -> Any:
-    """The same nested data with None for NaN, which JSON does not know."""
+def nan_to_none(value: Any) -> Any:
+    """Replaces NaN, which JSON does not know, by None.
+
+    Args:
+        value: Nested plain data.
+
+    Returns:
+        The same data with None in place of each NaN.
+    """
     if isinstance(value, Mapping):
-        return {name: defined(entry) for name, entry in value.items()}
+        return {name: nan_to_none(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [defined(entry) for entry in value]
+        return [nan_to_none(entry) for entry in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def summary_fields(summary: Summary) -> dict[str, Any]:
-    """Mean, deviation and number of runs."""
+    """Returns the fields of a summary: mean, standard deviation and number of runs.
+
+    Args:
+        summary: Summary of a metric over seeds.
+    """
     return {"mean": summary.mean, "sd": summary.sd, "runs": summary.runs}

@@ -1,20 +1,25 @@
-"""The numbers by scenario: as tables of text, and as plain data."""
+"""Metrics by scenario, as tables of text and as plain data."""
 
 from typing import Any
 
-from pipelines.compare.metrics.scenarios import MOST, ScenarioTable, scenario_metrics
-from pipelines.compare.report.records import defined, summary_fields
+from pipelines.compare.metrics.scenarios import MAX_SCENARIOS, ScenarioTable, scenario_metrics
+from pipelines.compare.report.records import nan_to_none, summary_fields
 from pipelines.compare.report.sheets import TITLES, Sheet, mean_sd
 from pipelines.compare.report.table import ResultTable
 from pipelines.evaluation.results import space_name
 from tfmtl.spec import DatasetSpec
 
-_WIDE = 6
-"""As many scenarios stand side by side on a terminal of 110 columns."""
+_SCENARIOS_PER_SHEET = 6
+"""Number of scenarios whose columns fit a terminal of 110 characters."""
 
 
 def scenario_sheets(spec: DatasetSpec, table: ResultTable) -> list[Sheet]:
-    """For each output and metric the rows of the table by scenario, below the numbers of rows of the test split."""
+    """Creates tables for each output and metric: the number of test rows by scenario, then the rows of the table.
+
+    Args:
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+    """
     if table.scenarios is None:
         return []
     sheets = []
@@ -22,40 +27,41 @@ def scenario_sheets(spec: DatasetSpec, table: ResultTable) -> list[Sheet]:
         scenarios = list(table.scenarios.rows[output.name])
         for metric in scenario_metrics(spec, output):
             title = f"{output.task}: {output.name} on {space_name(spec, output)}, by scenario: {TITLES[metric]}"
-            for start in range(0, len(scenarios), _WIDE):
-                part = scenarios[start : start + _WIDE]
-                more = f" ({start + 1} to {start + len(part)})" if len(scenarios) > _WIDE else ""
+            for start in range(0, len(scenarios), _SCENARIOS_PER_SHEET):
+                part = scenarios[start : start + _SCENARIOS_PER_SHEET]
+                several = len(scenarios) > _SCENARIOS_PER_SHEET
+                numbers = f" ({start + 1} to {start + len(part)})" if several else ""
                 cells = _cells(table.rows, table.scenarios, output.name, metric, part)
-                sheets.append(Sheet(f"{title}{more}", ["model", *part], cells))
+                sheets.append(Sheet(f"{title}{numbers}", ["model", *part], cells))
     return sheets
 
 
-def _cells(
-    rows: tuple[str, ...], table: ScenarioTable, output: str, metric: str, scenarios: list[str]
-) -> list[list[str]]:
-    found = [["rows", *(f"{table.rows[output][scenario]:,}" for scenario in scenarios)]]
-    for row in rows:
-        summaries = [table.summary(row, output, scenario, metric) for scenario in scenarios]
-        found.append([row, *(mean_sd(summary, metric) for summary in summaries)])
-    return found
-
-
 def scenario_note(spec: DatasetSpec, table: ScenarioTable) -> str:
-    """What a reader of these tables has to know."""
+    """Returns an explanation of the tables by scenario.
+
+    Args:
+        spec: Spec of the data set.
+        table: Metrics by scenario.
+    """
     shown = len(next(iter(table.rows.values())))
-    which = f"the {shown} largest of {table.found:,}" if table.found > MOST else f"all {shown}"
+    which = f"the {shown} largest of {table.num_scenarios:,}" if table.num_scenarios > MAX_SCENARIOS else f"all {shown}"
     return (
-        f"By scenario: the test rows by their {spec.scenario}, {which}, the largest first. "
-        "A metric that is not defined, such as the AUC of rows with one label, is left empty."
+        f"By scenario: metrics of the test rows with each value of {spec.scenario} ({which}, in descending order of "
+        "size). A metric that is not defined, such as the AUC of rows with equal labels, is empty."
     )
 
 
 def scenario_records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
-    """A record for each row, output, scenario and metric; what is not defined is None."""
+    """Creates a record for each row, output, scenario and metric; a value that is not defined is None.
+
+    Args:
+        spec: Spec of the data set.
+        table: Numbers of the comparison.
+    """
     if table.scenarios is None:
         return []
     outputs = {output.name: output for output in spec.outputs}
-    found = []
+    records = []
     for (row, output, scenario, metric), values in table.scenarios.values.items():
         record = {
             "model": row,
@@ -68,5 +74,15 @@ def scenario_records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, An
             **summary_fields(table.scenarios.summary(row, output, scenario, metric)),
             "values": {str(seed): value for seed, value in values.items()},
         }
-        found.append(defined(record))
-    return found
+        records.append(nan_to_none(record))
+    return records
+
+
+def _cells(
+    rows: tuple[str, ...], table: ScenarioTable, output: str, metric: str, scenarios: list[str]
+) -> list[list[str]]:
+    cells = [["rows", *(f"{table.rows[output][scenario]:,}" for scenario in scenarios)]]
+    for row in rows:
+        summaries = [table.summary(row, output, scenario, metric) for scenario in scenarios]
+        cells.append([row, *(mean_sd(summary, metric) for summary in summaries)])
+    return cells

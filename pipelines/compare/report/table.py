@@ -1,4 +1,4 @@
-"""The numbers of a comparison's table, from its finished runs."""
+"""Numbers of a comparison's table, computed from its finished runs."""
 
 import dataclasses
 import math
@@ -9,6 +9,7 @@ from pipelines.compare.metrics.evaluate import AUC, AUC_ALL, GAUC, HIGHER_IS_BET
 from pipelines.compare.metrics.scenarios import ScenarioTable
 from pipelines.compare.metrics.significance import (
     Summary,
+    Values,
     best,
     complete,
     gain,
@@ -19,36 +20,42 @@ from pipelines.compare.metrics.significance import (
     summarize,
 )
 from pipelines.compare.plan.settings import CompareSettings
-from pipelines.compare.runs.store import Result
+from pipelines.compare.runs.result import Result
 from tfmtl.spec import DatasetSpec
 
 ORACLE = "oracle"
+"""Name of the row of the true probabilities and rates."""
 _CHANCE = {AUC: 0.5, GAUC: 0.5, AUC_ALL: 0.5}
+"""Metrics of random scores."""
+Key = tuple[str, str, str]
+"""Row of the table, output and name of a metric."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One metric of one output, of one row of the table.
+    """One metric of one output in one row of the table.
 
     Attributes:
-        row: of the table.
-        output: of the spec.
-        metric: its name.
-        values: by seed.
-        summary: over the seeds.
-        gain: of the mean over the reference's mean; NaN of the reference itself and where there is none.
-        gain_sd: the standard deviation of the gains of runs of the same seed.
-        lift_share: of an AUC, `(m - 0.5) / (o - 0.5)` of the mean m and the oracle's o; NaN without an oracle.
-        best_baseline: what it is tested against, of the baselines that have all seeds; empty where it is not tested.
-        better: whether its mean over the seeds that both have is better than the best baseline's.
-        p: of the paired t-test.
-        p_holm: corrected for all tests of this metric: of all tested rows and outputs.
+        row: Row of the table.
+        output: Name of the output.
+        metric: Name of the metric.
+        values: Values by seed.
+        summary: Mean and standard deviation over the seeds.
+        gain: Gain of the mean over the reference's mean; NaN for the reference and if there is no reference.
+        gain_sd: Standard deviation of the gains of runs with the same seed.
+        lift_share: Lift of an AUC over the oracle's, `(m - 0.5) / (o - 0.5)`, with the mean m and the oracle's AUC o;
+            NaN without an oracle.
+        best_baseline: Best of the baselines that have all seeds, against which the row is tested; empty if the row is
+            not tested.
+        better: True if the mean over the common seeds is better than that of the best baseline.
+        p: P-value of the paired t-test.
+        p_holm: P-value with Holm's correction over the tests of this metric, of all tested rows and outputs.
     """
 
     row: str
     output: str
     metric: str
-    values: Mapping[int, float]
+    values: Values
     summary: Summary
     gain: float = math.nan
     gain_sd: float = math.nan
@@ -61,14 +68,14 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a row's runs cost.
+    """Cost of a row's runs.
 
     Attributes:
-        row: of the table.
-        parameters: numbers that are learned (the mean, where runs differ).
-        training: seconds of a run.
-        epochs: of a run.
-        scoring: microseconds a row of the test split.
+        row: Row of the table.
+        parameters: Number of learned numbers, the mean over the runs.
+        training: Training time of a run in seconds.
+        epochs: Number of epochs of a run, the mean over the runs.
+        scoring: Scoring time in microseconds per row of the test split.
     """
 
     row: str
@@ -80,54 +87,59 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class ResultTable:
-    """All numbers.
+    """Numbers of a comparison.
 
     Attributes:
-        rows: of the table that have runs, in the order of the settings; the oracle's last, where there is one.
-        cells: by row, output and metric.
-        costs: by row; the oracle costs nothing and has none.
-        scenarios: what was measured by scenario; None where the spec has none.
+        rows: Rows of the table that have runs, in the order of the settings; the oracle, if there is one, is the last.
+        cells: Cells by row, output and metric.
+        costs: Costs by row; the oracle has none.
+        scenarios: Metrics by scenario; None if the spec has no scenario.
     """
 
     rows: tuple[str, ...]
-    cells: Mapping[tuple[str, str, str], Cell]
+    cells: Mapping[Key, Cell]
     costs: Mapping[str, Cost]
     scenarios: ScenarioTable | None = None
 
     def metrics(self, output: str) -> list[str]:
-        """The metrics of an output, in their order."""
-        return list(dict.fromkeys(metric for _, of, metric in self.cells if of == output))
+        """Returns the names of the metrics of an output, in their order.
+
+        Args:
+            output: Name of the output.
+        """
+        return list(dict.fromkeys(metric for _, cell_output, metric in self.cells if cell_output == output))
 
 
 def make_table(
     settings: CompareSettings, spec: DatasetSpec, runs: Mapping[str, Sequence[Result]], oracle: Metrics | None = None
 ) -> ResultTable:
-    """The table of finished runs.
+    """Computes the table of finished runs.
 
     Args:
-        settings: reference, gain and baselines.
-        spec: of the data set.
-        runs: by row, those for the table.
-        oracle: the metrics of the truth, where it is known.
+        settings: Settings of the comparison, with reference, gain and baselines.
+        spec: Spec of the data set.
+        runs: Finished runs of the table by row.
+        oracle: Metrics of the true probabilities and rates; None if they are not known.
     """
-    values = _values(runs)
+    values = _collect_values(runs)
     rows = [row for row in settings.models if runs.get(row)]
     if oracle is not None:
         rows.append(ORACLE)
-        values |= {(ORACLE, output, name): {NO_SEED: v} for output, of in oracle.items() for name, v in of.items()}
-    cells: dict[tuple[str, str, str], Cell] = {}
+        for output_name, metrics in oracle.items():
+            values |= {(ORACLE, output_name, metric): {NO_SEED: value} for metric, value in metrics.items()}
+    cells: dict[Key, Cell] = {}
     outputs = [output.name for output in spec.outputs]
     for row in rows:
         for output in outputs:
-            for metric in [name for at, of, name in values if (at, of) == (row, output)]:
+            for metric in [metric for r, o, metric in values if (r, o) == (row, output)]:
                 cells[row, output, metric] = _cell(settings, values, row, output, metric)
     for metric in HIGHER_IS_BETTER:
-        cells |= _tested(settings, cells, outputs, metric)
+        cells |= _tested_cells(settings, cells, outputs, metric)
     return ResultTable(tuple(rows), cells, {row: _cost(row, runs[row]) for row in rows if row != ORACLE})
 
 
-def _values(runs: Mapping[str, Sequence[Result]]) -> dict[tuple[str, str, str], dict[int, float]]:
-    values: dict[tuple[str, str, str], dict[int, float]] = {}
+def _collect_values(runs: Mapping[str, Sequence[Result]]) -> dict[Key, dict[int, float]]:
+    values: dict[Key, dict[int, float]] = {}
     for row, results in runs.items():
         for result in results:
             for output, metrics in result.metrics["test"].items():
@@ -136,26 +148,26 @@ def _values(runs: Mapping[str, Sequence[Result]]) -> dict[tuple[str, str, str], 
     return values
 
 
-def _cell(settings: CompareSettings, values: Mapping, row: str, output: str, metric: str) -> Cell:
-    own, other = values[row, output, metric], values.get((settings.reference, output, metric))
-    cell = Cell(row, output, metric, own, summarize(own))
+def _cell(settings: CompareSettings, values: Mapping[Key, Values], row: str, output: str, metric: str) -> Cell:
+    row_values, reference_values = values[row, output, metric], values.get((settings.reference, output, metric))
+    cell = Cell(row, output, metric, row_values, summarize(row_values))
     truth = values.get((ORACLE, output, metric))
     if truth is not None and row != ORACLE and metric in _CHANCE:
         chance = _CHANCE[metric]
         cell = dataclasses.replace(cell, lift_share=(cell.summary.mean - chance) / (summarize(truth).mean - chance))
-    if other is None or row == settings.reference or metric not in HIGHER_IS_BETTER:
+    if reference_values is None or row == settings.reference or metric not in HIGHER_IS_BETTER:
         return cell
-    how = (HIGHER_IS_BETTER[metric], _CHANCE.get(metric, 0.0))
-    by_seed = gains_by_seed(settings.gain, own, other, *how)
-    mean = gain(settings.gain, cell.summary.mean, summarize(other).mean, *how)
-    return dataclasses.replace(cell, gain=mean, gain_sd=summarize(by_seed).sd)
+    direction = (HIGHER_IS_BETTER[metric], _CHANCE.get(metric, 0.0))
+    seed_gains = gains_by_seed(settings.gain, row_values, reference_values, *direction)
+    mean_gain = gain(settings.gain, cell.summary.mean, summarize(reference_values).mean, *direction)
+    return dataclasses.replace(cell, gain=mean_gain, gain_sd=summarize(seed_gains).sd)
 
 
-def _tested(
-    settings: CompareSettings, cells: Mapping[tuple[str, str, str], Cell], outputs: Sequence[str], metric: str
-) -> dict[tuple[str, str, str], Cell]:
-    """The cells of one metric that are tested, with their p-values."""
-    family: list[Cell] = []
+def _tested_cells(
+    settings: CompareSettings, cells: Mapping[Key, Cell], outputs: Sequence[str], metric: str
+) -> dict[Key, Cell]:
+    """Returns the cells of one metric that are tested, with their p-values."""
+    tested: list[Cell] = []
     for output in outputs:
         means = {
             name: cells[name, output, metric].summary.mean
@@ -163,27 +175,29 @@ def _tested(
             if (name, output, metric) in cells and complete(cells[name, output, metric].values, settings.seeds)
         }
         baseline = best(settings.baselines, means, HIGHER_IS_BETTER[metric])
-        for row in settings.tested if baseline is not None else ():
+        if baseline is None:
+            continue
+        for row in settings.tested:
             cell = cells.get((row, output, metric))
             if cell is not None:
-                other = cells[str(baseline), output, metric].values
-                pairs = list(paired(cell.values, other).values())
-                ahead = sum(one - against for one, against in pairs)
-                better = ahead > 0 if HIGHER_IS_BETTER[metric] else ahead < 0
-                p = p_value(cell.values, other)
-                family.append(dataclasses.replace(cell, best_baseline=str(baseline), better=better, p=p))
-    corrected = zip(family, holm([cell.p for cell in family]), strict=True)
+                baseline_values = cells[baseline, output, metric].values
+                pairs = paired(cell.values, baseline_values).values()
+                difference = sum(value - other for value, other in pairs)
+                better = difference > 0 if HIGHER_IS_BETTER[metric] else difference < 0
+                p = p_value(cell.values, baseline_values)
+                tested.append(dataclasses.replace(cell, best_baseline=baseline, better=better, p=p))
+    corrected = zip(tested, holm([cell.p for cell in tested]), strict=True)
     return {(cell.row, cell.output, metric): dataclasses.replace(cell, p_holm=p) for cell, p in corrected}
 
 
 def _cost(row: str, results: Sequence[Result]) -> Cost:
-    def over(numbers: Sequence[float]) -> Summary:
+    def summary(numbers: Sequence[float]) -> Summary:
         return summarize(dict(enumerate(numbers)))
 
     return Cost(
         row,
-        over([result.parameters for result in results]).mean,
-        over([result.training_seconds for result in results]),
-        over([result.epochs for result in results]).mean,
-        over([1e6 * result.scoring_seconds / result.rows for result in results]),
+        summary([result.parameters for result in results]).mean,
+        summary([result.training_seconds for result in results]),
+        summary([result.epochs for result in results]).mean,
+        summary([1e6 * result.scoring_seconds / result.rows for result in results]),
     )

@@ -1,4 +1,4 @@
-"""Hand-made data and runs: two tasks in a chain, groups, and scores without any training."""
+"""Synthetic data and runs without training: two tasks in a chain, groups, and noisy scores."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from pipelines.compare.data.prepared import Columns
 from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry
-from pipelines.compare.runs.store import Result
+from pipelines.compare.runs.result import Result
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 
@@ -23,7 +23,7 @@ ROWS = 400
 
 
 def columns(seed: int = 0) -> Columns:
-    """Clicks of a third of the rows, sales of a third of these, in groups of about ten."""
+    """Labels with clicks in a third of the rows and sales in a third of the clicks, in groups of about ten rows."""
     rng = np.random.default_rng(seed)
     click = (rng.random(ROWS) < 0.33).astype(np.float32)
     sale = click * (rng.random(ROWS) < 0.33)
@@ -31,7 +31,7 @@ def columns(seed: int = 0) -> Columns:
 
 
 def noisy(data: Columns, noise: float, seed: int) -> dict[str, np.ndarray]:
-    """Scores in (0, 1) that know the labels the better, the less noise there is."""
+    """Scores in (0, 1): the labels with Gaussian noise."""
     rng = np.random.default_rng(seed)
     click, sale = data.labels["click"], data.labels["sale"]
 
@@ -42,7 +42,7 @@ def noisy(data: Columns, noise: float, seed: int) -> dict[str, np.ndarray]:
 
 
 def result(row: str, seed: int, scores: dict, data: Columns, code: str = "c", truth=None, **changes) -> Result:
-    """A finished run with these test scores; those of eval are the same."""
+    """Finished run whose test scores are given; the eval scores are the same."""
     metrics = evaluate(SPEC, data, scores, truth)
     plain = {
         "job": job(row, seed),
@@ -60,13 +60,14 @@ def result(row: str, seed: int, scores: dict, data: Columns, code: str = "c", tr
 
 
 def job(row: str, seed: int, trial: int | None = None, **options) -> Job:
+    """Job of a row of the table."""
     return Job(row, "mmoe", options or {"name": row}, {"max_epochs": 2}, seed, trial)
 
 
 def settings(models=("base", "rival", "ours"), **changes) -> CompareSettings:
-    """A comparison whose rows are all MMoE."""
+    """Settings of a comparison in which all rows are MMoE."""
     plain = {
-        "name": "hand_made",
+        "name": "synthetic",
         "base": "base.yaml",
         "models": {name: ModelEntry("mmoe") for name in models},
         "seeds": (1, 2, 3),

@@ -1,4 +1,4 @@
-"""Two models with two seeds on a small simulated log, through the command and back."""
+"""Command `tfmtl compare`: two models with two seeds on a small simulated log."""
 
 import json
 import os
@@ -40,7 +40,7 @@ RUNS = 4
 
 
 def finished_runs(out):
-    """The results of the finished runs; `*` also finds the folder of a run that is about to end."""
+    """Result files of the finished runs; `*` also matches the folder of an unfinished run."""
     return [path for path in (out / "runs").glob("*/result.json") if not path.parent.name.startswith(".")]
 
 
@@ -58,7 +58,7 @@ def compare(path, out, *words):
 
 
 def numbers(plain):
-    """Every metric of every run, to the last bit."""
+    """Every metric of every run, with all digits."""
     return {(r["model"], r["output"], r["metric"]): r["values"] for r in plain["records"]}
 
 
@@ -68,7 +68,7 @@ def finished(tmp_path_factory):
     return root, *compare(write(root), root / "out")
 
 
-def test_the_table(finished):
+def test_table_equals_the_metrics_of_the_kept_scores(finished):
     root, output, plain = finished
     assert "cvr on click = 1; p: against" in output
     assert "oracle" in output
@@ -90,7 +90,7 @@ def by_scenario(plain):
     return {(r["model"], r["output"], r["scenario"]): r for r in plain["scenario_records"] if r["metric"] == "auc"}
 
 
-def test_by_scenario_against_scikit_learn_on_the_kept_scores(finished):
+def test_auc_by_scenario_equals_scikit_learns_on_the_kept_scores(finished):
     root, output, plain = finished
     assert "click: ctr on all rows, by scenario: AUC" in output
     found = by_scenario(plain)
@@ -119,7 +119,7 @@ def test_by_scenario_against_scikit_learn_on_the_kept_scores(finished):
                     assert record["values"][str(job["seed"])] == expected
 
 
-def test_data_that_were_kept_before_scenarios_were_are_made_anew(finished):
+def test_evaluates_scenarios_of_data_and_runs_that_were_kept_without_them(finished):
     root, _, plain = finished
     prepared = root / "out" / "prepared"
     kept = json.loads((prepared / "prepared.json").read_text())
@@ -137,14 +137,14 @@ def test_data_that_were_kept_before_scenarios_were_are_made_anew(finished):
     assert by_scenario(again) == by_scenario(plain)
 
 
-def test_another_seed_is_another_run(finished):
+def test_seeds_give_different_scores(finished):
     found = numbers(finished[2])
     for row in ("mmoe", "lightgbm"):
         assert len(set(found[row, "ctr", "auc"].values())) == 2
 
 
-def test_from_nothing_the_same_seed_gives_the_same_table(finished, tmp_path):
-    """The log is simulated, preprocessed and ordered again."""
+def test_same_seed_gives_the_same_table_in_a_new_folder(finished, tmp_path):
+    """The log is simulated, preprocessed and sorted again."""
     path = write(tmp_path / "again", seeds=[2])
     _, plain = compare(path, tmp_path / "out")
     assert plain["data"] == finished[2]["data"]
@@ -154,7 +154,7 @@ def test_from_nothing_the_same_seed_gives_the_same_table(finished, tmp_path):
         assert values == {seed: expected[seed] for seed in values}
 
 
-def test_what_was_killed_goes_on(finished):
+def test_continues_after_a_kill(finished):
     root = finished[0]
     runs = root / "out" / "runs"
     path = write(root / "more", seeds=[1, 2, 3])
@@ -171,6 +171,6 @@ def test_what_was_killed_goes_on(finished):
     kept = len(finished_runs(root / "out"))
     assert kept == RUNS + 1
     output, plain = compare(path, root / "out")
-    assert f"6 runs, {kept} of them kept from before" in output
+    assert f"6 runs, {kept} of them finished before" in output
     assert len(numbers(plain)["mmoe", "ctr", "auc"]) == 3
     assert not list(runs.glob(".unfinished-*"))

@@ -1,4 +1,4 @@
-"""Metrics of scores against scikit-learn, each output on its space."""
+"""Metrics of scores, each output on its space, compared with scikit-learn."""
 
 import dataclasses
 import math
@@ -8,22 +8,22 @@ import pytest
 from sklearn import metrics as sklearn
 
 from pipelines.compare.data.prepared import Columns
-from pipelines.compare.metrics.evaluate import evaluate, log_loss, main_metric, monitored, poisson_loss
+from pipelines.compare.metrics.evaluate import evaluate, log_loss, main_metric, monitored_value, poisson_loss
 from tests.pipelines.compare.cases import ROWS, SPEC, columns, noisy
 from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec, Task
 
 
-def space(data, output):
+def space_rows(data, output):
     return data.labels["click"] == 1 if output == "cvr" else np.ones(ROWS, bool)
 
 
 @pytest.mark.parametrize(("output", "task"), [("ctr", "click"), ("cvr", "sale"), ("ctcvr", "sale")])
-def test_binary_outputs(output, task):
+def test_metrics_of_binary_outputs_equal_scikit_learns(output, task):
     data = columns()
     scores = noisy(data, 2.0, 1)
     found = evaluate(SPEC, data, scores)[output]
-    rows = space(data, output)
+    rows = space_rows(data, output)
     labels, predicted, groups = data.labels[task][rows], scores[output][rows].astype(float), data.groups[rows]
     assert found["auc"] == pytest.approx(sklearn.roc_auc_score(labels, predicted))
     assert found["log_loss"] == pytest.approx(sklearn.log_loss(labels, predicted))
@@ -37,8 +37,8 @@ def test_binary_outputs(output, task):
     assert found["gauc"] == pytest.approx(total / weight)
 
 
-def test_on_all_rows_labels_are_drawn_from_the_truth():
-    """The AUC of one draw after another of P(sale | click), of every row, clicked or not."""
+def test_auc_on_all_rows_is_the_mean_over_labels_drawn_from_the_true_probabilities():
+    """Labels of P(sale | click) are drawn for every row, clicked or not."""
     data = columns()
     rng = np.random.default_rng(2)
     truth = {name: rng.random(ROWS) ** 2 for name in ("ctr", "cvr", "ctcvr")}
@@ -51,13 +51,13 @@ def test_on_all_rows_labels_are_drawn_from_the_truth():
     assert found["cvr"]["auc"] == evaluate(SPEC, data, scores)["cvr"]["auc"]
 
 
-def test_without_a_group_key_there_is_no_gauc():
+def test_no_gauc_without_groups():
     data = dataclasses.replace(columns(), groups=None)
     found = evaluate(SPEC, data, noisy(data, 2.0, 1))
     assert "gauc" not in found["ctr"]
 
 
-def test_counts():
+def test_metrics_of_counts():
     spec = DatasetSpec(
         name="panels",
         features=(NumberSequenceFeature("clicks", max_length=3),),
@@ -69,15 +69,15 @@ def test_counts():
     assert found["smape"] == pytest.approx((0.5 / 0.25 + 0 + 1 / 4.5) / 3)
     assert found["poisson_loss"] == pytest.approx((0.5 + 2 - 2 * math.log(2) + 4 - 5 * math.log(4)) / 3)
     assert main_metric(spec, spec.outputs[0]) == "nmae"
-    assert monitored(spec, {"next": found}, "next_loss") == -found["poisson_loss"]
+    assert monitored_value(spec, {"next": found}, "next_loss") == -found["poisson_loss"]
 
 
-def test_losses_at_the_ends_are_finite():
+def test_losses_of_extreme_predictions_are_finite():
     assert log_loss([1, 0], [0.0, 1.0]) == pytest.approx(-math.log(1e-7), rel=1e-6)
     assert poisson_loss([1.0], [0.0]) == pytest.approx(-math.log(1e-7), rel=1e-6)
 
 
-def test_a_score_that_is_not_finite_is_refused():
+def test_rejects_scores_that_are_not_finite():
     data = columns()
     scores = noisy(data, 1.0, 1)
     scores["ctr"][3] = np.nan
@@ -85,11 +85,11 @@ def test_a_score_that_is_not_finite_is_refused():
         evaluate(SPEC, data, scores)
 
 
-def test_the_monitor_is_higher_where_it_is_better():
+def test_monitored_value_is_higher_for_better_scores():
     data = columns()
     good, bad = (evaluate(SPEC, data, noisy(data, noise, 1)) for noise in (1.0, 4.0))
     for monitor in ("ctr_auc", "cvr_auc", "sale_loss", "loss"):
-        assert monitored(SPEC, good, monitor) > monitored(SPEC, bad, monitor)
-    assert monitored(SPEC, good, "cvr_auc") == good["cvr"]["auc"]
-    assert monitored(SPEC, good, "sale_loss") == -good["ctcvr"]["log_loss"]
-    assert monitored(SPEC, good, "loss") == -good["ctr"]["log_loss"] - good["ctcvr"]["log_loss"]
+        assert monitored_value(SPEC, good, monitor) > monitored_value(SPEC, bad, monitor)
+    assert monitored_value(SPEC, good, "cvr_auc") == good["cvr"]["auc"]
+    assert monitored_value(SPEC, good, "sale_loss") == -good["ctcvr"]["log_loss"]
+    assert monitored_value(SPEC, good, "loss") == -good["ctr"]["log_loss"] - good["ctcvr"]["log_loss"]

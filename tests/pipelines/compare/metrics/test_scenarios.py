@@ -1,4 +1,4 @@
-"""Results by scenario: against scikit-learn, from the rows of the log to the terminal, Markdown, CSV and JSON."""
+"""Metrics by scenario, compared with scikit-learn, from the rows of the log to terminal, Markdown, CSV and JSON."""
 
 import csv
 import dataclasses
@@ -13,11 +13,16 @@ from sklearn import metrics as sklearn
 from pipelines.compare.data import row_order as order
 from pipelines.compare.data.prepared import Columns, Prepared, write_columns
 from pipelines.compare.metrics.evaluate import evaluate
-from pipelines.compare.metrics.scenarios import MOST, evaluate_scenarios, largest, scenario_table
+from pipelines.compare.metrics.scenarios import (
+    MAX_SCENARIOS,
+    evaluate_scenarios,
+    largest_scenarios,
+    make_scenario_table,
+)
 from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report.scenario_sheets import scenario_sheets
 from pipelines.compare.report.table import ORACLE, make_table
-from pipelines.compare.report.write import notes, sheets, write_report
+from pipelines.compare.report.write import make_notes, make_sheets, write_report
 from pipelines.compare.runs.runner import Outcome
 from tests.pipelines.compare import cases
 from tests.pipelines.compare.data.test_row_order import example
@@ -31,7 +36,7 @@ NAMES = ("feed", "live", "search|ads", "[tiny]")
 
 
 def columns(names=NAMES, seed=0) -> Columns:
-    """Labels of `cases`; scenarios of very different size, and in the last one nobody clicks."""
+    """Labels of `cases` with scenarios of different sizes, the last one without clicks."""
     plain = cases.columns(seed)
     rng = np.random.default_rng(seed + 100)
     shares = 0.5 ** np.arange(len(names))
@@ -47,7 +52,7 @@ def scores_of(seed, noise=2.0):
     return cases.noisy(DATA, noise, seed)
 
 
-def test_events_against_scikit_learn():
+def test_auc_of_each_scenario_equals_scikit_learns():
     scores = scores_of(1)
     found = evaluate_scenarios(SPEC, DATA, scores)
     assert set(found) == {"ctr", "cvr", "ctcvr"}
@@ -60,7 +65,7 @@ def test_events_against_scikit_learn():
             assert found[output][name] == {"auc": pytest.approx(expected)}
 
 
-def test_counts_in_numpy():
+def test_errors_of_counts_equal_numpys():
     rng = np.random.default_rng(1)
     labels, rates = rng.poisson(2.0, 300).astype("float32"), rng.gamma(2.0, 1.0, 300)
     numbers = rng.integers(0, 2, 300)
@@ -72,22 +77,22 @@ def test_counts_in_numpy():
         assert found[name]["smape"] == pytest.approx(np.mean(2 * np.abs(p - y) / (p + y)))
 
 
-def test_an_auc_of_one_label_is_empty():
+def test_auc_of_equal_labels_is_nan():
     found = evaluate_scenarios(SPEC, DATA, scores_of(1))
     for output in ("ctr", "cvr", "ctcvr"):
         assert math.isnan(found[output]["[tiny]"]["auc"])
 
 
-def test_without_a_scenario_there_is_none():
+def test_no_metrics_without_scenarios():
     assert evaluate_scenarios(cases.SPEC, cases.columns(), scores_of(1)) == {}
-    assert scenario_table(cases.SPEC, cases.columns(), {"ours": {1: {}}}) is None
+    assert make_scenario_table(cases.SPEC, cases.columns(), {"ours": {1: {}}}) is None
 
 
-def test_the_largest_are_told_apart():
+def test_evaluates_the_largest_scenarios():
     names = [f"s{i:02}" for i in range(15)]
-    numbers = np.repeat(np.arange(15), np.r_[np.full(14, 5), 30])  # The last one is the largest, the others are equal.
+    numbers = np.repeat(np.arange(15), np.r_[np.full(14, 5), 30])  # The last is the largest.
     data = Columns({}, scenarios=numbers, scenario_names=tuple(names))
-    assert largest(data) == ("s14", *names[: MOST - 1])
+    assert largest_scenarios(data) == ("s14", *names[: MAX_SCENARIOS - 1])
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +110,10 @@ def made():
     truth = scores_of(9, 0.5)
     by_row[ORACLE] = {-1: evaluate_scenarios(SPEC, DATA, truth)}
     table = make_table(comparison.settings, SPEC, runs, evaluate(SPEC, DATA, truth))
-    return comparison, dataclasses.replace(table, scenarios=scenario_table(SPEC, DATA, by_row)), outcome
+    return comparison, dataclasses.replace(table, scenarios=make_scenario_table(SPEC, DATA, by_row)), outcome
 
 
-def test_the_sheets(made):
+def test_sheets_show_rows_and_means_by_scenario(made):
     comparison, table, outcome = made
     found = scenario_sheets(SPEC, table)
     assert [sheet.title for sheet in found] == [
@@ -116,7 +121,7 @@ def test_the_sheets(made):
         "sale: cvr on click = 1, by scenario: AUC",
         "sale: ctcvr on all rows, by scenario: AUC",
     ]
-    shown = sheets(comparison, table, outcome)
+    shown = make_sheets(comparison, table, outcome)
     assert all(sheet in shown for sheet in found)
     cvr = found[1]
     assert list(cvr.columns) == ["model", *NAMES]
@@ -130,22 +135,22 @@ def test_the_sheets(made):
     assert [row[-1] for row in cvr.rows[1:]] == ["", "", ""]
 
 
-def test_they_fit_a_terminal(made):
+def test_sheets_fit_a_terminal(made):
     comparison, table, outcome = made
     console = Console(width=110, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    for sheet in sheets(comparison, table, outcome):
+    for sheet in make_sheets(comparison, table, outcome):
         console.print(sheet.rich())
     shown = console.export_text()
-    assert "…" not in shown, "no cell is cut off"
-    assert "[tiny]" in shown, "no name is taken for a style"
+    assert "…" not in shown, "no cell is truncated"
+    assert "[tiny]" in shown, "no name is interpreted as markup"
 
 
-def test_what_is_written(made, tmp_path):
+def test_report_contains_metrics_by_scenario(made, tmp_path):
     comparison, table, outcome = made
     write_report(tmp_path, comparison, table, outcome, ORIGIN)
     page = (tmp_path / "results.md").read_text()
     assert "| model | feed | live | search\\|ads | [tiny] |" in page
-    assert "By scenario: the test rows by their page, all 4, the largest first." in page
+    assert "By scenario: metrics of the test rows with each value of page (all 4, in descending order of size)." in page
     with (tmp_path / "results.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     own = [line for line in lines if line["scenario"]]
@@ -162,20 +167,20 @@ def test_what_is_written(made, tmp_path):
     assert all("scenario" not in record for record in plain["records"])
 
 
-def test_many_scenarios_are_said_and_stand_in_parts():
+def test_many_scenarios_are_shown_in_parts():
     data = columns(tuple(f"s{i:02}" for i in range(15)))
     by_row = {"base": {1: evaluate_scenarios(SPEC, data, scores_of(1))}}
     runs = {"base": [cases.result("base", 1, scores_of(1), DATA)]}
     comparison = Comparison(cases.settings(("base",), baselines=()), dataclasses.replace(BASE, spec=SPEC), ())
     table = make_table(comparison.settings, SPEC, runs)
-    table = dataclasses.replace(table, scenarios=scenario_table(SPEC, data, by_row))
+    table = dataclasses.replace(table, scenarios=make_scenario_table(SPEC, data, by_row))
     titles = [sheet.title for sheet in scenario_sheets(SPEC, table)]
     assert titles[:2] == [f"click: ctr on all rows, by scenario: AUC ({part})" for part in ("1 to 6", "7 to 12")]
-    said = notes(comparison, table, Outcome(runs, {}, {}, {}, []), 400)
-    assert any("the 12 largest of 15" in note for note in said)
+    notes = make_notes(comparison, table, Outcome(runs, {}, {}, {}, []), 400)
+    assert any("the 12 largest of 15" in note for note in notes)
 
 
-def test_a_missing_value_is_a_scenario():
+def test_rows_without_a_value_are_in_the_default_scenario():
     pages = [b"feed", b"", b"search", b"feed"]
     rows = [example(user=[b"u"], click=[0], sale=[0], page=[page] if page else []) for page in pages]
     numbers, names = order.scenarios(SPEC, rows)
@@ -187,7 +192,7 @@ def test_a_missing_value_is_a_scenario():
 
 
 @pytest.mark.parametrize("data", [DATA, cases.columns()])
-def test_columns_are_read_as_they_were_written(data, tmp_path):
+def test_columns_survive_writing_and_reading(data, tmp_path):
     write_columns(tmp_path / "test.npz", data)
     read = Prepared(tmp_path, SPEC, "", {}).columns("test")
     assert read.scenario_names == data.scenario_names

@@ -1,4 +1,4 @@
-"""The comparisons in `examples/` are good settings."""
+"""Comparisons in `examples/` are valid settings."""
 
 import pathlib
 
@@ -16,7 +16,7 @@ TRAINING = ("batch_size", "learning_rate", "optimizer", "max_epochs", "patience"
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_an_example_is_good(path):
+def test_example_is_valid(path):
     made = load_comparison(path)
     header = path.read_text(encoding="utf-8").partition("\nname:")[0]
     assert made.settings.name == path.stem
@@ -25,7 +25,7 @@ def test_an_example_is_good(path):
 
 
 def shared(candidate):
-    """What two rows have alike where a claim is of the models alone."""
+    """Options and training settings that are equal for two rows if a claim concerns the models alone."""
     options = config.build(model_class(candidate.model).options_class, config.Document(dict(candidate.options)))
     training = config.build(TrainingSettings, config.Document(dict(candidate.training)))
     return [getattr(options, name) for name in OPTIONS], [getattr(training, name) for name in TRAINING]

@@ -1,4 +1,4 @@
-"""Settings of a comparison: what models share, and mistakes with file, line and field."""
+"""Settings of a comparison: fields that all models share, and errors that name file, line and field."""
 
 import pathlib
 
@@ -36,7 +36,7 @@ def candidate(made, row):
     return {one.row: one for one in made.candidates}[row]
 
 
-def test_what_all_models_share(tmp_path):
+def test_models_share_options_training_monitor_and_simulator(tmp_path):
     plain = document(
         options={"embedding_l2": 1e-3},
         training={"max_epochs": 9},
@@ -49,7 +49,7 @@ def test_what_all_models_share(tmp_path):
     assert made.base.simulator.rows == 123
     assert made.monitor == "ctcvr_auc"
     shared, wide = candidate(made, "shared_bottom"), candidate(made, "wide")
-    assert shared.options == {"embedding_dim": 8, "embedding_l2": 1e-3}, "the base model's size"
+    assert shared.options == {"embedding_dim": 8, "embedding_l2": 1e-3}, "the embedding size of the base"
     assert wide.options == {"embedding_dim": 5, "embedding_l2": 1e-3, "num_experts": 8}
     assert wide.model == "mmoe"
     assert (shared.training["max_epochs"], shared.training["learning_rate"]) == (9, 1.6e-2)
@@ -59,7 +59,7 @@ def test_what_all_models_share(tmp_path):
     assert candidate(made, "lightgbm").training == {}
 
 
-def test_a_preset_stands_below_what_all_models_share(tmp_path):
+def test_shared_options_override_presets(tmp_path):
     plain = document(options={"embedding_dim": 6})
     plain["models"]["wide"] = {"name": "man", "preset": "ali_ccp_without_attention", "options": {"tower_units": [4]}}
     plain["models"]["alone"] = {"name": "man", "preset": "ali_ccp_without_attention", "options": {"attention": True}}
@@ -71,7 +71,7 @@ def test_a_preset_stands_below_what_all_models_share(tmp_path):
 @pytest.mark.parametrize(
     ("field", "value"), [("row", "mmoe"), ("over", ["x"]), ("over", []), ("output", "rate"), ("metric", "calibration")]
 )
-def test_a_claim_names_what_is_there(tmp_path, field, value):
+def test_rejects_claims_about_unknown_rows_outputs_and_metrics(tmp_path, field, value):
     claim = {"text": "better", "row": "wide", "over": ["shared_bottom"], "output": "ctr"}
     assert load(tmp_path, document(claims=[claim])).settings.claims[0].metric is None
     with pytest.raises(ConfigError, match=rf"compare.yaml.*claims\[?.?0\]?.{field}.* should .*Received: "):
@@ -80,22 +80,22 @@ def test_a_claim_names_what_is_there(tmp_path, field, value):
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("man", "should be one of ali_ccp, "), ("lightgbm", "should be left out, for lightgbm has none")],
+    [("man", "should be a preset of MAN: ali_ccp, "), ("lightgbm", "should be omitted, as lightgbm has no presets")],
 )
-def test_a_preset_that_is_not_there(tmp_path, model, message):
+def test_rejects_unknown_presets(tmp_path, model, message):
     plain = document()
     plain["models"]["wide"] = {"name": model, "preset": "taobao"}
     with pytest.raises(ConfigError, match=f"models.wide.preset: {message}.*Received: 'taobao'"):
         load(tmp_path, plain)
 
 
-def test_a_second_stage_stops_by_the_same_metric(tmp_path):
+def test_second_stage_has_the_monitor_of_the_comparison(tmp_path):
     plain = document(monitor="ctr_auc")
     plain["models"]["wide"]["training"] = {"fine_tuning": {"max_epochs": 1}}
     assert candidate(load(tmp_path, plain), "wide").training["fine_tuning"]["monitor"] == "ctr_auc"
     plain["models"]["wide"]["training"] = {"fine_tuning": {}}
     assert candidate(load(tmp_path, plain), "wide").training["fine_tuning"]["monitor"] == "ctr_auc"
-    plain["base"] = str(EXAMPLES / "man.yaml")  # Whose second stage stops by its loss.
+    plain["base"] = str(EXAMPLES / "man.yaml")  # Its second stage has the loss as monitor.
     assert candidate(load(tmp_path, plain), "shared_bottom").training["fine_tuning"]["monitor"] == "ctr_auc"
 
 
@@ -113,7 +113,7 @@ def changed(path, value):
     [
         (["seed"], 3, r"compare.yaml:\d+: seed: should be a field of CompareSettings. Did you mean `seeds`"),
         (["seeds"], [], r"compare.yaml:\d+: seeds: should be at least one"),
-        (["seeds"], [1, 1], r"seeds\[1\]: should be at least 0, and named once. Received: 1"),
+        (["seeds"], [1, 1], r"seeds\[1\]: should be at least 0 and unique. Received: 1"),
         (["reference"], "ple9", r"reference: should be one of the models: shared_bottom, wide, lightgbm"),
         (["baselines"], ["none"], r"baselines\[0\]: should be one of the models"),
         (["gain"], "absolute", r"gain: should be one of difference, relative, relaimpr"),
@@ -128,38 +128,46 @@ def changed(path, value):
         (["models", "wide", "options"], {"num_experts": 0}, r"models.wide.options.num_experts: should be at least 1"),
         (["models", "wide", "options"], {"task_weights": {"view": 1}}, r"options.task_weights.view: should be a task"),
         (["models", "wide", "training"], {"patience": 0}, r"models.wide.training.patience: should be at least 1"),
-        (["models", "wide", "training"], {"seed": 1}, r"models.wide.training.seed: should be left to the comparison"),
+        (
+            ["models", "wide", "training"],
+            {"seed": 1},
+            r"wide.training.seed: should be omitted, as the comparison sets it",
+        ),
         (
             ["models", "wide", "training"],
             {"monitor": "loss"},
-            r"models.wide.training.monitor: should be left to the comp",
+            r"models.wide.training.monitor: should be omitted, as the comp",
         ),
         (
             ["models", "wide", "training"],
             {"warm_start": "latest"},
-            r"models.wide.training.warm_start: should be left to",
+            r"models.wide.training.warm_start: should be omitted, as the",
         ),
         (
             ["models", "wide", "training"],
             {"fine_tuning": {"monitor": "loss"}},
-            r"models.wide.training.fine_tuning.monitor: should be left to the comparison. Received: 'loss'",
+            r"models.wide.training.fine_tuning.monitor: should be omitted, as the comparison sets it. Received: 'loss'",
         ),
         (
             ["training"],
             {"fine_tuning": {"monitor": "loss"}},
-            r"\d: training.fine_tuning.monitor: should be left to the",
+            r"\d: training.fine_tuning.monitor: should be omitted, as",
         ),
-        (["models", "lightgbm", "training"], {"patience": 2}, r"models.lightgbm: should have no field of training"),
+        (
+            ["models", "lightgbm", "training"],
+            {"patience": 2},
+            r"models.lightgbm: should have no training settings",
+        ),
         (["models", "lightgbm", "options"], {"num_leaves": 1}, r"models.lightgbm.options.num_leaves: should be at lea"),
-        (["models", "last_week"], {}, r"models.last_week.options.series: should be left to specs of counts"),
+        (["models", "last_week"], {}, r"models.last_week.options.series: should be used with tasks that are counts"),
         (["options"], {"dim": 3}, r"compare.yaml:\d+: options.dim: should be a field of SharedBottomOptions"),
         (["training"], {"warm_start": "latest"}, r"training.warm_start: should be null"),
         (["simulator"], {"row": 3}, r"compare.yaml:\d+: simulator.row: should be a field of SimulatorOptions"),
-        (["trials"], 2, r"models.shared_bottom.space: should be given where `trials` is above 0"),
+        (["trials"], 2, r"models.shared_bottom.space: should be given if `trials` is above 0"),
         (["base"], "not_there.yaml", r"not_there.yaml: should be a readable YAML file"),
     ],
 )
-def test_mistakes_name_file_line_and_field(tmp_path, path, value, message):
+def test_errors_name_file_line_and_field(tmp_path, path, value, message):
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, changed(path, value))
 
@@ -168,21 +176,30 @@ def test_mistakes_name_file_line_and_field(tmp_path, path, value, message):
     ("space", "message"),
     [
         ({"num_experts": {"kind": "range", "low": 1, "high": 2}}, r"should be options.<field> or training.<field>"),
-        ({"options.num_experts": {"kind": "range", "low": 0, "high": 2, "whole": True}}, r"good values. Received: 0"),
-        ({"options.num_experts": {"kind": "range", "low": 1, "high": 2}}, r"good values. Received: 1.0"),
-        ({"options.expert_units": {"kind": "choice", "values": [[8], ["8"]]}}, r"good values. Received: \['8'\]"),
-        ({"training.optimiser": {"kind": "choice", "values": [1, 2]}}, r"good values. Received: 1"),
-        ({"training.seed": {"kind": "choice", "values": [1, 2]}}, r"training.seed: should be left to the comparison"),
-        ({"training.monitor": {"kind": "choice", "values": ["loss", "ctr_auc"]}}, r"should be left to the comparison"),
-        ({"training.warm_start": {"kind": "choice", "values": ["latest", None]}}, r"should be left to the comparison"),
+        ({"options.num_experts": {"kind": "range", "low": 0, "high": 2, "whole": True}}, r"valid values. Received: 0"),
+        ({"options.num_experts": {"kind": "range", "low": 1, "high": 2}}, r"valid values. Received: 1.0"),
+        ({"options.expert_units": {"kind": "choice", "values": [[8], ["8"]]}}, r"valid values. Received: \['8'\]"),
+        ({"training.optimiser": {"kind": "choice", "values": [1, 2]}}, r"valid values. Received: 1"),
+        (
+            {"training.seed": {"kind": "choice", "values": [1, 2]}},
+            r"training.seed: should be omitted, as the comparison sets it",
+        ),
+        (
+            {"training.monitor": {"kind": "choice", "values": ["loss", "ctr_auc"]}},
+            r"should be omitted, as the comparison sets it",
+        ),
+        (
+            {"training.warm_start": {"kind": "choice", "values": ["latest", None]}},
+            r"should be omitted, as the comparison sets it",
+        ),
         (
             {"training.fine_tuning.monitor": {"kind": "choice", "values": ["loss", "ctr_auc"]}},
-            r"fine_tuning.monitor: should be left to the comparison",
+            r"fine_tuning.monitor: should be omitted, as the comparison sets it",
         ),
         ({"options.num_experts": {"kind": "grid"}}, r"kind: should be one of choice, range"),
     ],
 )
-def test_mistakes_of_a_space(tmp_path, space, message):
+def test_rejects_invalid_search_spaces(tmp_path, space, message):
     with pytest.raises(ConfigError, match=message) as caught:
         load(tmp_path, changed(["models", "wide", "space"], space))
     assert "compare.yaml:" in str(caught.value)

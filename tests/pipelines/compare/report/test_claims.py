@@ -1,4 +1,4 @@
-"""Verdicts on papers' claims: better or worse, significantly or not, against SciPy's test."""
+"""Results of claims: significantly better or worse, or not shown, compared with SciPy's tests."""
 
 import math
 
@@ -9,7 +9,7 @@ from scipy import stats
 from pipelines.compare.jobs import NO_SEED
 from pipelines.compare.metrics.significance import summarize
 from pipelines.compare.plan.settings import Claim
-from pipelines.compare.report.claims import FAILS, HOLDS, NO_RUNS, NOT_SHOWN, judge
+from pipelines.compare.report.claims import FAILS, HOLDS, NOT_RUN, NOT_SHOWN, judge_claims
 from pipelines.compare.report.table import Cell, ResultTable, make_table
 from tests.pipelines.compare.cases import SPEC, columns, noisy, result, settings
 
@@ -19,13 +19,13 @@ NAMES = ("base", "rival", "twin", "ours")
 OURS = (0.7310, 0.7312, 0.7311, 0.7309, 0.7313)
 NEAREST = (0.7300, 0.7302, 0.7300, 0.7299, 0.7303)
 WIDE = (0.7420, 0.7150, 0.7330, 0.7210, 0.7380)
-"""Of a lower mean than `NEAREST`, yet better than `OURS` with three seeds of five."""
+"""AUC by seed with a lower mean than `NEAREST`, but better than `OURS` with three of five seeds."""
 BETTER = (0.7320, 0.7322, 0.7320, 0.7319, 0.7323)
 
 
 @pytest.fixture(scope="module")
 def runs():
-    """`twin` is as good as `rival`, with other noise; `ours` is better by far."""
+    """Runs in which `twin` is as good as `rival`, with other noise, and `ours` is much better."""
     noises = {"base": 4.0, "rival": 2.5, "twin": 2.5, "ours": 1.0}
     return {
         row: [result(row, seed, noisy(DATA, noise, 100 * i + seed), DATA) for seed in SEEDS]
@@ -38,12 +38,12 @@ def table(runs):
     return make_table(settings(NAMES, seeds=SEEDS), SPEC, runs)
 
 
-def judged(table, *claims):
-    return judge(settings(NAMES, seeds=SEEDS, claims=claims), SPEC, table)
+def claim_results(table, *claims):
+    return judge_claims(settings(NAMES, seeds=SEEDS, claims=claims), SPEC, table)
 
 
-def of_numbers(**rows):
-    """A table of the AUC of clicks: each row's numbers by seed, or a dictionary of them."""
+def table_of_auc(**rows):
+    """Table of the AUC of clicks, from the values of each row in the order of the seeds, or by seed."""
     by_seed = {row: dict(zip(SEEDS, v, strict=True)) if isinstance(v, tuple) else v for row, v in rows.items()}
     cells = {(row, "ctr", "auc"): Cell(row, "ctr", "auc", v, summarize(v)) for row, v in by_seed.items()}
     return ResultTable(tuple(rows), cells, {})
@@ -53,47 +53,52 @@ def values(runs, row, output, metric):
     return np.array([run.metrics["test"][output][metric] for run in runs[row]])
 
 
-def test_a_claim_is_judged_against_each_of_the_others(runs, table):
-    (verdict,) = judged(table, Claim("", "ours", ("base", "rival"), "ctr"))
+def test_claim_is_tested_against_each_of_the_other_rows(runs, table):
+    (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival"), "ctr"))
     own, other = values(runs, "ours", "ctr", "auc"), values(runs, "rival", "ctr", "auc")
     p_values = [stats.ttest_rel(own, values(runs, row, "ctr", "auc")).pvalue for row in ("base", "rival")]
-    assert (verdict.word, verdict.against, verdict.metric) == (HOLDS, "rival", "auc")
-    assert verdict.advantage == pytest.approx(np.mean(own - other))
-    assert verdict.p == pytest.approx(max(p_values))
+    assert (claim_result.verdict, claim_result.best_other, claim_result.metric) == (HOLDS, "rival", "auc")
+    assert claim_result.advantage == pytest.approx(np.mean(own - other))
+    assert claim_result.p == pytest.approx(max(p_values))
 
 
-def test_of_an_error_less_is_better(runs, table):
-    (verdict,) = judged(table, Claim("", "ours", ("base", "rival"), "ctr", "log_loss"))
+def test_smaller_error_is_better(runs, table):
+    (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival"), "ctr", "log_loss"))
     gains = values(runs, "rival", "ctr", "log_loss") - values(runs, "ours", "ctr", "log_loss")
-    assert (verdict.word, verdict.against) == (HOLDS, "rival")
-    assert verdict.advantage == pytest.approx(np.mean(gains))
+    assert (claim_result.verdict, claim_result.best_other) == (HOLDS, "rival")
+    assert claim_result.advantage == pytest.approx(np.mean(gains))
 
 
-def test_better_than_all_takes_being_better_than_each():
-    """The largest p counts, not that against the best mean; the advantage is the smallest."""
-    table = of_numbers(ours=OURS, rival=NEAREST, twin=WIDE)
-    alone, both = judged(table, Claim("", "ours", ("rival",), "ctr"))[0], Claim("", "ours", ("rival", "twin"), "ctr")
-    assert alone.word == HOLDS
-    (verdict,) = judged(table, both)
-    assert (verdict.word, verdict.against) == (NOT_SHOWN, "rival")
-    assert verdict.p == pytest.approx(stats.ttest_rel(OURS, WIDE).pvalue)
-    assert verdict.advantage == pytest.approx(np.mean(OURS) - np.mean(NEAREST))
+def test_claim_holds_only_if_the_row_is_better_than_each_other_row():
+    """The largest p-value decides, not that against the best mean; the advantage is the smallest one."""
+    table = table_of_auc(ours=OURS, rival=NEAREST, twin=WIDE)
+    alone, both = (
+        claim_results(table, Claim("", "ours", ("rival",), "ctr"))[0],
+        Claim("", "ours", ("rival", "twin"), "ctr"),
+    )
+    assert alone.verdict == HOLDS
+    (claim_result,) = claim_results(table, both)
+    assert (claim_result.verdict, claim_result.best_other) == (NOT_SHOWN, "rival")
+    assert claim_result.p == pytest.approx(stats.ttest_rel(OURS, WIDE).pvalue)
+    assert claim_result.advantage == pytest.approx(np.mean(OURS) - np.mean(NEAREST))
 
 
-def test_it_fails_only_where_one_is_significantly_better():
-    table = of_numbers(ours=OURS, rival=BETTER, twin=WIDE, base=NEAREST)
-    (verdict,) = judged(table, Claim("", "ours", ("base", "rival", "twin"), "ctr"))
-    assert (verdict.word, verdict.against) == (FAILS, "rival")
-    assert verdict.p == pytest.approx(3 * stats.ttest_rel(OURS, BETTER).pvalue), "Bonferroni: one of three was chosen"
-    (verdict,) = judged(table, Claim("", "twin", ("ours",), "ctr"))
-    assert verdict.advantage < 0
-    assert (verdict.word, verdict.p) == (NOT_SHOWN, pytest.approx(stats.ttest_rel(WIDE, OURS).pvalue))
+def test_claim_does_not_hold_only_if_another_row_is_significantly_better():
+    table = table_of_auc(ours=OURS, rival=BETTER, twin=WIDE, base=NEAREST)
+    (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival", "twin"), "ctr"))
+    assert (claim_result.verdict, claim_result.best_other) == (FAILS, "rival")
+    assert claim_result.p == pytest.approx(3 * stats.ttest_rel(OURS, BETTER).pvalue), (
+        "Bonferroni: the best of three rows was selected"
+    )
+    (claim_result,) = claim_results(table, Claim("", "twin", ("ours",), "ctr"))
+    assert claim_result.advantage < 0
+    assert (claim_result.verdict, claim_result.p) == (NOT_SHOWN, pytest.approx(stats.ttest_rel(WIDE, OURS).pvalue))
 
 
-def test_p_is_corrected_over_all_claims(table):
+def test_p_values_are_corrected_over_all_claims(table):
     claims = [Claim("", "ours", (row,), "ctr") for row in ("base", "rival", "twin")]
-    alone = [judged(table, claim)[0].p for claim in claims]
-    together = [verdict.p for verdict in judged(table, *claims)]
+    alone = [claim_results(table, claim)[0].p for claim in claims]
+    together = [claim_result.p for claim_result in claim_results(table, *claims)]
     assert min(together) == pytest.approx(3 * min(alone))
     assert max(together) >= max(alone)
 
@@ -109,19 +114,19 @@ def test_p_is_corrected_over_all_claims(table):
     ],
     ids=str,
 )
-def test_where_a_row_or_a_seed_is_missing_nothing_is_judged(missing):
+def test_claim_is_not_run_if_a_row_or_a_seed_is_missing(missing):
     rows = {"ours": OURS, "rival": NEAREST, "base": WIDE, **missing}
-    table = of_numbers(**{row: numbers for row, numbers in rows.items() if numbers})
-    (verdict,) = judged(table, Claim("", "ours", ("rival", "base"), "ctr"))
-    assert verdict.word == NO_RUNS
-    assert math.isnan(verdict.advantage)
-    assert math.isnan(verdict.p)
+    table = table_of_auc(**{row: numbers for row, numbers in rows.items() if numbers})
+    (claim_result,) = claim_results(table, Claim("", "ours", ("rival", "base"), "ctr"))
+    assert claim_result.verdict == NOT_RUN
+    assert math.isnan(claim_result.advantage)
+    assert math.isnan(claim_result.p)
 
 
-def test_a_row_without_seeds_misses_none_and_is_no_test_of_its_kind():
+def test_row_without_randomness_is_complete_but_two_of_them_are_not_tested():
     claims = [Claim("", "ours", ("base",), "ctr"), Claim("", "twin", ("base",), "ctr")]
-    table = of_numbers(ours=OURS, base={NO_SEED: 0.70}, twin={NO_SEED: 0.71})
-    seeded, level = judged(table, *claims)
-    assert seeded.word == HOLDS
-    assert (level.word, level.advantage) == (NOT_SHOWN, pytest.approx(0.01))
+    table = table_of_auc(ours=OURS, base={NO_SEED: 0.70}, twin={NO_SEED: 0.71})
+    seeded, level = claim_results(table, *claims)
+    assert seeded.verdict == HOLDS
+    assert (level.verdict, level.advantage) == (NOT_SHOWN, pytest.approx(0.01))
     assert math.isnan(level.p)

@@ -1,4 +1,4 @@
-"""What a comparison writes: the same numbers on the terminal, in Markdown, CSV and JSON, and figures."""
+"""Report of a comparison: the same numbers on the terminal, in Markdown, CSV and JSON, and figures."""
 
 import csv
 import dataclasses
@@ -8,13 +8,13 @@ import json
 import pytest
 from rich.console import Console
 
-from pipelines.compare.jobs import code
+from pipelines.compare.jobs import run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.plan.settings import Claim, PaperTable
 from pipelines.compare.report.sheets import Sheet
 from pipelines.compare.report.table import make_table
-from pipelines.compare.report.write import Origin, notes, sheets, write_report
+from pipelines.compare.report.write import Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.runner import Outcome
 from pipelines.compare.runs.time_estimate import Estimate, duration
 from pipelines.settings import ModelSettings, Settings, TrainingSettings
@@ -50,7 +50,7 @@ def folder(made, tmp_path_factory):
     return folder
 
 
-def test_the_csv_has_every_number(made, folder):
+def test_csv_contains_every_cell(made, folder):
     _, table, _ = made
     with (folder / "results.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
@@ -62,7 +62,7 @@ def test_the_csv_has_every_number(made, folder):
         assert (line["p_holm"] == "") == (not cell.best_baseline)
 
 
-def test_the_json_is_strict_and_has_every_run(made, folder):
+def test_json_is_strict_and_contains_every_run(made, folder):
     text = (folder / "results.json").read_text()
 
     def refuse(word):
@@ -76,7 +76,7 @@ def test_the_json_is_strict_and_has_every_run(made, folder):
     assert ours["mean"] == made[1].cells["ours", "ctr", "auc"].summary.mean
 
 
-def test_the_page_has_the_command_the_table_and_the_figures(made, folder):
+def test_page_contains_command_table_and_figures(made, folder):
     page = (folder / "results.md").read_text()
     cell = made[1].cells["ours", "ctr", "auc"]
     assert f"- Command: `{ORIGIN.command}`" in page
@@ -92,27 +92,27 @@ def test_the_page_has_the_command_the_table_and_the_figures(made, folder):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_terminal_shows_the_same(made):
+def test_terminal_shows_the_same_numbers(made):
     comparison, table, outcome = made
     console = Console(width=110, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    for sheet in sheets(comparison, table, outcome):
+    for sheet in make_sheets(comparison, table, outcome):
         console.print(sheet.rich())
     shown = console.export_text()
     cell = table.cells["ours", "ctcvr", "auc"]
     assert f"{cell.summary.mean:.4f}±{cell.summary.sd:.4f}" in shown
-    assert "…" not in shown, "no cell is cut off"
+    assert "…" not in shown, "no cell is truncated"
     assert "conversion" not in shown
     assert "sale: cvr on click = 1" in shown
     assert "sale: cvr on all rows, against the true probability" in shown
 
 
-def test_stars_are_for_what_is_better(made):
+def test_stars_mark_significantly_better_rows(made):
     comparison, table, outcome = made
     cell = table.cells["ours", "ctr", "auc"]
 
     def shown(**changes):
         cells = {**table.cells, ("ours", "ctr", "auc"): dataclasses.replace(cell, **changes)}
-        sheet = sheets(comparison, dataclasses.replace(table, cells=cells), outcome)[0]
+        sheet = make_sheets(comparison, dataclasses.replace(table, cells=cells), outcome)[0]
         return next(row for row in sheet.rows if row[0] == "ours")[3]
 
     assert shown(p_holm=0.2, better=True) == "0.2000"
@@ -121,50 +121,50 @@ def test_stars_are_for_what_is_better(made):
     assert shown(p_holm=1e-6, better=False) == "< 0.0001 worse"
 
 
-def test_without_the_truth_nothing_is_said_of_all_rows(tmp_path):
+def test_no_metrics_of_all_rows_without_true_probabilities(tmp_path):
     runs = {"base": [result("base", 1, noisy(DATA, 1.0, 1), DATA)]}
     comparison = Comparison(settings(("base",), baselines=()), BASE, ())
     table = make_table(comparison.settings, SPEC, runs)
     outcome = Outcome(runs, {}, {}, {}, [])
-    assert not any("true probability" in sheet.title for sheet in sheets(comparison, table, outcome))
+    assert not any("true probability" in sheet.title for sheet in make_sheets(comparison, table, outcome))
     write_report(tmp_path, comparison, table, outcome, ORIGIN)
     assert not (tmp_path / "selection.png").exists()
 
 
-def of_code(results, version):
+def with_code(results, version):
     return {row: [dataclasses.replace(run, code=version) for run in runs] for row, runs in results.items()}
 
 
-def test_runs_of_other_code_than_the_commit_are_said(made):
+def test_notes_name_the_code_of_runs_that_differs_from_the_current_code(made):
     comparison, table, outcome = made
-    own = of_code(outcome.runs, code())
-    old = of_code({"base": outcome.runs["base"]}, "old")
+    current = with_code(outcome.runs, run_code_hash())
+    old = with_code({"base": outcome.runs["base"]}, "old")
 
-    def said(runs, trials):
+    def code_notes(runs, trials):
         changed = dataclasses.replace(outcome, runs=runs, trials=trials)
-        return [note for note in notes(comparison, table, changed, 400) if note.startswith("The commit")]
+        return [note for note in make_notes(comparison, table, changed, 400) if note.startswith("The commit")]
 
-    assert said(own, {}) == []
-    assert said(own, own) == []
-    written_by = f"The commit is of the code that wrote this report ({code()}); the runs were made by the code "
-    assert said({**own, **old}, {}) == [f"{written_by}{', '.join(sorted([code(), 'old']))}."]
-    assert said(own, old) == said({**own, **old}, {}), "trials too"
-    assert said(of_code(outcome.runs, "old"), {}) == [f"{written_by}old."], "one version, but another one"
+    assert code_notes(current, {}) == []
+    assert code_notes(current, current) == []
+    prefix = f"The commit is that of the code that wrote this report ({run_code_hash()}); the code of the runs is "
+    assert code_notes({**current, **old}, {}) == [f"{prefix}{', '.join(sorted([run_code_hash(), 'old']))}."]
+    assert code_notes(current, old) == code_notes({**current, **old}, {}), "trials are included"
+    assert code_notes(with_code(outcome.runs, "old"), {}) == [f"{prefix}old."], "one version, but not the current one"
 
 
-def test_what_looks_like_markup_is_shown_as_it_is():
+def test_prints_markup_like_text_unchanged():
     console = Console(width=110, record=True, file=io.StringIO())
-    console.print(Sheet("of [/red]", ["model", "drawn"], [["[bold]wide", "[/job:localhost]"]], text=2).rich())
+    console.print(Sheet("of [/red]", ["model", "drawn"], [["[bold]wide", "[/job:localhost]"]], text_columns=2).rich())
     shown = console.export_text()
     for text in ("of [/red]", "[bold]wide", "[/job:localhost]"):
         assert text in shown
 
 
-def test_the_estimate_is_by_model():
+def test_time_estimate_is_by_row():
     estimate = Estimate()
-    assert estimate.left([job("a", 1)]) is None
+    assert estimate.remaining([job("a", 1)]) is None
     estimate.add(job("a", 1), 10)
     estimate.add(job("a", 2), 20)
     estimate.add(job("b", 1), 60)
-    assert estimate.left([job("a", 3), job("b", 2), job("c", 1)]) == pytest.approx(15 + 60 + 30)
+    assert estimate.remaining([job("a", 3), job("b", 2), job("c", 1)]) == pytest.approx(15 + 60 + 30)
     assert [duration(seconds) for seconds in (42, 720, 3600 * 3.4)] == ["42 s", "12 min", "3.4 h"]
