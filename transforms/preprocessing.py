@@ -43,13 +43,13 @@ def make_preprocessing_fn(
         among its inputs, float32 `(batch,)` by label column.
 
     Example:
-    >>> from tfmtl.spec import Task
-    >>> spec = DatasetSpec("log", (NumericalFeature("price", scale=1.0, max_bucket=9),), (Task("click", "click"),))
-    >>> preprocessing_fn = make_preprocessing_fn(spec)
-    >>> inputs = {"price": tf.constant([0.0, 19.0, float("nan")]), "click": tf.constant([1.0, 0.0, 0.0])}
-    >>> outputs = preprocessing_fn(inputs)
-    >>> outputs["price"].numpy().tolist(), outputs["click"].numpy().tolist()
-    ([1, 4, 0], [1.0, 0.0, 0.0])
+        >>> from tfmtl.spec import Task
+        >>> spec = DatasetSpec("log", (NumericalFeature("price", scale=1.0, max_bucket=9),), (Task("click", "click"),))
+        >>> preprocessing_fn = make_preprocessing_fn(spec)
+        >>> inputs = {"price": tf.constant([0.0, 19.0, float("nan")]), "click": tf.constant([1.0, 0.0, 0.0])}
+        >>> outputs = preprocessing_fn(inputs)
+        >>> outputs["price"].numpy().tolist(), outputs["click"].numpy().tolist()
+        ([1, 4, 0], [1.0, 0.0, 0.0])
     """
     lookups = _Lookups(vocabularies)
 
@@ -97,9 +97,9 @@ def log_round(values: Tensor, feature: NumericalFeature | NumberSequenceFeature)
         Buckets, int64 of the same shape, in `[0, max_bucket - min_bucket + 1]`.
 
     Example:
-    >>> feature = NumericalFeature("price", scale=2.0, min_bucket=-3, max_bucket=5)
-    >>> log_round(tf.constant([0.0, 1.0, -1.0, 1e9, float("nan")]), feature).numpy().tolist()
-    [4, 5, 3, 9, 0]
+        >>> feature = NumericalFeature("price", scale=2.0, min_bucket=-3, max_bucket=5)
+        >>> log_round(tf.constant([0.0, 1.0, -1.0, 1e9, float("nan")]), feature).numpy().tolist()
+        [4, 5, 3, 9, 0]
 
     References:
         APEM, section 4.1: numerical features are discretized by a log-round operation.

@@ -84,7 +84,7 @@ class KeptCounts(beam.PTransform):
 def pack(counts: pa.Table) -> bytes:
     """Serializes counts as an Arrow stream, which `unpack` reads.
 
-    Arrow's own pickling of a slice of a table may write the whole table.
+    Arrow's own pickling of a slice may write the whole table.
     """
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, SCHEMA) as writer:

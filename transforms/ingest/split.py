@@ -38,7 +38,7 @@ def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
         Index of each row's split in `SPLITS`, int8 `(rows,)`.
 
     Raises:
-        ValueError: If the split of the spec is `given`, which holds for whole files rather than rows.
+        ValueError: If the split of the spec is `given`.
         ColumnTypeError: If the column holds dates or timestamps, but the bounds are strings that are neither.
     """
     split = spec.split

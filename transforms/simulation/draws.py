@@ -1,4 +1,4 @@
-"""Random draws that do not depend on how many rows are drawn at a time, and feature values that are made of them."""
+"""Random draws that do not depend on the number of rows per chunk, and feature values that are drawn with them."""
 
 import dataclasses
 import zlib
@@ -17,8 +17,9 @@ _WORDS = 4  # Random numbers in one step of a Philox counter.
 class Draws:
     """Random numbers of the members `start .. stop - 1` of a sequence of rows or entities.
 
-    Each name is an independent stream of random numbers. A counter-based generator (Philox) moves to any member without
-    drawing the ones before, so that members drawn in chunks are equal to those drawn at once.
+    Each name is an independent stream of random numbers, and renaming a stream changes the log. A counter-based
+    generator (Philox) moves to any member without drawing the ones before, so that members drawn in chunks are equal to
+    those drawn at once.
 
     Attributes:
         seed: Seed of the simulated world.

@@ -1,7 +1,7 @@
 """Files and folders that are either complete or absent.
 
-Everything is written under a temporary name that begins with `UNFINISHED`, beside the final name or in a staging
-folder, and renamed once it is complete. What an interrupted writer leaves therefore never has a final name, and
+Everything is written under a temporary name that begins with `UNFINISHED`, in the folder of the final name or in a
+staging folder, and renamed once it is complete. What an interrupted writer leaves therefore never has a final name, and
 `remove_unfinished` removes it.
 """
 
@@ -66,12 +66,12 @@ def atomic_file(path: str | os.PathLike[str], staging: str | None = None) -> Ite
         The temporary name. The block must close the file that it writes.
 
     Example:
-    >>> import pathlib, tempfile
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> with atomic_file(folder / "report.txt") as temporary:
-    ...     _ = pathlib.Path(temporary).write_text("10 rows")
-    >>> (folder / "report.txt").read_text()
-    '10 rows'
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> with atomic_file(folder / "report.txt") as temporary:
+        ...     _ = pathlib.Path(temporary).write_text("10 rows")
+        >>> (folder / "report.txt").read_text()
+        '10 rows'
     """
     pending = PendingFile(path, staging)
     try:
@@ -87,11 +87,12 @@ def atomic_file(path: str | os.PathLike[str], staging: str | None = None) -> Ite
 def atomic_dir(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Context manager that yields an empty temporary folder, which gets its final name when the block ends.
 
-    The temporary folder stands beside the final one. If the block raises an error, it is removed; if the process is
-    killed, it remains and the next call for the same path removes it. An existing folder, or file, of the final name
-    remains unchanged while the block runs and is replaced as a whole afterwards: it is renamed, the new folder takes
-    its name, and the old one is removed. A process that is killed between these renames leaves no folder of that name,
-    never a mixture of both.
+    The temporary folder is created in the parent folder of the final one. If the block raises an error, the temporary
+    folder is removed; if the process is killed, it remains, and the next call for the same path removes it.
+
+    An existing folder, or file, of the final name remains unchanged while the block runs and is replaced as a whole
+    afterwards: it is renamed, the new folder takes its name, and the old one is removed. A process that is killed
+    between these two renames leaves no folder of that name, and never a mixture of both.
 
     Only one writer at a time may write the same path; see `transforms.storage.locks.exclusive_lock`.
 
@@ -105,13 +106,13 @@ def atomic_dir(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         ValueError: If `path` is on an object store.
 
     Example:
-    >>> import tempfile
-    >>> final = pathlib.Path(tempfile.mkdtemp()) / "result"
-    >>> with atomic_dir(final) as folder:
-    ...     _ = (folder / "score.txt").write_text("0.71")
-    ...     assert not final.exists()
-    >>> (final / "score.txt").read_text()
-    '0.71'
+        >>> import tempfile
+        >>> final = pathlib.Path(tempfile.mkdtemp()) / "result"
+        >>> with atomic_dir(final) as folder:
+        ...     _ = (folder / "score.txt").write_text("0.71")
+        ...     assert not final.exists()
+        >>> (final / "score.txt").read_text()
+        '0.71'
     """
     if "://" in os.fspath(path):
         raise ValueError(f"`path` should be a local folder. Received: {os.fspath(path)!r}")

@@ -24,11 +24,11 @@ def exclusive_lock(path: str | os.PathLike[str], message: str) -> Iterator[None]
         ConfigError: If another process or thread holds the lock; the call does not wait.
 
     Example:
-    >>> import tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / ".lock"
-    >>> with exclusive_lock(path, "the folder should have one writer at a time. Received: another one"):
-    ...     print("locked")
-    locked
+        >>> import tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / ".lock"
+        >>> with exclusive_lock(path, "the folder should have one writer at a time. Received: another one"):
+        ...     print("locked")
+        locked
     """
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(os.fspath(path), timeout=0)

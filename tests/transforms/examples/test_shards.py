@@ -1,4 +1,4 @@
-"""Shards: all rows, in their order, and nothing that looks whole while it is not."""
+"""Shards: all rows in their order, and no file before it is complete."""
 
 import pytest
 import tensorflow as tf
@@ -15,7 +15,7 @@ def rows(folder, split):
     return list(tf.data.TFRecordDataset(names, compression_type="GZIP").as_numpy_iterator())
 
 
-def test_rows_are_in_order_and_a_full_shard_is_followed_by_another(tmp_path):
+def test_rows_keep_their_order_across_shards(tmp_path):
     writer = ShardWriter(str(tmp_path), "00007", shard_bytes=25)
     data = [b"row %04d" % i for i in range(10)]
     writer.write({"train": data[:4], "eval": [b"x"]})
@@ -31,7 +31,7 @@ def test_rows_are_in_order_and_a_full_shard_is_followed_by_another(tmp_path):
     assert rows(tmp_path, "eval") == [b"x"]
 
 
-def test_what_is_not_finished_is_not_there(tmp_path):
+def test_a_shard_appears_when_it_is_finished_and_replaces_an_earlier_one(tmp_path):
     writer = ShardWriter(str(tmp_path), "0")
     writer.write({"train": [b"a"]})
     assert files(tmp_path) == []
@@ -41,7 +41,7 @@ def test_what_is_not_finished_is_not_there(tmp_path):
     again.finish()
     assert rows(tmp_path, "train") == [b"a", b"b"]
     writer.finish()
-    assert rows(tmp_path, "train") == [b"a"], "the same rows written again replace those of before"
+    assert rows(tmp_path, "train") == [b"a"], "the shard that is finished last replaces the earlier one"
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -123,7 +123,7 @@ def test_windows_agree_with_plain_python(tmp_path):
 
 @pytest.mark.parametrize("changed", [8, 20, DAYS - 8])
 def test_features_do_not_depend_on_days_from_the_date_on(tmp_path, changed):
-    """If all numbers from a day on change, the features of the windows up to that date remain equal."""
+    """The features of the windows up to a date remain equal if all numbers from that date on change."""
     rows, other = daily(), daily()
     for (shop, number), (_, view) in rows.items():
         if number >= changed:
