@@ -1,4 +1,4 @@
-"""The demonstration: simulated log -> pipeline -> server -> scored impressions, beside the oracle."""
+"""Demonstration: simulates a log, runs the pipeline, serves the model, and compares its AUC with the oracle's."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ from rich.table import Table
 from pipelines.commands.predict import scores_table, typed_columns
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
-from pipelines.evaluation.oracle import oracle_auc, test_split_indices
+from pipelines.compare.data.ground_truth import oracle_auc, test_split_indices
 from pipelines.evaluation.results import read_metrics, results_table
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
@@ -24,40 +24,57 @@ from transforms.simulation.simulator import IMPRESSIONS
 SETTINGS = pathlib.Path("examples/demo.yaml")
 OUT = pathlib.Path("runs/demo")
 SHOWN = 8
+"""Number of impressions that are printed with their scores."""
 
 
 def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> bool:
-    """Runs the demonstration; returns whether the model was blessed.
+    """Runs the demonstration.
 
     Args:
-        settings_path: settings with a `simulator`.
-        out: where to keep everything.
+        settings_path: Settings with a `simulator`.
+        out: Folder to write to.
+
+    Returns:
+        True if the model was blessed.
     """
     data = out / "data"
     make_log(settings_path, data)
     settings = load_settings(settings_path, data=str(data))
     paths = RunPaths(out)
     result = run_and_report(settings, paths)
-    test = test_split_indices(settings.spec, data)
-    oracle = oracle_auc(settings.spec, data, test)
-    rows = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
+    test_indices = test_split_indices(settings.spec, data)
+    oracle_aucs = oracle_auc(settings.spec, data, test_indices)
+    metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
     report_push(settings, paths, result)
     if result.blessed:
-        console.print(scored_impressions(settings, paths, data, test[:SHOWN]))
-    console.print(results_table(settings.spec, rows, "AUC by task and space, test split", oracle, "oracle"))
+        console.print(scored_impressions(settings, paths, data, test_indices[:SHOWN]))
+    title = "AUC by task and space, test split"
+    console.print(results_table(settings.spec, metrics, title, oracle_aucs, "oracle"))
     return result.blessed
 
 
 def make_log(settings_path: pathlib.Path, data: pathlib.Path) -> None:
-    """Simulates the log unless it is there already, made by the same settings and code."""
+    """Simulates the log, unless the folder already holds that of the same settings and code.
+
+    Args:
+        settings_path: Settings with a `simulator`.
+        data: Folder of the log.
+    """
     if not draw_once(load_settings(settings_path), data, draw_log):
-        console.print(f"the log in {data} is there already", highlight=False)
+        console.print(f"{data} already holds the simulated log", highlight=False)
 
 
-def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, test: np.ndarray) -> Table:
-    """Serves the pushed model, and scores some impressions of the test split through the client."""
-    log = pd.read_csv(data / IMPRESSIONS, dtype=str, keep_default_na=False, nrows=int(test.max()) + 1)
-    frame = log.iloc[test]
+def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, indices: np.ndarray) -> Table:
+    """Serves the pushed model, scores impressions with the client, and formats them as a table.
+
+    Args:
+        settings: Settings of the experiment.
+        paths: Paths of the run.
+        data: Folder of the log.
+        indices: Indices of the impressions in the log, from 0.
+    """
+    log = pd.read_csv(data / IMPRESSIONS, dtype=str, keep_default_na=False, nrows=int(indices.max()) + 1)
+    frame = log.iloc[indices]
     with (
         EmbeddedServer({settings.name: paths.serving(settings.name)}) as server,
         TfmtlClient(server.address, settings.name) as client,

@@ -90,7 +90,7 @@ def test_the_demonstration_draws_its_log_once(tmp_path, capsys):
     for _ in range(2):
         demo.make_log(path, tmp_path / "data")
     printed = re.sub(r"\s+", " ", capsys.readouterr().out)
-    assert re.match(r"300 impressions in [\d.]+ s -> .* the log in .* is there already", printed)
+    assert re.match(r"300 impressions in [\d.]+ s -> .* .* already holds the simulated log", printed)
 
 
 def test_rejects_settings_that_cannot_be_simulated(tmp_path):
