@@ -1,4 +1,4 @@
-"""Command `tfmtl compare`."""
+"""Command `tfmtl compare`: trains several models with several seeds and prints one table."""
 
 import dataclasses
 import pathlib
@@ -32,8 +32,8 @@ class CompareArguments:
         out: Folder of the comparison; by default `runs/<name>`.
         seeds: Seeds, which override those of the settings.
         report: Folder of the report; by default `<out>/report`.
-        any_code: Whether kept runs of other code are used.
-        kept_only: Whether the report is of the kept runs, without running anything.
+        any_code: Also uses finished runs of other versions of the code.
+        kept_only: Trains nothing, and reports the finished runs.
     """
 
     data: str | None = None
