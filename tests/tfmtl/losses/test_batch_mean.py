@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import array, dtype_of, value_and_gradients
+from tests.tfmtl.backends import to_numpy
+from tests.tfmtl.losses.gradients import dtype_of, value_and_gradients
 from tfmtl.losses.batch_mean import (
     batch_mean,
     mask_values,
@@ -45,7 +46,7 @@ def test_ignores_values_of_weight_0_that_are_not_finite(value):
 
 def test_keeps_values_that_are_not_finite_and_have_a_weight():
     assert np.isnan(float(batch_mean(np.float32([1.0, np.nan]), [1.0, 1.0])))
-    np.testing.assert_array_equal(array(mask_values([np.nan, np.nan, 3.0], [0.0, 0.5, 2.0])), [0.0, np.nan, 3.0])
+    np.testing.assert_array_equal(to_numpy(mask_values([np.nan, np.nan, 3.0], [0.0, 0.5, 2.0])), [0.0, np.nan, 3.0])
 
 
 def test_one_replica_needs_no_communication():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import array, dtype_of, tensor, value_and_gradients
+from tests.tfmtl.backends import to_numpy
+from tests.tfmtl.losses.gradients import dtype_of, tensor, value_and_gradients
 from tfmtl.losses import binary_cross_entropy, entire_logits, product_logit
 
 RNG = np.random.default_rng(0)
@@ -21,7 +22,9 @@ def probability(z):
 
 def test_values():
     product = probability(A) * probability(B)
-    np.testing.assert_allclose(array(product_logit(A, B)), np.log(product) - np.log1p(-product), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        to_numpy(product_logit(A, B)), np.log(product) - np.log1p(-product), rtol=1e-5, atol=1e-5
+    )
     assert dtype_of(product_logit(A, B)) == "float32"
 
 
@@ -34,7 +37,9 @@ def test_cross_entropy_is_that_of_the_product():
     product = probability(A) * probability(B)
     labels = (RNG.random(200) < 0.3).astype("float32")
     expected = -(labels * np.log(product) + (1 - labels) * np.log1p(-product))
-    np.testing.assert_allclose(array(binary_cross_entropy(labels, product_logit(A, B))), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        to_numpy(binary_cross_entropy(labels, product_logit(A, B))), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
@@ -64,5 +69,5 @@ def test_chain_and_tree():
     products = {"click": click, "buy": click * probability(logits["buy"]), "call": click * probability(logits["call"])}
     products["back"] = products["buy"] * probability(logits["back"])
     for name, product in products.items():
-        np.testing.assert_allclose(probability(array(entire[name])), product, rtol=1e-5)
-    np.testing.assert_array_equal(array(entire["views"]), logits["views"].astype("float32"))
+        np.testing.assert_allclose(probability(to_numpy(entire[name])), product, rtol=1e-5)
+    np.testing.assert_array_equal(to_numpy(entire["views"]), logits["views"].astype("float32"))

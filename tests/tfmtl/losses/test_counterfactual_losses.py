@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import gradients, tensor, value_and_gradients
+from tests.tfmtl.losses.gradients import gradients, tensor, value_and_gradients
 from tfmtl.losses import doubly_robust_risk, imputation_risk, inverse_propensity, inverse_propensity_risk
 
 RNG = np.random.default_rng(0)

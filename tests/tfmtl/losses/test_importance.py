@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import array, gradients
+from tests.tfmtl.backends import to_numpy
+from tests.tfmtl.losses.gradients import gradients
 from tfmtl.losses import difference_importance, label_importance
 
 P_X = np.array([0.2, 0.5, 0.3])
@@ -34,7 +35,7 @@ def test_theorem_2_1(loss):
     conditional = 0.0
     for b in (0, 1):
         weights = label_importance(np.full(3, b), PREVIOUS, CURRENT, max_weight=1e6)
-        conditional += (joint(1, b) / share * share * array(weights) * loss(F, b)).sum()
+        conditional += (joint(1, b) / share * share * to_numpy(weights) * loss(F, b)).sum()
     np.testing.assert_allclose(conditional, entire, rtol=1e-5)
 
 
@@ -45,14 +46,14 @@ def test_theorem_3_1():
     conditional = 0.0
     for b in (0, 1):
         weights = difference_importance(np.full(3, b), PREVIOUS, CURRENT, max_weight=1e6)
-        conditional += (joint(1, b) / share * share * array(weights) * squared_error(difference, 1 - b)).sum()
+        conditional += (joint(1, b) / share * share * to_numpy(weights) * squared_error(difference, 1 - b)).sum()
     np.testing.assert_allclose(conditional, entire, rtol=1e-5)
 
 
 def test_values_computed_by_hand():
     labels, previous, current = [0.0, 1.0], [0.5, 0.5], [0.1, 0.1]
-    np.testing.assert_allclose(array(label_importance(labels, previous, current)), [0.9 / 0.4, 1], rtol=1e-6)
-    np.testing.assert_allclose(array(difference_importance(labels, previous, current)), [1, 0.6 / 0.1], rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(label_importance(labels, previous, current)), [0.9 / 0.4, 1], rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(difference_importance(labels, previous, current)), [1, 0.6 / 0.1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("importance", [label_importance, difference_importance])
@@ -60,7 +61,7 @@ def test_bounds_hold_for_any_predictions(importance):
     values = np.float32([0, 1e-38, 1e-6, 0.3, 0.5, 1 - 1e-7, 1])
     previous, current = (side.ravel() for side in np.meshgrid(values, values))
     for label in (0.0, 1.0):
-        weights = array(importance(np.full(49, label), previous, current, max_weight=20.0))
+        weights = to_numpy(importance(np.full(49, label), previous, current, max_weight=20.0))
         assert weights.dtype == np.float32
         assert weights.min() == 1
         assert weights.max() <= 20

@@ -6,15 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import (
-    array,
-    compiled,
-    dtype_of,
-    gradients,
-    needs_tensorflow,
-    tensor,
-    value_and_gradients,
-)
+from tests.tfmtl.backends import needs_tensorflow, to_numpy
+from tests.tfmtl.losses.gradients import compiled, dtype_of, gradients, tensor, value_and_gradients
 from tfmtl.losses import alignment, bpr_contrast, info_nce
 
 SIMILARITIES = pytest.mark.parametrize("similarity", ["dot", "cosine"])
@@ -69,7 +62,7 @@ def test_info_nce_values(similarity):
     losses = info_nce(anchors, others, tau, similarity)
     assert dtype_of(losses) == "float32"
     expected = info_nce_by_loop(anchors, others, tau, similarity)
-    np.testing.assert_allclose(array(losses), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(losses), expected, rtol=1e-5, atol=1e-5)
     assert np.ptp(expected) > 0.1
 
 
@@ -77,7 +70,7 @@ def test_negatives_are_representations_of_the_other_task():
     anchors, others = pairs()
     moved = anchors.copy()
     moved[3] += 1
-    before, after = (array(info_nce(one, others, 0.5)) for one in (anchors, moved))
+    before, after = (to_numpy(info_nce(one, others, 0.5)) for one in (anchors, moved))
     np.testing.assert_array_equal(np.flatnonzero(before != after), [3])
 
 
@@ -85,7 +78,7 @@ def test_one_temperature_for_all_rows():
     anchors, others = pairs()
     expected = info_nce_by_loop(anchors, others, [0.07] * 9)
     for temperature in (0.07, tensor(0.07), np.full(9, 0.07)):
-        np.testing.assert_allclose(array(info_nce(anchors, others, temperature)), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(info_nce(anchors, others, temperature)), expected, rtol=1e-5, atol=1e-5)
 
 
 @SIMILARITIES
@@ -127,7 +120,7 @@ def test_zero_vectors(similarity):
     anchors, others = pairs()
     anchors[[2, 5]] = 0
     others[[5, 7]] = 0
-    losses = array(info_nce(anchors, others, 0.05, similarity))
+    losses = to_numpy(info_nce(anchors, others, 0.05, similarity))
     np.testing.assert_allclose(losses[[2, 5]], math.log(9), rtol=1e-5)
     for loss in (lambda a, b: info_nce(a, b, 0.05, similarity), lambda a, b: bpr_contrast(a, b, similarity)):
         slopes = gradients(loss, anchors, others)
@@ -161,7 +154,7 @@ def test_excluded_rows_have_no_influence(similarity, kept):
         bpr_contrast: (bpr_by_loop(anchors, others, similarity, kept), ()),
     }
     for contrast, (expected, more) in contrasts.items():
-        losses = array(contrast(anchors, others, *more, similarity, keep))
+        losses = to_numpy(contrast(anchors, others, *more, similarity, keep))
         alone = len(kept) == 1
         np.testing.assert_allclose(losses[keep], [0 if alone else expected[r] for r in kept], rtol=1e-5, atol=1e-5)
         assert np.all(np.isfinite(losses))
@@ -181,7 +174,7 @@ def test_negatives_are_rows_of_the_same_block(similarity, block, masked):
     anchors, others = pairs()
     tau = temperatures()
     keep = np.arange(9) % 4 != 2 if masked else None
-    losses = array(info_nce(anchors, others, tau, similarity, keep, block))
+    losses = to_numpy(info_nce(anchors, others, tau, similarity, keep, block))
     assert losses.shape == (9,)
     expected = []
     for start in range(0, 9, block):
@@ -208,14 +201,14 @@ def test_gradients_of_blocks_equal_those_of_separate_batches():
 def test_all_rows_excluded():
     anchors, others = pairs()
     none = np.zeros(9, bool)
-    assert np.all(np.isfinite(array(info_nce(anchors, others, 1e-6, keep=none))))
-    np.testing.assert_array_equal(array(bpr_contrast(anchors, others, keep=none)), np.zeros(9))
+    assert np.all(np.isfinite(to_numpy(info_nce(anchors, others, 1e-6, keep=none))))
+    np.testing.assert_array_equal(to_numpy(bpr_contrast(anchors, others, keep=none)), np.zeros(9))
 
 
 @SIMILARITIES
 def test_bpr_values(similarity):
     anchors, others = pairs()
-    losses = array(bpr_contrast(anchors, others, similarity))
+    losses = to_numpy(bpr_contrast(anchors, others, similarity))
     expected = bpr_by_loop(anchors, others, similarity)
     np.testing.assert_allclose(losses, [expected[r] for r in range(9)], rtol=1e-5)
 
@@ -235,7 +228,7 @@ def test_alignment_values(kind):
         sum((x - y) ** 2 if kind == "mse" else abs(x - y) for x, y in zip(a, b, strict=True)) / 5
         for a, b in zip(rows_of(anchors), rows_of(others), strict=True)
     ]
-    np.testing.assert_allclose(array(alignment(anchors, others, kind)), expected, rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(alignment(anchors, others, kind)), expected, rtol=1e-5)
     assert all(np.all(np.isfinite(slope)) for slope in gradients(lambda a, b: alignment(a, b, kind), anchors, anchors))
 
 
@@ -252,8 +245,8 @@ def test_16_bit_representations_are_cast_to_float32(name):
     rounded = [tensor(one, "bfloat16") for one in pairs()]
     losses = LOSSES[name](*rounded)
     assert dtype_of(losses) == "float32"
-    expected = LOSSES[name](*(array(one).astype("float32") for one in rounded))
-    np.testing.assert_array_equal(array(losses), array(expected))
+    expected = LOSSES[name](*(to_numpy(one).astype("float32") for one in rounded))
+    np.testing.assert_array_equal(to_numpy(losses), to_numpy(expected))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -262,7 +255,7 @@ def test_compiled_for_any_batch_size(name):
     any_batch = compiled(LOSSES[name], (None, 5), (None, 5))
     for rows in (1, 2, 9):
         part = [tensor(one[:rows]) for one in (anchors, others)]
-        np.testing.assert_allclose(array(any_batch(*part)), array(LOSSES[name](*part)), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(to_numpy(any_batch(*part)), to_numpy(LOSSES[name](*part)), rtol=1e-5, atol=1e-6)
 
 
 @needs_tensorflow

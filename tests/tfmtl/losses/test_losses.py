@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import array, dtype_of, gradients, tensor
+from tests.tfmtl.backends import to_numpy
+from tests.tfmtl.losses.gradients import dtype_of, gradients, tensor
 from tfmtl.losses import binary_cross_entropy, poisson, rate
 from tfmtl.losses.logit_losses import BY_KIND, MAX_LOG_RATE
 
@@ -37,7 +38,7 @@ def difference_quotient(function, labels, logits, step=1e-6):
 
 def test_cross_entropy_values():
     tensors, arrays = grid(np.array([0, 0.3, 1], "float32"), LOGITS)
-    losses = array(binary_cross_entropy(*tensors))
+    losses = to_numpy(binary_cross_entropy(*tensors))
     np.testing.assert_allclose(losses, exact_cross_entropy(*arrays), rtol=1e-6, atol=1e-38)
 
 
@@ -49,7 +50,7 @@ def test_cross_entropy_gradients_include_zero_logits():
 
 def test_poisson_values():
     tensors, arrays = grid(COUNTS, LOG_RATES)
-    np.testing.assert_allclose(array(poisson(*tensors)), exact_poisson(*arrays), rtol=1e-5, atol=1e-38)
+    np.testing.assert_allclose(to_numpy(poisson(*tensors)), exact_poisson(*arrays), rtol=1e-5, atol=1e-38)
 
 
 def test_poisson_gradients():
@@ -63,14 +64,14 @@ def test_poisson_continues_as_a_tangent():
     logits = np.array([20, 25, 100], "float32")
     (labels, z), _ = grid(np.array([5], "float32"), logits)
     tangent = np.exp(20.0) * (1 + logits.astype("float64") - 20)
-    np.testing.assert_allclose(array(poisson(labels, z)), tangent - 5.0 * logits, rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(poisson(labels, z)), tangent - 5.0 * logits, rtol=1e-5)
     np.testing.assert_allclose(gradient(poisson, labels, z), np.exp(20.0) - 5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("loss", "labels"), [(binary_cross_entropy, [0, 1]), (poisson, COUNTS)])
 def test_finite_at_extreme_logits(loss, labels):
     (labels, logits), _ = grid(np.array(labels, "float32"), np.array([-1e6, -100, 100, 1e6], "float32"))
-    assert np.all(np.isfinite(array(loss(labels, logits))))
+    assert np.all(np.isfinite(to_numpy(loss(labels, logits))))
     assert np.all(np.isfinite(gradient(loss, labels, logits)))
 
 
@@ -84,8 +85,8 @@ def test_minimum_is_at_the_mean():
 
 
 def test_rate():
-    np.testing.assert_allclose(array(rate(LOG_RATES)), np.exp(LOG_RATES.astype("float64")), rtol=1e-5, atol=1e-38)
-    np.testing.assert_allclose(array(rate([21.0, 1e6])), np.exp(MAX_LOG_RATE), rtol=1e-5)
+    np.testing.assert_allclose(to_numpy(rate(LOG_RATES)), np.exp(LOG_RATES.astype("float64")), rtol=1e-5, atol=1e-38)
+    np.testing.assert_allclose(to_numpy(rate([21.0, 1e6])), np.exp(MAX_LOG_RATE), rtol=1e-5)
 
 
 @pytest.mark.parametrize("loss", [binary_cross_entropy, poisson])
@@ -93,8 +94,8 @@ def test_integer_labels_and_16_bit_logits(loss):
     logits = np.float32([1.0, -2.0, 0.5])
     exact = loss(tensor([0.0, 1.0, 1.0]), logits)
     assert dtype_of(exact) == "float32"
-    np.testing.assert_array_equal(array(loss(np.array([0, 1, 1], "int64"), logits)), array(exact))
-    np.testing.assert_array_equal(array(loss(np.array([0, 1, 1]), tensor(logits, "bfloat16"))), array(exact))
+    np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1], "int64"), logits)), to_numpy(exact))
+    np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1]), tensor(logits, "bfloat16"))), to_numpy(exact))
 
 
 def test_loss_of_each_kind_of_task():

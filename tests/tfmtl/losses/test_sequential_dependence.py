@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import value_and_gradients
+from tests.tfmtl.losses.gradients import value_and_gradients
 from tfmtl.losses import SequentialDependenceLoss, behavioral_calibrator
 
 CHAIN = {"buy": "click", "back": "buy"}

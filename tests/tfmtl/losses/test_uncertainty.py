@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tfmtl.losses.backends import array, dtype_of, tensor, value_and_gradients
+from tests.tfmtl.backends import to_numpy
+from tests.tfmtl.losses.gradients import dtype_of, tensor, value_and_gradients
 from tfmtl.losses import UncertaintyWeighting
 
 LOSSES = {"click": 0.5, "buy": 0.03, "views": 4.0}
@@ -29,8 +30,8 @@ def gradients(layer, losses):
     def call(log_variances, losses):
         return layer.stateless_call([log_variances], [], losses)[0]
 
-    value, (slopes, loss_slopes) = value_and_gradients(call, array(layer.log_variances), tensors(losses))
-    assert value == array(layer(tensors(losses)))
+    value, (slopes, loss_slopes) = value_and_gradients(call, to_numpy(layer.log_variances), tensors(losses))
+    assert value == to_numpy(layer(tensors(losses)))
     return float(value), slopes, {name: float(slope) for name, slope in loss_slopes.items()}
 
 
@@ -43,7 +44,7 @@ def test_values_and_gradients(log_variances):
     np.testing.assert_allclose(slopes, 0.5 - losses / (2 * deviations**2), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose([loss_slopes[name] for name in LOSSES], 1 / (2 * deviations**2), rtol=1e-5)
     factors = layer_at(log_variances).factors()
-    np.testing.assert_allclose([float(array(factors[name])) for name in LOSSES], 1 / (2 * deviations**2), rtol=1e-5)
+    np.testing.assert_allclose([float(to_numpy(factors[name])) for name in LOSSES], 1 / (2 * deviations**2), rtol=1e-5)
 
 
 @pytest.mark.parametrize("extreme", [-1e6, -200, -89, 89, 200, 1e6])
@@ -67,7 +68,7 @@ def test_training_makes_the_variance_equal_to_the_loss():
 def test_order_of_the_losses_does_not_matter():
     layer = layer_at((0.3, -2.0, 1.5))
     backwards = dict(reversed(tensors(LOSSES).items()))
-    np.testing.assert_allclose(array(layer(backwards)), array(layer(tensors(LOSSES))), rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(layer(backwards)), to_numpy(layer(tensors(LOSSES))), rtol=1e-6)
 
 
 def test_config_and_saving(tmp_path):

@@ -1,22 +1,15 @@
-"""Gradients, compilation and conversion on any Keras backend."""
+"""Gradients and compilation of functions of tensors on any Keras backend."""
 
 import keras
 import numpy as np
-import pytest
 from keras import ops
 
-BACKEND = keras.backend.backend()
-needs_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")
+from tests.tfmtl.backends import BACKEND, to_numpy
 
 
 def tensor(values, dtype="float32"):
     """Returns a tensor of the backend."""
     return ops.convert_to_tensor(np.asarray(values), dtype=dtype)
-
-
-def array(value):
-    """Returns a tensor as a NumPy array."""
-    return ops.convert_to_numpy(value)
 
 
 def dtype_of(value):
@@ -31,8 +24,10 @@ def value_and_gradients(function, *inputs):
     """
     flat = [ops.convert_to_tensor(one) for one in keras.tree.flatten(inputs)]
     value, slopes = _BACKENDS[BACKEND](lambda *flat: function(*keras.tree.pack_sequence_as(inputs, flat)), flat)
-    slopes = [np.zeros(one.shape) if slope is None else array(slope) for one, slope in zip(flat, slopes, strict=True)]
-    return array(value), keras.tree.pack_sequence_as(inputs, slopes)
+    slopes = [
+        np.zeros(one.shape) if slope is None else to_numpy(slope) for one, slope in zip(flat, slopes, strict=True)
+    ]
+    return to_numpy(value), keras.tree.pack_sequence_as(inputs, slopes)
 
 
 def gradients(function, *inputs):
@@ -75,11 +70,14 @@ _BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
 
 
 def compiled(function, *specs):
-    """Returns the function compiled by the backend, for any size of the dimensions that are None; eager on torch."""
+    """Returns the function compiled by the backend; unchanged on torch.
+
+    With TensorFlow, `specs` are the shapes of its arguments, in which None is a dimension of any size.
+    """
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, input_signature=[tf.TensorSpec(spec) for spec in specs])
+        return tf.function(function, input_signature=[tf.TensorSpec(spec) for spec in specs] or None)
     if BACKEND == "jax":
         import jax
 
