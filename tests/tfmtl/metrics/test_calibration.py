@@ -101,9 +101,8 @@ def test_calibration_of_each_output_on_its_space():
         previous = {"cvr": "click", "back_given_buy": "buy"}.get(name)
         kept = labels[previous] == 1 if previous else np.ones(400, bool)
         y, p, w = labels[task][kept], outputs[name][kept], weights[kept]
-        np.testing.assert_allclose(
-            calibrations[name].ratio, np.average(p, weights=w) / np.average(y, weights=w), rtol=1e-9
-        )
+        ratio = np.average(p, weights=w) / np.average(y, weights=w)
+        np.testing.assert_allclose(calibrations[name].ratio, ratio, rtol=1e-9)
         np.testing.assert_allclose(calibrations[name].error, error_by_loop(y, p, w, 4), rtol=1e-9)
     assert calibration(spec, labels, outputs) == calibration(spec, labels, outputs, np.ones(400))
 
