@@ -2,7 +2,8 @@
 
 import dataclasses
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,8 +46,10 @@ class LightGBMOptions:
         max_rounds: Maximum number of trees.
         patience: Number of rounds without improvement on the eval split after which training stops; the trees of the
             best round are kept.
-        bag_tokens: Maximum number of tokens of a multivalent field that become columns.
+        multivalent_tokens: Maximum number of tokens of a multivalent field that become columns.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"bag_tokens": "multivalent_tokens"}
 
     num_leaves: int = 31
     learning_rate: float = 0.05
@@ -57,7 +60,7 @@ class LightGBMOptions:
     cat_smooth: float = 50.0
     max_rounds: int = 2000
     patience: int = 50
-    bag_tokens: int = 256
+    multivalent_tokens: int = 256
 
     def __post_init__(self) -> None:
         require(self.num_leaves >= 2, "num_leaves", "at least 2", self.num_leaves)
@@ -65,7 +68,7 @@ class LightGBMOptions:
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         for name in ("learning_rate", "feature_fraction", "bagging_fraction"):
             require(0 < getattr(self, name) <= 1, name, "above 0, at most 1", getattr(self, name))
-        for name in ("lambda_l2", "cat_smooth", "bag_tokens"):
+        for name in ("lambda_l2", "cat_smooth", "multivalent_tokens"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
 
     def check_tasks(self, spec: DatasetSpec) -> None:
@@ -83,7 +86,7 @@ class LightGBMOptions:
             seed: Seed of LightGBM.
         """
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for name in ("max_rounds", "patience", "bag_tokens"):
+        for name in ("max_rounds", "patience", "multivalent_tokens"):
             del options[name]
         metric = "binary_logloss" if objective == "binary" else objective
         fixed = {"deterministic": True, "force_row_wise": True, "bagging_freq": 1, "verbosity": -1}
@@ -119,7 +122,7 @@ class LightGBM:
             data: Prepared data.
         """
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
-        tables = {split: make_table(data, split, options.bag_tokens) for split in ("train", "eval", "test")}
+        tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", "eval", "test")}
         scores: dict[str, dict[str, np.ndarray]] = {"eval": {}, "test": {}}
         parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
         for output in data.spec.outputs:

@@ -28,7 +28,7 @@ class Table:
     labels: dict[str, np.ndarray]
 
 
-def make_table(data: Prepared, split: str, bag_tokens: int) -> Table:
+def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
     """Converts the transformed features that networks take to columns for decision trees.
 
     - An id is a categorical value.
@@ -39,7 +39,7 @@ def make_table(data: Prepared, split: str, bag_tokens: int) -> Table:
     Args:
         data: Prepared data.
         split: Name of the split.
-        bag_tokens: Maximum number of tokens of a multivalent field that become columns.
+        multivalent_tokens: Maximum number of tokens of a multivalent field that become columns.
 
     Returns:
         The columns of all rows of the split.
@@ -55,7 +55,7 @@ def make_table(data: Prepared, split: str, bag_tokens: int) -> Table:
         categorical = []
         for feature in data.spec.features:
             weights = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
-            feature_columns = _columns(feature, features[feature.name].numpy(), weights, sizes, bag_tokens)
+            feature_columns = _columns(feature, features[feature.name].numpy(), weights, sizes, multivalent_tokens)
             columns |= feature_columns
             if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):
                 categorical += list(feature_columns)
@@ -68,11 +68,11 @@ def make_table(data: Prepared, split: str, bag_tokens: int) -> Table:
 
 
 def _columns(
-    feature: Feature, ids: np.ndarray, weights: np.ndarray | None, sizes: dict[str, int], bag_tokens: int
+    feature: Feature, ids: np.ndarray, weights: np.ndarray | None, sizes: dict[str, int], multivalent_tokens: int
 ) -> dict[str, np.ndarray]:
     if isinstance(feature, MultiValuedFeature):
         assert weights is not None
-        count = min(sizes[feature.name], bag_tokens)
+        count = min(sizes[feature.name], multivalent_tokens)
         first = feature.num_oov  # Ids of unseen tokens come first, then the vocabulary, most frequent first.
         token_weights = np.zeros((len(ids), count), np.float32)
         row, position = np.nonzero((ids >= first) & (ids < first + count) & (weights != 0))

@@ -76,7 +76,9 @@ class Sheet:
     def markdown(self) -> str:
         """Returns the table as Markdown."""
         marks = [":--" if i < self.text_columns else "--:" for i in range(len(self.columns))]
-        rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (self.columns, marks, *self.rows)]
+        rows = [
+            [cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (self.columns, marks, *self.rows)
+        ]
         lines = [f"**{self.title}**", "", *(f"| {' | '.join(row)} |" for row in rows)]
         return "\n".join(lines) + "\n"
 

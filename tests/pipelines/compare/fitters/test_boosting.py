@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from pipelines.compare.fitters import boosting
+from pipelines.compare.fitters import boosting, present_options
 from pipelines.compare.fitters.boosting import LightGBM, LightGBMOptions, count_parameters
 from pipelines.compare.fitters.columns import Table, _columns
 from pipelines.compare.jobs import Job
@@ -33,7 +33,7 @@ class Data:
 
 def fit(monkeypatch, seed=1):
     tables = {"train": table(2000, 0), "eval": table(500, 1), "test": table(500, 2)}
-    monkeypatch.setattr(boosting, "make_table", lambda data, split, bag_tokens: tables[split])
+    monkeypatch.setattr(boosting, "make_table", lambda data, split, multivalent_tokens: tables[split])
     options = {"max_rounds": 40, "patience": 5, "num_leaves": 7, "feature_fraction": 1.0, "cat_smooth": 1.0}
     return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, seed), Data()), tables
 
@@ -87,6 +87,15 @@ def test_validates_options_and_passes_them_to_lightgbm():
     parameters = LightGBMOptions().parameters("poisson", 3)
     assert (parameters["objective"], parameters["metric"], parameters["seed"]) == ("poisson", "poisson", 3)
     assert "patience" not in parameters
+
+
+def test_former_names_of_options_are_replaced():
+    assert present_options("lightgbm", {"bag_tokens": 9, "patience": 5}) == {"multivalent_tokens": 9, "patience": 5}
+    assert present_options("mmoe", {"space": "previous", "num_experts": 2}) == {
+        "space": "conditional",
+        "num_experts": 2,
+    }
+    assert present_options("a model of earlier versions", {"space": "previous"}) == {"space": "previous"}
 
 
 def test_error_without_openmp_names_the_package_to_install(monkeypatch):
