@@ -1,4 +1,10 @@
-"""Optimizers for models whose parameters are mostly embedding rows."""
+"""Optimizers for models with large embedding tables."""
+
+# ruff: noqa: E402
+
+from tfmtl.backend import require_tensorflow
+
+require_tensorflow("`tfmtl.optimizers`")
 
 from tfmtl.optimizers.row_sparse_adagrad import RowSparseAdagrad
 from tfmtl.optimizers.row_sparse_adam import RowSparseAdam
