@@ -64,7 +64,7 @@ def test_options_that_do_not_fit_the_spec_exit_with_code_2(tmp_path):
     path.write_text(M2M.read_text().replace("periods: 21", "periods: 5"))
     result = CliRunner().invoke(main, ["simulate", str(path), "--out", str(tmp_path / "log")])
     assert result.exit_code == 2
-    expected = "should be such that 2026-01-05 .. 2026-02-02 holds eval_from"
+    expected = "should be such that the dates 2026-01-05 .. 2026-02-02 include eval_from"
     assert f"Error: {path}: simulator.periods: {expected}" in result.output
 
 
