@@ -1,4 +1,4 @@
-"""Every model under `mixed_bfloat16`: what stays float32, that it trains, and that it is close to float32."""
+"""Every model under `mixed_bfloat16`: tensors that stay float32, training, and scores close to float32."""
 
 import contextlib
 
@@ -28,19 +28,19 @@ ATTENTION = (
 ROWS = 24
 
 
-def model_of(name, policy):
+def make_model(name, policy):
     keras.utils.set_random_seed(3)
     with dtype_policy(policy):
         return tiny(name, **EXTRA.get(name, {}))
 
 
-def batch_of(name):
+def make_batch(name):
     return tuple({key: tf.constant(value) for key, value in part.items()} for part in rows_of(name, ROWS))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_logits_losses_and_softmaxes_stay_float32(name):
-    model, (features, labels) = model_of(name, "mixed_bfloat16"), batch_of(name)
+    model, (features, labels) = make_model(name, "mixed_bfloat16"), make_batch(name)
     assert model.embedding.compute_dtype == "bfloat16"
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     with tf.GradientTape() as tape:
@@ -57,8 +57,8 @@ def test_weights_logits_losses_and_softmaxes_stay_float32(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_it_trains_with_slots_in_float32(name):
-    model, batch = model_of(name, "mixed_bfloat16"), batch_of(name)
+def test_training_keeps_optimizer_slots_in_float32(name):
+    model, batch = make_model(name, "mixed_bfloat16"), make_batch(name)
     model.compile(RowSparseAdam(0.01))
     before = [np.array(weight) for weight in model.trainable_variables]
     first = float(model.compute_losses(*batch).total)
@@ -71,18 +71,20 @@ def test_it_trains_with_slots_in_float32(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_scores_are_close_to_those_of_float32(name):
-    exact, rough, (features, _) = model_of(name, "float32"), model_of(name, "mixed_bfloat16"), batch_of(name)
+def test_logits_are_close_to_float32(name):
+    exact, rough, (features, _) = make_model(name, "float32"), make_model(name, "mixed_bfloat16"), make_batch(name)
     rough.set_weights(exact.get_weights())
-    of_exact, of_rough = exact(features, training=False), rough(features, training=False)
-    for task in of_exact:
-        assert np.any(np.asarray(of_exact[task]) != np.asarray(of_rough[task])), "bfloat16 should have been used"
-        np.testing.assert_allclose(of_rough[task], of_exact[task], atol=0.05)
+    exact_logits, rough_logits = exact(features, training=False), rough(features, training=False)
+    for task in exact_logits:
+        assert np.any(np.asarray(exact_logits[task]) != np.asarray(rough_logits[task])), (
+            "bfloat16 should have been used"
+        )
+        np.testing.assert_allclose(rough_logits[task], exact_logits[task], atol=0.05)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_saved_model_keeps_its_precision(name, tmp_path):
-    model, (features, _) = model_of(name, "mixed_bfloat16"), batch_of(name)
+def test_saved_model_keeps_its_precision(name, tmp_path):
+    model, (features, _) = make_model(name, "mixed_bfloat16"), make_batch(name)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.embedding.compute_dtype == "bfloat16"
@@ -91,7 +93,7 @@ def test_a_saved_model_keeps_its_precision(name, tmp_path):
         np.testing.assert_array_equal(loaded(features, training=False)[task], logits)
 
 
-def test_the_policy_before_holds_again_after_an_error():
+def test_previous_policy_is_restored_after_an_error():
     with contextlib.suppress(RuntimeError), dtype_policy("mixed_bfloat16"):
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         raise RuntimeError("stop")

@@ -18,7 +18,7 @@ BACKBONES = {
 
 
 def adaftr(backbone="mmoe", spec=SPEC, **options) -> AdaFTR:
-    """A model whose weights, biases too, are such that every part of it counts."""
+    """Model whose weights, including biases, are so large that every part of it matters."""
     options = {"embedding_dim": 4, "relatedness_units": [3], **options}
     return randomized(
         AdaFTR.from_spec(spec, cases.SIZES, backbone=backbone, backbone_options=BACKBONES[backbone], **options), 0.6

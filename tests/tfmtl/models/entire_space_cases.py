@@ -1,4 +1,4 @@
-"""What the tests of models of a chain share: specs, and the product of probabilities in NumPy."""
+"""Specs, and the product of probabilities in NumPy, for the tests of models of a chain."""
 
 from tests.tfmtl import cases
 from tests.tfmtl.numpy_layers import sigmoid
@@ -15,7 +15,7 @@ PREVIOUS = {"click": None, "buy": "click", "back": "buy", "views": None, "like":
 
 
 def products(logits):
-    """P(label = 1 | x) of binary tasks from conditional logits."""
+    """P(label = 1 | x) of binary tasks by task name, from conditional logits."""
     entire = {}
     for name, logit in logits.items():
         if name != "views":

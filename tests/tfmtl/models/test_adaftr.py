@@ -1,4 +1,4 @@
-"""AdaFTR: its losses written out in NumPy from the backbone's towers, and what it shows."""
+"""AdaFTR: its losses written out in NumPy from the backbone's towers, and what it records."""
 
 import keras
 import numpy as np
@@ -53,8 +53,8 @@ def test_equations(backbone, weighted):
         assert 0 < same.sum() < ROWS
         cross_entropy = -np.where(same, np.log(y_rel), np.log(1 - y_rel))
         expected[f"{task}_relatedness_loss"] = 0.7 * average(cross_entropy, weighted)
-        of_rows = contrast(taps["tower/click/0"], taps[f"tower/{task}/0"], tau)
-        expected[f"{task}_contrastive_loss"] = 0.3 * average(of_rows, weighted)
+        row_losses = contrast(taps["tower/click/0"], taps[f"tower/{task}/0"], tau)
+        expected[f"{task}_contrastive_loss"] = 0.3 * average(row_losses, weighted)
         assert expected[f"{task}_contrastive_loss"] > 0.01
     assert set(losses.extras) == set(model.extra_loss_names) == set(expected)
     for name, value in expected.items():
@@ -64,7 +64,7 @@ def test_equations(backbone, weighted):
 
 
 @BACKBONE
-def test_logits_scores_and_task_losses_are_the_backbones(backbone):
+def test_logits_scores_and_task_losses_are_those_of_the_backbone(backbone):
     model = adaftr(backbone, task_weights={"buy": 2.0}, embedding_l2=0.01)
     options = {"embedding_dim": 4, "space": "conditional", "task_weights": {"buy": 2.0}, "embedding_l2": 0.01}
     if backbone == "man":
@@ -79,8 +79,10 @@ def test_logits_scores_and_task_losses_are_the_backbones(backbone):
         assert list(ones) == list(others)
         for name, one in ones.items():
             np.testing.assert_allclose(one, others[name], rtol=1e-5)
-    losses, of_plain = (one.compute_losses(FEATURES, LABELS, training=False) for one in (model, plain))
-    np.testing.assert_allclose(float(losses.total) - sum(map(float, losses.extras.values())), of_plain.total, rtol=1e-5)
+    losses, plain_losses = (one.compute_losses(FEATURES, LABELS, training=False) for one in (model, plain))
+    np.testing.assert_allclose(
+        float(losses.total) - sum(map(float, losses.extras.values())), plain_losses.total, rtol=1e-5
+    )
     assert (
         model.spaces
         == plain.spaces
@@ -88,7 +90,7 @@ def test_logits_scores_and_task_losses_are_the_backbones(backbone):
     )
 
 
-def test_scope_does_not_change_values():
+def test_contrast_scope_does_not_change_losses():
     towers, everything = (adaftr(contrast_scope=scope).compute_losses(FEATURES, LABELS) for scope in ("towers", "all"))
     for name, loss in towers.extras.items():
         np.testing.assert_allclose(loss, everything.extras[name], rtol=1e-5)
@@ -96,7 +98,7 @@ def test_scope_does_not_change_values():
 
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("scope", ["towers", "all"])
-def test_the_contrasted_layer(layer, scope):
+def test_contrasted_layer_is_the_hidden_layer_of_the_tower(layer, scope):
     model = adaftr(contrast_layer=layer, contrast_scope=scope)
     taps = model.inspect(FEATURES)
     for task in ("click", "buy", "back"):
@@ -105,7 +107,7 @@ def test_the_contrasted_layer(layer, scope):
     assert "contrast/views" not in taps
 
 
-def test_the_anchor_is_contrasted_with_each_other_binary_task():
+def test_anchor_is_contrasted_with_each_other_binary_task():
     assert adaftr().pairs == (("click", "buy"), ("click", "back"))
     model = adaftr(anchor="buy")
     assert model.pairs == (("buy", "click"), ("buy", "back"))
@@ -120,7 +122,7 @@ def test_the_anchor_is_contrasted_with_each_other_binary_task():
 
 
 @pytest.mark.parametrize("temperature", ["fixed", "learned"])
-def test_one_temperature_for_all_rows(temperature):
+def test_fixed_or_learned_temperature_is_the_same_for_all_rows(temperature):
     model = adaftr(temperature=temperature, fixed_temperature=0.3, min_temperature=0.1, max_temperature=0.9)
     taps = arrays(model.inspect(FEATURES))
     tau = 0.3
@@ -136,7 +138,7 @@ def test_one_temperature_for_all_rows(temperature):
     assert not [name for name in taps if name.startswith("relatedness")]
 
 
-def test_cosine():
+def test_cosine_similarity():
     model = adaftr(similarity="cosine")
     taps = arrays(model.inspect(FEATURES))
     first, second = (taps[f"tower/{task}/0"] for task in ("click", "buy"))
@@ -146,51 +148,51 @@ def test_cosine():
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
 
 
-def test_blocks():
+def test_negatives_are_rows_of_the_same_block():
     model = adaftr(contrast_block=10)
     taps = arrays(model.inspect(FEATURES))
     columns = [taps[name] for name in ("tower/click/0", "tower/buy/0", "temperature/click/buy")]
-    of_rows = [contrast(*(column[start : start + 10] for column in columns)) for start in (0, 10, 20)]
+    row_losses = [contrast(*(column[start : start + 10] for column in columns)) for start in (0, 10, 20)]
     losses = model.compute_losses(FEATURES, LABELS, training=False)
-    expected = 0.01 * np.concatenate(of_rows).mean()
+    expected = 0.01 * np.concatenate(row_losses).mean()
     np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["bpr", "mse", "mae"])
-def test_without_negatives_and_without_contrast(kind):
+def test_losses_without_negatives(kind):
     model = adaftr(contrast=kind)
     taps = arrays(model.inspect(FEATURES))
     first, second = (taps[f"tower/{task}/0"] for task in ("click", "buy"))
     margin = (first * (second - np.roll(second, -1, axis=0))).sum(axis=1)
-    of_rows = {
+    row_losses = {
         "bpr": np.logaddexp(0, -margin),
         "mse": ((first - second) ** 2).mean(axis=1),
         "mae": np.abs(first - second).mean(axis=1),
     }
     losses = model.compute_losses(FEATURES, LABELS, training=False)
     assert set(losses.extras) == {"buy_contrastive_loss", "back_contrastive_loss"}
-    np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], 0.01 * of_rows[kind].mean(), rtol=1e-4)
+    np.testing.assert_allclose(losses.extras["buy_contrastive_loss"], 0.01 * row_losses[kind].mean(), rtol=1e-4)
     assert not [name for name in taps if name.startswith(("relatedness", "temperature"))]
 
 
-def test_what_the_backbone_shows_is_shown_too():
+def test_records_of_the_backbone_are_kept():
     model = adaftr(spec=cases.pair())
-    taps, of_backbone = model.inspect(FEATURES), model.backbone.inspect(FEATURES)
+    taps, backbone_taps = model.inspect(FEATURES), model.backbone.inspect(FEATURES)
     pair = {f"{kind}/click/buy" for kind in ("relatedness", "relatedness_logit", "temperature")}
-    assert set(taps) == set(of_backbone) | pair | {"contrast/click", "contrast/buy"}
-    for name, value in of_backbone.items():
+    assert set(taps) == set(backbone_taps) | pair | {"contrast/click", "contrast/buy"}
+    for name, value in backbone_taps.items():
         np.testing.assert_allclose(taps[name], value, rtol=1e-6)
     np.testing.assert_allclose(taps["relatedness/click/buy"], sigmoid(taps["relatedness_logit/click/buy"]), rtol=1e-5)
 
 
-def test_the_loss_of_logits_alone_is_the_tasks():
+def test_loss_of_given_logits_is_that_of_the_tasks():
     model = adaftr()
     losses = model.compute_losses(FEATURES, LABELS, training=False)
     expected = sum(float(loss) for loss, _ in losses.tasks.values())
     np.testing.assert_allclose(model.compute_loss(FEATURES, LABELS, losses.logits), expected, rtol=1e-6)
 
 
-def test_seeds_give_the_backbone_what_they_give_it_alone():
+def test_equal_seeds_give_the_backbone_the_weights_of_the_model_alone():
     keras.utils.set_random_seed(5)
     plain = MMoE.from_spec(SPEC, cases.SIZES, embedding_dim=4, **BACKBONES["mmoe"])
     keras.utils.set_random_seed(5)

@@ -1,4 +1,4 @@
-"""Which parameters each loss of AdaFTR changes (Algorithm 1), and that nothing becomes infinite."""
+"""Parameters that each loss of AdaFTR trains (Algorithm 1), and finite losses at extremes."""
 
 import numpy as np
 import pytest
@@ -22,10 +22,10 @@ def as_array(slope):
     return np.asarray(tf.convert_to_tensor(slope))
 
 
-def reached(model, loss_of):
-    """The paths of the variables whose gradient is not 0, and those that have a gradient at all."""
+def reached(model, get_loss):
+    """Paths of the variables whose gradient is not 0."""
     with tf.GradientTape() as tape:
-        loss = loss_of(model.compute_losses(FEATURES, LABELS, training=True))
+        loss = get_loss(model.compute_losses(FEATURES, LABELS, training=True))
     slopes = dict(
         zip(
             [variable.path for variable in model.trainable_variables],
@@ -46,7 +46,7 @@ def hidden_paths(model, task, layers):
 
 @SCOPES
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_relatedness_loss_changes_its_network_alone(scope, backbone):
+def test_relatedness_loss_trains_only_its_network(scope, backbone):
     model = adaftr(backbone, contrast_scope=scope)
     for task in ("buy", "back"):
         found = reached(model, lambda losses, task=task: losses.extras[f"{task}_relatedness_loss"])
@@ -55,7 +55,7 @@ def test_relatedness_loss_changes_its_network_alone(scope, backbone):
 
 @SCOPES
 @pytest.mark.parametrize("layer", [0, 1])
-def test_contrast_changes_the_towers_or_what_is_below_too(scope, layer):
+def test_contrast_trains_the_layers_of_its_scope(scope, layer):
     model = adaftr(contrast_scope=scope, contrast_layer=layer)
     found = reached(model, lambda losses: losses.extras["buy_contrastive_loss"])
     towers = hidden_paths(model, "click", layer + 1) | hidden_paths(model, "buy", layer + 1)
@@ -66,7 +66,7 @@ def test_contrast_changes_the_towers_or_what_is_below_too(scope, layer):
 
 
 @EACH_CONTRAST
-def test_contrast_never_changes_relatedness_or_what_is_below_the_towers(contrast):
+def test_contrast_trains_neither_relatedness_nor_layers_below_the_towers(contrast):
     model = adaftr(**contrast)
     found = reached(model, lambda losses: losses.extras["back_contrastive_loss"])
     towers = hidden_paths(model, "click", 1) | hidden_paths(model, "back", 1)
@@ -75,7 +75,7 @@ def test_contrast_never_changes_relatedness_or_what_is_below_the_towers(contrast
 
 
 @SCOPES
-def test_task_losses_change_the_backbone_alone(scope):
+def test_task_losses_train_only_the_backbone(scope):
     model = adaftr(contrast_scope=scope, alpha=0, beta=0)
     assert reached(model, lambda losses: losses.total) <= paths(model.backbone)
     for task in ("click", "buy", "back", "views"):
@@ -83,7 +83,7 @@ def test_task_losses_change_the_backbone_alone(scope):
         assert paths(model.backbone.towers[task].head, model.backbone.embedding) <= found <= paths(model.backbone)
 
 
-def test_weight_decay_leaves_the_relatedness_network_alone():
+def test_weight_decay_excludes_the_relatedness_network():
     model = adaftr(weight_decay=0.1, alpha=0)
     found = reached(model, lambda losses: losses.total)
     assert not found & paths(*model.relatedness.values())
@@ -94,7 +94,7 @@ def test_weight_decay_leaves_the_relatedness_network_alone():
     np.testing.assert_allclose(totals[0] - totals[1], expected, rtol=1e-3)
 
 
-def test_the_network_learns_at_alpha_times_the_rate_whatever_beta_is():
+def test_gradient_of_the_relatedness_network_is_proportional_to_alpha():
     slopes = []
     for alpha, beta in ((1.0, 0.01), (1.0, 5.0), (3.0, 0.0)):
         model = adaftr(alpha=alpha, beta=beta, contrast_scope="all")
@@ -121,7 +121,7 @@ def extremes():
 
 @pytest.mark.parametrize("contrast", [*CONTRASTS, {"similarity": "cosine"}], ids=lambda one: next(iter(one.values())))
 @pytest.mark.parametrize("scale", [0.0, 15.0])
-def test_extremes_are_finite(contrast, scale):
+def test_losses_and_gradients_at_extremes_are_finite(contrast, scale):
     bounds = {"min_temperature": 1e-6, "max_temperature": 2e-6, "fixed_temperature": 1e-6}
     model = adaftr(contrast_scope="all", **contrast, **bounds)
     model.set_weights([scale * weight for weight in model.get_weights()])
@@ -139,7 +139,7 @@ def test_extremes_are_finite(contrast, scale):
 
 
 @EACH_CONTRAST
-def test_rows_of_weight_zero_are_as_if_they_were_not_there(contrast):
+def test_rows_of_weight_zero_are_left_out(contrast):
     model = adaftr(**contrast)
     kept = np.arange(ROWS) % 3 != 1
     whole = model.compute_losses(FEATURES, LABELS, kept.astype("float32"), training=False)
@@ -150,7 +150,7 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there(contrast):
         assert float(loss) > 0
 
 
-def test_the_table_gets_a_sparse_gradient():
+def test_table_has_a_sparse_gradient():
     model = adaftr(contrast_scope="all")
     with tf.GradientTape() as tape:
         total = model.compute_losses(FEATURES, LABELS).total

@@ -46,7 +46,7 @@ def error(spec=SPEC, **options):
         ("shared_bottom", {"contrast": "bpr", "anchor": "buy"}, False),
     ],
 )
-def test_saved_model_goes_on_as_before(backbone, options, eagerly, tmp_path):
+def test_saved_model_resumes_training(backbone, options, eagerly, tmp_path):
     model = adaftr(backbone, **options)
     model.compile(RowSparseAdam(0.01), run_eagerly=eagerly)
     model.fit(batches(), verbose=0)
@@ -56,10 +56,10 @@ def test_saved_model_goes_on_as_before(backbone, options, eagerly, tmp_path):
     assert loaded.options == model.options
     assert loaded.get_config() == model.get_config()
     assert_same(model.get_weights(), loaded.get_weights())
-    taps, of_loaded = model.inspect(FEATURES), loaded.inspect(FEATURES)
-    assert list(taps) == list(of_loaded)
-    assert_same(taps.values(), of_loaded.values())
-    assert ("temperature/click/buy" in of_loaded) == ("contrast" not in options)
+    taps, loaded_taps = model.inspect(FEATURES), loaded.inspect(FEATURES)
+    assert list(taps) == list(loaded_taps)
+    assert_same(taps.values(), loaded_taps.values())
+    assert ("temperature/click/buy" in loaded_taps) == ("contrast" not in options)
     loaded.run_eagerly = eagerly
     for one in (model, loaded):
         one.fit(batches(seed=1), verbose=0)
@@ -69,7 +69,7 @@ def test_saved_model_goes_on_as_before(backbone, options, eagerly, tmp_path):
 
 
 @pytest.mark.parametrize("scope", ["towers", "all"])
-def test_training_learns(scope):
+def test_training_reduces_all_losses(scope):
     model = adaftr(contrast_scope=scope, beta=1.0, relatedness_units=[32])
     model.compile(RowSparseAdam(0.02))
     data = tf.data.Dataset.from_tensors((FEATURES, LABELS))
@@ -86,20 +86,20 @@ def test_training_learns(scope):
     assert relatedness[same].mean() > relatedness[~same].mean() + 0.2
 
 
-def test_metrics_are_means_over_rows():
+def test_extra_losses_are_averaged_over_rows():
     model = adaftr()
     model.compile("sgd")
     parts = [slice(0, 10), slice(10, 20), slice(20, 24)]
-    of_parts = []
+    part_losses = []
     for part in parts:
         features, labels = ({name: values[part] for name, values in one.items()} for one in (FEATURES, LABELS))
-        of_parts.append(float(model.compute_losses(features, labels, training=False).extras["buy_contrastive_loss"]))
+        part_losses.append(float(model.compute_losses(features, labels, training=False).extras["buy_contrastive_loss"]))
     found = model.evaluate(FEATURES, LABELS, batch_size=10, return_dict=True, verbose=0)
-    np.testing.assert_allclose(found["buy_contrastive_loss"], np.average(of_parts, weights=[10, 10, 4]), rtol=1e-5)
+    np.testing.assert_allclose(found["buy_contrastive_loss"], np.average(part_losses, weights=[10, 10, 4]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": "learned"}])
-def test_meta_learning_drives_it(options):
+def test_meta_learning_trains_all_weights(options):
     spec = cases.pair()
     model = adaftr("shared_bottom", spec, **options)
     before = model.get_weights()
@@ -120,7 +120,7 @@ def test_second_stage_trains_towers_and_relatedness():
     assert trained == {variable.path for layer in upper for variable in layer.trainable_variables}
 
 
-def test_uncertainty_weighs_the_tasks_once():
+def test_uncertainty_weights_the_tasks_once():
     model = adaftr(weighting="uncertainty")
     assert model.backbone.uncertainty is None
     losses = model.compute_losses(FEATURES, LABELS, training=False)
@@ -131,7 +131,7 @@ def test_uncertainty_weighs_the_tasks_once():
     assert not {id(weight) for weight in model.uncertainty.weights} & {id(one) for one in model.backbone.weights}
 
 
-def test_dropout_is_off_when_evaluated():
+def test_dropout_is_off_in_evaluation():
     options = {**BACKBONES["mmoe"], "dropout": 0.5}
     model = AdaFTR.from_spec(SPEC, cases.SIZES, embedding_dim=4, backbone_options=options, contrast_layer=1)
     totals = [
@@ -142,7 +142,7 @@ def test_dropout_is_off_when_evaluated():
     assert len(set(totals)) == 3
 
 
-def test_mixed_precision():
+def test_mixed_precision_keeps_losses_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = AdaFTR.from_spec(SPEC, cases.SIZES, embedding_dim=4, backbone_options=BACKBONES["mmoe"])
     with tf.GradientTape() as tape:
@@ -163,7 +163,7 @@ def test_batches_of_any_size():
     assert int(model.optimizer.iterations) == ROWS + 4
 
 
-def test_trees():
+def test_tree_of_tasks():
     spec = cases.DatasetSpec.from_yaml(cases.FEATURES + TREE)
     model = adaftr(spec=spec)
     assert model.pairs == (("click", "buy"), ("click", "share"))
@@ -174,7 +174,7 @@ def test_trees():
 
 
 @pytest.mark.parametrize(("name", "widths"), [("ali_ccp", [64, 32, 16]), ("ecomm_ads", [128, 64, 32])])
-def test_presets_have_the_papers_sizes(name, widths):
+def test_presets_have_the_sizes_of_the_paper(name, widths):
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, **AdaFTR.preset(name))
     options = model.options
     assert (options.alpha, options.beta, options.min_temperature, options.max_temperature) == (1, 0.01, 0.05, 1)
@@ -194,7 +194,7 @@ def test_registry_and_defaults():
     assert AdaFTROptions(backbone_options={"tower_units": (3,)}).backbone_options == {"tower_units": [3]}
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     assert error(contrast="triplet") == "contrast: should be one of info_nce, bpr, mse, mae. Received: 'triplet'"
     assert error(min_temperature=0) == "min_temperature: should be above 0. Received: 0.0"
     assert error(fixed_temperature=0) == "fixed_temperature: should be above 0. Received: 0.0"
@@ -209,14 +209,14 @@ def test_wrong_options():
     assert error(task_weights={"klick": 1}) == "task_weights.klick: should be a task of the spec. Received: 'klick'"
 
 
-def test_wrong_tasks():
+def test_rejects_wrong_anchors():
     for anchor in ("views", "klick"):
         assert error(anchor=anchor) == f"anchor: should be a binary task of the spec. Received: {anchor!r}"
-    lonely = cases.DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.VIEWS)
-    assert error(lonely) == "anchor: should be one of at least two binary tasks. Received: None"
+    single = cases.DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.VIEWS)
+    assert error(single) == "anchor: should be one of at least two binary tasks. Received: None"
 
 
-def test_wrong_backbones():
+def test_rejects_wrong_backbones():
     message = error(backbone="adaftr")
     assert message.startswith("backbone: should be one of ")
     assert "mmoe, " in message
@@ -229,7 +229,7 @@ def test_wrong_backbones():
     assert error(backbone_options={"embedding_dim": 4}) == expected
 
 
-def test_a_backbone_without_towers_of_its_tasks(monkeypatch):
+def test_rejects_backbone_without_a_tower_of_each_task(monkeypatch):
     def without_towers(self, *args, **kwargs):
         MODELS["shared_bottom"].__init__(self, *args, **kwargs)
         del self.towers["buy"]
@@ -240,7 +240,7 @@ def test_a_backbone_without_towers_of_its_tasks(monkeypatch):
     assert message == "backbone: should be a model with a tower for each task. Received: 'towerless'"
 
 
-def test_errors_of_a_file_name_the_line():
+def test_error_in_a_file_names_the_line():
     text = "backbone: mmoe\nbackbone_options:\n  tower_units: [4]\n  num_experts: 0\n"
     with pytest.raises(ConfigError) as caught:
         config.build(AdaFTROptions, config.parse_yaml(text, "settings.yaml"))

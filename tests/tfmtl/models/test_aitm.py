@@ -1,4 +1,4 @@
-"""AITM: the forward pass written out in NumPy, its chain or tree, its calibrator, and odd batches."""
+"""AITM: the forward pass written out in NumPy, chains and trees, its calibrator, and extreme batches."""
 
 import functools
 
@@ -25,7 +25,7 @@ def model_of(name="chain", **options):
 
 
 def expected_logits(model):
-    """Info unit, AIT module and tower, task by task; also the weights of the attention."""
+    """Logits by task from info unit, AIT module and tower, and the weights of the attention."""
     x, fused, weights, logits = flat(model, FEATURES), {}, {}, {}
     for task in model.spec.tasks:
         q = relu_layers(x, model.bottoms[task.name].get_weights())
@@ -53,8 +53,8 @@ def test_equations(name, tower_units):
         assert taps[f"info/{task}"].shape == (7, 5)
 
 
-def test_what_is_transferred():
-    """A task sees those before it along its chain, and none beside it or after it."""
+def test_information_is_transferred_along_the_chain():
+    """A task depends on the tasks before it in its chain, and on no other task."""
     model = model_of()
     before = model(FEATURES)
     model.bottoms["buy"].set_weights([weight + 0.3 for weight in model.bottoms["buy"].get_weights()])
@@ -63,7 +63,7 @@ def test_what_is_transferred():
 
 
 @pytest.mark.parametrize("calibrator", [0.6, 0.0])
-def test_the_loss_has_the_calibrator(calibrator):
+def test_loss_includes_the_calibrator(calibrator):
     model, labels = model_of("tree", calibrator=calibrator), cases.labels(SPECS["tree"], 7)
     p = {name: sigmoid(logit) for name, logit in model(FEATURES).items()}
     likelihood = sum(np.mean(cross_entropy(labels[name], p[name])) for name in p)
@@ -76,13 +76,13 @@ def test_the_loss_has_the_calibrator(calibrator):
 
 
 @pytest.mark.parametrize(("space", "rows"), [("entire", 1), ("entire", 7), ("conditional", 7)])
-def test_odd_batches(space, rows):
+def test_extreme_batches(space, rows):
     model = model_of(space=space)
     for biases in ((0, 0, 0), (-100, -100, -100), (100, 100, 100), (-100, 100, -100)):
         assert_finite_losses_and_gradients(model, rows, biases)
 
 
-def test_the_second_stage_trains_what_is_above_the_bottoms():
+def test_second_stage_trains_the_layers_above_the_bottoms():
     model = model_of("tree")
     upper = {weight.path for layer in model.upper_layers for weight in layer.trainable_variables}
     lower = {weight.path for bottom in model.bottoms.values() for weight in bottom.trainable_variables}
@@ -102,7 +102,7 @@ def test_preset_and_registry():
     assert model_class("aitm") is AITM
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, AITM.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(bottom_units=[]) == "bottom_units: should be one or more positive widths. Received: ()"
     assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"

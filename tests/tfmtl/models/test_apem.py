@@ -1,4 +1,4 @@
-"""APEM: the forward pass written out in NumPy, its ablations, what it shows, its options."""
+"""APEM: the forward pass written out in NumPy, its ablations, its records and its options."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ GAMMA = 10 - 2e-4 * STEP
 
 
 def apem(spec=None, step=STEP, **options):
-    """A small model with large random weights whose selectors have trained for `step` steps."""
+    """Small model with large random weights, whose selectors have been trained for `step` steps."""
     model = APEM.from_spec(spec or cases.chain(), cases.SIZES, **{**TINY, **options})
     rng = np.random.default_rng(3)
     model.set_weights(
@@ -38,22 +38,22 @@ def multi_head(queries, keys, values, num_heads=2):
     return np.concatenate([softmax(q @ k.transpose(0, 2, 1) / np.sqrt(k.shape[-1])) @ v for q, k, v in parts], axis=-1)
 
 
-def selection_of(selector, shared):
+def numpy_selection(selector, shared):
     _, k1, b1, k2, b2 = selector.get_weights()
     z = relu_layers(shared.reshape(len(shared), -1), [k1, b1]) @ k2 + b2
     return np.select([z <= -GAMMA / 2, z >= GAMMA / 2], [0, 1], -2 / GAMMA**3 * z**3 + 3 / (2 * GAMMA) * z + 0.5)
 
 
-def fields_of(model):
+def numpy_fields(model):
     return embedded(model.embedding.get_weights()[0], FEATURES).astype("float64")
 
 
 def shared_and_selections(model):
-    """Y of each layer and z of each layer, equations 11 to 17."""
-    shared, outputs, selections = fields_of(model), [], []
+    """Y and z of each layer, equations 11 to 17."""
+    shared, outputs, selections = numpy_fields(model), [], []
     for layer in range(3):
         points, key, value, output, gain, bias = model.interactions[layer].get_weights()
-        selection = selection_of(model.selectors[layer], shared) if model.selectors else np.ones((7, 5))
+        selection = numpy_selection(model.selectors[layer], shared) if model.selectors else np.ones((7, 5))
         queries = points * selection[:, :, None]
         mixed = multi_head(queries, shared @ key, shared @ value) @ output
         shared = normalize(queries + mixed, gain, bias)
@@ -94,9 +94,9 @@ def test_without_pattern_selector():
         np.testing.assert_allclose(logit, tower(model.towers[name], common), rtol=1e-4, atol=1e-4)
 
 
-def test_without_asrg_fields_attend_to_each_other():
+def test_fields_without_asrg_attend_to_each_other():
     model = apem(asrg="self_attention", pattern_selector=False)
-    shared = fields_of(model)
+    shared = numpy_fields(model)
     for attention, norm in zip(model.interactions, model.norms, strict=True):
         query, key, value, output = attention.get_weights()
         projected = [shared @ kernel.reshape(4, 4) for kernel in (query, key, value)]
@@ -106,13 +106,13 @@ def test_without_asrg_fields_attend_to_each_other():
         np.testing.assert_allclose(logit, tower(model.towers[name], shared.reshape(7, -1)), rtol=1e-4, atol=1e-4)
 
 
-def test_without_asrg_pattern_selectors_read_the_fields():
+def test_pattern_selectors_without_asrg_read_the_fields():
     model = apem(asrg="self_attention")
     assert model.inspect(FEATURES)["pattern/buy/layer_3"].shape == (7, 4)
     assert model.inspect(FEATURES)["tower_input/buy"].shape == (7, 4 + 4 * 4)
 
 
-def test_what_is_shown():
+def test_records():
     taps = apem(cases.pair()).inspect(FEATURES)
     layers = ["layer_1", "layer_2", "layer_3"]
     expected = {f"{kind}/{layer}" for kind in ("selector", "selection_rate") for layer in layers}
@@ -126,7 +126,7 @@ def test_what_is_shown():
     assert taps["shared_representation"].shape == (7, 5, 4)
 
 
-def test_rows_do_not_see_each_other():
+def test_scores_of_a_row_do_not_depend_on_other_rows():
     model = apem()
     together = model.score(FEATURES)
     for row in range(7):
@@ -136,7 +136,7 @@ def test_rows_do_not_see_each_other():
             np.testing.assert_allclose(values[0], together[name][row], rtol=1e-4, atol=1e-6)
 
 
-def test_the_papers_sizes_are_the_defaults_and_the_presets():
+def test_defaults_and_presets_have_the_sizes_of_the_paper():
     preset = APEM.preset("ali_ccp")
     assert preset == {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
     defaults = dataclasses.asdict(APEMOptions())
@@ -152,7 +152,7 @@ def test_the_papers_sizes_are_the_defaults_and_the_presets():
     assert model_class("apem") is APEM
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, APEM.from_spec, cases.pair(), cases.SIZES, **TINY)
     assert message(num_heads=3) == "num_heads: should be a divisor of embedding_dim, 4. Received: 3"
     assert message(num_layers=0) == "num_layers: should be at least 1. Received: 0"

@@ -1,4 +1,4 @@
-"""APEM: training, its count of steps, saving, export."""
+"""APEM: training, the steps of its selectors, saving, export."""
 
 import keras
 import numpy as np
@@ -39,7 +39,7 @@ STRATEGIES = [None, MetaLearning(episodes=2), MetaLearning(episodes=1, inner_ste
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=["plain", "maml", "three_inner_steps"])
-def test_a_training_step_is_one_step_whatever_the_strategy_does(strategy):
+def test_each_training_step_counts_once_with_any_strategy(strategy):
     model = apem(strategy=strategy)
     assert steps(model) == [0, 0]
     features, labels = data(50)
@@ -49,7 +49,7 @@ def test_a_training_step_is_one_step_whatever_the_strategy_does(strategy):
     assert steps(model) == [11, 11]
 
 
-def test_neither_inference_nor_evaluation_is_a_step():
+def test_inference_and_evaluation_do_not_count_as_steps():
     model = apem()
     features, labels = data(10)
     model.score(features)
@@ -60,8 +60,8 @@ def test_neither_inference_nor_evaluation_is_a_step():
     assert steps(model) == [0, 0]
 
 
-def test_the_first_training_step_selects_by_step_0_and_inference_by_the_last():
-    """gamma of step n is used by the n-th update and, after n updates, by inference."""
+def test_training_and_inference_use_gamma_of_their_step():
+    """The n-th update uses gamma of step n, and inference after n updates uses it as well."""
     model = apem(**FAST)
     features, labels = data(10)
     expected = model.compute_losses(features, labels, training=True).total
@@ -74,7 +74,7 @@ def test_the_first_training_step_selects_by_step_0_and_inference_by_the_last():
     np.testing.assert_allclose(gammas, 2.0 - 0.05)
 
 
-def test_a_saved_model_goes_on_from_its_step(tmp_path):
+def test_saved_model_resumes_from_its_step(tmp_path):
     model = apem(**FAST)
     model.run_eagerly = True
     first, second = data(50), data(50, seed=1)
@@ -94,7 +94,7 @@ def test_a_saved_model_goes_on_from_its_step(tmp_path):
 
 
 class Exported(tf.Module):
-    """A model's variables, as the export of the serving package holds them."""
+    """Module with the variables of a model, as in an export."""
 
     def __init__(self, model):
         super().__init__()
@@ -102,7 +102,7 @@ class Exported(tf.Module):
 
 
 @pytest.mark.parametrize("step", [0, 23, 1_000_000])
-def test_an_exported_model_selects_by_the_step_it_was_trained_to(step, tmp_path):
+def test_exported_model_keeps_the_step_of_its_selectors(step, tmp_path):
     model = apem(**FAST)
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0, 0.7, w.shape) if w.trainable else w.numpy() for w in model.weights])
@@ -112,7 +112,7 @@ def test_an_exported_model_selects_by_the_step_it_was_trained_to(step, tmp_path)
     score = tf.function(lambda **tensors: model.score(tensors)).get_concrete_function(**signature)
     tf.saved_model.save(Exported(model), str(tmp_path), signatures={"serving_default": score})
     scores = {name: values.numpy() for name, values in model.score(features).items()}
-    set_steps(model, 11)  # What was written does not depend on the model any more.
+    set_steps(model, 11)  # The written model no longer depends on this one.
     loaded = tf.saved_model.load(str(tmp_path))
     exported = loaded.signatures["serving_default"](**features)
     for name, values in scores.items():
@@ -121,7 +121,7 @@ def test_an_exported_model_selects_by_the_step_it_was_trained_to(step, tmp_path)
 
 
 @pytest.mark.parametrize("options", ABLATIONS, ids=lambda options: "_".join(map(str, options.values())) or "whole")
-def test_training_learns(options):
+def test_training_reduces_losses(options):
     model = apem(**FAST, **options)
     features = cases.features(200)
     click = (features["user"] % 2).astype("float32")
@@ -139,11 +139,11 @@ def test_extreme_batches_are_finite(spec, space, rows):
     model = apem(spec, space=space, calibrator=1.0)
     features, labels = data(rows, spec=spec)
     negative = {name: np.zeros(rows, "float32") for name in labels}
-    for factor in (1.0, 1e3):  # The second one drives logits far beyond 100.
+    for factor in (1.0, 1e3):  # The second factor gives logits far beyond 100.
         model.set_weights([w.numpy() * (factor if w.trainable else 1) for w in model.weights])
-        for of_batch in (labels, negative):
+        for batch_labels in (labels, negative):
             with tf.GradientTape() as tape:
-                losses = model.compute_losses(features, of_batch)
+                losses = model.compute_losses(features, batch_labels)
             slopes = tape.gradient(losses.total, model.trainable_variables)
             assert np.isfinite(losses.total)
             for slope, weight in zip(slopes, model.trainable_variables, strict=True):
@@ -152,8 +152,8 @@ def test_extreme_batches_are_finite(spec, space, rows):
     assert max(np.abs(logit).max() for logit in losses.logits.values()) > 100
 
 
-def test_the_pattern_selector_never_feeds_back():
-    """Y does not depend on the indicators, and a task's tower input on its own indicators only."""
+def test_pattern_selectors_do_not_change_the_shared_representation():
+    """Y does not depend on the indicators, and a task's tower input depends on its own indicators only."""
     model = apem(cases.chain())
     features = cases.features(9)
     before = model.inspect(features)
@@ -182,7 +182,7 @@ def test_mixed_precision():
     assert all(np.all(np.isfinite(weight)) for weight in model.get_weights())
 
 
-def test_dropout_is_drawn_in_training_alone():
+def test_dropout_is_applied_in_training_only():
     model = apem(dropout=0.5)
     features, _ = data(40)
     once, again = (model(features, training=True)["click"] for _ in range(2))

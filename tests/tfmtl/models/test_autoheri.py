@@ -1,4 +1,4 @@
-"""AutoHERI: the forward pass in NumPy, who learns from whom along chain and tree, and its connections."""
+"""AutoHERI: the forward pass in NumPy, gradients along chains and trees, and connections."""
 
 import functools
 
@@ -26,7 +26,7 @@ def model_of(name="chain", **options):
 
 
 def expected_logits(model):
-    """Layer by layer, each source times its connection and its part of the kernel."""
+    """Logits by task, from each layer's sources times their connections and parts of the kernel."""
     layers, logits = {}, {}
     for task in model.spec.tasks:
         network, h, layers[task.name] = model.networks[task.name], flat(model, FEATURES), []
@@ -44,7 +44,7 @@ def expected_logits(model):
 
 
 def reached(model, task):
-    """The tasks whose networks have a gradient from a task's logit that is not 0."""
+    """Names of the tasks whose networks have a gradient of a task's logit that is not 0."""
     with tf.GradientTape() as tape:
         logit = tf.reduce_sum(model(FEATURES)[task])
     kernels = {name: network.steps[0].trainable_variables[0] for name, network in model.networks.items()}
@@ -62,7 +62,7 @@ def test_equations(name, tower_units):
         np.testing.assert_allclose(logit, expected[task], rtol=1e-4, atol=1e-5)
 
 
-def test_connections_are_shown_and_are_of_each_pair_of_layers():
+def test_connections_of_each_pair_of_layers_are_recorded():
     model = model_of("tree", network_units=[6, 5, 4])
     connections = {path: tap for path, tap in model.inspect(FEATURES).items() if path.startswith("connection/")}
     assert set(connections) == {"connection/buy", "connection/like"}
@@ -79,7 +79,7 @@ def test_connections_are_shown_and_are_of_each_pair_of_layers():
     np.testing.assert_array_equal(fresh.inspect(FEATURES)["connection/buy"], np.full((2, 2), 0.5))
 
 
-def test_a_task_learns_from_those_before_it_and_teaches_them():
+def test_gradient_of_a_task_reaches_the_tasks_before_it():
     chain, tree = model_of(), model_of("tree")
     assert {task: reached(chain, task) for task in chain.towers} == {
         "click": {"click"},
@@ -93,8 +93,8 @@ def test_a_task_learns_from_those_before_it_and_teaches_them():
     assert reached(chain, "back") == {"buy", "back"}
 
 
-def test_one_open_connection():
-    """Only the layer that it leads from is seen, and only from the layer that it leads to."""
+def test_single_open_connection():
+    """Only the source layer of the open connection changes the logit of the next task."""
     model, moved = model_of(), 0.7
     logits = np.full((2, 2), CLOSED)
     logits[1, 0] = OPEN
@@ -118,12 +118,12 @@ def test_outputs_and_losses_are_those_of_the_entire_space():
         assert losses.tasks[name][1] == 7
 
 
-def test_weight_decay_leaves_connections_alone():
+def test_weight_decay_excludes_connections():
     def slopes(model):
         with tf.GradientTape() as tape:
             total = model.compute_losses(FEATURES, cases.labels(SPECS["tree"], 7)).total
-        of_network = model.networks["buy"].steps[0].trainable_variables
-        return tape.gradient(total, [*model.architecture_variables, *of_network])
+        network_weights = model.networks["buy"].steps[0].trainable_variables
+        return tape.gradient(total, [*model.architecture_variables, *network_weights])
 
     plain, decayed = slopes(model_of("tree")), slopes(model_of("tree", weight_decay=0.5))
     assert len(plain) == 2 + 2
@@ -132,7 +132,7 @@ def test_weight_decay_leaves_connections_alone():
     assert np.abs(plain[2] - decayed[2]).max() > 0.01
 
 
-def test_adaftr_around_it_has_its_connections():
+def test_adaftr_exposes_connections_of_the_backbone():
     options = {"space": "entire", "backbone_options": {"network_units": [6, 5], "tower_units": [4]}}
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, backbone="autoheri", **options)
     assert [id(one) for one in model.architecture_variables] == [id(model.backbone.networks["buy"].connections)]
@@ -141,13 +141,13 @@ def test_adaftr_around_it_has_its_connections():
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_odd_batches(rows):
+def test_extreme_batches(rows):
     model = model_of()
     for biases in ((0, 0, 0), (-100, -100, -100), (100, 100, 100), (-100, 100, -100)):
         assert_finite_losses_and_gradients(model, rows, biases)
 
 
-def test_the_second_stage_trains_the_towers():
+def test_second_stage_trains_the_towers():
     model = model_of("tree", tower_units=[4])
     found = {weight.path for layer in model.upper_layers for weight in layer.trainable_variables}
     assert found == {weight.path for one in model.towers.values() for weight in one.trainable_variables}
@@ -161,7 +161,7 @@ def test_training_saving_and_loading(tmp_path):
 
 
 @pytest.mark.parametrize(("preset", "units"), [("adaftr_ali_ccp", (64, 32, 16)), ("adaftr_ecomm_ads", (128, 64, 32))])
-def test_presets_have_the_sizes_of_adaftrs_comparison(preset, units):
+def test_presets_have_the_sizes_of_the_comparison_in_adaftr(preset, units):
     built = AutoHERI.from_spec(cases.pair(), cases.SIZES, **AutoHERI.preset(preset))
     assert (built.embedding.output_dim, built.networks["buy"].units) == (8, units)
     assert built.inspect(FEATURES)["tower_input/buy"].shape == (7, units[-1])
@@ -169,7 +169,7 @@ def test_presets_have_the_sizes_of_adaftrs_comparison(preset, units):
     assert model_class("autoheri") is AutoHERI
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, AutoHERI.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(network_units=[]) == "network_units: should be one or more positive widths. Received: ()"
     assert message(network_units=[3, 0]) == "network_units: should be one or more positive widths. Received: (3, 0)"

@@ -1,4 +1,4 @@
-"""Single-Task, Cross-Stitch, OMoE, CGC and PLE: the forward pass written out in NumPy, and what tells them apart."""
+"""Single-Task, Cross-Stitch, OMoE, CGC and PLE: the forward pass written out in NumPy, and differences between them."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def assert_logits(model, expected):
         np.testing.assert_allclose(logit, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_single_task():
+def test_single_task_equation():
     model = tiny_randomized("single_task", CHAIN)
     table = model.embedding.get_weights()[0]
     assert table.shape == (sum(cases.ROWS.values()), 4 * 4)
@@ -36,7 +36,7 @@ def test_single_task():
 
 
 def test_single_task_learns_what_separate_models_learn():
-    """Two tasks beside one another, and each alone: equal after Adam's steps, with L2 and weight decay."""
+    """Two tasks in one model, and each in a separate model: equal after steps of Adam, with L2 and weight decay."""
     click = {"name": "click", "label": "clicked"}
     buy = {"name": "buy", "label": "bought"}
     base = cases.pair().to_dict()
@@ -60,15 +60,15 @@ def test_single_task_learns_what_separate_models_learn():
         np.testing.assert_allclose(single(FEATURES)[name], after[name], rtol=1e-4, atol=1e-5)
 
 
-def test_no_weight_of_single_task_is_shared():
+def test_single_task_shares_no_weights():
     model = tiny_randomized("single_task", CHAIN, embedding_l2=0.0)
     for place, task in enumerate(TASKS):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(model(FEATURES)[task])
         slopes = tape.gradient(loss, model.trainable_variables)
-        of_table = slopes.pop([v is model.embedding.table for v in model.trainable_variables].index(True))
-        assert isinstance(of_table, tf.IndexedSlices)
-        columns = np.split(np.abs(of_table.values).sum(axis=0), 4)
+        table_slope = slopes.pop([v is model.embedding.table for v in model.trainable_variables].index(True))
+        assert isinstance(table_slope, tf.IndexedSlices)
+        columns = np.split(np.abs(table_slope.values).sum(axis=0), 4)
         assert [column.any() for column in columns] == [i == place for i in range(4)]
         others = [v for v in model.trainable_variables if v is not model.embedding.table]
         reached = {v.path for v, slope in zip(others, slopes, strict=True) if slope is not None}
@@ -76,7 +76,7 @@ def test_no_weight_of_single_task_is_shared():
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_cross_stitch(per_channel):
+def test_cross_stitch_equation(per_channel):
     model = tiny_randomized("cross_stitch", CHAIN, per_channel=per_channel)
     hiddens = dict.fromkeys(TASKS, flat(model, FEATURES))
     for i, width in enumerate((6, 5)):
@@ -89,7 +89,7 @@ def test_cross_stitch(per_channel):
     np.testing.assert_array_equal(taps["cross_stitch/unit_1"], model.stitches[1].get_weights()[0])
 
 
-def test_networks_that_are_not_stitched_do_not_see_each_other():
+def test_networks_without_stitches_are_independent():
     model = tiny_randomized("cross_stitch", CHAIN)
     identity = np.eye(4)[:, :, None]
     for weights, alike in ((identity, True), (0.9 * identity + 0.1 / 3 * (1 - identity), False)):
@@ -103,7 +103,7 @@ def test_networks_that_are_not_stitched_do_not_see_each_other():
             assert np.all(np.asarray(before[name]) == np.asarray(after[name])) == alike
 
 
-def test_omoe():
+def test_omoe_equation():
     model = tiny_randomized("omoe", CHAIN)
     x = flat(model, FEATURES)
     mixed, _ = gated(model.gate, x, experts(model.experts, x))
@@ -111,7 +111,7 @@ def test_omoe():
     assert model.inspect(FEATURES)["gate/all-tasks"].shape == (7, 3)
 
 
-def test_cgc():
+def test_cgc_equation():
     model = tiny_randomized("cgc", CHAIN)
     x = flat(model, FEATURES)
     bank = experts(model.cgc.experts, x)
@@ -123,7 +123,7 @@ def test_cgc():
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
-def test_ple(levels):
+def test_ple_equation(levels):
     model = tiny_randomized("ple", CHAIN, num_levels=levels)
     assert len(model.levels) == levels
     tasks, shared = dict.fromkeys(TASKS, flat(model, FEATURES)), flat(model, FEATURES)
@@ -137,7 +137,7 @@ def test_ple(levels):
     assert_logits(model, {name: tower(model.towers[name], tasks[name]) for name in TASKS})
 
 
-def test_ple_of_one_level_is_cgc():
+def test_ple_with_one_level_is_cgc():
     ple, cgc = tiny_randomized("ple", CHAIN, num_levels=1), tiny_randomized("cgc", CHAIN)
     (level,) = ple.levels
     banks = [*level.experts.values(), level.shared_experts]
@@ -152,7 +152,7 @@ def test_ple_of_one_level_is_cgc():
     assert ple.count_params() == cgc.count_params()
 
 
-def test_what_ple_shows():
+def test_ple_records_gates_of_each_level():
     taps = tiny_randomized("ple", CHAIN).inspect(FEATURES)
     gates = {name: tap.shape for name, tap in taps.items() if name.startswith("gate/")}
     assert gates == {

@@ -26,7 +26,7 @@ def test_training_saving_and_loading(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["single_task", "ple"])
-def test_trees_and_meta_learning(name):
+def test_meta_learning_of_a_tree_of_tasks(name):
     spec = cases.DatasetSpec.from_yaml(TREE)
     model = tiny_randomized(name, spec)
     assert model.spaces == {"click": "entire", "buy": "entire", "like": "entire"}
@@ -39,7 +39,7 @@ def test_trees_and_meta_learning(name):
 
 
 @ALL
-def test_counts_of_panels(name):
+def test_count_tasks_of_panels(name):
     model = tiny(name, panel_cases.SPEC, panel_cases.SIZES)
     losses = model.compute_losses(panel_cases.features(9), panel_cases.labels(9))
     assert set(losses.tasks) == {"next_clicks", "next_pay"}
@@ -48,13 +48,13 @@ def test_counts_of_panels(name):
 
 @ALL
 @pytest.mark.parametrize(("rows", "bias"), [(1, 0.0), (7, -100.0), (7, 100.0)])
-def test_odd_batches(name, rows, bias):
+def test_extreme_batches(name, rows, bias):
     model = tiny_randomized(name, space="conditional")
     assert_finite_losses_and_gradients(model, rows, 2 * [bias])
 
 
 @ALL
-def test_the_second_stage_trains_the_towers(name):
+def test_second_stage_trains_the_towers(name):
     model = tiny_randomized(name)
     found = {weight.path for layer in model.upper_layers for weight in layer.trainable_variables}
     assert found == {weight.path for tower in model.towers.values() for weight in tower.trainable_variables}
@@ -82,7 +82,7 @@ def test_the_second_stage_trains_the_towers(name):
         ("ple", "adaftr_ecomm_ads", 8, [128, 64, 32]),
     ],
 )
-def test_presets_have_the_papers_sizes(name, preset, dim, widths):
+def test_presets_have_the_sizes_of_the_papers(name, preset, dim, widths):
     model = model_class(name).from_spec(cases.pair(), cases.SIZES, **model_class(name).preset(preset))
     taps = model.inspect(FEATURES)
     assert model.options.embedding_dim == dim
@@ -95,14 +95,14 @@ def test_presets_have_the_papers_sizes(name, preset, dim, widths):
 
 
 def test_every_preset_is_tested():
-    (mark,) = test_presets_have_the_papers_sizes.pytestmark
+    (mark,) = test_presets_have_the_sizes_of_the_papers.pytestmark
     kinds = {*BASELINES, "mmoe", "shared_bottom"}
     presets = {(name, preset) for name in kinds for preset in model_class(name).presets}
     assert presets == {(name, preset) for name, preset, *_ in mark.args[1]}
 
 
 @pytest.mark.parametrize("backbone", ["shared_bottom", "ple"])
-def test_adaftr_over_the_backbones_of_table_6(backbone):
+def test_adaftr_with_the_backbones_of_table_6(backbone):
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, **AdaFTR.preset(f"ecomm_ads_{backbone}"))
     assert type(model.backbone) is model_class(backbone)
     alone = model_class(backbone).preset("adaftr_ecomm_ads")
@@ -117,7 +117,7 @@ def test_adaftr_over_the_backbones_of_table_6(backbone):
     assert {"buy_contrastive_loss", "buy_relatedness_loss"} <= set(logs)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     def message(name, **changed):
         return config_error(tiny, name, **changed)
 

@@ -1,4 +1,4 @@
-"""The options `dependence`, `calibrator` and `local_space` of any model."""
+"""Options `dependence`, `calibrator` and `local_space`, which every model has."""
 
 import functools
 
@@ -30,7 +30,7 @@ def model_of(spec=TREE, scale=0.7, **options):
 
 
 def probabilities(model):
-    """On the entire space, in float64."""
+    """Probabilities on the entire space by task name, in float64."""
     own = {name: 1 / (1 + np.exp(-np.asarray(logit, "float64"))) for name, logit in model(FEATURES).items()}
     if model.options.space == "entire":
         return own
@@ -57,7 +57,7 @@ def test_dependence(space, weights):
     np.testing.assert_allclose(losses.total, tasks + expected, rtol=1e-5)
 
 
-def test_one_number_is_the_strength_of_all_pairs():
+def test_one_number_is_the_strength_for_all_tasks():
     model = model_of(dependence=0.3)
     f = probabilities(model)
     expected = 0.3 * sum(squares(f, task).mean() for task in FOLLOWS)
@@ -75,14 +75,14 @@ def test_calibrator(space):
     np.testing.assert_allclose(extras["calibrator_loss"], expected, rtol=1e-4, atol=1e-7)
 
 
-def test_nothing_is_added_by_default_nor_without_a_pair():
+def test_no_loss_is_added_by_default_or_without_a_chain():
     assert model_of().compute_losses(FEATURES, LABELS).extras == {}
     independent = DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.VIEWS)
     model = model_of(independent, dependence=1.0, calibrator=1.0)
     assert model.compute_losses(FEATURES, cases.labels(independent, ROWS)).extras == {}
 
 
-def test_both_are_shown_in_training_and_evaluation():
+def test_losses_are_reported_in_training_and_evaluation():
     model = model_of(dependence=1.0, calibrator=1.0)
     history = model.fit(FEATURES, LABELS, batch_size=10, epochs=2, verbose=0).history
     assert {"dependence_loss", "calibrator_loss"} <= set(history)
@@ -92,8 +92,8 @@ def test_both_are_shown_in_training_and_evaluation():
         np.testing.assert_allclose(metrics[name], loss, rtol=1e-5)
 
 
-def test_dependence_teaches_the_difference():
-    """A head that is not trained by its own loss learns from the penalty alone what is left of the task before."""
+def test_dependence_trains_the_difference_to_the_previous_task():
+    """A head without a loss of its own learns the difference to the previous task from the penalty alone."""
     model = model_of(cases.pair(), scale=0.1, task_weights={"buy": 0.0}, dependence=1.0)
     model.compile("adam")
     model.optimizer.learning_rate = 0.02
@@ -106,7 +106,7 @@ def test_dependence_teaches_the_difference():
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_local_space(weights):
-    """Rows without the event before have no say; the others count by the theorems' weights."""
+    """Rows without the previous event have weight 0; the others have the weights of the theorems."""
     model = model_of(local_space=True, dependence=0.5, max_weight=30.0)
     assert model.spaces == dict.fromkeys(LABELS, "entire")
     f = probabilities(model)
@@ -134,7 +134,7 @@ EXTREMES = [{"dependence": 1.0, "calibrator": 1.0}, {"local_space": True, "depen
 @pytest.mark.parametrize("options", [*EXTREMES, {"space": "conditional", **EXTREMES[0]}])
 @pytest.mark.parametrize("logit", [-100.0, 0.0, 100.0])
 @pytest.mark.parametrize("rows", [1, 7])
-def test_extremes_are_finite(options, logit, rows):
+def test_losses_and_gradients_at_extremes_are_finite(options, logit, rows):
     model = model_of(**options)
     for labels in (
         cases.labels(TREE, rows, seed=3),
@@ -148,7 +148,7 @@ def test_extremes_are_finite(options, logit, rows):
         assert all(np.all(np.isfinite(slope)) for slope in tape.gradient(loss, logits).values() if slope is not None)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, SharedBottom.from_spec, TREE, cases.SIZES, **SMALL)
     assert message(dependence=-1) == "dependence: should be at least 0. Received: -1.0"
     assert message(dependence={"buy": -1}) == "dependence.buy: should be at least 0. Received: -1.0"

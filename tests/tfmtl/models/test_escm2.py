@@ -1,4 +1,4 @@
-"""ESCM^2 with IPS and with DR: the counterfactual risks written out in NumPy, and what they change."""
+"""ESCM2 with IPS and with DR: the counterfactual risks written out in NumPy, and the weights that they train."""
 
 import numpy as np
 import pytest
@@ -25,8 +25,8 @@ def model_of(kind, name="chain", **options):
     return randomized(kind.from_spec(SPECS[name], cases.SIZES, **{**SMALL, **options}))
 
 
-def expected_extras(model, labels, weights, most):
-    """By task that follows one: the IPS risk, the DR risk and the imputation's loss."""
+def expected_extras(model, labels, weights, max_weight):
+    """IPS risk, DR risk and loss of the imputation for each task that follows another."""
     logits = {task: np.asarray(logit, "float64") for task, logit in model(FEATURES).items()}
     entire, x = products(logits), flat(model, FEATURES)
     found = {}
@@ -34,7 +34,7 @@ def expected_extras(model, labels, weights, most):
         previous = PREVIOUS[task]
         if previous:
             e = cross_entropy(labels[task], sigmoid(logits[task]))
-            inverse = labels[previous] * np.minimum(1 / entire[previous], most)
+            inverse = labels[previous] * np.minimum(1 / entire[previous], max_weight)
             ips = inverse * e
             found[task] = [np.average(ips, weights=weights)]
             if hasattr(model, "imputations"):
@@ -46,16 +46,16 @@ def expected_extras(model, labels, weights, most):
 
 @BOTH
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize(("weights", "most"), [(None, 100.0), (WEIGHTS, 3.0)])
-def test_equations(kind, name, weights, most):
-    model = model_of(kind, name, counterfactual_weight=0.7, max_weight=most)
+@pytest.mark.parametrize(("weights", "max_weight"), [(None, 100.0), (WEIGHTS, 3.0)])
+def test_equations(kind, name, weights, max_weight):
+    model = model_of(kind, name, counterfactual_weight=0.7, max_weight=max_weight)
     labels = cases.labels(SPECS[name], 7)
     losses = model.compute_losses(FEATURES, labels, weights)
-    of_esmm = ESMM.from_spec(SPECS[name], cases.SIZES, **SMALL)
-    for task, loss in of_esmm.task_losses(labels, model(FEATURES), weights).items():
+    esmm = ESMM.from_spec(SPECS[name], cases.SIZES, **SMALL)
+    for task, loss in esmm.task_losses(labels, model(FEATURES), weights).items():
         np.testing.assert_allclose(losses.tasks[task][0], loss, rtol=1e-5)
     expected = {}
-    for task, (ips, *dr) in expected_extras(model, labels, weights, most).items():
+    for task, (ips, *dr) in expected_extras(model, labels, weights, max_weight).items():
         expected[f"{task}_counterfactual_loss"] = 0.7 * (dr[0] if dr else ips)
         if dr:
             expected[f"{task}_imputation_loss"] = 0.1 * dr[1]
@@ -67,8 +67,8 @@ def test_equations(kind, name, weights, most):
     np.testing.assert_allclose(losses.total, total, rtol=1e-4)
 
 
-def click_slope(**options):
-    """Of a risk of `buy`, by the click's logit."""
+def click_gradient(**options):
+    """Gradient of the risk of `buy` by the logit of the click, and its expected value."""
     model = model_of(ESCM2IPS, "tree", **options)
     labels, weights = prepare_labels(SPECS["tree"], {name: np.ones(7) for name in ("click", "buy", "like")})
     logits = {name: tf.constant(logit) for name, logit in model(FEATURES).items()}
@@ -81,14 +81,14 @@ def click_slope(**options):
     return slopes["click"], 0.1 * -np.log(cvr) * -(1 - ctr) / ctr / 7
 
 
-def test_the_propensity_is_a_constant():
-    assert click_slope()[0] is None
-    slopes, expected = click_slope(propensity_gradient=True)
+def test_propensity_is_a_constant_by_default():
+    assert click_gradient()[0] is None
+    slopes, expected = click_gradient(propensity_gradient=True)
     np.testing.assert_allclose(slopes, expected, rtol=1e-4)
 
 
-def test_the_imputation_is_trained_apart_from_the_conversion():
-    """Of the imputation's loss, the conversion's tower has no gradient, nor has the click's of either term."""
+def test_imputation_and_conversion_are_trained_by_separate_losses():
+    """The loss of the imputation has no gradient in the towers, and the risk has none in the tower of the click."""
     model, labels = model_of(ESCM2DR, "tree"), cases.labels(SPECS["tree"], 7)
     assert labels["click"].sum() > 0
     with tf.GradientTape(persistent=True) as tape:
@@ -105,7 +105,7 @@ def test_the_imputation_is_trained_apart_from_the_conversion():
 
 @BOTH
 @pytest.mark.parametrize(("rows", "gradient"), [(1, False), (7, True)])
-def test_odd_batches(kind, rows, gradient):
+def test_extreme_batches(kind, rows, gradient):
     model = model_of(kind, propensity_gradient=gradient)
     for biases in ((0, 0, 0), (-100, -100, -100), (100, 100, 100), (-100, 100, -100), (100, -100, 0)):
         assert_finite_losses_and_gradients(model, rows, biases)
@@ -139,7 +139,7 @@ def test_preset_and_registry():
     assert (model_class("escm2_ips"), model_class("escm2_dr")) == (ESCM2IPS, ESCM2DR)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     def message(kind, **changed):
         return config_error(kind.from_spec, cases.pair(), cases.SIZES, **{**SMALL, **changed})
 

@@ -43,11 +43,11 @@ def test_outputs_are_products_of_the_towers(name):
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("weighed", [False, True])
-def test_every_loss_is_on_all_rows(name, weighed):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_each_loss_is_a_mean_over_all_rows(name, weighted):
     model, labels = model_of(name, task_weights={"click": 0.5}), cases.labels(SPECS[name], 7)
-    weights = np.float32([1, 2, 0, 1, 3, 1, 0.5]) if weighed else np.ones(7, "float32")
-    losses = model.compute_losses(FEATURES, labels, weights if weighed else None)
+    weights = np.float32([1, 2, 0, 1, 3, 1, 0.5]) if weighted else np.ones(7, "float32")
+    losses = model.compute_losses(FEATURES, labels, weights if weighted else None)
     logits = {task: np.asarray(logit, "float64") for task, logit in model(FEATURES).items()}
     rows = {task: cross_entropy(labels[task], p) for task, p in products(logits).items()}
     if "views" in logits:
@@ -62,8 +62,8 @@ def test_every_loss_is_on_all_rows(name, weighed):
     assert losses.extras == {}
 
 
-def test_options_of_every_model_are_about_the_product():
-    """Class weights and the focal loss see P(buy), not P(buy | click); the calibrator has nothing left to do."""
+def test_options_of_losses_apply_to_the_product():
+    """Class weights and the focal loss apply to P(buy), not to P(buy | click); the calibrator is always 0."""
     options = {"positive_weights": {"buy": 3.0}, "negative_weights": {"buy": 0.5}, "focal_gamma": 2.0}
     model, labels = model_of(**options, calibrator=1.0), cases.labels(SPECS["chain"], 7)
     losses = model.compute_losses(FEATURES, labels)
@@ -73,8 +73,8 @@ def test_options_of_every_model_are_about_the_product():
     np.testing.assert_allclose(losses.extras["calibrator_loss"], 0, atol=1e-7)
 
 
-def test_a_row_without_click_teaches_both_heads():
-    """d loss / d cvr logit of a row without click is ctr * cvr * (1 - cvr) / (1 - ctcvr): a click model has none."""
+def test_rows_without_a_click_train_both_heads():
+    """d loss / d cvr logit of a row without a click is ctr * cvr * (1 - cvr) / (1 - ctcvr)."""
     model = model_of("tree")
     labels = {name: np.zeros(7, "float32") for name in ("click", "buy", "like")}
     logits = {name: tf.constant(logit) for name, logit in model(FEATURES).items()}
@@ -89,13 +89,13 @@ def test_a_row_without_click_teaches_both_heads():
 
 
 @pytest.mark.parametrize("rows", [1, 7])
-def test_odd_batches(rows):
+def test_extreme_batches(rows):
     model = model_of()
     for biases in ((0, 0, 0), (-100, -100, -100), (100, 100, 100), (-100, 100, -100), (100, -100, 0)):
         assert_finite_losses_and_gradients(model, rows, biases)
 
 
-def test_inspect():
+def test_records():
     taps = model_of("tree").inspect(FEATURES)
     tasks = ("click", "buy", "like")
     assert set(taps) == {
@@ -109,8 +109,8 @@ def test_training_saving_and_loading(tmp_path):
     assert_trains_saves_and_loads(model, features, labels, tmp_path, fall=0.05)
 
 
-def test_it_is_a_backbone():
-    """AdaFTR around it has its losses and its spaces."""
+def test_adaftr_backbone():
+    """AdaFTR with this backbone has its losses and its spaces."""
     own = model_of()
     options = {"embedding_dim": 4, "space": "entire", "backbone_options": {"tower_units": [5, 3]}}
     wrapped = AdaFTR.from_spec(SPECS["chain"], cases.SIZES, backbone="esmm", **options)
@@ -129,7 +129,7 @@ def test_preset_and_registry():
     assert model_class("esmm") is ESMM
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, ESMM.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert (
         message(space="conditional")

@@ -1,4 +1,4 @@
-"""From logits to outputs on both spaces."""
+"""Conversion of logits to outputs on both spaces."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_heads_on_the_entire_space():
     np.testing.assert_allclose((outputs["ctr"] * outputs["cvr"])[~clipped], outputs["ctcvr"][~clipped], rtol=1e-5)
 
 
-def test_heads_on_the_previous_space():
+def test_heads_on_the_conditional_space():
     outputs = arrays(task_outputs(CHAIN, spaces("conditional", "conditional"), LOGITS))
     click, buy, back = (sigmoid(LOGITS[name]) for name in TASKS[:3])
     expected = {"ctr": click, "cvr": buy, "ctcvr": click * buy, "back_given_buy": back, "back": click * buy * back}
@@ -60,7 +60,7 @@ def test_heads_on_different_spaces():
 
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
-def test_a_tree_and_two_roots(space):
+def test_tree_and_two_tasks_without_a_previous_task(space):
     share_and_like = "  - {name: share, label: shared, follows: click}\n  - {name: like, label: liked}\n"
     spec = DatasetSpec.from_yaml(cases.FEATURES + cases.CLICK + cases.BUY + share_and_like)
     logits = dict(zip(("click", "buy", "share", "like"), LOGITS.values(), strict=True))
@@ -93,7 +93,7 @@ def test_extreme_logits_give_probabilities(buy, back):
 
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
-def test_evaluation_logits_are_those_of_the_outputs(space):
+def test_evaluation_logits_match_the_outputs(space):
     heads = spaces(space, space)
     outputs = arrays(task_outputs(CHAIN, heads, LOGITS))
     scores = arrays(evaluation_logits(CHAIN, heads, LOGITS))

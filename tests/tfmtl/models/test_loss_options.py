@@ -1,4 +1,4 @@
-"""Options of every model's loss: weighting by uncertainty, focal loss, class weights, weight decay."""
+"""Options of the losses that every model has: uncertainty, focal loss, class weights, weight decay."""
 
 import functools
 
@@ -25,10 +25,10 @@ def model_of(**options):
     return model
 
 
-def mean_losses(model, of_binary):
-    """Each task's mean loss in float64, by the formula `of_binary(p, y, task)` of the binary ones."""
+def mean_losses(model, binary_loss):
+    """Mean loss of each task in float64; `binary_loss(p, y, task)` computes those of binary tasks."""
     logits = {name: np.asarray(logit, "float64") for name, logit in model(FEATURES).items()}
-    losses = {name: of_binary(1 / (1 + np.exp(-logits[name])), LABELS[name], name).mean() for name in BINARY}
+    losses = {name: binary_loss(1 / (1 + np.exp(-logits[name])), LABELS[name], name).mean() for name in BINARY}
     return {**losses, "views": (np.exp(logits["views"]) - LABELS["views"] * logits["views"]).mean()}
 
 
@@ -82,14 +82,14 @@ def test_uncertainty():
     np.testing.assert_allclose([model.loss_factors()[name] for name in LABELS], factors, rtol=1e-5)
 
 
-def test_fixed_weighting_has_no_weights_of_its_own():
+def test_fixed_weighting_has_no_trainable_weights():
     model = model_of(task_weights={"buy": 0.5})
     assert model.uncertainty is None
     assert model.loss_factors() == {"click": 1.0, "buy": 0.5, "back": 1.0, "views": 1.0}
 
 
 @pytest.mark.parametrize("positive", [False, True])
-def test_everything_at_once_is_finite_at_extreme_logits(positive):
+def test_all_options_together_are_finite_at_extreme_logits(positive):
     model = model_of(weighting="uncertainty", focal_gamma=2.0, positive_weights={"buy": 50.0}, weight_decay=1e-3)
     for tower in model.towers.values():
         tower.head.bias.assign([-100.0 if positive else 100.0])
@@ -125,11 +125,11 @@ def test_weight_decay():
         np.testing.assert_allclose(with_decay[new], slopes[old] + share, rtol=1e-4, atol=1e-5)
     log_variances = np.asarray(uncertain.uncertainty.log_variances)
     losses = np.array(list(mean_losses(uncertain, cross_entropy).values()))
-    of_weighting = gradients(uncertain)[1][uncertain.uncertainty.log_variances.path]
-    np.testing.assert_allclose(of_weighting, 0.5 - np.exp(-log_variances) * losses / 2, rtol=1e-4)
+    variance_slope = gradients(uncertain)[1][uncertain.uncertainty.log_variances.path]
+    np.testing.assert_allclose(variance_slope, 0.5 - np.exp(-log_variances) * losses / 2, rtol=1e-4)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, model_of)
     assert message(focal_gamma=-1) == "focal_gamma: should be at least 0. Received: -1.0"
     assert message(weight_decay=-1) == "weight_decay: should be at least 0. Received: -1.0"
@@ -142,7 +142,7 @@ def test_wrong_options():
     assert message(weighting="uncertainty", task_weights={"buy": 0}) == expected
 
 
-def test_a_model_without_presets():
+def test_error_for_a_model_without_presets():
     expected = "`name` should be a preset of CustomizedGateControl: it has none. Received: 'ali_ccp'"
     with pytest.raises(ValueError, match=expected):
         CustomizedGateControl.preset("ali_ccp")

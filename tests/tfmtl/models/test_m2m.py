@@ -1,4 +1,4 @@
-"""M2M: the forward pass written out in NumPy, ablations, options, and scenarios that training has not seen."""
+"""M2M: the forward pass written out in NumPy, ablations, options, and specs without groups."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from tfmtl.spec import Task
 FEATURES = panel_cases.features(7)
 LABELS = panel_cases.labels(7)
 GROUPS = {"behaviour": ["logins", "campaign"], "performance": ["clicks"]}
-BY_VARIANT = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+EACH_VARIANT = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 
 def array(weight):
@@ -51,7 +51,7 @@ def numpy_unit(unit, h, s):
 
 
 def numpy_encoder(encoder, x, present):
-    """Equations 2 to 4 for one example."""
+    """Equations 2 to 4 for one row."""
     positions = array(encoder.positions)
     outputs = np.zeros((len(x), x.shape[1] + positions.shape[1]))
     there = np.flatnonzero(present)
@@ -70,7 +70,7 @@ def numpy_encoder(encoder, x, present):
 
 
 def numpy_logits(model, features, row):
-    """The whole model for one example, in float64."""
+    """Logits of one row by task name, in float64."""
     table, first, embedded = array(model.embedding.table), 0, {}
     for name, count in ROWS.items():
         found = table[first + features[name][row]]
@@ -95,10 +95,10 @@ def numpy_logits(model, features, row):
         views.append(layers(f, flat))
     known = np.concatenate([embedded["channel"], embedded["reach"], embedded["size"]])
     s = layers(known, model.knowledge.weights)
-    task_table, *to_anchor = model.anchors.weights
+    task_table, *anchor_layer = model.anchors.weights
     logits = {}
     for i, task in enumerate(SPEC.tasks):
-        anchor = layers(array(task_table)[i], to_anchor)
+        anchor = layers(array(task_table)[i], anchor_layer)
         attention, tower = model.attention[task.name], model.towers[task.name]
         joined = [numpy_unit(attention.unit, np.concatenate([view, anchor]), s) for view in views]
         alpha = softmax(np.array([h @ array(attention.vector)[:, 0] for h in joined]))
@@ -109,7 +109,7 @@ def numpy_logits(model, features, row):
     return logits
 
 
-@BY_VARIANT
+@EACH_VARIANT
 def test_forward_pass(options):
     model = model_of(**options)
     logits = model(FEATURES)
@@ -147,25 +147,25 @@ def test_embedding_l2_of_present_days():
     np.testing.assert_allclose(sum(model.losses), 0.03 * expected.mean(), rtol=1e-5)
 
 
-def test_what_is_shown():
+def test_records():
     taps = model_of().inspect(FEATURES)
-    of_task = ("tower_input/{}", "tower/{}/0", "tower/{}/1", "meta_attention/{}")
-    of_tasks = {path.format(task.name) for task in SPEC.tasks for path in of_task}
-    of_sequences = {f"sequence_attention/{group}" for group in GROUPS}
-    assert set(taps) == {*of_tasks, *of_sequences, "scenario_knowledge"}
+    task_patterns = ("tower_input/{}", "tower/{}/0", "tower/{}/1", "meta_attention/{}")
+    task_paths = {path.format(task.name) for task in SPEC.tasks for path in task_patterns}
+    sequence_paths = {f"sequence_attention/{group}" for group in GROUPS}
+    assert set(taps) == {*task_paths, *sequence_paths, "scenario_knowledge"}
     assert taps["meta_attention/next_pay"].shape == (7, 3)
     assert taps["sequence_attention/behaviour"].shape == (7, 2, 4, 4)
     assert taps["scenario_knowledge"].shape == (7, 4)
 
 
-def test_chunks_change_nothing():
+def test_chunked_products_do_not_change_logits():
     whole, chunked = model_of(), model_of(meta_memory_mb=1e-4)
     assert chunked.options != whole.options
     for one, other in zip(whole(FEATURES).values(), chunked(FEATURES).values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_the_scenario_acts_only_through_what_is_generated():
+def test_scenario_acts_only_through_generated_weights():
     for options, acts in (({}, True), ({"meta_tower": False, "meta_attention": False}, False)):
         model = model_of(**options)
         other = {**FEATURES, "channel": (FEATURES["channel"] + 1) % 6}
@@ -173,7 +173,7 @@ def test_the_scenario_acts_only_through_what_is_generated():
         assert same == [not acts] * 2
 
 
-def test_rows_do_not_see_each_other():
+def test_scores_of_a_row_do_not_depend_on_other_rows():
     model = model_of()
     together = model.score(FEATURES)
     for row in range(7):
@@ -193,7 +193,7 @@ def test_presets():
     assert not switched["taobao_without_transformer"].transformer
 
 
-def test_a_spec_without_groups_takes_its_scenario():
+def test_spec_without_groups_uses_its_scenario():
     spec = dataclasses.replace(SPEC, groups={})
     model = M2M.from_spec(spec, SIZES, **OPTIONS)
     assert model.encoders == {}
@@ -232,13 +232,13 @@ def test_a_spec_without_groups_takes_its_scenario():
         ),
     ],
 )
-def test_wrong_options(changes, options, message):
+def test_rejects_wrong_options(changes, options, message):
     with pytest.raises(ConfigError) as caught:
         M2M.from_spec(dataclasses.replace(SPEC, **changes), SIZES, **{**OPTIONS, **options})
     assert str(caught.value) == message
 
 
-def test_more_tasks_are_more_towers():
+def test_each_task_has_a_tower():
     tasks = (*SPEC.tasks, Task("active", "is_active"))
     model = M2M.from_spec(DatasetSpec(**{**vars(SPEC), "tasks": tasks}), SIZES, **OPTIONS)
     assert set(model.towers) == {"next_clicks", "next_pay", "active"}

@@ -1,4 +1,4 @@
-"""M2M in training: gradients, extremes, chains of tasks, saving and going on, meta-learning."""
+"""M2M in training: gradients, extremes, chains of tasks, saving and resuming, meta-learning."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def finite(slopes):
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-def test_every_weight_gets_a_gradient_and_the_table_a_sparse_one(options):
+def test_every_weight_has_a_gradient_and_the_table_a_sparse_one(options):
     model = model_of(**options)
     model.compile("sgd")
     _, slopes = gradients(model, FEATURES, LABELS)
@@ -41,7 +41,7 @@ def test_every_weight_gets_a_gradient_and_the_table_a_sparse_one(options):
 
 @pytest.mark.parametrize("shift", [-100.0, 0.0, 18.42, 100.0], ids=["tiny", "one", "1e8", "beyond"])
 def test_extreme_rates_and_counts(shift):
-    """Rates from exp(-100) over 1e8 to what float32 does not hold, beside counts of 0 and of a million."""
+    """Rates from exp(-100) to beyond the range of float32, with counts of 0 and of a million."""
     model = model_of()
     model.compile("sgd")
     for tower in model.towers.values():
@@ -55,7 +55,7 @@ def test_extreme_rates_and_counts(shift):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_no_day_at_all_and_a_batch_of_one(dtype):
+def test_single_row_without_any_day(dtype):
     keras.config.set_dtype_policy(dtype)
     model = M2M.from_spec(SPEC, SIZES, **OPTIONS)
     model.compile("sgd")
@@ -67,7 +67,7 @@ def test_no_day_at_all_and_a_batch_of_one(dtype):
     assert {values.dtype.name for values in model.score(empty).values()} == {"float32"}
 
 
-def test_chains_of_binary_tasks():
+def test_chain_of_binary_tasks():
     groups = {"scenario": ("user",), "behaviour": ("history",)}
     spec = dataclasses.replace(cases.chain(), groups=groups)
     model = M2M.from_spec(spec, cases.SIZES, **OPTIONS)
@@ -86,7 +86,7 @@ def batches(rows=300, seed=0):
 
 
 @pytest.mark.parametrize("options", [{}, {"meta_rank": 2, "sequence_pooling": "mean"}], ids=["paper", "factorized"])
-def test_saving_and_going_on(options, tmp_path):
+def test_saved_model_resumes_training(options, tmp_path):
     model = M2M.from_spec(SPEC, SIZES, **{**OPTIONS, **options})
     model.compile(RowSparseAdam(2e-3, beta_2=0.998, epsilon=1e-9, clipvalue=3.0))
     model.fit(batches(), verbose=0)
@@ -100,14 +100,14 @@ def test_saving_and_going_on(options, tmp_path):
 
 
 def test_meta_learning_differentiates_through_generated_weights():
-    """Second derivatives of chunked products are those of whole ones."""
+    """Second derivatives of chunked products equal those of whole products."""
     after = {}
     for name, memory_mb in (("whole", 64.0), ("chunked", 2e-3)):
         model = model_of(meta_memory_mb=memory_mb, meta_layers=1, num_residuals=1, scale=0.3)
         before = model.get_weights()
         model.compile(keras.optimizers.SGD(0.01), strategy=MetaLearning(0.05, episodes=2))
         keras.utils.set_random_seed(5)
-        model.train_step((panel_cases.features(32), panel_cases.labels(32)))  # Not traced, which would take long.
+        model.train_step((panel_cases.features(32), panel_cases.labels(32)))  # Eager, because tracing takes long.
         after[name] = model.get_weights()
     for weight, whole, chunked in zip(before, after["whole"], after["chunked"], strict=True):
         np.testing.assert_allclose(whole, chunked, rtol=1e-3, atol=1e-5)

@@ -1,4 +1,4 @@
-"""MAN: the forward pass written out in NumPy, its chain or tree, its ablations, and odd batches."""
+"""MAN: the forward pass written out in NumPy, chains and trees, its ablations, and extreme batches."""
 
 import functools
 
@@ -24,12 +24,12 @@ SMALL = {"embedding_dim": 4, "num_shared": 2, "num_per_task": 1, "expert_units":
 
 
 def model_of(spec, **options):
-    """A model whose weights, the biases too, are so large that every part counts."""
+    """Model whose weights, including biases, are so large that every part matters."""
     return randomized(MAN.from_spec(spec, cases.SIZES, **{**SMALL, **options}), 0.6)
 
 
 def raw(model, features):
-    """Each field's id, or the mean of a bag's ids, divided by the field's largest."""
+    """Id of each field, or the mean of the ids of a multivalent field, divided by the largest id."""
     fields = []
     for name, rows in cases.ROWS.items():
         ids = features[name] / (rows - 1)
@@ -41,7 +41,7 @@ def raw(model, features):
 
 
 def expected_logits(model, x, attention=True, each=False):
-    """Equations of sections 3.2.2 and 3.2.3, task by task."""
+    """Logits by task, from the equations of sections 3.2.2 and 3.2.3."""
     tasks = [task.name for task in model.spec.tasks]
     bank = experts(model.cgc.experts, x)
     fused, logits = {}, {}
@@ -72,8 +72,8 @@ def test_equations(name, options, inputs, formula):
         np.testing.assert_allclose(logit, expected[task], rtol=1e-4, atol=1e-4)
 
 
-def test_the_fused_representation_is_what_is_passed_on():
-    """What the third task of a chain receives depends on the first one's attention, through the second one's."""
+def test_fused_vectors_are_passed_along_the_chain():
+    """The third task of a chain depends on the attention of the first task through that of the second."""
     model = model_of(cases.chain())
     before = model(FEATURES)
     model.attention["click"].value.bias.assign_add(np.ones(5))
@@ -83,7 +83,7 @@ def test_the_fused_representation_is_what_is_passed_on():
     np.testing.assert_array_equal(before["views"], after["views"])
 
 
-def test_inspect():
+def test_records():
     taps = model_of(SPECS["tree"]).inspect(FEATURES)
     for task in ("click", "buy", "like"):
         assert taps[f"gate/{task}"].shape == (7, 3)
@@ -95,7 +95,7 @@ def test_inspect():
     assert not any(name.startswith("task_attention") for name in without)
 
 
-def test_the_loss_is_weighed_by_uncertainty():
+def test_loss_is_weighted_by_uncertainty():
     model, labels = model_of(cases.pair()), cases.labels(cases.pair(), 7)
     model.compile("sgd")
     log_variances = model.uncertainty.get_weights()[0].astype("float64")
@@ -104,13 +104,17 @@ def test_the_loss_is_weighed_by_uncertainty():
     losses = [np.mean(np.logaddexp(0, logits[name]) - labels[name] * logits[name]) for name in ("click", "buy")]
     sigma = np.exp(log_variances / 2)
     expected = losses[0] / (2 * sigma[0] ** 2) + losses[1] / (2 * sigma[1] ** 2) + np.log(sigma[0] * sigma[1])
-    decay = sum((np.asarray(w, "float64") ** 2).sum() for w in model.weights if w.path not in _apart(model)) * 1e-6 / 2
+    decay = (
+        sum((np.asarray(w, "float64") ** 2).sum() for w in model.weights if w.path not in _excluded_paths(model))
+        * 1e-6
+        / 2
+    )
     squares = np.mean((np.asarray(model.embedding(FEATURES), "float64") ** 2).sum(axis=(1, 2))) * 5e-7
     loss = model.compute_loss(FEATURES, labels, model(FEATURES))
     np.testing.assert_allclose(loss, expected + decay + squares, rtol=1e-5)
 
 
-def _apart(model):
+def _excluded_paths(model):
     return {model.embedding.table.path, model.uncertainty.log_variances.path}
 
 
@@ -145,7 +149,7 @@ def test_training_saving_and_loading(options, tmp_path):
 @pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 7])
 @pytest.mark.parametrize("bias", [0.0, -100.0, 100.0])
-def test_odd_batches(space, rows, bias):
+def test_extreme_batches(space, rows, bias):
     model = model_of(cases.chain(), space=space)
     assert_finite_losses_and_gradients(model, rows, 4 * [bias])
 
@@ -159,7 +163,7 @@ def test_mixed_precision():
     assert np.isfinite(losses.total)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, MAN.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(num_shared=-1) == "num_shared: should be at least 0. Received: -1"
     assert message(num_per_task=-1) == "num_per_task: should be at least 0. Received: -1"

@@ -1,4 +1,4 @@
-"""The loss of a model: by task, by space, by weight, and its gradients."""
+"""Losses of a model by task, space and weight, and their gradients."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ def model_of(space="entire", **options):
     return model
 
 
-def losses_of_rows(model):
-    """Each task's loss of each row, in float64."""
+def row_losses(model):
+    """Loss of each row by task name, in float64."""
     logits = {name: np.asarray(logit, "float64") for name, logit in model(FEATURES).items()}
     losses = {name: np.logaddexp(0, logits[name]) - LABELS[name] * logits[name] for name in ("click", "buy", "back")}
     return {**losses, "views": np.exp(logits["views"]) - LABELS["views"] * logits["views"]}
@@ -34,21 +34,21 @@ def test_entire_space_is_the_mean_over_all_rows(weighted):
     weights = SAMPLE_WEIGHT if weighted else None
     losses = model.task_losses(LABELS, model(FEATURES), weights)
     assert model.spaces == dict.fromkeys(LABELS, "entire")
-    for name, of_rows in losses_of_rows(model).items():
-        np.testing.assert_allclose(losses[name], np.average(of_rows, weights=weights), rtol=1e-5)
+    for name, values in row_losses(model).items():
+        np.testing.assert_allclose(losses[name], np.average(values, weights=weights), rtol=1e-5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_previous_space_is_the_mean_over_the_rows_with_the_previous_event(weighted):
+def test_conditional_space_is_the_mean_over_the_rows_with_the_previous_event(weighted):
     model = model_of("conditional")
     weights = SAMPLE_WEIGHT if weighted else np.ones(ROWS)
     losses = model.task_losses(LABELS, model(FEATURES), weights if weighted else None)
     assert model.spaces == {"click": "entire", "buy": "conditional", "back": "conditional", "views": "entire"}
-    for name, of_rows in losses_of_rows(model).items():
+    for name, values in row_losses(model).items():
         previous = {"buy": "click", "back": "buy"}.get(name)
         kept = LABELS[previous] == 1 if previous else np.ones(ROWS, bool)
         assert kept.sum() > 0
-        np.testing.assert_allclose(losses[name], np.average(of_rows[kept], weights=weights[kept]), rtol=1e-5)
+        np.testing.assert_allclose(losses[name], np.average(values[kept], weights=weights[kept]), rtol=1e-5)
 
 
 def gradients(model, features, labels):
@@ -58,7 +58,7 @@ def gradients(model, features, labels):
 
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
-def test_a_batch_without_an_event(space):
+def test_batch_without_an_event(space):
     model = model_of(space)
     labels = {name: np.zeros(ROWS, "float32") for name in LABELS}
     losses = model.task_losses(labels, model(FEATURES))
@@ -69,23 +69,23 @@ def test_a_batch_without_an_event(space):
     assert np.isfinite(loss)
     assert all(np.all(np.isfinite(tf.convert_to_tensor(slope))) for slope in slopes)
     tower = [id(weight) for weight in model.towers["buy"].trainable_variables]
-    of_tower = [s for s, weight in zip(slopes, model.trainable_variables, strict=True) if id(weight) in tower]
-    assert len(of_tower) == 4
-    assert any(np.any(slope) for slope in of_tower) == (space == "entire")
+    tower_slopes = [s for s, weight in zip(slopes, model.trainable_variables, strict=True) if id(weight) in tower]
+    assert len(tower_slopes) == 4
+    assert any(np.any(slope) for slope in tower_slopes) == (space == "entire")
 
 
 @pytest.mark.parametrize("space", ["entire", "conditional"])
-def test_a_batch_of_one(space):
+def test_batch_of_one_row(space):
     model = model_of(space)
     for row in range(5):
         one = {name: values[row : row + 1] for name, values in FEATURES.items()}
-        of_one = {name: values[row : row + 1] for name, values in LABELS.items()}
-        loss, slopes = gradients(model, one, of_one)
+        row_labels = {name: values[row : row + 1] for name, values in LABELS.items()}
+        loss, slopes = gradients(model, one, row_labels)
         assert np.isfinite(loss)
         assert all(np.all(np.isfinite(tf.convert_to_tensor(slope))) for slope in slopes)
 
 
-def test_weights_of_zero_give_a_loss_of_zero():
+def test_weights_of_zero_give_losses_of_zero():
     model = model_of()
     losses = model.task_losses(LABELS, model(FEATURES), np.zeros(ROWS, "float32"))
     assert all(float(loss) == 0 for loss in losses.values())
@@ -93,12 +93,12 @@ def test_weights_of_zero_give_a_loss_of_zero():
 
 def test_task_weights():
     model = model_of(task_weights={"buy": 0.5, "views": 0})
-    expected = {name: of_rows.mean() for name, of_rows in losses_of_rows(model).items()}
+    expected = {name: values.mean() for name, values in row_losses(model).items()}
     loss = model.compute_loss(FEATURES, LABELS, model(FEATURES))
     np.testing.assert_allclose(loss, expected["click"] + 0.5 * expected["buy"] + expected["back"], rtol=1e-5)
 
 
-def test_embedding_l2_adds_its_share():
+def test_embedding_l2_is_added_to_the_loss():
     model, plain = model_of(embedding_l2=0.03), model_of()
     plain.set_weights(model.get_weights())
     embedded = np.asarray(plain.embedding(FEATURES), "float64")
@@ -109,7 +109,7 @@ def test_embedding_l2_adds_its_share():
     np.testing.assert_allclose(with_l2 - without, share, rtol=1e-4)
 
 
-def test_embedding_l2_leaves_rows_alone_that_are_not_looked_up():
+def test_embedding_l2_decays_only_rows_that_are_looked_up():
     model = model_of(embedding_l2=0.03)
     _, slopes = gradients(model, model.zero_batch(3), {name: np.zeros(3, "float32") for name in LABELS})
     assert isinstance(slopes[0], tf.IndexedSlices)
@@ -118,7 +118,7 @@ def test_embedding_l2_leaves_rows_alone_that_are_not_looked_up():
 
 
 @pytest.mark.parametrize("kind", [MMoE, SharedBottom])
-def test_the_table_gets_a_sparse_gradient_and_every_weight_one(kind):
+def test_every_weight_has_a_gradient_and_the_table_a_sparse_one(kind):
     model = kind.from_spec(cases.chain(), cases.SIZES)
     _, slopes = gradients(model, FEATURES, LABELS)
     for slope, weight in zip(slopes, model.trainable_variables, strict=True):
@@ -126,7 +126,7 @@ def test_the_table_gets_a_sparse_gradient_and_every_weight_one(kind):
         assert isinstance(slope, tf.IndexedSlices) == (weight is model.embedding.table)
 
 
-def test_losses_are_not_taken():
+def test_rejects_a_loss():
     model = model_of()
-    with pytest.raises(ValueError, match=r"`loss` should be left out: the tasks' kinds give it\. Received: mse"):
+    with pytest.raises(ValueError, match=r"`loss` should be left out: the kinds of the tasks define it\. Received: mse"):
         model.compile("sgd", loss="mse")

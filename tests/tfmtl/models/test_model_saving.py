@@ -1,4 +1,4 @@
-"""Saving a model with its optimizer, loading it, and going on as if nothing had happened."""
+"""Saving a model with its optimizer, loading it, and resuming training."""
 
 import keras
 import numpy as np
@@ -37,14 +37,14 @@ def assert_same(ones, others):
 
 @BOTH
 @pytest.mark.parametrize("space", ["entire", "conditional"])
-def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
+def test_scores_weights_and_configuration(kind, options, space, tmp_path):
     more = {"space": space, "embedding_l2": 1e-3, "task_weights": {"buy": 2.0}, "dropout": 0.1}
     model = randomized(kind.from_spec(cases.chain(), cases.SIZES, **{**options, **more}))
     model.compile(RowSparseAdam(0.01))
-    model.name = "of_the_shop"
+    model.name = "shop_model"
     loaded = reloaded(model, tmp_path)
     assert type(loaded) is kind
-    assert loaded.name == "of_the_shop"
+    assert loaded.name == "shop_model"
     assert (loaded.spec, loaded.options, loaded.vocabulary_sizes) == (model.spec, model.options, cases.SIZES)
     assert_same(model.get_weights(), loaded.get_weights())
     features = cases.features(50, seed=1)
@@ -54,7 +54,7 @@ def test_predictions_weights_and_configuration(kind, options, space, tmp_path):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
+def test_resumed_training_equals_uninterrupted_training(optimizer, tmp_path):
     model = MMoE.from_spec(SPEC, cases.SIZES, **MMOE)
     model.compile(OPTIMIZERS[optimizer]())
     model.fit(batches(), verbose=0)
@@ -73,7 +73,7 @@ def test_training_resumes_as_if_it_had_not_stopped(optimizer, tmp_path):
 
 
 @pytest.mark.filterwarnings("error:Skipping variable loading")
-def test_evaluation_after_loading(tmp_path):
+def test_evaluation_of_a_loaded_model(tmp_path):
     model = randomized(SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM))
     model.compile(RowSparseAdam(0.01))
     loaded = reloaded(model, tmp_path)
@@ -92,14 +92,14 @@ def test_config_round_trip_without_weights(kind, options):
 
 
 @BOTH
-def test_weights_alone(kind, options, tmp_path):
+def test_save_and_load_weights(kind, options, tmp_path):
     model, other = (kind.from_spec(SPEC, cases.SIZES, **options) for _ in range(2))
     model.save_weights(tmp_path / "model.weights.h5")
     other.load_weights(tmp_path / "model.weights.h5")
     assert_same(model.get_weights(), other.get_weights())
 
 
-def test_a_model_that_was_not_compiled(tmp_path):
+def test_model_that_is_not_compiled(tmp_path):
     model = randomized(SharedBottom.from_spec(SPEC, cases.SIZES, **SHARED_BOTTOM))
     loaded = reloaded(model, tmp_path)
     assert not loaded.compiled

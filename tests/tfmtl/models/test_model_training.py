@@ -1,4 +1,4 @@
-"""Training and evaluating a model."""
+"""Training and evaluation of a model."""
 
 import keras
 import numpy as np
@@ -16,8 +16,8 @@ MMOE = {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units"
 SHARED_BOTTOM = {"embedding_dim": 4, "bottom_units": [8], "tower_units": [4]}
 
 
-def log(rows, seed=0):
-    """Features, and labels of click -> buy -> back and of views that depend on user, price, tags and history."""
+def make_log(rows, seed=0):
+    """Features, and labels of a chain and of a count that depend on them."""
     rng = np.random.default_rng(seed)
     features = cases.features(rows, seed)
 
@@ -39,24 +39,24 @@ def log(rows, seed=0):
 
 
 def batches(rows, seed=0, tasks=("click", "buy", "back", "views")):
-    features, labels = log(rows, seed)
+    features, labels = make_log(rows, seed)
     return tf.data.Dataset.from_tensor_slices((features, {name: labels[name] for name in tasks})).batch(100)
 
 
-def of_pair(rows, seed=0):
+def pair_batches(rows, seed=0):
     return batches(rows, seed, ("click", "buy"))
 
 
 @pytest.fixture(scope="module", params=["entire", "conditional"])
 def trained(request):
-    """An MMoE of that space after some epochs, and the logs of those."""
+    """Trained MMoE with heads on one of the spaces, and its history."""
     keras.utils.set_random_seed(1)
     model = MMoE.from_spec(cases.chain(), cases.SIZES, space=request.param, **MMOE)
     model.compile(RowSparseAdam(0.02))
     return model, model.fit(batches(3000), epochs=6, verbose=0).history
 
 
-def test_training_learns(trained):
+def test_training_reduces_losses(trained):
     model, history = trained
     for name in ("loss", "click_loss", "buy_loss", "back_loss", "views_loss"):
         assert history[name][-1] < 0.98 * history[name][0], name
@@ -65,9 +65,9 @@ def test_training_learns(trained):
         assert metrics[f"{name}_auc"] > 0.6, name
 
 
-def test_auc_of_each_output_is_sklearns_on_its_space(trained):
+def test_auc_of_each_output_equals_sklearn_on_its_space(trained):
     model, _ = trained
-    features, labels = log(3000, seed=1)
+    features, labels = make_log(3000, seed=1)
     metrics = model.evaluate(batches(3000, seed=1), return_dict=True, verbose=0)
     scores = model.predict(features, batch_size=500, verbose=0)
     spaces = {
@@ -83,9 +83,9 @@ def test_auc_of_each_output_is_sklearns_on_its_space(trained):
         np.testing.assert_allclose(metrics[f"{name}_auc"], expected, atol=1e-3, err_msg=name)
 
 
-def test_evaluation_gives_the_mean_losses_over_rows(trained):
+def test_evaluation_averages_losses_over_rows(trained):
     model, _ = trained
-    features, labels = log(300, seed=2)
+    features, labels = make_log(300, seed=2)
     metrics = model.evaluate(features, labels, batch_size=128, return_dict=True, verbose=0)
     logits = np.asarray(model(features)["buy"], "float64")
     kept = labels["click"] == 1 if model.spaces["buy"] == "conditional" else np.ones(300, bool)
@@ -93,16 +93,18 @@ def test_evaluation_gives_the_mean_losses_over_rows(trained):
     np.testing.assert_allclose(metrics["buy_loss"], expected, rtol=1e-5)
     totals = []
     for part in (slice(0, 128), slice(128, 256), slice(256, 300)):
-        of_part, of_labels = ({name: values[part] for name, values in one.items()} for one in (features, labels))
-        totals.append(sum(model.task_losses(of_labels, model(of_part)).values()))
+        part_features, part_labels = (
+            {name: values[part] for name, values in one.items()} for one in (features, labels)
+        )
+        totals.append(sum(model.task_losses(part_labels, model(part_features)).values()))
     np.testing.assert_allclose(metrics["loss"], np.average(totals, weights=[128, 128, 44]), rtol=1e-5)
     names = {"loss", "click_loss", "buy_loss", "back_loss", "views_loss"}
     assert set(metrics) == names | {f"{name}_auc" for name in ("ctr", "cvr", "ctcvr", "back_given_buy", "back")}
 
 
-def test_predict_is_score_and_takes_labels_along(trained):
+def test_predict_equals_score_and_ignores_labels(trained):
     model, _ = trained
-    features, _ = log(250, seed=3)
+    features, _ = make_log(250, seed=3)
     predicted, scored = model.predict(batches(250, seed=3), verbose=0), model.score(features)
     assert list(predicted) == ["ctr", "cvr", "ctcvr", "back_given_buy", "back", "views"]
     for name, values in predicted.items():
@@ -110,8 +112,8 @@ def test_predict_is_score_and_takes_labels_along(trained):
         np.testing.assert_allclose(values, scored[name], rtol=1e-4, atol=1e-6)
 
 
-def test_sample_weights_of_zero_take_rows_out():
-    features, labels = next(iter(of_pair(400).unbatch().batch(400).as_numpy_iterator()))
+def test_rows_of_weight_zero_are_left_out():
+    features, labels = next(iter(pair_batches(400).unbatch().batch(400).as_numpy_iterator()))
     kept = np.arange(400) < 250
     part = ({name: values[kept] for name, values in features.items()}, {k: v[kept] for k, v in labels.items()})
     whole = (features, labels, kept.astype("float32"))
@@ -128,21 +130,21 @@ def test_sample_weights_of_zero_take_rows_out():
     np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4)
 
 
-def test_one_seed_one_result():
+def test_equal_seeds_give_equal_weights():
     def weights():
         keras.utils.set_random_seed(5)
         model = SharedBottom.from_spec(cases.pair(), cases.SIZES, dropout=0.3, **SHARED_BOTTOM)
         model.compile(RowSparseAdam(0.01))
-        model.fit(of_pair(300), epochs=2, verbose=0)
+        model.fit(pair_batches(300), epochs=2, verbose=0)
         return model.get_weights()
 
     for one, other in zip(weights(), weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_dropout_is_on_in_training_only():
+def test_dropout_is_applied_in_training_only():
     model = SharedBottom.from_spec(cases.chain(), cases.SIZES, dropout=0.5, **SHARED_BOTTOM)
-    features, labels = log(50)
+    features, labels = make_log(50)
     first, again = model.score(features), model.predict(features, verbose=0)
     assert np.any(np.asarray(model(features, training=True)["click"]) != np.asarray(model(features)["click"]))
     for name, values in first.items():
@@ -155,13 +157,13 @@ def test_dropout_is_on_in_training_only():
     assert abs(trained["loss"] - metrics["loss"]) > 1e-4
 
 
-def test_a_training_step_makes_no_pass_over_the_table():
+def test_training_step_does_not_read_the_whole_table():
     sizes = {"user": 50_000, "tags": 9, "history": 14}
     model = MMoE.from_spec(cases.pair(), sizes, embedding_l2=1e-4, **MMOE)
     model.compile(RowSparseAdam(0.01))
     table = tuple(model.embedding.table.shape)
     assert table == (50_001 + 10 + 10 + 15, 4)
-    features, labels = log(8)
+    features, labels = make_log(8)
     data = (features, {name: labels[name] for name in ("click", "buy")})
     signature = tf.nest.map_structure(lambda values: tf.TensorSpec((None, *values.shape[1:]), values.dtype), data)
     assert tensors_of_shape(tf.function(model.train_step).get_concrete_function(signature), table) == []
@@ -170,7 +172,7 @@ def test_a_training_step_makes_no_pass_over_the_table():
 def test_batches_of_one_row():
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, space="conditional", **SHARED_BOTTOM)
     model.compile(RowSparseAdam(0.01))
-    features, labels = log(20)
+    features, labels = make_log(20)
     dataset = tf.data.Dataset.from_tensor_slices((features, {name: labels[name] for name in ("click", "buy")}))
     assert 0 < labels["click"].sum() < 20
     model.fit(dataset.batch(1), verbose=0)
@@ -183,7 +185,7 @@ def test_mixed_precision():
     model = MMoE.from_spec(cases.pair(), cases.SIZES, **MMOE)
     assert {weight.dtype for weight in model.trainable_variables} == {"float32"}
     assert model.embedding.compute_dtype == "bfloat16"
-    features, labels = log(50)
+    features, labels = make_log(50)
     with tf.GradientTape() as tape:
         logits = model(features, training=True)
         loss = model.compute_loss(features, labels, logits)
@@ -198,7 +200,7 @@ def test_epoch_lines():
     lines = []
     model = SharedBottom.from_spec(cases.pair(), cases.SIZES, **SHARED_BOTTOM)
     model.compile("sgd")
-    data = of_pair(200)
+    data = pair_batches(200)
     history = model.fit(data, validation_data=data, epochs=2, verbose=0, callbacks=[EpochLines(lines.append)]).history
     assert len(lines) == 2
     for epoch, line in enumerate(lines):

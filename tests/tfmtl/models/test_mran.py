@@ -1,4 +1,4 @@
-"""MRAN: its three attentions and the towers above them in NumPy, and what each relation does."""
+"""MRAN: its three attentions and the towers in NumPy, and the effect of each relation."""
 
 import functools
 
@@ -25,7 +25,7 @@ def normalized(x, layer):
 
 
 def self_attention(layer, x):
-    """`(batch, n, d)`, one head after the other; also the heads' weights."""
+    """Output `(batch, n, d)`, and the weights of the heads."""
     query, key, value, output = layer.get_weights()[:4]
     width = x.shape[-1] // layer.num_heads
     mixed, weights = [], []
@@ -37,39 +37,39 @@ def self_attention(layer, x):
 
 
 def forward(model):
-    """Logits, and what is shown, by path."""
-    shown = {}
+    """Logits by task name, and recorded tensors by path."""
+    recorded = {}
     table, kernel, bias = model.anchors.get_weights()
     anchors = table @ kernel + bias
     tasks = np.where(anchors > 0, anchors, 0.2 * anchors)[None]
-    tasks, shown["self_attention/tasks"] = self_attention(model.task_attention, tasks)
+    tasks, recorded["self_attention/tasks"] = self_attention(model.task_attention, tasks)
     x = embedded(model.embedding.get_weights()[0], FEATURES)
-    features, shown["self_attention/features"] = self_attention(model.feature_attention, x)
+    features, recorded["self_attention/features"] = self_attention(model.feature_attention, x)
     query, key = model.alignment.get_weights()[:2]
     logits = {}
     for k, task in enumerate(model.spec.tasks):
         weights = softmax((features @ key) @ (query.T @ tasks[0, k]) / np.sqrt(tasks.shape[-1]))
-        shown[f"task_feature_attention/{task.name}"] = weights
-        weighed = (features * (1 + weights[:, :, None])).reshape(len(weights), -1)
-        logits[task.name] = tower(model.towers[task.name], normalized(weighed, model.alignment))
-    return logits, shown
+        recorded[f"task_feature_attention/{task.name}"] = weights
+        weighted = (features * (1 + weights[:, :, None])).reshape(len(weights), -1)
+        logits[task.name] = tower(model.towers[task.name], normalized(weighted, model.alignment))
+    return logits, recorded
 
 
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("num_heads", [1, 2])
 def test_equations(name, num_heads):
     model = model_of(name, num_heads=num_heads)
-    (expected, shown), logits, taps = forward(model), model(FEATURES), model.inspect(FEATURES)
+    (expected, recorded), logits, taps = forward(model), model(FEATURES), model.inspect(FEATURES)
     assert list(logits) == list(expected) == [task.name for task in SPECS[name].tasks]
     for task, logit in logits.items():
         np.testing.assert_allclose(logit, expected[task], rtol=1e-4, atol=1e-4)
-    assert {path for path in taps if "attention/" in path} == set(shown)
-    for path, weights in shown.items():
+    assert {path for path in taps if "attention/" in path} == set(recorded)
+    for path, weights in recorded.items():
         np.testing.assert_allclose(taps[path], weights, atol=1e-4, err_msg=path)
 
 
 def test_tasks_are_related_through_their_representations():
-    """A task's anchor reaches the others through the attention between tasks, and nowhere else."""
+    """The anchor of a task changes other tasks through the attention between tasks only."""
     model = model_of()
     before = model(FEATURES)
     table = np.array(model.anchors.table)
@@ -85,7 +85,7 @@ def test_tasks_are_related_through_their_representations():
     assert changed == {"click": False, "buy": True, "back": False, "views": False}
 
 
-def test_the_attention_between_tasks_is_learned_by_each_of_them():
+def test_each_task_trains_all_attentions():
     model = model_of()
     for task in model.towers:
         with tf.GradientTape() as tape:
@@ -95,14 +95,14 @@ def test_the_attention_between_tasks_is_learned_by_each_of_them():
             assert any(slope is not None and np.any(np.abs(slope) > 1e-8) for slope in slopes), (task, part.name)
 
 
-def test_a_score_does_not_depend_on_the_rows_beside_it():
+def test_scores_of_a_row_do_not_depend_on_other_rows():
     model = model_of()
     alone = model({name: values[2:3] for name, values in FEATURES.items()}, training=True)
     for name, logit in model(FEATURES, training=True).items():
         np.testing.assert_allclose(logit[2:3], alone[name], rtol=1e-4, atol=1e-5)
 
 
-def test_wrong_options():
+def test_rejects_wrong_options():
     message = functools.partial(config_error, MRAN.from_spec, cases.pair(), cases.SIZES, **SMALL)
     assert message(num_heads=0) == "num_heads: should be at least 1. Received: 0"
     assert message(num_heads=3) == "num_heads: should be a divisor of embedding_dim, 4. Received: 3"

@@ -1,8 +1,8 @@
-"""Conversion after a click, over *all* rows, where what is clicked is also what is bought.
+"""Conversion rates on all rows, from a log in which rows with a high conversion rate are clicked more often.
 
-The features' effects on click and purchase are correlated, and the models are additive in their logits, which the
-purchase is not: what fits the clicked rows best is not what fits all rows best. The world is drawn anew for each seed;
-the order that is asserted here held for each of the eight that were tried.
+The effects of the features on clicks and purchases are correlated. The models are additive in their logits, and the
+true conversion rate is not, so the best fit on clicked rows is not the best fit on all rows. Each seed draws another
+log; the asserted order held for all eight seeds that were tried.
 """
 
 import keras
@@ -26,8 +26,8 @@ tasks:
 TOKENS, ROWS, SEED = 30, 10_000, 1
 
 
-def world(seed):
-    """Features, labels and P(buy | click, x) of random pairs of a user and an item."""
+def make_log(seed):
+    """Features, labels and P(buy | click, x) for random pairs of a user and an item."""
     rng = np.random.default_rng(seed)
     users, items = rng.integers(0, TOKENS, (2, ROWS))
     a, b = np.linspace(-2, 2, TOKENS)[users], np.linspace(-2, 2, TOKENS)[items]
@@ -37,26 +37,26 @@ def world(seed):
     return {"user": users + 1, "item": items + 1}, {"click": click, "buy": buy.astype("float32")}, cvr
 
 
-def fitted(name, **options):
-    """Over all rows of another draw: the mean divergence of the predicted cvr from the true one, and its bias."""
+def fit_and_measure(name, **options):
+    """Mean divergence of the predicted from the true conversion rate on all rows of another log, and its bias."""
     keras.utils.set_random_seed(SEED)
-    features, labels, _ = world(SEED)
+    features, labels, _ = make_log(SEED)
     model = MODELS[name].from_spec(SPEC, {"user": TOKENS, "item": TOKENS}, embedding_dim=4, tower_units=[], **options)
     model.compile(RowSparseAdam(0.02))
     model.fit(features, labels, batch_size=500, epochs=8, verbose=0)
-    features, _, truth = world(SEED + 1000)
+    features, _, truth = make_log(SEED + 1000)
     cvr = np.asarray(model.score(features)["cvr"], "float64")
     divergence = truth * np.log(truth / cvr) + (1 - truth) * np.log((1 - truth) / (1 - cvr))
     return divergence.mean(), np.mean(cvr - truth)
 
 
 @pytest.fixture(scope="module")
-def on_clicks():
-    return fitted("shared_bottom", bottom_units=[], space="conditional")
+def conditional_model():
+    return fit_and_measure("shared_bottom", bottom_units=[], space="conditional")
 
 
 @pytest.mark.parametrize("name", ["esmm", "escm2_ips", "escm2_dr"])
-def test_entire_space_models_are_closer_to_the_truth_on_all_rows(name, on_clicks):
-    divergence, bias = fitted(name)
-    assert divergence < 0.95 * on_clicks[0]
-    assert abs(bias) < abs(on_clicks[1])
+def test_entire_space_models_are_closer_to_the_truth_on_all_rows(name, conditional_model):
+    divergence, bias = fit_and_measure(name)
+    assert divergence < 0.95 * conditional_model[0]
+    assert abs(bias) < abs(conditional_model[1])

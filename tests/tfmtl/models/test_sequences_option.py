@@ -1,4 +1,4 @@
-"""The option `sequences`: days side by side instead of their mean, in every model that has it."""
+"""Option `sequences`: a field for each position of a sequence instead of their mean, in every model."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ FEATURES, LABELS = panel_cases.features(9), panel_cases.labels(9)
 NAMES = [*BASELINES, "shared_bottom", "mmoe", "man", "apem"]
 ALL = pytest.mark.parametrize("name", NAMES)
 SEQUENCES = ("logins", "campaign", "clicks")
-PLACES = {name: LENGTHS[name] if name in SEQUENCES else 1 for name in ROWS}
+POSITIONS = {name: LENGTHS[name] if name in SEQUENCES else 1 for name in ROWS}
 
 
 def model_of(name, spec=SPEC, sizes=SIZES, **options):
@@ -29,7 +29,7 @@ def model_of(name, spec=SPEC, sizes=SIZES, **options):
 
 
 def fields(table, features, row):
-    """The fields of one row in the order of the spec, days one by one, `(fields, width)`."""
+    """Fields of one row in the order of the spec, with one field per position, `(fields, width)`."""
     found, first = [], 0
     for name, count in ROWS.items():
         ids = np.atleast_1d(features[name][row])
@@ -44,7 +44,7 @@ def fields(table, features, row):
     return np.stack(found)
 
 
-def test_shared_bottom_over_every_day():
+def test_shared_bottom_reads_each_position():
     model = model_of("shared_bottom")
     table = model.embedding.get_weights()[0]
     flat = np.stack([fields(table, FEATURES, row).ravel() for row in range(9)])
@@ -55,41 +55,41 @@ def test_shared_bottom_over_every_day():
 
 
 @ALL
-def test_what_a_model_sees(name):
-    """The rows of the table, field by field; of `single_task` those of the tasks stand in its columns."""
+def test_embedded_fields(name):
+    """The fields are rows of the table; in `single_task`, its columns are the tables of the tasks."""
     model = model_of(name)
     table = model.embedding.get_weights()[0]
     expected = np.stack([fields(table, FEATURES, row) for row in range(9)])
-    assert expected.shape[1] == sum(PLACES.values()) == 3 + 4 + 4 + 3 + 1
+    assert expected.shape[1] == sum(POSITIONS.values()) == 3 + 4 + 4 + 3 + 1
     np.testing.assert_allclose(model.embed(FEATURES), expected, atol=1e-6)
     assert model_of(name, sequences="mean").embed(FEATURES).shape[1] == len(SPEC.features)
 
 
-def moved(features, name):
-    """The days of a sequence in the opposite order."""
+def reversed_features(features, name):
+    """Features with the positions of a sequence in the opposite order."""
     return {**features, **{key: features[key][:, ::-1] for key in (name, name + "__weights")}}
 
 
-def turned(model, name, rows=slice(None)):
-    """How much the logits differ where the days of a sequence are in the opposite order."""
-    here, there = model(FEATURES), model(moved(FEATURES, name))
+def order_effect(model, name, rows=slice(None)):
+    """Largest change of a logit if the positions of a sequence are in the opposite order."""
+    here, there = model(FEATURES), model(reversed_features(FEATURES, name))
     return max(np.abs(logits - there[task])[rows].max() for task, logits in here.items())
 
 
 @ALL
 @pytest.mark.parametrize("sequence", SEQUENCES)
-def test_the_order_of_days_counts_where_they_stand_side_by_side(name, sequence):
-    assert turned(model_of(name), sequence) > 1e-3
-    assert turned(model_of(name, sequences="mean"), sequence) < 1e-4
+def test_order_of_positions_matters_if_they_are_concatenated(name, sequence):
+    assert order_effect(model_of(name), sequence) > 1e-3
+    assert order_effect(model_of(name, sequences="mean"), sequence) < 1e-4
 
 
-def test_days_without_an_order():
-    """To the points of APEM, but for the selectors, the fields are a set."""
-    assert turned(model_of("apem", asrg="static"), "clicks") < 1e-4
+def test_order_of_positions_does_not_matter_to_a_set():
+    """The fields are a set for the inducing points of APEM, if there are no selectors."""
+    assert order_effect(model_of("apem", asrg="static"), "clicks") < 1e-4
 
 
 @ALL
-def test_an_absent_day_is_the_same_whatever_its_id(name):
+def test_id_of_an_absent_position_does_not_matter(name):
     model = model_of(name)
     others = dict(FEATURES)
     for sequence in SEQUENCES:
@@ -106,7 +106,7 @@ def test_training_saving_and_loading(name, tmp_path):
 
 
 @ALL
-def test_the_gradient_stays_that_of_the_rows_looked_up(name):
+def test_gradient_holds_only_rows_that_are_looked_up(name):
     model = model_of(name, embedding_l2=0.01)
     with tf.GradientTape() as tape:
         loss = model.compute_losses(FEATURES, LABELS).total
@@ -115,7 +115,7 @@ def test_the_gradient_stays_that_of_the_rows_looked_up(name):
     np.testing.assert_array_equal(np.unique(gradient.indices), model.embedding.unique_rows(FEATURES))
 
 
-def test_no_pass_over_the_whole_table():
+def test_training_step_does_not_read_the_whole_table():
     model = model_of("shared_bottom", sizes={**SIZES, "campaign": 12345})
     model.compile(RowSparseAdam(0.01))
     shape = model.embedding.table.shape
@@ -124,7 +124,7 @@ def test_no_pass_over_the_whole_table():
     assert tensors_of_shape(step, tuple(shape)) == []
 
 
-def test_embedding_l2_counts_every_day():
+def test_embedding_l2_includes_every_position():
     model = model_of("shared_bottom", embedding_l2=0.03)
     table = model.embedding.get_weights()[0]
     expected = np.mean([(fields(table, FEATURES, row) ** 2).sum() for row in range(9)])
@@ -133,7 +133,7 @@ def test_embedding_l2_counts_every_day():
 
 
 def test_meta_learning():
-    """Its inner step looks rows up in a stand-in of the table."""
+    """The inner step reads rows of the table from a tensor."""
     model = model_of("shared_bottom")
     features, labels = panel_cases.features(40), panel_cases.labels(40)
     before = float(model.compute_losses(features, labels, training=False).total)
@@ -143,7 +143,7 @@ def test_meta_learning():
     assert float(model.compute_losses(features, labels, training=False).total) < before
 
 
-def test_m2m_has_the_days_outside_its_groups_side_by_side():
+def test_m2m_concatenates_sequences_outside_its_groups():
     spec = DatasetSpec.from_yaml(SPEC.to_yaml().replace("performance:", "money:"))
     options = {**panel_cases.OPTIONS, "embedding_l2": 0.03}
     means, apart = (M2M.from_spec(spec, SIZES, **options, sequences=way) for way in ("mean", "concat"))
@@ -152,28 +152,28 @@ def test_m2m_has_the_days_outside_its_groups_side_by_side():
     rng = np.random.default_rng(3)
     for model, sees in ((means, False), (apart, True)):
         model.set_weights([rng.normal(0, 0.5, weight.shape) for weight in model.weights])
-        assert (turned(model, "clicks", days) > 1e-3) == sees
+        assert (order_effect(model, "clicks", days) > 1e-3) == sees
     table = apart.embedding.get_weights()[0]
     expected = 0.0
     for row in range(9):
         found, first = fields(table, FEATURES, row), 0
-        for name, places in PLACES.items():
-            squares = (found[first : first + places] ** 2).sum()
-            mean = name in ("logins", "campaign")  # Those that are encoded.
+        for name, positions in POSITIONS.items():
+            squares = (found[first : first + positions] ** 2).sum()
+            mean = name in ("logins", "campaign")  # Encoded sequences.
             expected += squares / (max(FEATURES[name + "__weights"][row].sum(), 1) if mean else 1) / 9
-            first += places
+            first += positions
     apart(FEATURES)
     np.testing.assert_allclose(sum(apart.losses), 0.03 * expected, rtol=1e-5)
 
 
-def test_adaftr_hands_it_to_its_backbone():
+def test_adaftr_passes_the_option_to_its_backbone():
     backbone = {"num_experts": 2, "expert_units": [6], "tower_units": [6, 4]}
     model = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=3, sequences="concat", backbone_options=backbone)
     assert model.backbone.embedding.unpooled == ("history",)
     assert model.embed(cases.features(5)).shape == (5, 3 + 4, 3)
 
 
-def test_a_warm_start_of_the_other_way_is_refused():
+def test_warm_start_rejects_another_value():
     spec = cases.pair()
     vocabularies = {name: [b"%d" % i for i in range(size)] for name, size in cases.SIZES.items()}
     for name in ("shared_bottom", "apem"):
@@ -185,6 +185,6 @@ def test_a_warm_start_of_the_other_way_is_refused():
         warm_start(model, vocabularies, same, vocabularies)
 
 
-def test_wrong_option():
+def test_rejects_unknown_value():
     with pytest.raises(ConfigError, match=r"sequences: should be one of mean, concat\. Received: 'sum'"):
         model_of("shared_bottom", sequences="sum")
