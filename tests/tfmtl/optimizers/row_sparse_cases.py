@@ -1,4 +1,4 @@
-"""The row-sparse optimizers, and their formulas in float64 NumPy."""
+"""Row-sparse optimizers and their formulas in float64 NumPy."""
 
 import keras
 import numpy as np
@@ -30,17 +30,17 @@ COMMON = {
 
 
 def schedule():
-    """A learning rate that falls."""
+    """Returns a schedule of a decreasing learning rate."""
     return keras.optimizers.schedules.ExponentialDecay(RATE, decay_steps=2, decay_rate=0.7)
 
 
 def scheduled_rate(step):
-    """The same in plain Python."""
+    """Returns the learning rate of that schedule, in plain Python."""
     return RATE * 0.7 ** (step / 2)
 
 
 def batches(steps, every_row, seed=2):
-    """Row ids with repetitions, the gradient of each place, and that of a dense variable."""
+    """Yields row ids with repetitions, the gradient of each position, and the gradient of a dense variable."""
     rng = np.random.default_rng(seed)
     for _ in range(steps):
         rows = rng.integers(0, ROWS, 4)
@@ -49,24 +49,24 @@ def batches(steps, every_row, seed=2):
 
 
 def summed(rows, values):
-    """The dense gradient of the table."""
+    """Returns the dense gradient of the table."""
     dense = np.zeros((ROWS, WIDTH))
     np.add.at(dense, rows, values)
     return dense
 
 
 def slices(rows, values, dtype="float32"):
-    """The gradient of the table as a lookup gives it."""
+    """Returns the gradient of the table in the form that a lookup gives it."""
     return tf.IndexedSlices(tf.constant(values, dtype), tf.constant(rows), tf.constant([ROWS, WIDTH]))
 
 
 def table_slots(optimizer):
-    """The values of the slots of the table, in the order in which they were made."""
+    """Returns the values of the slots of the table, in the order of their creation."""
     return [np.asarray(one.numpy(), "float64") for one in optimizer.variables if tuple(one.shape) == (ROWS, WIDTH)]
 
 
 class Reference:
-    """The optimizers on a table and a dense variable, written out."""
+    """Reference implementation of the optimizers on a table and a dense variable."""
 
     def __init__(self, kind, options):
         adam = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}

@@ -1,4 +1,4 @@
-"""RowSparseAdam, against Adam written out in NumPy."""
+"""RowSparseAdam, against Adam in NumPy."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ START = np.random.default_rng(0).normal(size=(ROWS, WIDTH))
 
 
 class NumpyAdam:
-    """Adam of Kingma and Ba in float64; a row that is not in `rows` is not touched."""
+    """Adam of Kingma and Ba in float64, which updates only the rows in `rows`."""
 
     def __init__(self, table):
         self.table, self.m, self.v, self.step = table.copy(), 0 * table, 0 * table, 0
@@ -28,7 +28,7 @@ class NumpyAdam:
 
 
 def batches(steps, every_row, seed=1):
-    """Row ids with repetitions and the gradient of each place."""
+    """Yields row ids with repetitions and the gradient of each position."""
     rng = np.random.default_rng(seed)
     for _ in range(steps):
         rows = rng.integers(0, ROWS, 4)
@@ -50,7 +50,7 @@ def apply(optimizer, variable, rows, values):
     optimizer.apply_gradients([(slices(variable, rows, values), variable)])
 
 
-def test_every_row_in_every_batch_is_adam():
+def test_equals_adam_if_every_batch_looks_up_every_row():
     lazy, dense = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
     optimizer, adam = RowSparseAdam(0.01), keras.optimizers.Adam(0.01)
     reference = NumpyAdam(START)
@@ -63,7 +63,7 @@ def test_every_row_in_every_batch_is_adam():
 
 
 @pytest.mark.parametrize("schedule", [False, True])
-def test_rows_that_no_example_looks_up_keep_value_and_moments(schedule):
+def test_rows_not_looked_up_keep_value_and_moments(schedule):
     variable = keras.Variable(START, dtype="float32")
     rate = keras.optimizers.schedules.ExponentialDecay(0.05, decay_steps=2, decay_rate=0.5) if schedule else 0.05
     optimizer, reference = RowSparseAdam(rate), NumpyAdam(START)
@@ -79,7 +79,7 @@ def test_rows_that_no_example_looks_up_keep_value_and_moments(schedule):
     assert optimizer.iterations == 12
 
 
-def test_rows_never_seen():
+def test_rows_never_looked_up():
     variable = keras.Variable(START, dtype="float32")
     optimizer = RowSparseAdam(0.1)
     for _, values in batches(5, every_row=False):
@@ -92,38 +92,38 @@ def test_rows_never_seen():
             assert np.all(np.asarray(one)[[2, 4]] != 0)
 
 
-def test_a_batch_that_looks_up_nothing():
+def test_batch_without_lookups():
     variable = keras.Variable(START, dtype="float32")
     apply(RowSparseAdam(0.1), variable, np.zeros(0, "int64"), np.zeros((0, WIDTH)))
     np.testing.assert_array_equal(variable, START.astype("float32"))
 
 
-def test_dense_variables_are_adams():
-    mine, adams = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
+def test_dense_variables_are_updated_as_by_adam():
+    dense, reference = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
     optimizer, adam = RowSparseAdam(0.01), keras.optimizers.Adam(0.01)
     for rows, values in batches(5, every_row=False):
         gradient = tf.constant(summed(rows, values), "float32")
-        optimizer.apply_gradients([(gradient, mine)])
-        adam.apply_gradients([(gradient, adams)])
-    np.testing.assert_allclose(mine, adams, atol=1e-6, rtol=0)
+        optimizer.apply_gradients([(gradient, dense)])
+        adam.apply_gradients([(gradient, reference)])
+    np.testing.assert_allclose(dense, reference, atol=1e-6, rtol=0)
 
 
-def test_amsgrad_is_refused():
-    with pytest.raises(ValueError, match=r"`amsgrad` should not be set .* would be one more table. Received: True"):
+def test_rejects_amsgrad():
+    with pytest.raises(ValueError, match=r"`amsgrad` should not be set .* are as large as the table. Received: True"):
         RowSparseAdam(amsgrad=True)
 
 
-def test_clipvalue_clips_the_summed_gradient_of_a_row():
+def test_clipvalue_clips_the_summed_gradient_of_each_row():
     lazy, dense = keras.Variable(START, dtype="float32"), keras.Variable(START, dtype="float32")
-    optimizer, reference, of_dense = RowSparseAdam(0.01, clipvalue=0.8), NumpyAdam(START), NumpyAdam(START)
+    optimizer, reference, dense_reference = RowSparseAdam(0.01, clipvalue=0.8), NumpyAdam(START), NumpyAdam(START)
     for rows, values in batches(12, every_row=False):
         optimizer.apply_gradients([(slices(lazy, rows, values), lazy), (tf.constant(10 * START, "float32"), dense)])
         assert np.abs(values).max() > 0.8
         assert np.abs(summed(rows, values) - summed(rows, np.clip(values, -0.8, 0.8))).max() > 0.1
         reference.update(np.clip(summed(rows, values), -0.8, 0.8), rows, 0.01)
-        of_dense.update(np.clip(10 * START, -0.8, 0.8), range(ROWS), 0.01)
+        dense_reference.update(np.clip(10 * START, -0.8, 0.8), range(ROWS), 0.01)
     np.testing.assert_allclose(lazy, reference.table, atol=1e-6)
-    np.testing.assert_allclose(dense, of_dense.table, atol=3e-6)  # 12 roundings in one direction.
+    np.testing.assert_allclose(dense, dense_reference.table, atol=3e-6)  # 12 roundings in one direction.
 
 
 def test_config_round_trip():

@@ -1,4 +1,4 @@
-"""Row-sparse Adam, Adagrad and FTRL: against Keras where every row is touched, against NumPy where not."""
+"""Row-sparse Adam, Adagrad and FTRL, against Keras if every row is looked up and against NumPy otherwise."""
 
 import keras
 import numpy as np
@@ -24,8 +24,8 @@ from tests.tfmtl.optimizers.row_sparse_cases import (
 from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
 
 ALL = (RowSparseAdagrad, RowSparseAdam, RowSparseFtrl)
-BY_NAME = pytest.mark.parametrize("kind", OPTIMIZERS)
-OF_ALL = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+EACH_CASE = pytest.mark.parametrize("kind", OPTIMIZERS)
+EACH_CLASS = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 
 
 def variables(dtype="float32"):
@@ -38,11 +38,12 @@ def apply(optimizer, table, dense, rows, values, dense_gradient):
     optimizer.apply([slices(rows, values, table.dtype), dense_gradient], [table, dense])
 
 
-@BY_NAME
+@EACH_CASE
 @pytest.mark.parametrize("common", COMMON)
-def test_every_row_in_every_batch_is_the_dense_optimizer(kind, common):
-    row_sparse, dense, options = OPTIMIZERS[kind]
-    optimizer, other = (made(schedule(), **options, **COMMON[common]) for made in (row_sparse, dense))
+def test_equals_the_dense_optimizer_if_every_batch_looks_up_every_row(kind, common):
+    row_sparse_class, dense_class, options = OPTIMIZERS[kind]
+    optimizer = row_sparse_class(schedule(), **options, **COMMON[common])
+    other = dense_class(schedule(), **options, **COMMON[common])
     mine, others = variables(), variables()
     for rows, values, dense_gradient in batches(6, every_row=True):
         apply(optimizer, *mine, rows, values, dense_gradient)
@@ -53,9 +54,9 @@ def test_every_row_in_every_batch_is_the_dense_optimizer(kind, common):
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
 
 
-@BY_NAME
+@EACH_CASE
 @pytest.mark.parametrize("common", COMMON)
-def test_lazy_steps_are_numpys(kind, common):
+def test_steps_on_some_rows_equal_numpy(kind, common):
     row_sparse, _, options = OPTIMIZERS[kind]
     optimizer = row_sparse(schedule(), **options, **COMMON[common])
     reference = Reference(kind, options | COMMON[common])
@@ -76,8 +77,8 @@ def test_lazy_steps_are_numpys(kind, common):
     assert optimizer.iterations == 6
 
 
-@OF_ALL
-def test_repeated_ids_are_one_row_with_their_sum(kind):
+@EACH_CLASS
+def test_gradients_of_repeated_ids_are_summed(kind):
     (once, _), (often, _) = variables(), variables()
     gradient = np.random.default_rng(5).normal(size=(4, WIDTH))
     kind(RATE).apply([slices([2], gradient.sum(axis=0, keepdims=True))], [once])
@@ -86,8 +87,8 @@ def test_repeated_ids_are_one_row_with_their_sum(kind):
     assert np.any(once.numpy()[2] != START.astype("float32")[2])
 
 
-@OF_ALL
-def test_slots_and_sums_of_16_bits_are_float32(kind):
+@EACH_CLASS
+def test_slots_and_sums_of_16_bit_variables_are_float32(kind):
     table, dense = variables("bfloat16")
     optimizer = kind(RATE)
     count = 600  # bfloat16 cannot count beyond 256.
@@ -99,8 +100,8 @@ def test_slots_and_sums_of_16_bits_are_float32(kind):
     np.testing.assert_allclose(table_slots(optimizer)[0][1], expected, rtol=1e-6)
 
 
-@BY_NAME
-def test_variables_of_16_bits_follow_float64(kind):
+@EACH_CASE
+def test_16_bit_variables_follow_float64(kind):
     """Keras computes 1 - beta_2 in the variable's dtype, in which it is 0."""
     row_sparse, _, options = OPTIMIZERS[kind]
     optimizer, reference = row_sparse(RATE, **options), Reference(kind, options)
@@ -112,8 +113,8 @@ def test_variables_of_16_bits_follow_float64(kind):
         np.testing.assert_allclose(np.asarray(one.numpy(), "float64"), two, atol=0.03)
 
 
-@OF_ALL
-def test_the_loss_may_be_scaled(kind):
+@EACH_CLASS
+def test_scaled_loss_gives_the_same_steps(kind):
     mine, plain = variables(), variables()
     scaled, optimizer = kind(RATE, loss_scale_factor=8.0), kind(RATE)
     assert scaled.scale_loss(2.0) == 16.0
@@ -124,8 +125,8 @@ def test_the_loss_may_be_scaled(kind):
         np.testing.assert_array_equal(one, two)
 
 
-@OF_ALL
-def test_absent_gradients_are_left_out(kind):
+@EACH_CLASS
+def test_variables_without_gradient_are_not_updated(kind):
     table, dense = variables()
     optimizer = kind(RATE, global_clipnorm=1.0)
     with pytest.warns(UserWarning, match="Gradients do not exist"):
@@ -136,7 +137,7 @@ def test_absent_gradients_are_left_out(kind):
         optimizer.apply([None, None], [table, dense])
 
 
-@OF_ALL
+@EACH_CLASS
 @pytest.mark.parametrize("by_name", [True, False])
 def test_excluded_variables_do_not_decay(kind, by_name):
     mine, plain = variables(), variables()
@@ -149,8 +150,8 @@ def test_excluded_variables_do_not_decay(kind, by_name):
     assert np.abs(mine[1].numpy() - plain[1].numpy()).max() > 1e-3
 
 
-@OF_ALL
-def test_untouched_rows_decay_where_it_is_asked_for(kind):
+@EACH_CLASS
+def test_decay_untouched_rows_decays_all_rows(kind):
     mine, plain = variables(), variables()
     apply(kind(RATE, weight_decay=0.3, decay_untouched_rows=True), *mine, [1], START[[2]], DENSE_START)
     apply(kind(RATE, weight_decay=0.3), *plain, [1], START[[2]], DENSE_START)
@@ -160,23 +161,26 @@ def test_untouched_rows_decay_where_it_is_asked_for(kind):
     np.testing.assert_array_equal(plain[0].numpy()[others], START.astype("float32")[others])
 
 
-@OF_ALL
+@EACH_CLASS
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"use_ema": True}, "`use_ema` should not be set .*moves at every step. Received: True"),
+        ({"use_ema": True}, "`use_ema` should not be set .*changes at every step. Received: True"),
         ({"gradient_accumulation_steps": 2}, "`gradient_accumulation_steps` should not .*as large as the table"),
-        ({"decay_untouched_rows": True}, "`decay_untouched_rows` should come with a `weight_decay`"),
+        (
+            {"decay_untouched_rows": True},
+            "`decay_untouched_rows` should be set together with `weight_decay`. Received: weight_decay=None",
+        ),
         ({"clipvalue": 1.0, "clipnorm": 1.0}, "Only one of"),
     ],
 )
-def test_options_that_are_refused(kind, options, message):
+def test_rejects_unsupported_options(kind, options, message):
     with pytest.raises(ValueError, match=message):
         kind(RATE, **options)
 
 
-@OF_ALL
-def test_constraints_of_tables_are_refused(kind):
+@EACH_CLASS
+def test_rejects_constraints_of_tables(kind):
     table, dense = variables()
     table.constraint = keras.constraints.NonNeg()
     with pytest.raises(ValueError, match=r"a table should have no constraint.* of table"):

@@ -1,4 +1,4 @@
-"""Row-sparse optimizers in a model: no tensor of the table's shape in a step; saved and restored."""
+"""Row-sparse optimizers in a model: steps without tensors of the table's shape, saving and restoring."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ ROWS = 40
 
 
 def traced_step(optimizer, table_rows, width):
-    """One traced step on a table of that size, and its layer."""
+    """Returns a traced step on a table of that size, and its layer."""
     layer = FusedEmbedding({"user": table_rows}, width, embeddings_initializer="zeros")
     layer.build()
     optimizer.build(layer.trainable_variables)
@@ -35,7 +35,7 @@ def traced_step(optimizer, table_rows, width):
 
 @pytest.mark.parametrize("kind", [RowSparseAdagrad, RowSparseAdam, RowSparseFtrl])
 @pytest.mark.parametrize("options", LAZY, ids=str)
-def test_a_step_has_no_tensor_of_the_tables_shape(kind, options):
+def test_step_has_no_tensor_of_the_shape_of_the_table(kind, options):
     shape = (100_000, 8)
     step, layer = traced_step(kind(0.1, **options), *shape)
     assert tensors_of_shape(step.get_concrete_function(), shape) == []
@@ -43,9 +43,9 @@ def test_a_step_has_no_tensor_of_the_tables_shape(kind, options):
     assert np.flatnonzero(layer.table.numpy().any(axis=1)).tolist() == [3, 5]
 
 
-def test_what_is_dense_is_seen():
-    asked_for = RowSparseAdam(0.1, weight_decay=0.1, decay_untouched_rows=True)
-    for optimizer in (keras.optimizers.Adam(0.1), asked_for):
+def test_dense_steps_have_a_tensor_of_the_shape_of_the_table():
+    decaying = RowSparseAdam(0.1, weight_decay=0.1, decay_untouched_rows=True)
+    for optimizer in (keras.optimizers.Adam(0.1), decaying):
         step, _ = traced_step(optimizer, 1000, 8)
         assert tensors_of_shape(step.get_concrete_function(), (1000, 8)) != []
 
@@ -74,7 +74,7 @@ def rate():
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_training_goes_on_from_a_keras_file(kind, tmp_path):
+def test_training_continues_from_a_keras_file(kind, tmp_path):
     model = model_with(OPTIMIZERS[kind](rate()))
     train(model, seed=0)
     model.save(tmp_path / "model.keras")
@@ -88,7 +88,7 @@ def test_training_goes_on_from_a_keras_file(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_training_goes_on_from_a_checkpoint(kind, tmp_path):
+def test_training_continues_from_a_checkpoint(kind, tmp_path):
     model = model_with(OPTIMIZERS[kind](rate()))
     train(model, seed=0)
     path = tf.train.Checkpoint(model=model, optimizer=model.optimizer).save(str(tmp_path / "checkpoint"))
