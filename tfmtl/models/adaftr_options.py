@@ -83,7 +83,7 @@ class AdaFTROptions(ModelOptions):
 
     @property
     def adaptive(self) -> bool:
-        """Whether the temperature is adaptive, which requires a relatedness network."""
+        """True if the temperature is adaptive, which requires a relatedness network."""
         return self.contrast == "info_nce" and self.temperature == "adaptive"
 
     def all_backbone_options(self) -> dict[str, Any]:

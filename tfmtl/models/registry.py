@@ -29,12 +29,13 @@ def register_model(name: str) -> Callable[[_Model], _Model]:
         ValueError: If the name is taken.
 
     Example:
-        >>> from tfmtl.models import MultiTaskModel, model_class, register_model
+        >>> from tfmtl.models import MODELS, MultiTaskModel, model_class, register_model
         >>> @register_model("my_model")
         ... class MyModel(MultiTaskModel):
         ...     pass
-        >>> model_class("my_model")
-        <class 'tfmtl.models.registry.MyModel'>
+        >>> model_class("my_model").__name__
+        'MyModel'
+        >>> del MODELS["my_model"]  # So that the example can run again.
     """
 
     def register(model: _Model) -> _Model:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfmtl import cases
+from tests.tfmtl import cases, panel_cases
 from tests.tfmtl.tiny_models import rows_of, tiny
 from tfmtl import DatasetSpec
 from tfmtl.models import MODELS
@@ -300,3 +300,24 @@ def test_rejects_loss_and_loss_weights():
     expected = r"`loss_weights` should be replaced by the option `task_weights`, by task name, of the model\. Received:"
     with pytest.raises(ValueError, match=expected):
         model.compile("adam", loss_weights={"click": 2.0})
+
+
+@pytest.mark.parametrize(("field", "size"), [("user", 21), ("price", 10), ("history", 15)])
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_id_outside_its_field_is_an_error_that_names_field_and_id(field, size, eagerly):
+    ids = FEATURES[field].copy()
+    ids[5] = size
+    model = compiled(run_eagerly=eagerly)
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{field}.*in \[0, {size}\)\. Received:.*{size}"):
+            call({**FEATURES, field: ids}, LABELS, verbose=0)
+    ids[5] = -1
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{field}.*in \[0, {size}\)\. Received:.*-1"):
+        model.predict({**FEATURES, field: ids}, verbose=0)
+
+
+def test_id_outside_its_field_is_an_error_in_a_model_that_reads_fields_by_name():
+    features, _ = rows_of("m2m", 6)
+    features["campaign"][2, 1] = panel_cases.ROWS["campaign"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"campaign.*in \[0, 5\)\. Received:.*5"):
+        tiny("m2m").score(features)

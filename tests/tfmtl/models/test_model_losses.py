@@ -128,5 +128,6 @@ def test_every_weight_has_a_gradient_and_the_table_a_sparse_one(kind):
 
 def test_rejects_a_loss():
     model = model_of()
-    with pytest.raises(ValueError, match=r"`loss` should be left out: the kinds of the tasks define it\. Received: mse"):
+    expected = r"`loss` should be left out: the kinds of the tasks define it\. Received: mse"
+    with pytest.raises(ValueError, match=expected):
         model.compile("sgd", loss="mse")
