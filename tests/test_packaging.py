@@ -128,7 +128,7 @@ def test_wheel_holds_what_it_should(wheel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", list(PACKAGES))
+@pytest.mark.parametrize("extra", ["", "serving", pytest.param("pipeline", marks=pytest.mark.long)])
 def test_environment_of_one_extra_imports_all_that_belongs_to_it(extra, wheel, tmp_path):
     """uv installs it with the lock's pins as constraints: pip refuses TFX 1.16 on Python 3.11."""
     environment = tmp_path / "environment"

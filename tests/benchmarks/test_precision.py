@@ -1,4 +1,4 @@
-"""What bfloat16 costs: rows whose labels their ids decide, and a table with tests that SciPy agrees with."""
+"""Accuracy of bfloat16: rows whose ids decide their labels, and a table whose tests agree with SciPy."""
 
 import numpy as np
 import pytest

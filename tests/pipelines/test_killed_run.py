@@ -42,6 +42,7 @@ def settings(tmp_path_factory):
     return load_settings(path, data=log)
 
 
+@pytest.mark.long
 def test_a_run_after_a_killed_one_reads_the_whole_log(settings, tmp_path):
     paths = RunPaths(tmp_path / "run")
     yaml = pathlib.Path(settings.data.path).parent / "shop.yaml"

@@ -18,6 +18,7 @@ EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "movielens.yaml"
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     not DATA.is_dir(), reason="needs MovieLens-1M (grouplens.org/datasets/movielens/1m) in $TFMTL_DATA/movielens"
 )

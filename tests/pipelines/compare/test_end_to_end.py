@@ -143,6 +143,7 @@ def test_seeds_give_different_scores(finished):
         assert len(set(found[row, "ctr", "auc"].values())) == 2
 
 
+@pytest.mark.long
 def test_same_seed_gives_the_same_table_in_a_new_folder(finished, tmp_path):
     """The log is simulated, preprocessed and sorted again."""
     path = write(tmp_path / "again", seeds=[2])
@@ -154,6 +155,7 @@ def test_same_seed_gives_the_same_table_in_a_new_folder(finished, tmp_path):
         assert values == {seed: expected[seed] for seed in values}
 
 
+@pytest.mark.long
 def test_continues_after_a_kill(finished):
     root = finished[0]
     runs = root / "out" / "runs"

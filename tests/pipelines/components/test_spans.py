@@ -197,6 +197,7 @@ def test_a_late_file_causes_its_day_to_be_read_again(growing_log):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_on_the_newest_day_starts_from_the_previous_model(tmp_path):
     """Each run reads one span. The model has a single output, which TFMA does not name."""
     loose = Thresholds(min_auc=0.5, calibration=(0.1, 10.0), max_auc_drop=1.0)
