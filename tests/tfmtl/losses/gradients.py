@@ -12,11 +12,6 @@ def tensor(values, dtype="float32"):
     return ops.convert_to_tensor(np.asarray(values), dtype=dtype)
 
 
-def dtype_of(value):
-    """Returns the name of a tensor's dtype."""
-    return keras.backend.standardize_dtype(value.dtype)
-
-
 def value_and_gradients(function, *inputs):
     """Returns `function(*inputs)` and the gradients of the sum of its elements by the inputs, as NumPy arrays.
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.backends import to_numpy
-from tests.tfmtl.losses.gradients import dtype_of, value_and_gradients
+from tests.tfmtl.backends import dtype_name, to_numpy
+from tests.tfmtl.losses.gradients import value_and_gradients
 from tfmtl.losses.batch_mean import (
     batch_mean,
     mask_values,
@@ -27,7 +27,7 @@ def test_means():
     assert float(batch_mean(VALUES[:0])) == 0
     assert float(replica_mean(VALUES)) == 3
     assert float(replica_mean(VALUES[:0])) == 0
-    assert dtype_of(batch_mean([1, 2], [True, False])) == "float32"
+    assert dtype_name(batch_mean([1, 2], [True, False])) == "float32"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

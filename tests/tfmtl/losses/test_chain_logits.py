@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.backends import to_numpy
-from tests.tfmtl.losses.gradients import dtype_of, tensor, value_and_gradients
+from tests.tfmtl.backends import dtype_name, to_numpy
+from tests.tfmtl.losses.gradients import tensor, value_and_gradients
 from tfmtl.losses import binary_cross_entropy, entire_logits, product_logit
 
 RNG = np.random.default_rng(0)
@@ -25,7 +25,7 @@ def test_values():
     np.testing.assert_allclose(
         to_numpy(product_logit(A, B)), np.log(product) - np.log1p(-product), rtol=1e-5, atol=1e-5
     )
-    assert dtype_of(product_logit(A, B)) == "float32"
+    assert dtype_name(product_logit(A, B)) == "float32"
 
 
 def test_scalars_and_no_rows():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.tfmtl.backends import to_numpy
-from tests.tfmtl.losses.gradients import dtype_of, gradients, tensor
+from tests.tfmtl.backends import dtype_name, to_numpy
+from tests.tfmtl.losses.gradients import gradients, tensor
 from tfmtl.losses import binary_cross_entropy, poisson, rate
 from tfmtl.losses.logit_losses import BY_KIND, MAX_LOG_RATE
 
@@ -93,7 +93,7 @@ def test_rate():
 def test_integer_labels_and_16_bit_logits(loss):
     logits = np.float32([1.0, -2.0, 0.5])
     exact = loss(tensor([0.0, 1.0, 1.0]), logits)
-    assert dtype_of(exact) == "float32"
+    assert dtype_name(exact) == "float32"
     np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1], "int64"), logits)), to_numpy(exact))
     np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1]), tensor(logits, "bfloat16"))), to_numpy(exact))
 
