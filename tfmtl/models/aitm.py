@@ -49,8 +49,8 @@ class AITM(MultiTaskModel):
     """Adaptive Information Transfer Multi-task (AITM) framework.
 
     Each task has a network f_t, which reads the embeddings x of the fields. For a task t that follows a task t', the
-    AIT module attends to the task's own vector q_t and to the vector p that an info unit g makes of the previous task's
-    result:
+    AIT module attends to the task's own vector q_t and to the vector p that an info unit g computes from the previous
+    task's result:
 
     `q_t = f_t(x)`, `p = g(z_{t'})`, `z_t = sum_u w_u h_1(u)` over u in (p, q_t), `y_t = tower_t(z_t)`,
 

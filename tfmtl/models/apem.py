@@ -107,7 +107,7 @@ class APEM(MultiTaskModel):
 
     - The residual connection of an ASRG is on the side of the query, see `SetAttention`. The attention of the pattern
       selector has no projections, see `PatternSelector`. A dynamic selector ends in a linear layer.
-    - Each layer has selectors, points and indicators of its own, as the "k-th layer" of the text suggests.
+    - Each layer has separate selectors, points and indicators, as the "k-th layer" of the text suggests.
     - A tower reads `concat(T_i^L, flatten(Y^L))`, as Figure 3 joins the two without further detail.
       `tower_input="mean"` is the smaller alternative.
     - The heads predict on the entire space, as the AUCs of the paper are computed.

@@ -61,7 +61,7 @@ class AutoHERI(ESMM):
 
     Choices where the paper is not specific:
 
-    - A connection is open or closed, and p is the probability that it is open. Each has a sigmoid of its own instead of
+    - A connection is open or closed, and p is the probability that it is open. Each is a separate sigmoid instead of
       a share of a softmax, so a layer may read several layers.
     - The matrix V of a connection is trained, so that layers of different widths can be connected.
     - No connection is removed after training: the served network is the trained one.

@@ -49,9 +49,9 @@ class CGCOptions(ModelOptions):
 class CustomizedGateControl(MultiTaskModel):
     """Customized Gate Control (CGC), the single-level version of PLE.
 
-    Each task has experts E_k of its own and shares the experts E_s with all other tasks; they read the embeddings x of
-    the fields. The gate of a task weights its own and the shared experts for each row, and its tower reads the weighted
-    sum:
+    Each task has experts E_k that no other task uses, and all tasks share the experts E_s; they read the embeddings x
+    of the fields. The gate of a task weights its own and the shared experts for each row, and its tower reads the
+    weighted sum:
 
     `y_k = tower_k(g_k(x) [E_k(x), E_s(x)])` with `g_k(x) = softmax(W_k x)`.
 

@@ -48,7 +48,7 @@ class CrossStitchOptions(ModelOptions):
 class CrossStitchNetwork(MultiTaskModel):
     """Cross-Stitch network.
 
-    Each task has a network of its own, which reads the shared embeddings of the fields. After each layer, a
+    Each task has a network, which reads the shared embeddings of the fields. After each layer, a
     cross-stitch unit replaces the layers of the tasks by linear combinations of them with trained weights a:
 
     `x_{k,l} = sum_j a_{l,kj} act(x_{j,l-1} W_{j,l} + b_{j,l})` and `y_k = tower_k(x_{k,L})`,
@@ -59,7 +59,7 @@ class CrossStitchNetwork(MultiTaskModel):
 
     - The embedding is shared, as the tables of MAN, APEM, AdaFTR and M2M keep the embedding the same for all models.
     - A unit has one weight for each pair of tasks, as AdaFTR counts its parameters (Table 1: 4 per layer for two
-      tasks). Misra et al. give each channel of a layer a unit of its own; this is `per_channel`.
+      tasks). Misra et al. give each channel of a layer a separate unit; this is `per_channel`.
     - In Misra et al. the units learn 100 to 1000 times as fast as the other weights under SGD. The step of Adam does
       not depend on the scale of a gradient, so one learning rate is used.
     - With empty `tower_units` a unit follows each layer except the logit, as in Misra et al. Towers serve contrastive

@@ -64,7 +64,7 @@ class ESCM2DR(ESCM2IPS):
 
     Choices where the paper is not specific:
 
-    - The paper weights both losses by lambda_c. Here each has a factor of its own; by default the two are equal.
+    - The paper weights both losses by lambda_c. Here each has a factor; by default the two are equal.
     - As in the paper, d does not depend on the conversion's head, so the gradient of that head is the same as in
       `ESCM2IPS`. The difference reaches the embeddings through the imputation.
 

@@ -60,8 +60,8 @@ class ESMM(MultiTaskModel):
     loss is a mean over all rows. The cross-entropy is computed from the logit of the product
     (`tfmtl.losses.product_logit`), which is finite and exact for all logits.
 
-    The tasks form a chain of any length or a tree. A count neither follows nor is followed; it has a tower, and a
-    likelihood of its own.
+    The tasks form a chain of any length or a tree. A count neither follows nor is followed; it has a tower, and the
+    likelihood of a count.
 
     Choices where the paper is not specific:
 

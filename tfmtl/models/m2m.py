@@ -32,7 +32,7 @@ class M2M(MultiTaskModel):
     `F = [MH(X_b) || MH(X_p) || others]`, `E_i = MLP_i(F)`, `S~ = MLP([S || A])`, `R_t = attention_t(E, T_t, S~)`,
     `log y_t = tower_t(R_t, S~)`,
 
-    where `T_t` is the anchor of task t, a trained vector. A scenario that training has not seen is scored from its
+    where `T_t` is the anchor of task t, a trained vector. A scenario without training rows is scored from its
     attributes.
 
     The weights of the views are recorded as `meta_attention/<task>`, those of the days as `sequence_attention/<group>`,
@@ -67,7 +67,7 @@ class M2M(MultiTaskModel):
 
     Raises:
         ConfigError: If the spec has no scenario, the scenario leaves no other feature, or a group of `sequence_groups`
-            is not made of sequences of one length.
+            has other features than sequences of one length.
 
     Example:
         >>> import numpy as np

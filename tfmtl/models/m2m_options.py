@@ -98,7 +98,7 @@ class M2MOptions(ModelOptions):
 
         Raises:
             FieldError: If an option names a task that the spec does not have, if the spec has no scenario or no feature
-                besides it, or if a group of `sequence_groups` is not made of sequences of one length.
+                besides it, or if a group of `sequence_groups` has other features than sequences of one length.
         """
         super().check_tasks(spec)
         known = ", ".join(spec.groups) or "it has none"

@@ -75,8 +75,8 @@ class MAN(MultiTaskModel):
     `x_k = CGC_k(x)`, `C_k = attention_k(C_prev, x_k)`, `y_k = tower_k(C_k)`,
 
     where prev is the task that task k follows. The tasks form a chain or a tree. A task without a previous task attends
-    to itself alone, `C_k = V_k(x_k)`. Each task has an attention of its own. By default the losses of the tasks are
-    weighted by uncertainty (equation 3); `loss_factors` returns the learned factors.
+    to itself alone, `C_k = V_k(x_k)`. The weights of the attention differ by task. By default the losses of the tasks
+    are weighted by uncertainty (equation 3); `loss_factors` returns the learned factors.
 
     The weights of the attention are recorded as `task_attention/<task>`, and those of the gates as `gate/<task>`.
 

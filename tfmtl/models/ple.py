@@ -38,9 +38,9 @@ class PLEOptions(CGCOptions):
 class PLE(MultiTaskModel):
     """Progressive Layered Extraction (PLE).
 
-    Several levels of experts follow each other. On each level, every task has experts of its own and uses the shared
-    experts; a gate for each task weights both, and a further gate weights the experts of all tasks and the shared ones
-    for the shared part of the next level. The last level has no shared part:
+    Several levels of experts follow each other. On each level, every task has experts that no other task uses, and uses
+    the shared experts; a gate for each task weights both, and a further gate weights the experts of all tasks and the
+    shared ones for the shared part of the next level. The last level has no shared part:
 
     `y_k = tower_k(x_{k,N})` with `x_{k,l} = g_{k,l}(x_{k,l-1}) [E_{k,l}(x_{k,l-1}), E_{s,l}(x_{s,l-1})]`,
 

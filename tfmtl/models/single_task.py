@@ -43,7 +43,7 @@ class SingleTaskOptions(ModelOptions):
 class SingleTask(MultiTaskModel):
     """Separate network for each task, the baseline without multi-task learning.
 
-    Each task has an embedding table and a tower of its own, and no weight is shared:
+    Each task has a separate embedding table and a separate tower, and no weight is shared:
 
     `y_k = tower_k(x_k)` with the embeddings x_k of the fields in the table of task k.
 

@@ -17,6 +17,13 @@ class RowWeights(NamedTuple):
     Attributes:
         sample: Weights that the caller gives, `(batch,)` float32 by task name; None if every row has weight 1.
         observed: 1 where the label of a task is known and 0 where it is not, `(batch,)` float32 by task name.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.models import RowWeights
+        >>> weights = RowWeights(sample=None, observed={"click": tf.ones(2), "buy": tf.constant([1.0, 0.0])})
+        >>> weights.of_pair("buy", "click").numpy()
+        array([1., 0.], dtype=float32)
     """
 
     sample: Mapping[str, Tensor] | None

@@ -39,7 +39,7 @@ class ModelLosses(keras.Model):
     def extra_losses(
         self, labels: Labels, logits: Logits, taps: Mapping[str, Tensor], weights: RowWeights
     ) -> dict[str, Tensor]:
-        """Computes the losses of a model besides those of its tasks.
+        """Computes the losses that the model adds to those of its tasks.
 
         Args:
             labels: Labels by task name, each `(batch,)` float32, without NaN.
