@@ -98,7 +98,7 @@ def weight_gradients(loss: Callable[[], Any], weights: Sequence[Any]) -> list[An
         import jax
 
         def stateless(values: list[Any]) -> Any:
-            with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True))):
+            with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True)), collect_losses=True):
                 return loss()
 
         return jax.grad(stateless)([weight.value for weight in weights])

@@ -24,5 +24,6 @@ def require_tensorflow(feature: str) -> None:
     if not is_tensorflow():
         name = keras.backend.backend()
         raise RuntimeError(
-            f"{feature} should be used with the TensorFlow backend of Keras (KERAS_BACKEND=tensorflow). Received: {name}"
+            f"{feature} should be used with the TensorFlow backend of Keras (KERAS_BACKEND=tensorflow). "
+            f"Received: {name}"
         )

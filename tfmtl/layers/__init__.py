@@ -1,4 +1,4 @@
-"""Layers, one a file, each usable in any Keras model."""
+"""Layers for multi-task models; each runs in any Keras model, on any Keras backend."""
 
 from tfmtl.layers.cgc import CGC
 from tfmtl.layers.cross_stitch import CrossStitch

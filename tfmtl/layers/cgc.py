@@ -1,33 +1,40 @@
-"""Customized gate control: experts that tasks share and experts of their own, and a gate for each task."""
+"""Customized gate control (CGC) of progressive layered extraction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from tfmtl.layers._weights import DenseArguments
 from tfmtl.layers.experts import Experts
 from tfmtl.layers.gate import Gate
 from tfmtl.task_names import task_names
+from tfmtl.types import Activation, Config, Initializer, Regularizer, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class CGC(keras.layers.Layer):
-    """`x_k = sum_e g_{k,e} h_{k,e}`, `h_k = [E_{k,1} .. E_{k,m}, E_{s,1} .. E_{s,n}](x)`, `g_k = softmax(x W_k)`.
+    """Customized gate control (CGC) of PLE: shared and task-specific experts, and a gate for each task.
 
-    A task's gate sees its own experts E_k, which stand first, and the shared ones E_s; it does not see other tasks'.
-    The weights of the gates are recorded as `gate/<task>` (see `tfmtl.introspection`). All experts are one `Experts`
-    bank, the shared ones last, so that they cost one batched product a layer.
+    `x_k = sum_e g_{k,e} h_{k,e}`, `h_k = [E_{k,1} .. E_{k,m}, E_{s,1} .. E_{s,n}](x)`, `g_k = softmax(x W_k)`.
 
-    Without experts of their own for the tasks this is MMoE.
+    The gate of task k mixes its own experts E_k, which come first, and the shared experts E_s; it does not see the
+    experts of other tasks. The weights of the gates are recorded as `gate/<task>` (see `tfmtl.introspection`). All
+    experts are one `Experts` bank, the shared ones last, so that they cost one batched product per layer. Without
+    task-specific experts the layer is that of MMoE.
 
     Args:
-        tasks: their names.
-        num_shared: n, how many experts all tasks share.
-        num_per_task: m, how many experts each task has of its own.
-        units: width of each layer of an expert.
-        activation: of every layer of an expert.
-        dropout: rate, after every layer of an expert.
+        tasks: Names of the tasks.
+        num_shared: Number of shared experts n.
+        num_per_task: Number of task-specific experts m of each task.
+        units: Width of each layer of an expert.
+        activation: Activation of every layer of an expert.
+        dropout: Dropout rate after every layer of an expert, in [0, 1).
+        kernel_initializer: Initializer of the kernels of experts and gates.
+        bias_initializer: Initializer of the biases of experts.
+        kernel_regularizer: Regularizer of the kernels of experts and gates.
+        bias_regularizer: Regularizer of the biases of experts.
 
     Call arguments:
         inputs: x, `(batch, d)`.
@@ -35,13 +42,21 @@ class CGC(keras.layers.Layer):
     Returns:
         A dict of `(batch, units[-1])` by task.
 
+    Raises:
+        ValueError: If `tasks` is empty or repeats a name, or the numbers of experts are negative or both 0.
+
     Example:
-        >>> CGC(["click", "buy"], num_shared=2, num_per_task=1, units=[8])(keras.ops.ones((4, 3)))["buy"].shape
-        TensorShape([4, 8])
+        >>> import keras
+        >>> from tfmtl.layers import CGC
+        >>> layer = CGC(["click", "buy"], num_shared=2, num_per_task=1, units=[8])
+        >>> {task: tuple(output.shape) for task, output in layer(keras.ops.ones((4, 3))).items()}
+        {'click': (4, 8), 'buy': (4, 8)}
 
     References:
-        - MAN, section 3.2.2
-        - [Tang et al., 2020, Progressive Layered Extraction](https://doi.org/10.1145/3383313.3412236), equations 1 to 3
+        - [Tang et al., 2020, Progressive Layered Extraction (PLE)](https://doi.org/10.1145/3383313.3412236),
+          equations 1 to 3
+        - [Luo et al., 2023, Multi-Task Deep Learning with Task Attention for Post-Click Conversion Rate Prediction]
+          (https://doi.org/10.32604/iasc.2023.036622), section 3.2.2
     """
 
     def __init__(
@@ -50,10 +65,14 @@ class CGC(keras.layers.Layer):
         num_shared: int,
         num_per_task: int,
         units: Sequence[int],
-        activation: Any = "relu",
+        activation: Activation = "relu",
         dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.tasks = task_names(tasks)
         if min(num_shared, num_per_task) < 0 or num_shared + num_per_task == 0:
@@ -63,30 +82,44 @@ class CGC(keras.layers.Layer):
             )
         self.num_shared = num_shared
         self.num_per_task = num_per_task
-        self.experts = Experts(
-            len(tasks) * num_per_task + num_shared, units, activation, dropout, dtype=self.dtype_policy, name="experts"
+        self._arguments = DenseArguments(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
         )
-        self.gates = {task: Gate(dtype=self.dtype_policy, name=task) for task in self.tasks}
+        self.experts = Experts(
+            len(tasks) * num_per_task + num_shared,
+            units,
+            activation,
+            dropout,
+            dtype=self.dtype_policy,
+            name="experts",
+            **self._arguments.shared(),
+        )
+        self.gates = {
+            task: Gate(dtype=self.dtype_policy, name=task, **self._arguments.kernels_only()) for task in self.tasks
+        }
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.experts.build(input_shape)
-        seen = (None, self.num_per_task + self.num_shared, self.experts.units[-1])
+        mixed = (None, self.num_per_task + self.num_shared, self.experts.units[-1])
         for gate in self.gates.values():
-            gate.build(input_shape, seen)
+            gate.build(input_shape, mixed)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         experts = self.experts(inputs, training=training)
         shared = experts[:, len(self.tasks) * self.num_per_task :]
         outputs = {}
         for i, (task, gate) in enumerate(self.gates.items()):
-            own = experts[:, i * self.num_per_task : (i + 1) * self.num_per_task]
-            outputs[task] = gate(inputs, ops.concatenate([own, shared], axis=1))
+            task_experts = experts[:, i * self.num_per_task : (i + 1) * self.num_per_task]
+            outputs[task] = gate(inputs, ops.concatenate([task_experts, shared], axis=1))
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Mapping[str, Shape]:
         return {task: (input_shape[0], self.experts.units[-1]) for task in self.tasks}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         experts = self.experts.get_config()
         return {
             **super().get_config(),
@@ -94,4 +127,5 @@ class CGC(keras.layers.Layer):
             "num_shared": self.num_shared,
             "num_per_task": self.num_per_task,
             **{name: experts[name] for name in ("units", "activation", "dropout")},
+            **self._arguments.get_config(),
         }

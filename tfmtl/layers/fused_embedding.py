@@ -6,46 +6,70 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 from keras import ops
 
+from tfmtl.backend import is_tensorflow, require_tensorflow
 from tfmtl.features import WEIGHTS_SUFFIX
+from tfmtl.layers._fields import Fields, rename_former_keys
+from tfmtl.layers._ids import mark_outside
+from tfmtl.types import Config, Features, Initializer, Regularizer, Shape, Tensor, TensorLike
+
+if is_tensorflow():
+    from tfmtl.backend.tensorflow import embedding as tensorflow_embedding
 
 _overrides = threading.local()
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class FusedEmbedding(keras.layers.Layer):
-    """Looks up all fields in one table, each at an offset of its own, with a single gather.
+    """Embedding of all fields of a model in one table, looked up with a single gather.
 
-    For a field f whose ids start at row `o_f`: `h_f = E[o_f + id]`; for a bag of ids with weights w (a multi-valued
-    field), their weighted mean `h_f = sum_j w_j E[o_f + id_j] / sum_j w_j`, which is 0 for an empty bag. A bag that is
-    kept apart is as many fields as it has places, `h_{f,j} = w_j E[o_f + id_j]`: 0 where a place is absent. One table
-    means one gather, one sparse gradient and one optimizer update however many fields there are; the gradient is a
-    `tf.IndexedSlices` of the looked-up rows, so that a step costs the same whatever the vocabulary.
+    The ids of field f start at row o_f of the table E: `h_f = E[o_f + id]`. A multivalent field, which holds several
+    ids with weights w per row, has their weighted mean, `h_f = sum_j w_j E[o_f + id_j] / sum_j w_j`, or 0 where all
+    weights are 0. An unpooled multivalent field counts as one field for each position, `h_{f,j} = w_j E[o_f + id_j]`,
+    which is 0 at an absent position.
+
+    However many fields there are, one table means one gather, one gradient and one optimizer update. On TensorFlow the
+    gradient is a `tf.IndexedSlices` of the looked-up rows, so that the cost of a step does not depend on the size of
+    the vocabulary. On JAX and PyTorch the gradient has the size of the table.
 
     Args:
-        vocab_sizes: how many ids each field has; the order is that of the output's fields.
-        output_dim: width d of an embedding.
-        multivalent: the fields that hold several ids; their weights are the input `<field>__weights`.
-        embeddings_initializer: of the table.
-        unpooled: the bags that are a field for each place, in the order of their places.
+        vocab_sizes: Number of ids of each field, in the order of the fields of the output.
+        output_dim: Width of an embedding.
+        multivalent: Names of the fields that hold several ids per row; their weights are the input `<field>__weights`.
+        embeddings_initializer: Initializer of the table.
+        unpooled: Names of the multivalent fields that are one field for each position.
+        embeddings_regularizer: Regularizer of the embeddings that a batch looks up, per row of the batch: its value for
+            all looked-up embeddings, without those of absent positions, is divided by the number of rows and added to
+            the losses. A regularizer of the whole table would make its gradient dense.
 
     Call arguments:
-        inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
-            entries are left alone.
+        inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, and of the
+            weights of multivalent fields, `(batch, length)`. Ids of absent positions, which have weight 0, should be in
+            the field too. Other entries are ignored.
 
     Returns:
-        `(batch, fields, dim)`; a bag that is kept apart counts as many fields as it has places.
+        `(batch, fields, output_dim)`, an unpooled field counted once for each position. On JAX and PyTorch the
+        embedding of an id outside its field is NaN.
 
     Raises:
-        ValueError: if a field, or the weights of a bag, are absent from the inputs.
-        tf.errors.InvalidArgumentError: if an id is outside the table (on CPU).
+        ValueError: If a field, or the weights of a multivalent field, are missing from the inputs.
+        tf.errors.InvalidArgumentError: If an id is negative or at least the size of its field (on TensorFlow, on CPU).
+            It is not raised where TensorFlow has a GPU, or from code compiled by XLA: there an id outside its field may
+            read the row of another field.
 
     Example:
-        >>> layer = FusedEmbedding({"user": 100, "item": 50}, output_dim=8)
-        >>> layer({"user": tf.constant([3, 4]), "item": tf.constant([0, 49])}).shape
-        TensorShape([2, 2, 8])
+        >>> import numpy as np
+        >>> from tfmtl.layers import FusedEmbedding
+        >>> layer = FusedEmbedding({"user": 100, "tags": 50}, output_dim=8, multivalent=["tags"])
+        >>> inputs = {
+        ...     "user": np.array([3, 99]),
+        ...     "tags": np.array([[7, 2, 0], [1, 0, 0]]),
+        ...     "tags__weights": np.array([[1.0, 0.5, 0.0], [1.0, 0.0, 0.0]], "float32"),
+        ... }
+        >>> tuple(layer(inputs).shape)
+        (2, 2, 8)
     """
 
     def __init__(
@@ -53,98 +77,101 @@ class FusedEmbedding(keras.layers.Layer):
         vocab_sizes: Mapping[str, int],
         output_dim: int,
         multivalent: Sequence[str] = (),
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: Initializer = "uniform",
         unpooled: Sequence[str] = (),
+        embeddings_regularizer: Regularizer = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
-        if not vocab_sizes or any(size < 1 for size in vocab_sizes.values()):
-            raise ValueError(f"`vocab_sizes` should give every field at least one row. Received: {dict(vocab_sizes)}")
+        self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled))
         if output_dim < 1:
             raise ValueError(f"`output_dim` should be at least 1. Received: {output_dim}")
-        unknown = [field for field in multivalent if field not in vocab_sizes]
-        if unknown:
-            raise ValueError(f"`multivalent` should be fields of `vocab_sizes`. Received: {unknown}")
-        singles = [field for field in unpooled if field not in multivalent]
-        if singles:
-            raise ValueError(f"`unpooled` should be of the `multivalent`. Received: {singles}")
-        self.vocab_sizes = dict(vocab_sizes)
+        self.vocab_sizes = self._fields.vocab_sizes
         self.output_dim = output_dim
-        self.multivalent = tuple(multivalent)
-        self.unpooled = tuple(unpooled)
+        self.multivalent = self._fields.multivalent
+        self.unpooled = self._fields.unpooled
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
-        starts = [0]
-        for count in self.vocab_sizes.values():
-            starts.append(starts[-1] + count)
+        self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
+        starts = np.cumsum([0, *self.vocab_sizes.values()]).tolist()
         self.offsets = dict(zip(self.vocab_sizes, starts[:-1], strict=True))
         self.total_rows = starts[-1]
-        self._singles = [field for field in self.vocab_sizes if field not in self.multivalent]
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Mapping[str, Shape] | None = None) -> None:
         self.table = self.add_weight(
             shape=(self.total_rows, self.output_dim),
             initializer=self.embeddings_initializer,
-            autocast=False,  # Rows are cast after the gather; casting the table would cost a pass over all of it.
+            autocast=False,  # Rows are cast after the gather; casting the table would read all of it.
             name="table",
         )
 
-    def call(self, inputs):
-        if not self.multivalent:  # The gather gives the fields in their order: taking them apart would only cost.
-            return ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
-        embedded = self.lookup(inputs)
-        fields = [embedded[field] if field in self.unpooled else embedded[field][:, None] for field in self.vocab_sizes]
-        return ops.concatenate(fields, axis=1)
+    def call(self, inputs: Features) -> Tensor:
+        if not self.multivalent:  # The gather returns the fields in their order.
+            return ops.cast(self._look_up(inputs), self.compute_dtype)
+        return self._fields.concatenate(self.lookup(inputs))
 
-    def lookup(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The embeddings by name, with one gather too: `(batch, dim)`, and `(batch, length, dim)` of a bag kept apart.
+    def lookup(self, inputs: Features) -> dict[str, Tensor]:
+        """Looks up the embeddings by field, with one gather.
 
         Args:
-            inputs: those of a call.
+            inputs: Ids and weights by name, as in a call.
+
+        Returns:
+            `(batch, output_dim)` by field, and `(batch, length, output_dim)` for an unpooled field.
         """
-        rows = ops.cast(self._gather(self._places(inputs)), self.compute_dtype)
-        embedded = {field: rows[:, i] for i, field in enumerate(self._singles)}
-        start = len(self._singles)
+        return self._fields.pool(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
+
+    def _look_up(self, inputs: Features) -> Tensor:
+        """Looks up the rows of all ids, `(batch, columns, output_dim)`."""
+        ids, fields = self._fields.ids(inputs)
+        table_rows = self._table_rows(ids, fields)
+        if is_tensorflow():
+            values = self._gather(table_rows)
+        else:
+            values = mark_outside(ops.take(self.table, table_rows, axis=0), ids, self.vocab_sizes, fields)
+        if self.embeddings_regularizer is not None:
+            self._add_regularization(values, inputs)
+        return values
+
+    def _table_rows(self, ids: Tensor, fields: Sequence[str]) -> Tensor:
+        dtype = keras.backend.standardize_dtype("int")
+        table_rows = ops.add(ids, np.array([self.offsets[field] for field in fields], dtype))
+        # Other backends than TensorFlow mark what an id outside its field reads, which then should be in the table.
+        return table_rows if is_tensorflow() else ops.clip(table_rows, 0, self.total_rows - 1)
+
+    def _gather(self, table_rows: Tensor) -> Tensor:
+        by_layer: dict[int, tuple[TensorLike, TensorLike]] = getattr(_overrides, "by_layer", {})
+        if id(self) not in by_layer:
+            return tensorflow_embedding.gather_rows(self.table, table_rows)
+        rows, values = by_layer[id(self)]
+        return tensorflow_embedding.gather_overridden_rows(rows, values, table_rows, self.name)
+
+    def _add_regularization(self, values: Tensor, inputs: Features) -> None:
+        masks = [ops.ones_like(values[:, : len(self._fields.single_valued), :1])]
         for field in self.multivalent:
-            length = inputs[field].shape[1]
-            places = rows[:, start : start + length]
-            embedded[field] = self._weigh(field, places, inputs[field + WEIGHTS_SUFFIX])
-            start += length
-        return embedded
+            present = ops.cast(inputs[field + WEIGHTS_SUFFIX], values.dtype) != 0
+            masks.append(ops.cast(present, values.dtype)[:, :, None])
+        penalty = self.embeddings_regularizer(values * ops.concatenate(masks, axis=1))
+        rows = ops.cast(ops.maximum(ops.shape(values)[0], 1), penalty.dtype)
+        self.add_loss(penalty / rows)
 
-    def _places(self, inputs):
-        """The rows of the table that each example looks up, `(batch, places)`; the bags' places stand last."""
-        needed = [*self.vocab_sizes, *(bag + WEIGHTS_SUFFIX for bag in self.multivalent)]
-        absent = [name for name in needed if name not in inputs]
-        if absent:
-            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
-        ids = [ops.cast(inputs[field], "int64")[:, None] + self.offsets[field] for field in self._singles]
-        ids += [ops.cast(inputs[field], "int64") + self.offsets[field] for field in self.multivalent]
-        return ops.concatenate(ids, axis=1)
+    def unique_rows(self, inputs: Features) -> Tensor:
+        """Returns the rows of the table that inputs look up, each once, in ascending order; needs TensorFlow.
 
-    def _gather(self, places):
-        override_rows = getattr(_overrides, "by_layer", {}).get(id(self))
-        if (
-            override_rows is None
-        ):  # The gather reads the variable itself, so that its gradient stays a `tf.IndexedSlices`.
-            return tf.gather(self.table.value, places)
-        rows, values = override_rows
-        positions = tf.minimum(tf.searchsorted(rows, tf.reshape(places, [-1])), tf.size(rows) - 1)
-        positions = tf.reshape(positions, tf.shape(places))
-        message = f"{self.name} should look up rows that its stand-in holds"
-        with tf.control_dependencies([tf.debugging.assert_equal(tf.gather(rows, positions), places, message)]):
-            return tf.gather(values, positions)
+        Args:
+            inputs: Ids and weights by name, as in a call.
 
-    def unique_rows(self, inputs: Mapping[str, Any]) -> Any:
-        """The rows of the table that the inputs look up: each once, in ascending order, `(rows,)` int64."""
-        rows, _ = tf.unique(tf.reshape(self._places(inputs), [-1]))
-        return tf.sort(rows)
+        Returns:
+            `(rows,)` int64.
+        """
+        require_tensorflow("`FusedEmbedding.unique_rows`")
+        return tensorflow_embedding.unique_rows(self._table_rows(*self._fields.ids(inputs)))
 
     @contextlib.contextmanager
-    def override_rows(self, rows: Any, values: Any) -> Iterator[None]:
-        """Inside the `with` block, and in this thread, the layer looks its rows up in `values` instead of its table.
+    def override_rows(self, rows: TensorLike, values: TensorLike) -> Iterator[None]:
+        """Looks rows up in a tensor instead of the table, inside the `with` block and this thread; needs TensorFlow.
 
-        A function of the parameters that is not evaluated at the variables, such as a step of gradient descent that
-        is itself differentiated, needs the few rows of a batch as a tensor and never the whole table:
+        A function that is evaluated at other values than the variables', such as a step of gradient descent that is
+        itself differentiated, then needs only the few rows of a batch as a tensor and not the whole table:
 
         ```python
         rows = embedding.unique_rows(features)
@@ -154,12 +181,13 @@ class FusedEmbedding(keras.layers.Layer):
         ```
 
         Args:
-            rows: of the table, each once, in ascending order.
-            values: `(rows, dim)`, what the block has in their place.
+            rows: Rows of the table, each once, in ascending order, `(rows,)`.
+            values: Values of these rows inside the block, `(rows, output_dim)`.
 
         Raises:
-            tf.errors.InvalidArgumentError: from a call in the block that looks up another row.
+            tf.errors.InvalidArgumentError: If a call in the block looks up a row that is not in `rows`.
         """
+        require_tensorflow("`FusedEmbedding.override_rows`")
         outer = getattr(_overrides, "by_layer", {})
         _overrides.by_layer = {**outer, id(self): (rows, values)}
         try:
@@ -167,20 +195,10 @@ class FusedEmbedding(keras.layers.Layer):
         finally:
             _overrides.by_layer = outer
 
-    def _weigh(self, field, rows, weights):
-        """The weighted mean of a bag's places; of one that is kept apart, its weighted places."""
-        weights = ops.cast(weights, self.compute_dtype)
-        if field in self.unpooled:
-            return weights[:, :, None] * rows
-        total = ops.sum(weights, axis=1, keepdims=True)
-        safe = ops.where(total == 0, ops.ones_like(total), total)
-        return ops.einsum("bl,bld->bd", weights / safe, rows)
+    def compute_output_shape(self, input_shape: Mapping[str, Shape]) -> Shape:
+        return self._fields.output_shape(input_shape, self.output_dim)
 
-    def compute_output_shape(self, input_shape):
-        fields = sum(input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes)
-        return (next(iter(input_shape.values()))[0], fields, self.output_dim)
-
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "vocab_sizes": self.vocab_sizes,
@@ -188,4 +206,10 @@ class FusedEmbedding(keras.layers.Layer):
             "multivalent": list(self.multivalent),
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
             "unpooled": list(self.unpooled),
+            "embeddings_regularizer": keras.regularizers.serialize(self.embeddings_regularizer),
         }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "FusedEmbedding":
+        layer: FusedEmbedding = super().from_config(rename_former_keys(config))
+        return layer

@@ -5,28 +5,52 @@ from typing import Any
 
 import keras
 
+from tfmtl.layers._weights import DenseArguments
+from tfmtl.types import Activation, Config, Initializer, Regularizer, Shape, Tensor
+
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class MLP(keras.layers.Layer):
-    """Dense layers with an activation each: `h_l = act(h_{l-1} W_l + b_l)`, dropout after each.
+    """Multi-layer perceptron: dense layers, each with an activation and dropout after it.
+
+    `h_l = act(h_{l-1} W_l + b_l)`.
 
     Args:
-        units: width of each layer.
-        activation: of every layer.
-        dropout: rate, after every layer.
+        units: Width of each layer. Without layers the inputs are returned unchanged.
+        activation: Activation of every layer.
+        dropout: Dropout rate after every layer, in [0, 1).
+        kernel_initializer: Initializer of the kernels W.
+        bias_initializer: Initializer of the biases b.
+        kernel_regularizer: Regularizer of the kernels W.
+        bias_regularizer: Regularizer of the biases b.
 
     Call arguments:
         inputs: `(..., d)`.
 
     Returns:
-        `(..., units[-1])`; the inputs as they are if there are no units.
+        `(..., units[-1])`.
+
+    Raises:
+        ValueError: If a width is not positive, or `dropout` is outside [0, 1).
 
     Example:
-        >>> MLP([64, 32])(keras.ops.ones((8, 16))).shape
-        TensorShape([8, 32])
+        >>> import keras
+        >>> from tfmtl.layers import MLP
+        >>> tuple(MLP([64, 32])(keras.ops.ones((8, 16))).shape)
+        (8, 32)
     """
 
-    def __init__(self, units: Sequence[int], activation: Any = "relu", dropout: float = 0.0, **kwargs: Any):
+    def __init__(
+        self,
+        units: Sequence[int],
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if any(width < 1 for width in units):
             raise ValueError(f"`units` should be positive. Received: {units}")
@@ -35,17 +59,32 @@ class MLP(keras.layers.Layer):
         self.units = tuple(units)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
-        dense = {"activation": self.activation, "dtype": self.dtype_policy}
-        self._layers_of = [keras.layers.Dense(width, **dense) for width in units]
+        self._arguments = DenseArguments(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+        )
+        # Saved files name weights by this attribute.
+        self._layers_of = [
+            keras.layers.Dense(width, self.activation, dtype=self.dtype_policy, **self._arguments.dense())
+            for width in units
+        ]
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy) if dropout else None
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         for layer in self._layers_of:
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
-    def hiddens(self, inputs: Any, training: bool | None = None, count: int | None = None) -> list[Any]:
-        """The output of each layer, the first layer's first; of the first `count` layers if it is given."""
+    def hiddens(self, inputs: Tensor, training: bool | None = None, count: int | None = None) -> list[Tensor]:
+        """Returns the outputs of the layers, the first layer's first.
+
+        Args:
+            inputs: `(..., d)`.
+            training: Whether dropout is applied.
+            count: Number of layers to compute; None computes all.
+        """
         outputs = []
         for layer in self._layers_of[:count]:
             inputs = layer(inputs)
@@ -54,17 +93,18 @@ class MLP(keras.layers.Layer):
             outputs.append(inputs)
         return outputs
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         hiddens = self.hiddens(inputs, training=training)
         return hiddens[-1] if hiddens else inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units[-1]) if self.units else tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": list(self.units),
             "activation": keras.activations.serialize(self.activation),
             "dropout": self.dropout,
+            **self._arguments.get_config(),
         }

@@ -1,6 +1,6 @@
-"""The pattern selector: an indicator of each task picks from a shared representation."""
+"""Pattern selector of tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,55 +8,67 @@ from keras import ops
 
 from tfmtl import introspection
 from tfmtl.task_names import task_names
+from tfmtl.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class PatternSelector(keras.layers.Layer):
-    """Each task's indicator a_i attends to Y: `F_i = softmax(a_i Y^T / sqrt(d)) Y`, `T_i = LayerNorm(T_i' + F_i)`.
+    """Pattern selector of APEM: a trained indicator of each task attends to a shared representation.
 
-    T_i' is what the layer before gave for the task; the first layer has none, and `T_i = LayerNorm(F_i)`. The layer
-    reads Y and gives nothing back to it. No weight is shared between tasks, the normalization's neither.
+    `F_i = softmax(a_i Y^T / sqrt(d)) Y`, `T_i = LayerNorm(T_i' + F_i)` for the indicator a_i of task i.
+
+    T_i' is the task's representation from the layer before; the first layer has none, and `T_i = LayerNorm(F_i)`. The
+    layer reads Y and does not change it. Tasks share no weights, including those of the normalization.
 
     Recorded (see `tfmtl.introspection`): `pattern/<task>/<name of the layer>`, the attention weights `(batch, K)`.
 
-    **Decision**: one head without projections. Equation 18 is Attention(a_i, Y, Y), where equation 15 writes its
-    projected keys and values out.
+    The attention has one head and no projections: equation 18 is Attention(a_i, Y, Y), where equation 15 writes
+    projected keys and values.
 
     Args:
-        tasks: their names.
-        epsilon: of the layer normalization.
+        tasks: Names of the tasks.
+        epsilon: Epsilon of the layer normalization.
 
     Call arguments:
         inputs: Y, `(batch, K, d)`.
-        previous: T' by task, `(batch, d)` each; None in the first layer.
+        previous: T', a dict of `(batch, d)` by task; None in the first layer.
 
     Returns:
-        T by task, `(batch, d)` each.
+        T, a dict of `(batch, d)` by task.
+
+    Raises:
+        ValueError: If `tasks` is empty or repeats a name.
 
     Example:
-        >>> PatternSelector(["click", "buy"])(keras.ops.ones((8, 64, 18)))["buy"].shape
-        TensorShape([8, 18])
+        >>> import keras
+        >>> from tfmtl.layers import PatternSelector
+        >>> patterns = keras.ops.ones((8, 64, 18))
+        >>> first = PatternSelector(["click", "buy"])(patterns)
+        >>> second = PatternSelector(["click", "buy"])(patterns, first)
+        >>> tuple(second["buy"].shape)
+        (8, 18)
 
     References:
-        - APEM, equations 18 and 19
+        - [Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations]
+          (https://arxiv.org/abs/2301.02494), equations 18 and 19
     """
 
-    def __init__(self, tasks: Sequence[str], epsilon: float = 1e-3, **kwargs: Any):
+    def __init__(self, tasks: Sequence[str], epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tasks = task_names(tasks)
-        # The gain and bias of each task are this layer's own: those of LayerNormalization would be common to all.
+        # Gain and bias are weights of this layer, one row per task; LayerNormalization would share them.
         self.norm = keras.layers.LayerNormalization(
             center=False, scale=False, epsilon=epsilon, dtype=self.dtype_policy, name="norm"
         )
 
-    def build(self, inputs_shape, previous_shape=None):
+    def build(self, inputs_shape: Shape, previous_shape: Mapping[str, Shape] | None = None) -> None:
         shape = (len(self.tasks), inputs_shape[-1])
         self.indicators = self.add_weight(shape=shape, initializer="glorot_uniform", name="indicators")
         self.gain = self.add_weight(shape=shape, initializer="ones", name="gain")
         self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
         self.norm.build((inputs_shape[0], *shape))
 
-    def call(self, inputs, previous=None):
+    def call(self, inputs: Tensor, previous: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         scores = ops.matmul(inputs, ops.transpose(self.indicators * inputs.shape[-1] ** -0.5))  # (batch, K, tasks)
         weights = ops.softmax(ops.cast(ops.transpose(scores, (0, 2, 1)), "float32"), axis=-1)
         for i, task in enumerate(self.tasks):
@@ -64,11 +76,13 @@ class PatternSelector(keras.layers.Layer):
         selected = ops.matmul(ops.cast(weights, self.compute_dtype), inputs)
         if previous is not None:
             selected = selected + ops.stack([previous[task] for task in self.tasks], axis=1)
-        normed = self.norm(selected) * self.gain + self.bias
-        return {task: normed[:, i] for i, task in enumerate(self.tasks)}
+        normalized = self.norm(selected) * self.gain + self.bias
+        return {task: normalized[:, i] for i, task in enumerate(self.tasks)}
 
-    def compute_output_shape(self, inputs_shape, previous_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: Shape, previous_shape: Mapping[str, Shape] | None = None
+    ) -> Mapping[str, Shape]:
         return {task: (inputs_shape[0], inputs_shape[-1]) for task in self.tasks}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "tasks": list(self.tasks), "epsilon": self.norm.epsilon}

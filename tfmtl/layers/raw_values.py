@@ -1,39 +1,53 @@
-"""Features as numbers, without an embedding."""
+"""Fields as numbers, without an embedding."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from tfmtl.features import WEIGHTS_SUFFIX
+from tfmtl.layers._fields import Fields, rename_former_keys
+from tfmtl.layers._ids import mark_outside
+from tfmtl.types import Config, Features, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfmtl")
 class RawValues(keras.layers.Layer):
-    """One number a field instead of an embedding: `h_f = id / (rows_f - 1)`, in [0, 1].
+    """Representation of each field by one number instead of an embedding, `h_f = id / (size_f - 1)` in [0, 1].
 
-    For a bag of ids with weights w, their weighted mean `sum_j w_j h_{f,j} / sum_j w_j`, which is 0 for an empty bag;
-    a bag that is kept apart is as many fields as it has places, `w_j h_{f,j}`.
-    Ids of a numerical feature are in the order of its values, and those of a vocabulary in the order of frequency. They
-    are divided by the size of their field because a number of millions beside one of tens cannot be trained on.
+    A multivalent field, which holds several ids with weights w per row, has their weighted mean,
+    `sum_j w_j h_{f,j} / sum_j w_j`, or 0 where all weights are 0. An unpooled multivalent field counts as one field for
+    each position, `w_j h_{f,j}`.
 
-    It takes what `FusedEmbedding` takes and stands in its place; nothing in it is trained.
+    The ids of a numerical feature are in the order of its values, and those of a vocabulary in the order of frequency.
+    They are divided by the size of their field, because numbers of very different scales do not train together.
+
+    The layer takes the inputs of `FusedEmbedding` and can replace it; it has no weights.
 
     Args:
-        vocab_sizes: how many ids each field has; the order is that of the output's fields.
-        multivalent: the fields that hold several ids; their weights are the input `<field>__weights`.
-        unpooled: the bags that are a field for each place, in the order of their places.
+        vocab_sizes: Number of ids of each field, in the order of the fields of the output.
+        multivalent: Names of the fields that hold several ids per row; their weights are the input `<field>__weights`.
+        unpooled: Names of the multivalent fields that are one field for each position.
 
     Call arguments:
-        inputs: a dict; `(batch,)` whole numbers for a field, `(batch, length)` ids and weights for a bag. Other
-            entries are left alone.
+        inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, and of the
+            weights of multivalent fields, `(batch, length)`. Other entries are ignored.
 
     Returns:
-        `(batch, fields, 1)`.
+        `(batch, fields, 1)`. On JAX and PyTorch the value of an id outside its field is NaN.
 
     Raises:
-        ValueError: if a field, or the weights of a bag, are absent from the inputs.
+        ValueError: If a field, or the weights of a multivalent field, are missing from the inputs.
+        tf.errors.InvalidArgumentError: If an id is negative or at least the size of its field (on TensorFlow, on CPU,
+            without XLA).
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from tfmtl.layers import RawValues
+        >>> values = RawValues({"user": 5, "item": 3})({"user": np.array([1, 4]), "item": np.array([0, 1])})
+        >>> keras.ops.convert_to_numpy(values)[:, :, 0].tolist()
+        [[0.25, 0.0], [1.0, 0.5]]
     """
 
     def __init__(
@@ -42,45 +56,32 @@ class RawValues(keras.layers.Layer):
         multivalent: Sequence[str] = (),
         unpooled: Sequence[str] = (),
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
-        if not vocab_sizes or any(size < 1 for size in vocab_sizes.values()):
-            raise ValueError(f"`vocab_sizes` should give every field at least one row. Received: {dict(vocab_sizes)}")
-        unknown = [field for field in multivalent if field not in vocab_sizes]
-        if unknown:
-            raise ValueError(f"`multivalent` should be fields of `vocab_sizes`. Received: {unknown}")
-        singles = [field for field in unpooled if field not in multivalent]
-        if singles:
-            raise ValueError(f"`unpooled` should be of the `multivalent`. Received: {singles}")
-        self.vocab_sizes = dict(vocab_sizes)
-        self.multivalent = tuple(multivalent)
-        self.unpooled = tuple(unpooled)
+        self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled))
+        self.vocab_sizes = self._fields.vocab_sizes
+        self.multivalent = self._fields.multivalent
+        self.unpooled = self._fields.unpooled
 
-    def call(self, inputs):
-        needed = [*self.vocab_sizes, *(bag + WEIGHTS_SUFFIX for bag in self.multivalent)]
-        absent = [name for name in needed if name not in inputs]
-        if absent:
-            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(absent)}")
-        values = []
-        for field, count in self.vocab_sizes.items():
-            value = ops.cast(inputs[field], "float32") / max(count - 1, 1)
-            if field in self.multivalent:
-                weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], "float32")
-                value = weights * value
-                if field not in self.unpooled:
-                    total = ops.sum(weights, axis=1)
-                    value = ops.sum(value, axis=1) / ops.where(total == 0, ops.ones_like(total), total)
-            values.append(value if field in self.unpooled else value[:, None])
-        return ops.cast(ops.concatenate(values, axis=1)[:, :, None], self.compute_dtype)
+    def call(self, inputs: Features) -> Tensor:
+        ids, fields = self._fields.ids(inputs)
+        largest = np.array([max(self.vocab_sizes[field] - 1, 1) for field in fields], "float32")
+        values = mark_outside(ops.divide(ops.cast(ids, "float32"), largest)[:, :, None], ids, self.vocab_sizes, fields)
+        # Means are computed in float32: bfloat16 has 3 digits.
+        return ops.cast(self._fields.concatenate(self._fields.pool(values, inputs)), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
-        fields = sum(input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes)
-        return (next(iter(input_shape.values()))[0], fields, 1)
+    def compute_output_shape(self, input_shape: Mapping[str, Shape]) -> Shape:
+        return self._fields.output_shape(input_shape, 1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "vocab_sizes": self.vocab_sizes,
             "multivalent": list(self.multivalent),
             "unpooled": list(self.unpooled),
         }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "RawValues":
+        layer: RawValues = super().from_config(rename_former_keys(config))
+        return layer

@@ -1,4 +1,4 @@
-"""Functions of tensors that the layers and models are made of, one idea a file."""
+"""Functions of tensors that the layers and models use; they run on any Keras backend."""
 
 from tfmtl.ops.adaptive_temperature import adaptive_temperature
 from tfmtl.ops.attend import attend, attention_weights

@@ -1,42 +1,66 @@
-"""Attention with a gradient that passes over its weights as few times as it can."""
+"""Softmax attention."""
 
-from typing import Any
+from keras import ops
 
-import tensorflow as tf
+from tfmtl.backend import is_tensorflow
+from tfmtl.types import Tensor, TensorLike
+
+if is_tensorflow():
+    from tfmtl.backend.tensorflow import attention
 
 
-def attention_weights(queries: Any, keys: Any) -> Any:
-    """`softmax(Q K^T)` over the keys, `(..., queries, keys)` in float32; `queries` and `keys` are those of `attend`."""
-    return tf.nn.softmax(tf.cast(tf.matmul(queries, keys, transpose_b=True), "float32"))
-
-
-def attend(queries: Any, keys: Any, values: Any) -> Any:
-    """`P = A V`, `A = softmax(Q K^T)`, the softmax over the keys and in float32.
-
-    With G the gradient of P, that of the scores is `A (.) (G V^T - rowsum(G (.) P))`. `G (.) P` is as wide as a value,
-    where autodiff's `A (.) dA` is as wide as there are keys: with few columns a head, passes over A are what attention
-    spends its time on.
+def attention_weights(queries: TensorLike, keys: TensorLike) -> Tensor:
+    """Computes the weights of softmax attention, `A = softmax(Q K^T)`, in float32.
 
     Args:
-        queries: Q, `(..., queries, d)`; scaled by the caller.
+        queries: Q, `(..., queries, d)`, already scaled.
+        keys: K, `(..., keys, d)`.
+
+    Returns:
+        A, `(..., queries, keys)`; each row sums to 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.ops import attention_weights
+        >>> weights = attention_weights(np.ones((2, 3, 4), "float32"), np.ones((2, 5, 4), "float32"))
+        >>> tuple(weights.shape)
+        (2, 3, 5)
+    """
+    return attention.attention_weights(queries, keys) if is_tensorflow() else _attention_weights(queries, keys)
+
+
+def attend(queries: TensorLike, keys: TensorLike, values: TensorLike) -> Tensor:
+    """Computes softmax attention, `P = A V` with `A = softmax(Q K^T)`.
+
+    The softmax is computed in float32 whatever the dtype of the arguments. On TensorFlow the gradient is written by
+    hand and takes fewer passes over A than automatic differentiation.
+
+    Args:
+        queries: Q, `(..., queries, d)`, already scaled.
         keys: K, `(..., keys, d)`.
         values: V, `(..., keys, e)`.
 
     Returns:
-        P, `(..., queries, e)`; differentiable, twice too.
+        P, `(..., queries, e)`, of the dtype of `values`; twice differentiable.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfmtl.ops import attend
+        >>> queries, keys = np.ones((2, 3, 4), "float32"), np.ones((2, 5, 4), "float32")
+        >>> tuple(attend(queries, keys, np.ones((2, 5, 6), "float32")).shape)
+        (2, 3, 6)
+
+    References:
+        - [Vaswani et al., 2017, Attention Is All You Need](https://arxiv.org/abs/1706.03762), equation 1
     """
+    return attention.attend(queries, keys, values) if is_tensorflow() else _attend(queries, keys, values)
 
-    @tf.custom_gradient
-    def attended(queries, keys, values):
-        weights = tf.cast(attention_weights(queries, keys), values.dtype)
-        mixed = tf.matmul(weights, values)
 
-        def gradient(upstream):
-            along = tf.reduce_sum(upstream * mixed, axis=-1, keepdims=True)
-            of_scores = weights * (tf.matmul(upstream, values, transpose_b=True) - along)
-            of_keys = tf.matmul(of_scores, queries, transpose_a=True)
-            return tf.matmul(of_scores, keys), of_keys, tf.matmul(weights, upstream, transpose_a=True)
+def _attention_weights(queries: TensorLike, keys: TensorLike) -> Tensor:
+    scores = ops.matmul(queries, ops.swapaxes(keys, -1, -2))
+    return ops.softmax(ops.cast(scores, "float32"), axis=-1)
 
-        return mixed, gradient
 
-    return attended(*(tf.convert_to_tensor(tensor) for tensor in (queries, keys, values)))
+def _attend(queries: TensorLike, keys: TensorLike, values: TensorLike) -> Tensor:
+    values = ops.convert_to_tensor(values)
+    return ops.matmul(ops.cast(_attention_weights(queries, keys), values.dtype), values)

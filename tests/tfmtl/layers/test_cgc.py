@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import experts, gated
 from tfmtl import introspection
@@ -15,7 +16,7 @@ SHAPES = dict.fromkeys(KWARGS["tasks"], (4, 5))
 
 
 def randomized(**changed):
-    """A layer whose weights, the biases too, all count."""
+    """A layer with random weights, including the biases."""
     layer = CGC(**{**KWARGS, **changed})
     layer(X)
     layer.set_weights([RNG.normal(0, 0.7, weight.shape) for weight in layer.weights])
@@ -23,7 +24,7 @@ def randomized(**changed):
 
 
 def expected(layer, own, shared):
-    """Each task's mixture of its experts, given by number in the bank, and the weights of its gate."""
+    """Mixture of each task's experts, given by their indices in the bank, and the weights of its gate."""
     bank, mixed, weights = experts(layer.experts, X), {}, {}
     for task in layer.tasks:
         seen = [bank[e] for e in (*own.get(task, []), *shared)]
@@ -55,11 +56,11 @@ def test_values(counts, own, shared):
     mixed, weights = expected(layer, own, shared)
     assert list(outputs) == KWARGS["tasks"]
     for task, output in outputs.items():
-        np.testing.assert_allclose(output, mixed[task], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(taps[f"gate/{task}"], weights[task], rtol=1e-5, atol=1e-5)
+        assert_close(output, mixed[task], rtol=1e-5, atol=1e-5)
+        assert_close(taps[f"gate/{task}"], weights[task], rtol=1e-5, atol=1e-5)
 
 
-def test_a_task_does_not_see_the_experts_of_another():
+def test_task_does_not_read_the_experts_of_other_tasks():
     layer = randomized()
     before = layer(X)
     kernels = layer.experts.get_weights()
@@ -68,15 +69,15 @@ def test_a_task_does_not_see_the_experts_of_another():
     layer.experts.set_weights(kernels)
     after = layer(X)
     for task in ("click", "back"):
-        np.testing.assert_array_equal(before[task], after[task])
+        assert_same(before[task], after[task])
     assert np.abs(before["buy"] - after["buy"]).max() > 0.1
 
 
-def test_dropout_is_in_training_only():
+def test_dropout_applies_in_training_only():
     layer = CGC(**KWARGS, dropout=0.5)
     first, again, training = layer(X), layer(X, training=False), layer(X, training=True)
-    np.testing.assert_array_equal(first["buy"], again["buy"])
-    assert np.any(np.asarray(first["buy"]) != np.asarray(training["buy"]))
+    assert_same(first["buy"], again["buy"])
+    assert np.any(to_numpy(first["buy"]) != to_numpy(training["buy"]))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,6 @@ def test_dropout_is_in_training_only():
         ({"num_shared": 0, "num_per_task": 0}, "should be at least 0 and not both 0. Received: 0 and 0"),
     ],
 )
-def test_bad_arguments(changed, message):
+def test_rejects_wrong_arguments(changed, message):
     with pytest.raises(ValueError, match=message):
         CGC(**{**KWARGS, **changed})

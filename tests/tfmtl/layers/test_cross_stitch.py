@@ -1,8 +1,9 @@
-"""The cross-stitch unit."""
+"""CrossStitch."""
 
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl import introspection
 from tfmtl.layers import CrossStitch
@@ -27,24 +28,24 @@ def test_values(per_channel):
     layer.set_weights([weights])
     with introspection.collect() as taps:
         outputs = layer(X)
-    np.testing.assert_array_equal(taps[f"cross_stitch/{layer.name}"], weights)
+    assert_same(taps[f"cross_stitch/{layer.name}"], weights)
     for k, task in enumerate(TASKS):
         for channel in range(5):
             row = weights[k, :, channel if per_channel else 0]
             expected = sum(row[j] * X[other][:, channel] for j, other in enumerate(TASKS))
-            np.testing.assert_allclose(outputs[task][:, channel], expected, rtol=1e-5, atol=1e-6)
+            assert_close(outputs[task][:, channel], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_it_begins_near_the_identity():
+def test_starts_near_the_identity():
     outputs = CrossStitch(TASKS, own=0.8)(X)
     for task in TASKS:
         others = sum(X[other] for other in TASKS if other != task)
-        np.testing.assert_allclose(outputs[task], 0.8 * X[task] + 0.1 * others, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(CrossStitch(["click"], own=0.8)({"click": X["click"]})["click"], X["click"])
-    np.testing.assert_array_equal(CrossStitch(TASKS, own=1.0)(X)["buy"], X["buy"])
+        assert_close(outputs[task], 0.8 * X[task] + 0.1 * others, rtol=1e-5, atol=1e-6)
+    assert_same(CrossStitch(["click"], own=0.8)({"click": X["click"]})["click"], X["click"])
+    assert_same(CrossStitch(TASKS, own=1.0)(X)["buy"], X["buy"])
 
 
-def test_bad_arguments():
+def test_rejects_wrong_arguments():
     for tasks in ([], ["a", "a"]):
         with pytest.raises(ValueError, match="`tasks` should be at least one name, without duplicates"):
             CrossStitch(tasks)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import Experts
 
@@ -17,41 +18,41 @@ def test_layer_contract(num_experts, units):
 
 
 @pytest.mark.parametrize("num_experts", [1, 3])
-def test_values_are_those_of_separate_networks(num_experts):
+def test_values_equal_those_of_separate_networks(num_experts):
     layer = Experts(num_experts, [5, 2])
     layer.build((None, 6))
     layer.set_weights([RNG.normal(size=weight.shape) for weight in layer.weights])
-    kernels = [np.asarray(kernel) for kernel in layer.kernels]
-    biases = [np.asarray(bias) for bias in layer.biases]
-    outputs = np.asarray(layer(X))
+    kernels = [to_numpy(kernel) for kernel in layer.kernels]
+    biases = [to_numpy(bias) for bias in layer.biases]
+    outputs = to_numpy(layer(X))
     for expert in range(num_experts):
         hidden = X
         for kernel, bias in zip(kernels, biases, strict=True):
             hidden = np.maximum(hidden @ kernel[expert] + bias[expert, 0], 0)
-        np.testing.assert_allclose(outputs[:, expert], hidden, atol=1e-5)
+        assert_close(outputs[:, expert], hidden, atol=1e-5)
 
 
-def test_each_expert_starts_as_a_dense_layer_does():
+def test_each_expert_starts_as_a_dense_layer():
     layer = Experts(200, [30])
     layer.build((None, 20))
     limit = np.sqrt(6 / (20 + 30))
-    kernel = np.asarray(layer.kernels[0])
+    kernel = to_numpy(layer.kernels[0])
     assert np.abs(kernel).max() <= limit
-    np.testing.assert_allclose(kernel.std(), limit / np.sqrt(3), rtol=0.02)
+    assert_close(kernel.std(), limit / np.sqrt(3), rtol=0.02)
     assert np.any(kernel[0] != kernel[1])
     assert not np.any(layer.biases[0])
 
 
-def test_dropout_only_in_training():
+def test_dropout_applies_in_training_only():
     layer = Experts(2, [300], dropout=0.5, activation="linear")
-    kept = np.asarray(layer(X, training=False))
-    np.testing.assert_array_equal(layer(X, training=False), kept)
-    first, second = np.asarray(layer(X, training=True)), np.asarray(layer(X, training=True))
+    kept = to_numpy(layer(X, training=False))
+    assert_same(layer(X, training=False), kept)
+    first, second = to_numpy(layer(X, training=True)), to_numpy(layer(X, training=True))
     assert np.any(first != second)
     dropped = first == 0
     assert 0.4 < dropped.mean() < 0.6
     assert np.any(dropped[:, 0] != dropped[:, 1]), "each expert should drop units of its own"
-    np.testing.assert_allclose(first[~dropped], 2 * kept[~dropped], rtol=1e-4, atol=1e-5)
+    assert_close(first[~dropped], 2 * kept[~dropped], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,6 @@ def test_dropout_only_in_training():
         ({"num_experts": 2, "units": [4], "dropout": -0.5}, r"`dropout` should be in \[0, 1\)\. Received: -0.5"),
     ],
 )
-def test_bad_arguments(kwargs, message):
+def test_rejects_wrong_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
         Experts(**kwargs)

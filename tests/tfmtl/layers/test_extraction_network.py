@@ -1,14 +1,15 @@
-"""A level of PLE."""
+"""ExtractionNetwork."""
 
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import experts, gated
 from tfmtl import introspection
 from tfmtl.layers import CGC, ExtractionNetwork
 
-TASKS = ["click", "buy", "shared"]  # A task may have that name.
+TASKS = ["click", "buy", "shared"]  # A task may be named "shared".
 RNG = np.random.default_rng(0)
 X = {task: RNG.normal(size=(4, 6)).astype("float32") for task in TASKS}
 SHARED = RNG.normal(size=(4, 6)).astype("float32")
@@ -40,18 +41,18 @@ def test_values(is_last):
     assert list(tasks) == TASKS
     for task in TASKS:
         expected, weights = gated(layer.gates[task], X[task], [*own[task], *common])
-        np.testing.assert_allclose(tasks[task], expected, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(taps[f"gate/{task}"], weights, rtol=1e-5, atol=1e-5)
+        assert_close(tasks[task], expected, rtol=1e-5, atol=1e-5)
+        assert_close(taps[f"gate/{task}"], weights, rtol=1e-5, atol=1e-5)
     assert ("gate/shared-part" in taps) == (not is_last)
     if not is_last:
         every = [expert for task in TASKS for expert in own[task]] + common
         expected, weights = gated(layer.shared_gate, SHARED, every)
         assert weights.shape == (4, 3 * 3 + 2)
-        np.testing.assert_allclose(shared, expected, rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(taps["gate/shared-part"], weights, rtol=1e-5, atol=1e-5)
+        assert_close(shared, expected, rtol=1e-5, atol=1e-5)
+        assert_close(taps["gate/shared-part"], weights, rtol=1e-5, atol=1e-5)
 
 
-def test_a_level_that_is_first_and_last_is_cgc():
+def test_only_level_computes_the_same_as_cgc():
     cgc, layer = CGC(**KWARGS), randomized(is_last=True)
     cgc(SHARED)
     banks = [*layer.experts.values(), layer.shared_experts]
@@ -60,14 +61,14 @@ def test_a_level_that_is_first_and_last_is_cgc():
         cgc.gates[task].set_weights(layer.gates[task].get_weights())
     expected = cgc(SHARED)
     for task, output in layer(dict.fromkeys(TASKS, SHARED), SHARED).items():
-        np.testing.assert_allclose(output, expected[task], rtol=1e-5, atol=1e-5)
+        assert_close(output, expected[task], rtol=1e-5, atol=1e-5)
 
 
-def test_dropout_is_in_training_only():
+def test_dropout_applies_in_training_only():
     layer = ExtractionNetwork(**KWARGS, dropout=0.5)
     (first, _), (again, _), (training, _) = (layer(X, SHARED, training=mode) for mode in (None, False, True))
-    np.testing.assert_array_equal(first["buy"], again["buy"])
-    assert np.any(np.asarray(first["buy"]) != np.asarray(training["buy"]))
+    assert_same(first["buy"], again["buy"])
+    assert np.any(to_numpy(first["buy"]) != to_numpy(training["buy"]))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,6 @@ def test_dropout_is_in_training_only():
         ({"num_per_task": 0}, "`num_shared` and `num_per_task` should be at least 1. Received: 2 and 0"),
     ],
 )
-def test_bad_arguments(changed, message):
+def test_rejects_wrong_arguments(changed, message):
     with pytest.raises(ValueError, match=message):
         ExtractionNetwork(**{**KWARGS, **changed})

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import log_round_ids
 from tfmtl.layers import LogRoundEmbedding
@@ -18,18 +19,18 @@ def test_layer_contract():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_each_column_has_rows_of_its_own(dtype):
+def test_each_column_has_its_own_rows(dtype):
     layer = LogRoundEmbedding(4, scale=40.0, min_bucket=-300, max_bucket=300, dtype=dtype)
-    outputs = np.asarray(keras.ops.cast(layer(X), "float32"))
+    outputs = to_numpy(keras.ops.cast(layer(X), "float32"))
     table = layer.get_weights()[0]
     assert table.shape == (3 * 602, 4)
     ids = log_round_ids(X, 40.0, -300, 300)
     assert len(np.unique(ids)) > 10
     expected = np.stack([table[column * 602 + ids[:, column]] for column in range(3)], axis=1)
-    np.testing.assert_allclose(outputs, expected, atol=0 if dtype == "float32" else 1e-3)
+    assert_close(outputs, expected, atol=0 if dtype == "float32" else 1e-3)
 
 
-def test_in_a_model_of_keras():
+def test_trains_in_a_keras_model():
     inputs = keras.Input((3,))
     hidden = keras.layers.Flatten()(LogRoundEmbedding(4)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1)(hidden))
@@ -39,7 +40,7 @@ def test_in_a_model_of_keras():
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_wrong_arguments():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match=r"`dim` should be at least 1\. Received: 0"):
         LogRoundEmbedding(0)
     with pytest.raises(ValueError, match=r"scale: should be above 0\. Received: 0"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import MetaUnit
 
@@ -38,8 +39,8 @@ def randomized(options, inputs, activation="leaky_relu"):
 
 def numpy_unit(layer, h, s):
     """Equations 9 to 13 for one vector h of one example with knowledge s, in float64."""
-    for weights in layer.weights_of:
-        w = {name: np.asarray(weight, "float64") for name, weight in weights.items()}
+    for weights in layer.layer_weights:
+        w = {name: to_numpy(weight).astype("float64") for name, weight in weights.items()}
         matrix, bias = w["base"], w["bias"]
         if "kernel" in w:
             matrix = matrix + sum(s[k] * w["kernel"][k] for k in range(5))
@@ -56,26 +57,26 @@ def numpy_unit(layer, h, s):
 @BY_KIND
 def test_values_of_views(options):
     layer = randomized(options, VIEWS)
-    outputs = np.asarray(layer(VIEWS, KNOWLEDGE))
+    outputs = to_numpy(layer(VIEWS, KNOWLEDGE))
     for row, view in np.ndindex(4, 3):
         expected = numpy_unit(layer, VIEWS[row, view].astype("float64"), KNOWLEDGE[row])
-        np.testing.assert_allclose(outputs[row, view], expected, rtol=1e-4, atol=1e-5)
+        assert_close(outputs[row, view], expected, rtol=1e-4, atol=1e-5)
 
 
 @BY_KIND
 def test_values_of_a_vector(options):
     layer = randomized(options, H)
-    outputs = np.asarray(layer(H, KNOWLEDGE))
+    outputs = to_numpy(layer(H, KNOWLEDGE))
     for row in range(4):
         expected = numpy_unit(layer, H[row].astype("float64"), KNOWLEDGE[row])
-        np.testing.assert_allclose(outputs[row], expected, rtol=1e-4, atol=1e-5)
+        assert_close(outputs[row], expected, rtol=1e-4, atol=1e-5)
 
 
 @BY_KIND
-def test_knowledge_decides(options):
+def test_outputs_depend_on_the_knowledge_unless_nothing_is_generated(options):
     layer = randomized(options, H)
-    ours, others = layer(H, KNOWLEDGE), layer(H, KNOWLEDGE[::-1])
-    assert np.allclose(ours, others) == (options == KINDS["ordinary"])
+    outputs, others = (to_numpy(layer(H, knowledge)) for knowledge in (KNOWLEDGE, KNOWLEDGE[::-1].copy()))
+    assert np.allclose(outputs, others) == (options == KINDS["ordinary"])
 
 
 @BY_KIND
@@ -83,10 +84,10 @@ def test_other_activation(options):
     layer = randomized({**options, "num_layers": 1}, H, activation="tanh")
     linear = randomized({**options, "num_layers": 1}, H, activation="linear")
     linear.set_weights(layer.get_weights())
-    np.testing.assert_allclose(layer(H, KNOWLEDGE), np.tanh(linear(H, KNOWLEDGE)), atol=1e-6)
+    assert_close(layer(H, KNOWLEDGE), np.tanh(to_numpy(linear(H, KNOWLEDGE))), atol=1e-6)
 
 
-def test_the_number_of_parameters_is_what_the_docstring_says():
+def test_number_of_parameters_is_that_of_the_docstring():
     full, factorized = MetaUnit(1), MetaUnit(1, rank=2)
     for layer in (full, factorized):
         layer.build((None, 6), (None, 5))
@@ -94,10 +95,10 @@ def test_the_number_of_parameters_is_what_the_docstring_says():
     assert factorized.count_params() == (2 * 5 + 2) * 2 * 6 + 6 * 6 + (5 + 1) * 6
 
 
-def test_layers_keep_the_scale_of_what_passes():
+def test_layers_keep_the_scale_of_their_inputs():
     layer = MetaUnit(3)
     inputs, knowledge = (RNG.normal(size=(256, width)).astype("float32") for width in (64, 16))
-    outputs = np.asarray(layer(inputs, knowledge))
+    outputs = to_numpy(layer(inputs, knowledge))
     assert 0.2 < outputs.std() / inputs.std() < 5
 
 
@@ -109,6 +110,6 @@ def test_layers_keep_the_scale_of_what_passes():
         ({"memory_mb": 0}, r"`memory_mb` should be above 0\. Received: 0"),
     ],
 )
-def test_bad_arguments(options, message):
+def test_rejects_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         MetaUnit(**options)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import MLP
 
@@ -22,7 +23,9 @@ def rows(*shape):
     ],
 )
 def test_layer_contract(units, inputs, shape):
-    run_layer_test(MLP, {"units": units, "dropout": 0.2, "activation": "tanh"}, (inputs,), shape)
+    names = [f"{kind}_{role}" for kind in ("kernel", "bias") for role in ("initializer", "regularizer")]
+    kwargs = {"units": units, "dropout": 0.2, "activation": "tanh"}
+    run_layer_test(MLP, kwargs, (inputs,), shape, unused_arguments=() if units else names)
 
 
 def test_values():
@@ -32,21 +35,21 @@ def test_values():
     w1, b1, w2, b2 = layer.get_weights()
     first = np.maximum(x @ w1 + b1, 0)
     second = np.maximum(first @ w2 + b2, 0)
-    np.testing.assert_allclose(layer(x), second, atol=1e-5)
+    assert_close(layer(x), second, atol=1e-5)
     hiddens = layer.hiddens(x)
-    np.testing.assert_allclose(hiddens[0], first, atol=1e-5)
-    np.testing.assert_allclose(hiddens[1], second, atol=1e-5)
+    assert_close(hiddens[0], first, atol=1e-5)
+    assert_close(hiddens[1], second, atol=1e-5)
 
 
-def test_dropout_only_in_training():
+def test_dropout_applies_in_training_only():
     layer, x = MLP([400], dropout=0.5, activation="linear"), rows(8, 6)
-    kept = np.asarray(layer(x, training=False))
-    np.testing.assert_array_equal(layer(x, training=False), kept)
-    first, second = np.asarray(layer(x, training=True)), np.asarray(layer(x, training=True))
+    kept = to_numpy(layer(x, training=False))
+    assert_same(layer(x, training=False), kept)
+    first, second = to_numpy(layer(x, training=True)), to_numpy(layer(x, training=True))
     assert np.any(first != second)
     dropped = first == 0
     assert 0.4 < dropped.mean() < 0.6
-    np.testing.assert_allclose(first[~dropped], 2 * kept[~dropped], rtol=1e-5)
+    assert_close(first[~dropped], 2 * kept[~dropped], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,6 @@ def test_dropout_only_in_training():
         ({"units": [3], "dropout": -0.1}, r"`dropout` should be in \[0, 1\)\. Received: -0.1"),
     ],
 )
-def test_bad_arguments(kwargs, message):
+def test_rejects_wrong_arguments(kwargs, message):
     with pytest.raises(ValueError, match=message):
         MLP(**kwargs)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from tests.tfmtl.backends import assert_close, to_numpy, weight_gradients
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
@@ -24,7 +25,7 @@ def randomized():
 
 
 def attention(layer, task):
-    """Weights of equation 18, one example at a time."""
+    """The weights of equation 18, one example at a time."""
     indicator = layer.get_weights()[0][TASKS.index(task)].astype("float64")
     return softmax(np.stack([y @ indicator / np.sqrt(6) for y in Y.astype("float64")]))
 
@@ -46,8 +47,8 @@ def test_values():
     first, later = layer(Y), layer(Y, PREVIOUS)
     assert list(first) == list(later) == TASKS
     for task in TASKS:
-        np.testing.assert_allclose(first[task], expected(layer, task, 0), atol=1e-5)
-        np.testing.assert_allclose(later[task], expected(layer, task, PREVIOUS[task]), atol=1e-5)
+        assert_close(first[task], expected(layer, task, 0), atol=1e-5)
+        assert_close(later[task], expected(layer, task, PREVIOUS[task]), atol=1e-5)
 
 
 def test_weights_are_recorded():
@@ -56,20 +57,19 @@ def test_weights_are_recorded():
         layer(Y)
     assert list(taps) == [f"pattern/{task}/layer_1" for task in TASKS]
     for task in TASKS:
-        np.testing.assert_allclose(taps[f"pattern/{task}/layer_1"], attention(layer, task), atol=1e-5)
+        assert_close(taps[f"pattern/{task}/layer_1"], attention(layer, task), atol=1e-5)
 
 
 def test_tasks_share_no_weight():
     layer = randomized()
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(Y)["buy"] ** 3)
-    for gradient in tape.gradient(loss, layer.trainable_variables):
+    gradients = weight_gradients(lambda: ops.sum(layer(Y)["buy"] ** 3), layer.trainable_weights)
+    for gradient in map(to_numpy, gradients):
         assert np.any(gradient[1])
         assert not np.any(gradient[0])
         assert not np.any(gradient[2])
 
 
-def test_wrong_tasks():
+def test_rejects_wrong_tasks():
     for tasks in ([], ["click", "click"]):
         with pytest.raises(ValueError, match=r"`tasks` should be at least one name, without duplicates\. Received:"):
             PatternSelector(tasks)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
@@ -21,18 +22,18 @@ def randomized(num_heads):
 
 
 def expected(layer, tokens):
-    """One example and one head at a time; also the heads' weights."""
+    """Outputs and weights of the heads, one example and one head at a time."""
     query, key, value, output, gain, bias = (weight.astype("float64") for weight in layer.get_weights())
     width = tokens.shape[-1] // layer.num_heads
     rows, weights = [], []
     for x in tokens.astype("float64"):
         heads = [slice(j * width, (j + 1) * width) for j in range(layer.num_heads)]
-        of_heads = [softmax((x @ query[:, h]) @ (x @ key[:, h]).T / np.sqrt(width)) for h in heads]
-        mixed = [weight @ (x @ value[:, h]) for weight, h in zip(of_heads, heads, strict=True)]
+        head_weights = [softmax((x @ query[:, h]) @ (x @ key[:, h]).T / np.sqrt(width)) for h in heads]
+        mixed = [weight @ (x @ value[:, h]) for weight, h in zip(head_weights, heads, strict=True)]
         y = x + np.concatenate(mixed, axis=1) @ output
         spread = np.sqrt(y.var(axis=1, keepdims=True) + 1e-3)
         rows.append((y - y.mean(axis=1, keepdims=True)) / spread * gain + bias)
-        weights.append(of_heads)
+        weights.append(head_weights)
     return np.array(rows), np.array(weights)
 
 
@@ -46,17 +47,17 @@ def test_values_and_weights(num_heads):
     layer = randomized(num_heads)
     outputs, weights = expected(layer, X)
     with introspection.collect() as taps:
-        np.testing.assert_allclose(layer(X), outputs, atol=1e-5)
+        assert_close(layer(X), outputs, atol=1e-5)
     assert list(taps) == ["self_attention/tokens"]
-    np.testing.assert_allclose(taps["self_attention/tokens"], weights, atol=1e-5)
+    assert_close(taps["self_attention/tokens"], weights, atol=1e-5)
 
 
-def test_tokens_have_no_place():
+def test_output_follows_the_order_of_tokens():
     layer = randomized(2)
-    np.testing.assert_allclose(layer(X[:, ::-1]), np.asarray(layer(X))[:, ::-1], atol=1e-5)
+    assert_close(layer(X[:, ::-1].copy()), to_numpy(layer(X))[:, ::-1], atol=1e-5)
 
 
-def test_bad_arguments():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match=r"`num_heads` should be at least 1\. Received: 0"):
         SelfAttention(0)
     with pytest.raises(ValueError, match=r"the width of `inputs` should be a multiple of 4 heads\. Received: 6"):

@@ -1,8 +1,9 @@
-"""SequenceEncoder, against attention written out in NumPy."""
+"""SequenceEncoder."""
 
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
@@ -18,62 +19,64 @@ MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0,
     [{}, {"num_heads": 3, "position_dim": 5}, {"attention": False, "position_dim": 2}, {"residual": True}],
 )
 def test_layer_contract(options):
-    run_layer_test(SequenceEncoder, options, (X, MASK), (4, 5, 3 + options.get("position_dim", 16)))
+    unused = () if options.get("attention", True) else ["kernel_initializer", "kernel_regularizer"]
+    shape = (4, 5, 3 + options.get("position_dim", 16))
+    run_layer_test(SequenceEncoder, options, (X, MASK), shape, unused_arguments=unused)
 
 
 @pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize(("heads", "width"), [(1, 5), (2, 3), (5, 1)])
 def test_values(heads, width, residual):
-    """`width` of a head: 3 + 2 numbers a place, over the heads and rounded up."""
+    """The width of a head is that of a position, 3 + 2, divided by the heads and rounded up."""
     layer = SequenceEncoder(heads, position_dim=2, residual=residual)
     layer.build(X.shape, MASK.shape)
     layer.set_weights([RNG.normal(size=weight.shape) for weight in layer.weights])
-    positions, *projections, output = (np.asarray(weight, "float64") for weight in layer.get_weights())
+    positions, *projections, output = (weight.astype("float64") for weight in layer.get_weights())
     assert projections[0].shape == (5, heads * width)
-    outputs = np.asarray(layer(X, MASK))
+    outputs = to_numpy(layer(X, MASK))
     for row in range(4):
         present = np.flatnonzero(MASK[row])
         expected = np.zeros((5, 5))
-        if len(present):  # Absent places are not there at all.
-            places = np.concatenate([X[row], positions], axis=1)[present]
-            q, k, v = (places @ kernel for kernel in projections)
+        if len(present):  # Attention runs over the present positions only.
+            tokens = np.concatenate([X[row], positions], axis=1)[present]
+            q, k, v = (tokens @ kernel for kernel in projections)
             joined = []
             for head in range(heads):
                 part = slice(head * width, (head + 1) * width)
                 joined.append(softmax(q[:, part] @ k[:, part].T / np.sqrt(width)) @ v[:, part])
-            expected[present] = np.concatenate(joined, axis=1) @ output + residual * places
-        np.testing.assert_allclose(outputs[row], expected, rtol=1e-4, atol=1e-5)
+            expected[present] = np.concatenate(joined, axis=1) @ output + residual * tokens
+        assert_close(outputs[row], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_without_attention_the_places_pass_through():
+def test_positions_are_returned_without_attention():
     layer = SequenceEncoder(position_dim=2, attention=False)
-    outputs = np.asarray(layer(X, MASK))
+    outputs = to_numpy(layer(X, MASK))
     (positions,) = layer.get_weights()
-    for row, place in np.ndindex(4, 5):
-        expected = MASK[row, place] * np.concatenate([X[row, place], positions[place]])
-        np.testing.assert_allclose(outputs[row, place], expected, atol=1e-6)
+    for row, position in np.ndindex(4, 5):
+        expected = MASK[row, position] * np.concatenate([X[row, position], positions[position]])
+        assert_close(outputs[row, position], expected, atol=1e-6)
 
 
-def test_what_is_absent_does_not_matter():
+def test_absent_positions_do_not_count():
     layer = SequenceEncoder()
     other = np.where(MASK[:, :, None] == 1, X, 1e6).astype("float32")
-    np.testing.assert_array_equal(layer(X, MASK), layer(other, MASK))
+    assert_same(layer(X, MASK), layer(other, MASK))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_attention_is_recorded(dtype):
+def test_attention_weights_are_recorded(dtype):
     layer = SequenceEncoder(name="behaviour", dtype=dtype)
     with introspection.collect() as taps:
         layer(X, MASK)
-    weights = np.asarray(taps["sequence_attention/behaviour"])
+    weights = to_numpy(taps["sequence_attention/behaviour"])
     assert weights.shape == (4, 2, 5, 5)
     assert weights.dtype == np.float32
-    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-6)
+    assert_close(weights.sum(axis=-1), 1, atol=1e-6)
     assert np.all(weights[1][:, :, MASK[1] == 0] == 0)
     assert np.all(weights[2][:, :, 4] == 1)
 
 
-def test_bad_arguments():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match=r"`num_heads` should be at least 1\. Received: 0"):
         SequenceEncoder(num_heads=0)
     with pytest.raises(ValueError, match=r"`position_dim` should be at least 1\. Received: 0"):

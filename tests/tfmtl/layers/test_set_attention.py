@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.tfmtl.backends import assert_close, import_tensorflow, to_numpy
 from tests.tfmtl.graphs import tensors_of_shape
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl.layers import SetAttention
@@ -53,38 +53,39 @@ def test_layer_contract_without_a_selection():
 @pytest.mark.parametrize("num_heads", [1, 2, 3, 6])
 def test_values(num_heads):
     layer = randomized(num_heads)
-    np.testing.assert_allclose(layer(H, Z), equations_14_to_17(layer, H, Z), atol=1e-5)
+    assert_close(layer(H, Z), equations_14_to_17(layer, H, Z), atol=1e-5)
 
 
-def test_without_a_selection_all_points_take_part():
+def test_all_points_take_part_without_a_selection():
     layer = randomized(2)
-    np.testing.assert_allclose(layer(H), equations_14_to_17(layer, H, np.ones_like(Z)), atol=1e-5)
+    assert_close(layer(H), equations_14_to_17(layer, H, np.ones_like(Z)), atol=1e-5)
 
 
-def test_a_point_that_is_not_selected_sees_the_mean_of_the_values():
+def test_point_that_is_not_selected_attends_uniformly():
     layer = randomized(2)
     _, _, value_kernel, output_kernel, gain, bias = layer.get_weights()
     mean = (H @ value_kernel).mean(axis=1) @ output_kernel
     mean = (mean - mean.mean(axis=1, keepdims=True)) / np.sqrt(mean.var(axis=1, keepdims=True) + 1e-3) * gain + bias
     outputs = layer(H, np.zeros_like(Z))
-    np.testing.assert_allclose(outputs, np.repeat(mean[:, None], 5, axis=1), atol=1e-5)
+    assert_close(outputs, np.repeat(mean[:, None], 5, axis=1), atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")
-def test_one_token_and_tokens_of_one_value():
+def test_single_token_and_constant_tokens():
     layer = randomized(2)
     for tokens in (H[:, :1], np.zeros_like(H), np.full_like(H, 1e4)):
-        outputs = np.asarray(layer(tokens, Z))
-        np.testing.assert_allclose(outputs, equations_14_to_17(layer, tokens, Z), rtol=1e-3, atol=1e-3)
+        outputs = to_numpy(layer(tokens, Z))
+        assert_close(outputs, equations_14_to_17(layer, tokens, Z), rtol=1e-3, atol=1e-3)
 
 
-def test_the_order_of_tokens_does_not_matter():
+def test_output_does_not_depend_on_the_order_of_tokens():
     layer = randomized(2)
-    np.testing.assert_allclose(layer(H[:, ::-1], Z), layer(H, Z), atol=1e-5)
+    assert_close(layer(H[:, ::-1].copy(), Z), layer(H, Z), atol=1e-5)
 
 
 def test_cost_is_points_times_tokens():
-    """No operation, forward or backward, gives anything of the size of tokens x tokens or points x points."""
+    """No operation, forward or backward, has a result of the size of tokens x tokens or points x points."""
+    tf = import_tensorflow("operations of a graph")
     layer = SetAttention(5, 2)
     layer.build((None, 11, 6), (None, 5))
 
@@ -101,7 +102,7 @@ def test_cost_is_points_times_tokens():
         assert not tensors_of_shape(graph, shape)
 
 
-def test_wrong_arguments():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match=r"the width of `inputs` should be a multiple of 4 heads\. Received: 6"):
         SetAttention(5, num_heads=4)(H, Z)
     with pytest.raises(ValueError, match=r"`num_heads` should be at least 1\. Received: 0"):

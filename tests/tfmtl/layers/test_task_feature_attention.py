@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tests.tfmtl.numpy_layers import softmax
 from tfmtl import introspection
@@ -23,14 +24,14 @@ def randomized():
 
 
 def expected(layer, tasks, features):
-    """By task, one example and one feature at a time: outputs and weights."""
+    """Outputs and weights by task, one example and one feature at a time."""
     query, key, gain, bias = (weight.astype("float64") for weight in layer.get_weights())
     outputs, weights = {}, {}
     for k, name in enumerate(TASKS):
         rows = [*zip(tasks, features, strict=True)]
         weights[name] = softmax(np.array([[(t[k] @ query) @ (h @ key) / np.sqrt(6) for h in row] for t, row in rows]))
-        weighed = features * (1 + weights[name][:, :, None])
-        z = weighed.reshape(len(features), -1)
+        weighted = features * (1 + weights[name][:, :, None])
+        z = weighted.reshape(len(features), -1)
         spread = np.sqrt(z.var(axis=1, keepdims=True) + 1e-3)
         outputs[name] = (z - z.mean(axis=1, keepdims=True)) / spread * gain + bias
     return outputs, weights
@@ -48,28 +49,28 @@ def test_values_and_weights():
     assert list(found) == TASKS
     assert list(taps) == [f"task_feature_attention/{name}" for name in TASKS]
     for name in TASKS:
-        np.testing.assert_allclose(found[name], outputs[name], atol=1e-5)
-        np.testing.assert_allclose(taps[f"task_feature_attention/{name}"], weights[name], atol=1e-5)
+        assert_close(found[name], outputs[name], atol=1e-5)
+        assert_close(taps[f"task_feature_attention/{name}"], weights[name], atol=1e-5)
 
 
-def test_tasks_that_are_the_same_for_all_rows():
+def test_task_tokens_shared_by_all_rows():
     layer = randomized()
     for one, other in zip(layer(T[:1], H).values(), layer(np.repeat(T[:1], 4, axis=0), H).values(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        assert_close(one, other, atol=1e-6)
 
 
-def test_weights_reach_what_follows():
-    """Normalized by itself, a feature would be the same whatever its weight is."""
+def test_output_depends_on_the_weights():
+    """A feature that is normalized by itself would not depend on its weight."""
     layer = randomized()
     *kernels, gain, bias = layer.get_weights()
     layer.set_weights([*kernels, np.ones_like(gain), np.zeros_like(bias)])
-    parts = np.asarray(layer(T, H)["buy"]).reshape(4, 5, 6)
+    parts = to_numpy(layer(T, H)["buy"]).reshape(4, 5, 6)
     kernels[0] = -kernels[0]
     layer.set_weights([*kernels, np.ones_like(gain), np.zeros_like(bias)])
-    assert np.abs(parts - np.asarray(layer(T, H)["buy"]).reshape(4, 5, 6)).max() > 0.2
+    assert np.abs(parts - to_numpy(layer(T, H)["buy"]).reshape(4, 5, 6)).max() > 0.2
 
 
-def test_bad_arguments():
+def test_rejects_wrong_arguments():
     for tasks in ([], ["a", "a"]):
         with pytest.raises(ValueError, match="`tasks` should be at least one name, without duplicates"):
             TaskFeatureAttention(tasks)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_close, assert_same, to_numpy
 from tests.tfmtl.layers.layer_harness import run_layer_test
 from tfmtl import introspection
 from tfmtl.layers import Tower
@@ -26,23 +27,23 @@ def test_values_and_hiddens():
     second = np.maximum(first @ w2 + b2, 0)
     with introspection.collect() as taps:
         logits = tower(X)
-    np.testing.assert_allclose(logits, (second @ w + b)[:, 0], atol=1e-5)
+    assert_close(logits, (second @ w + b)[:, 0], atol=1e-5)
     assert list(taps) == ["tower_input/click", "tower/click/0", "tower/click/1"]
-    np.testing.assert_array_equal(taps["tower_input/click"], X)
-    np.testing.assert_allclose(taps["tower/click/0"], first, atol=1e-5)
-    np.testing.assert_allclose(taps["tower/click/1"], second, atol=1e-5)
+    assert_same(taps["tower_input/click"], X)
+    assert_close(taps["tower/click/0"], first, atol=1e-5)
+    assert_close(taps["tower/click/1"], second, atol=1e-5)
 
 
-def test_without_hidden_layers_it_is_linear():
+def test_tower_without_hidden_layers_is_linear():
     tower = Tower([], name="click")
     with introspection.collect() as taps:
         logits = tower(X)
     w, b = tower.get_weights()
-    np.testing.assert_allclose(logits, (X @ w + b)[:, 0], atol=1e-5)
+    assert_close(logits, (X @ w + b)[:, 0], atol=1e-5)
     assert list(taps) == ["tower_input/click"]
 
 
-def test_a_hidden_layer_of_other_inputs():
+def test_hidden_layer_of_other_inputs():
     tower = Tower([5, 3], name="click")
     with introspection.collect() as taps:
         tower(X)
@@ -50,21 +51,21 @@ def test_a_hidden_layer_of_other_inputs():
         hiddens = [tower.hidden_at(X[:2], index) for index in (0, 1)]
     assert none == {}
     for index, hidden in enumerate(hiddens):
-        np.testing.assert_allclose(hidden, taps[f"tower/click/{index}"][:2], atol=1e-6)
+        assert_close(hidden, taps[f"tower/click/{index}"][:2], atol=1e-6)
 
 
-def test_a_batch_of_one_keeps_its_axis():
+def test_batch_of_one_keeps_its_axis():
     assert Tower([3])(X[:1]).shape == (1,)
 
 
-def test_dropout_only_in_training():
+def test_dropout_applies_in_training_only():
     tower = Tower([50], dropout=0.5)
-    kept = np.asarray(tower(X, training=False))
-    np.testing.assert_array_equal(tower(X, training=False), kept)
-    assert np.any(np.asarray(tower(X, training=True)) != np.asarray(tower(X, training=True)))
+    kept = to_numpy(tower(X, training=False))
+    assert_same(tower(X, training=False), kept)
+    assert np.any(to_numpy(tower(X, training=True)) != to_numpy(tower(X, training=True)))
 
 
-def test_bad_arguments():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match=r"`units` should be positive\. Received: \[0\]"):
         Tower([0])
     with pytest.raises(ValueError, match=r"`dropout` should be in \[0, 1\)\. Received: 2"):

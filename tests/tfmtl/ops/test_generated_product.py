@@ -1,33 +1,38 @@
-"""generated_product: its values, and its first and second derivatives, whatever the blocks."""
+"""generated_product: values, and first and second derivatives, for every size of blocks."""
 
+import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from tests.tfmtl.backends import assert_close, gradients, import_tensorflow
 from tests.tfmtl.graphs import tensors_of_shape
 from tfmtl.ops import generated_product
+from tfmtl.ops.generated_product import _generated_product
 
 ROWS, S, D, E = 7, 4, 6, 5
 RNG = np.random.default_rng(0)
 KNOWLEDGE, KERNEL, BASE = (RNG.normal(size=shape).astype("float32") for shape in ((ROWS, S), (S, D, E), (D, E)))
 INPUTS = {vectors: RNG.normal(size=(ROWS, vectors, D)).astype("float32") for vectors in (1, 3)}
-BLOCKS = {"one row": 1e-9, "two or three rows": 3.5 * ROWS * E * 4 / 2**20, "all rows": 1.0}
-BY_BLOCK = pytest.mark.parametrize("memory_mb", BLOCKS.values(), ids=BLOCKS)
+MEMORY = {"one row": 1e-9, "two or three rows": 3.5 * ROWS * E * 4 / 2**20, "all rows": 1.0}
+BY_MEMORY = pytest.mark.parametrize("memory_mb", MEMORY.values(), ids=MEMORY)
 BY_VECTORS = pytest.mark.parametrize("vectors", INPUTS)
 
 
-def signature(vectors, rows=None):
-    return [tf.TensorSpec((rows, vectors, D)), tf.TensorSpec((rows, S))]
-
-
-def in_graph(vectors, memory_mb):
-    """The product of a batch whose size is not known."""
+def graph_function(vectors, memory_mb):
+    """The product as a `tf.function` of any batch size."""
+    tf = import_tensorflow("a graph with an unknown batch size")
 
     @tf.function(input_signature=signature(vectors))
     def product(inputs, knowledge):
         return generated_product(inputs, knowledge, KERNEL, BASE, memory_mb)
 
     return product
+
+
+def signature(vectors, rows=None):
+    tf = import_tensorflow("a graph with an unknown batch size")
+    return [tf.TensorSpec((rows, vectors, D)), tf.TensorSpec((rows, S))]
 
 
 def expected(inputs, knowledge):
@@ -37,82 +42,118 @@ def expected(inputs, knowledge):
 
 
 @BY_VECTORS
-@BY_BLOCK
+@BY_MEMORY
 def test_values(vectors, memory_mb):
-    for function in (lambda h, s: generated_product(h, s, KERNEL, BASE, memory_mb), in_graph(vectors, memory_mb)):
-        outputs = function(INPUTS[vectors], KNOWLEDGE)
-        np.testing.assert_allclose(outputs, expected(INPUTS[vectors], KNOWLEDGE), rtol=1e-4, atol=1e-5)
+    outputs = generated_product(INPUTS[vectors], KNOWLEDGE, KERNEL, BASE, memory_mb)
+    assert_close(outputs, expected(INPUTS[vectors], KNOWLEDGE), rtol=1e-4, atol=1e-5)
 
 
 @BY_VECTORS
-@BY_BLOCK
+@BY_MEMORY
+def test_values_in_a_graph(vectors, memory_mb):
+    outputs = graph_function(vectors, memory_mb)(INPUTS[vectors], KNOWLEDGE)
+    assert_close(outputs, expected(INPUTS[vectors], KNOWLEDGE), rtol=1e-4, atol=1e-5)
+
+
+@BY_VECTORS
+def test_values_without_blocks(vectors):
+    """The implementation for JAX and PyTorch."""
+    outputs = _generated_product(INPUTS[vectors], KNOWLEDGE, KERNEL, BASE)
+    assert_close(outputs, expected(INPUTS[vectors], KNOWLEDGE), rtol=1e-4, atol=1e-5)
+
+
+@BY_VECTORS
+@BY_MEMORY
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_small_batches(vectors, memory_mb, rows):
-    outputs = in_graph(vectors, memory_mb)(INPUTS[vectors][:rows], KNOWLEDGE[:rows])
+    outputs = graph_function(vectors, memory_mb)(INPUTS[vectors][:rows], KNOWLEDGE[:rows])
     assert outputs.shape == (rows, vectors, E)
-    np.testing.assert_allclose(outputs, expected(INPUTS[vectors], KNOWLEDGE)[:rows], rtol=1e-4, atol=1e-5)
+    assert_close(outputs, expected(INPUTS[vectors], KNOWLEDGE)[:rows], rtol=1e-4, atol=1e-5)
 
 
-def derivatives(product, inputs, knowledge, kernel, base):
-    """Of sum(sin(product)), and of sum(cos(those)): every part of both depends on every argument."""
-    arguments = [inputs, knowledge, kernel, base]
-    with tf.GradientTape() as outer:
-        outer.watch(arguments)
-        with tf.GradientTape() as inner:
-            inner.watch(arguments)
-            value = tf.reduce_sum(tf.sin(product(*arguments)))
-        first = inner.gradient(value, arguments)
-        total = tf.add_n([tf.reduce_sum(tf.cos(one)) for one in first])
-    return first, outer.gradient(total, arguments)
+def derivatives(product, arguments):
+    """Derivatives of sum(sin(product)), and those of the sum of their cosines; both depend on all arguments."""
+
+    def first(*arguments):
+        return gradients(lambda *inner: ops.sum(ops.sin(product(*inner))), arguments)
+
+    def sum_of_cosines(*arguments):
+        return sum(ops.sum(ops.cos(gradient)) for gradient in first(*arguments))
+
+    return first(*arguments), gradients(sum_of_cosines, arguments)
 
 
-def plain(inputs, knowledge, kernel, base):
-    return tf.einsum("nvi,nij->nvj", inputs, tf.einsum("ns,sij->nij", knowledge, kernel) + base)
+def plain_product(inputs, knowledge, kernel, base):
+    return ops.einsum("nvi,nij->nvj", inputs, ops.einsum("ns,sij->nij", knowledge, kernel) + base)
+
+
+def assert_derivatives_equal_automatic_differentiation(found, vectors):
+    plain = derivatives(plain_product, (INPUTS[vectors], KNOWLEDGE, KERNEL, BASE))
+    for actual, other in zip(keras.tree.flatten(found), keras.tree.flatten(plain), strict=True):
+        assert_close(actual, other, rtol=1e-3, atol=1e-3)
 
 
 @BY_VECTORS
-@BY_BLOCK
-@pytest.mark.parametrize("graph", [False, True])
-def test_derivatives(vectors, memory_mb, graph):
-    def by_blocks(*arguments):
+@BY_MEMORY
+def test_derivatives(vectors, memory_mb):
+    def product(*arguments):
         return generated_product(*arguments, memory_mb=memory_mb)
 
-    def of_blocks(inputs, knowledge):
-        return derivatives(by_blocks, inputs, knowledge, tf.constant(KERNEL), tf.constant(BASE))
+    found = derivatives(product, (INPUTS[vectors], KNOWLEDGE, KERNEL, BASE))
+    assert_derivatives_equal_automatic_differentiation(found, vectors)
 
-    function = tf.function(of_blocks, input_signature=signature(vectors)) if graph else of_blocks
-    ours = function(tf.constant(INPUTS[vectors]), tf.constant(KNOWLEDGE))
-    theirs = derivatives(plain, *(tf.constant(array) for array in (INPUTS[vectors], KNOWLEDGE, KERNEL, BASE)))
-    for one, other in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+@BY_VECTORS
+def test_derivatives_without_blocks(vectors):
+    found = derivatives(_generated_product, (INPUTS[vectors], KNOWLEDGE, KERNEL, BASE))
+    assert_derivatives_equal_automatic_differentiation(found, vectors)
+
+
+@BY_VECTORS
+@BY_MEMORY
+def test_derivatives_in_a_graph(vectors, memory_mb):
+    tf = import_tensorflow("derivatives in a graph")
+
+    def product(*arguments):
+        return generated_product(*arguments, memory_mb=memory_mb)
+
+    def compute(inputs, knowledge):
+        return derivatives(product, (inputs, knowledge, tf.constant(KERNEL), tf.constant(BASE)))
+
+    function = tf.function(compute, input_signature=signature(vectors))
+    found = function(tf.constant(INPUTS[vectors]), tf.constant(KNOWLEDGE))
+    assert_derivatives_equal_automatic_differentiation(found, vectors)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
-def test_a_block_has_as_many_rows_as_fit(rows, monkeypatch):
-    """What backpropagation makes of the matrices of 64 examples, `(64, rows, E)`, is of the rows that fit."""
-    products, whole = [], tf.matmul
+def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
+    """Backpropagation generates the gradient of matrices, `(64, rows, E)`, for the rows of a block at a time."""
+    tf = import_tensorflow("blocks of generated matrices")
+    products, matmul = [], tf.matmul
 
-    def watched(*args, **kwargs):
-        products.append(whole(*args, **kwargs))
+    def recorded_matmul(*args, **kwargs):
+        products.append(matmul(*args, **kwargs))
         return products[-1]
 
-    monkeypatch.setattr(tf, "matmul", watched)
+    monkeypatch.setattr(tf, "matmul", recorded_matmul)
     inputs, knowledge = tf.random.normal((64, 3, D)), tf.random.normal((64, S))
     with tf.GradientTape() as tape:
         tape.watch([inputs, knowledge])
         outputs = generated_product(inputs, knowledge, KERNEL, BASE, (rows + 0.5) * 64 * E * 4 / 2**20)
     tape.gradient(outputs, [inputs, knowledge])
-    of_matrices = [p.shape[1] for p in products if p.shape.rank == 3 and p.shape[2] == E and p.shape[1] != 3]
-    assert of_matrices == [rows] * (D // rows)
+    block_sizes = [p.shape[1] for p in products if p.shape.rank == 3 and p.shape[2] == E and p.shape[1] != 3]
+    assert block_sizes == [rows] * (D // rows)
 
 
-def test_one_vector_needs_no_matrices():
+def test_one_vector_generates_no_matrices():
+    tf = import_tensorflow("operations of a graph")
+
     @tf.function(input_signature=signature(1, 64))
-    def slopes(inputs, knowledge):
+    def gradient(inputs, knowledge):
         with tf.GradientTape() as tape:
             tape.watch([inputs, knowledge])
             loss = tf.reduce_sum(generated_product(inputs, knowledge, KERNEL, BASE) ** 2)
         return tape.gradient(loss, [inputs, knowledge])
 
-    graph = slopes.get_concrete_function()
+    graph = gradient.get_concrete_function()
     assert [op for shape in [(64, D, E), (64, D * E)] for op in tensors_of_shape(graph, shape)] == []

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.tfmtl.backends import assert_same, to_numpy
 from tests.tfmtl.numpy_layers import log_round_ids
 from tfmtl.features import NumericalFeature
 from tfmtl.ops import log_round
@@ -14,16 +15,14 @@ NUMBERS = np.concatenate([NUMBERS, -NUMBERS, [np.float32("nan")]])
 @pytest.mark.parametrize("bounds", [(0, 64), (-8, 8), (-40, -2), (3, 4)])
 @pytest.mark.parametrize("scale", [1.0, 4.0, 7.5])
 @pytest.mark.parametrize("default", [None, 2.0, -5.0])
-def test_ids(bounds, scale, default):
-    ids = np.asarray(log_round(NUMBERS, scale, *bounds, default))
-    np.testing.assert_array_equal(ids, log_round_ids(NUMBERS, scale, *bounds, default))
+def test_ids_equal_those_of_plain_python(bounds, scale, default):
+    ids = to_numpy(log_round(NUMBERS, scale, *bounds, default))
+    assert_same(ids, log_round_ids(NUMBERS, scale, *bounds, default))
     feature = NumericalFeature("price", scale=scale, min_bucket=bounds[0], max_bucket=bounds[1])
     assert ids.min() >= 0
     assert ids.max() <= feature.max_bucket - feature.min_bucket + 1
     assert (ids[-1] == 0) == (default is None)
 
 
-def test_numbers_that_are_known_by_heart():
-    np.testing.assert_array_equal(
-        log_round([0.0, np.e - 1, np.e**2 - 1, -(np.e**2) + 1], 4.0, -10, 10), [11, 15, 19, 3]
-    )
+def test_ids_of_powers_of_e():
+    assert_same(log_round([0.0, np.e - 1, np.e**2 - 1, -(np.e**2) + 1], 4.0, -10, 10), [11, 15, 19, 3])

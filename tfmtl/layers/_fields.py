@@ -1,0 +1,111 @@
+"""Fields of ids, as the layers that take them share them: validation, order, and means of multivalent fields."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+from tfmtl.features import WEIGHTS_SUFFIX
+from tfmtl.layers._ids import check_ids
+from tfmtl.layers._shapes import known
+from tfmtl.types import Config, Features, Shape, Tensor
+
+_FORMER_KEYS = {"rows": "vocab_sizes", "dim": "output_dim", "bags": "multivalent", "apart": "unpooled"}
+
+
+def rename_former_keys(config: Mapping[str, Any]) -> Config:
+    """Returns a config with the keys of today in place of those of earlier versions."""
+    return {_FORMER_KEYS.get(key, key): value for key, value in config.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    """Fields of a layer and the order of their ids: the columns of single-valued fields stand before the others.
+
+    Attributes:
+        vocab_sizes: Number of ids of each field, in the order of the layer's output.
+        multivalent: Names of the fields that hold several ids per row.
+        unpooled: Names of the multivalent fields that keep their positions apart.
+
+    Raises:
+        ValueError: If a field has no ids, or one of the names is not that of a field it may name.
+    """
+
+    vocab_sizes: dict[str, int]
+    multivalent: tuple[str, ...]
+    unpooled: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        sizes = self.vocab_sizes
+        if not sizes or any(size < 1 for size in sizes.values()):
+            raise ValueError(f"`vocab_sizes` should give every field at least one row. Received: {dict(sizes)}")
+        unknown = [field for field in self.multivalent if field not in sizes]
+        if unknown:
+            raise ValueError(f"`multivalent` should be fields of `vocab_sizes`. Received: {unknown}")
+        single_valued = [field for field in self.unpooled if field not in self.multivalent]
+        if single_valued:
+            raise ValueError(f"`unpooled` should be fields of `multivalent`. Received: {single_valued}")
+
+    @property
+    def single_valued(self) -> list[str]:
+        """Names of the fields that hold one id per row."""
+        return [field for field in self.vocab_sizes if field not in self.multivalent]
+
+    def ids(self, inputs: Features) -> tuple[Tensor, list[str]]:
+        """Returns the ids of all fields, `(batch, columns)`, and the field of each column.
+
+        Raises:
+            ValueError: If a field, or the weights of a multivalent field, are missing from the inputs.
+            tf.errors.InvalidArgumentError: If an id is outside its field (on TensorFlow, on CPU).
+        """
+        needed = [*self.vocab_sizes, *(field + WEIGHTS_SUFFIX for field in self.multivalent)]
+        missing = [name for name in needed if name not in inputs]
+        if missing:
+            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(missing)}")
+        single_valued = self.single_valued
+        columns = [ops.cast(inputs[field], "int")[:, None] for field in single_valued]
+        columns += [ops.cast(inputs[field], "int") for field in self.multivalent]
+        names = [*single_valued, *(field for field in self.multivalent for _ in range(inputs[field].shape[1]))]
+        return check_ids(ops.concatenate(columns, axis=1), self.vocab_sizes, names), names
+
+    def pool(self, values: Tensor, inputs: Features) -> dict[str, Tensor]:
+        """Returns the values by field.
+
+        A single-valued field has its values; a multivalent one the mean of its values weighted by its weights, which is
+        0 where they are all 0; an unpooled one its values times their weights.
+
+        Args:
+            values: `(batch, columns, dim)`, in the order of `ids`.
+            inputs: Ids and weights by name.
+
+        Returns:
+            `(batch, dim)` by field, and `(batch, length, dim)` of an unpooled field.
+        """
+        pooled = {field: values[:, i] for i, field in enumerate(self.single_valued)}
+        start = len(pooled)
+        for field in self.multivalent:
+            end = start + inputs[field].shape[1]
+            weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], values.dtype)
+            if field in self.unpooled:
+                pooled[field] = weights[:, :, None] * values[:, start:end]
+            else:
+                pooled[field] = _weighted_mean(values[:, start:end], weights)
+            start = end
+        return pooled
+
+    def concatenate(self, pooled: Mapping[str, Tensor]) -> Tensor:
+        """Returns what `pool` gives as one tensor, `(batch, fields, dim)`, in the order of the fields."""
+        parts = [pooled[field] if field in self.unpooled else pooled[field][:, None] for field in self.vocab_sizes]
+        return ops.concatenate(parts, axis=1)
+
+    def output_shape(self, input_shape: Mapping[str, Shape], dim: int) -> Shape:
+        """Returns the shape of what `concatenate` gives."""
+        sizes = [input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes]
+        return (next(iter(input_shape.values()))[0], sum(map(known, sizes)), dim)
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    total = ops.sum(weights, axis=1, keepdims=True)
+    safe_total = ops.where(total == 0, ops.ones_like(total), total)
+    return ops.einsum("bl,bld->bd", weights / safe_total, values)
