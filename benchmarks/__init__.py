@@ -1,1 +1,1 @@
-"""How fast the package is, each time against a named peer or limit measured in the same run."""
+"""Benchmarks: speed of the package, compared with a named peer or limit that is measured in the same run."""

@@ -1,4 +1,4 @@
-"""Floating-point operations of the matrix products that a call executes."""
+"""Floating-point operations of the matrix products that TensorFlow executes in a block of code."""
 
 import contextlib
 import dataclasses
@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-# Private, but the only hook that sees an operation's shapes as it runs: those in a graph are unknown where the batch is
-# cut into chunks, and so is the number of turns of a loop.
+# A private interface, but the only hook with the shapes of an operation at run time: in a graph, the shapes are unknown
+# where the batch is split into chunks, and so is the number of iterations of a loop.
 from tensorflow.python.framework import op_callbacks
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
@@ -17,11 +17,11 @@ _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 
 @dataclasses.dataclass
 class Flops:
-    """What has been counted.
+    """Number of operations.
 
     Attributes:
-        total: multiplications and additions of all matrix products.
-        products: how many products there were.
+        total: Number of multiplications and additions of all matrix products.
+        products: Number of matrix products.
     """
 
     total: int = 0
@@ -30,24 +30,33 @@ class Flops:
 
 @contextlib.contextmanager
 def count_flops() -> Iterator[Flops]:
-    """Counts the matrix products (`MatMul`, batched ones and `Einsum` of two operands) of the `with` block.
+    """Context manager that counts the matrix products of its block: `MatMul`, `BatchMatMul`, `Einsum` of two tensors.
 
-    A product of an `(m, k)` and a `(k, n)` matrix counts `2 m k n`, gradients as any other product. Element-wise work,
-    lookups and reductions do not count: they are what keeps a step from reaching the limit of matrix products.
-    Functions in the block run eagerly, so that loops are counted as often as they turn.
+    A product of an `(m, k)` and a `(k, n)` matrix counts `2 m k n`, in gradients as well. Element-wise operations,
+    lookups and reductions do not count: they keep a step below the limit of matrix products. Functions in the block run
+    eagerly, so that every iteration of a loop is counted.
+
+    Yields:
+        The counts, which are complete at the end of the block.
     """
     counted = Flops()
 
-    def callback(op_type, inputs, attrs, outputs, op_name=None, graph=None):
+    def callback(
+        op_type: str,
+        inputs: Sequence[Any],
+        attrs: Sequence[Any],
+        outputs: Sequence[Any],
+        op_name: Any = None,
+        graph: Any = None,
+    ) -> None:
         if graph is not None:
-            return None
+            return
         if op_type in _PRODUCTS:
             counted.total += product_flops(inputs[0].shape, outputs[0].shape)
             counted.products += 1
         elif op_type == "Einsum" and len(inputs) == 2:
             counted.total += einsum_flops(_equation(attrs), [one.shape for one in inputs])
             counted.products += 1
-        return None
 
     eager = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
@@ -60,14 +69,24 @@ def count_flops() -> Iterator[Flops]:
 
 
 def product_flops(left: Sequence[int], output: Sequence[int]) -> int:
-    """`2 k` for each number of the output `(..., m, n)`; the left factor is `(..., m, k)`, or that transposed."""
+    """Returns the operations of a matrix product: `2 k` for each number of the output `(..., m, n)`.
+
+    Args:
+        left: Shape of the left factor, `(..., m, k)` or transposed.
+        output: Shape of the output, `(..., m, n)`.
+    """
     rows = output[-2]
     contracted = left[-1] * left[-2] // rows if rows else 0
     return 2 * contracted * math.prod(output)
 
 
 def einsum_flops(equation: str, shapes: Sequence[Sequence[int]]) -> int:
-    """Twice the product of the sizes of all indices of an Einstein sum of two operands; `...` stands for any number."""
+    """Returns the operations of an Einstein sum of two operands: twice the product of the sizes of all indices.
+
+    Args:
+        equation: Equation, such as `bij,jk->bik`; `...` stands for any number of indices.
+        shapes: Shapes of the operands.
+    """
     operands = equation.replace(" ", "").split("->")[0].split(",")
     sizes: dict[Any, int] = {}
     for operand, shape in zip(operands, shapes, strict=True):
@@ -82,4 +101,4 @@ def einsum_flops(equation: str, shapes: Sequence[Sequence[int]]) -> int:
 def _equation(attrs: Sequence[Any]) -> str:
     named = dict(zip(attrs[::2], attrs[1::2], strict=True))
     equation = named["equation"]
-    return equation.decode() if isinstance(equation, bytes) else equation
+    return equation.decode() if isinstance(equation, bytes) else str(equation)

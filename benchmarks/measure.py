@@ -1,4 +1,4 @@
-"""Measures one model's training step, or one matrix product, in a process of its own."""
+"""Process that measures the training step of a model, on TensorFlow."""
 
 import itertools
 import pathlib
@@ -10,72 +10,72 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import protocol
-from benchmarks.batches import FIELDS, TASKS, field_sizes, log_batches, zipf_ids
+from benchmarks.batches import FIELDS, TASKS, Batch, field_sizes, log_batches, zipf_ids
 from benchmarks.flops import count_flops
-from benchmarks.timing import peak_memory_mb, seconds_per_step
+from benchmarks.on_tensorflow import peak_memory_mb, use_device
+from benchmarks.timing import seconds_per_step
 from tfmtl import DatasetSpec, config
 from tfmtl.features import WEIGHTS_SUFFIX
 from tfmtl.model_inputs import embedding_rows, transformed_inputs
 from tfmtl.models import MODELS, AdaFTR, MMoE, MultiTaskModel
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
+from tfmtl.types import Features, Tensor
 
 _PANELS = pathlib.Path(__file__).parents[1] / "examples" / "m2m.yaml"
 _PANEL_IDS = "category"
-"""The feature of the panels that gets whatever ids the other ones leave."""
+"""Feature of the panels that has the ids which remain after those of the other features."""
 _MEAN_COUNT = 4.0
 
 
 class KerasEmbeddings(keras.layers.Layer):
-    """`(batch, fields, dim)` from one `keras.layers.Embedding` a field: what users of Keras write."""
+    """Embeddings of all fields from one `keras.layers.Embedding` per field, as users of Keras write them.
 
-    def __init__(self, rows: Mapping[str, int], dim: int, **kwargs: Any):
+    Args:
+        rows: Number of ids by field.
+        dim: Width of an embedding.
+
+    Call arguments:
+        inputs: Ids by field, `(batch,)`.
+
+    Returns:
+        `(batch, fields, dim)`.
+    """
+
+    def __init__(self, rows: Mapping[str, int], dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tables = {name: keras.layers.Embedding(count, dim, name=name) for name, count in rows.items()}
 
-    def call(self, inputs):
+    def call(self, inputs: Features) -> Tensor:
         return keras.ops.stack([table(inputs[name]) for name, table in self.tables.items()], axis=1)
 
 
 class KerasMMoE(MMoE):
-    """MMoE over Keras's own embeddings."""
+    """MMoE with the embeddings of Keras."""
 
-    def make_embedding(self):
+    def make_embedding(self) -> keras.layers.Layer:
         return KerasEmbeddings(embedding_rows(self.spec, self.vocabulary_sizes), self.options.embedding_dim)
 
 
 def run(job: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a job of `benchmarks.rows`; `device` asks for no more than the device.
+    """Measures time, operations and peak memory of a training step of a model.
+
+    Args:
+        job: A job of `benchmarks.rows`, with the settings of the run.
 
     Raises:
-        RuntimeError: if TensorFlow does not see the device.
+        RuntimeError: If TensorFlow does not find the device.
     """
-    device = "GPU" if job["device"] == "gpu" else "CPU"
-    if not tf.config.list_physical_devices(device):
-        raise RuntimeError(f"the device should be one that TensorFlow sees. Received: {job['device']}")
-    with tf.device(f"/{device}:0"):
-        return _KINDS[job["kind"]](job)
-
-
-def measure_product(job: Mapping[str, Any]) -> dict[str, Any]:
-    """GFLOP/s of `tf.matmul`; the job's `product` is how many of them, and m, k and n."""
-    count, m, k, n = job["product"]
-    left, right = (tf.cast(tf.random.normal([count, *shape]), job["dtype"]) for shape in ((m, k), (k, n)))
-    if count == 1:
-        left, right = left[0], right[0]
-    product = tf.function(tf.matmul)
-
-    def steps(number: int) -> None:
-        for _ in range(number):
-            result = product(left, right)
-        result[..., 0, 0].numpy()
-
-    seconds, blocks = seconds_per_step(steps, job["seconds"], job["warm_up"])
-    return {"seconds": seconds, "blocks": blocks, "flops": 2 * count * m * k * n, "dtype": job["dtype"]}
+    with use_device(job["device"]):
+        return measure_model(job)
 
 
 def measure_model(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds a step, FLOPs and peak memory of a model's training."""
+    """Measures time, operations and peak memory of a training step of a model on the current device.
+
+    Args:
+        job: The job, with the settings of the run.
+    """
     keras.config.set_dtype_policy(job["policy"])
     keras.utils.set_random_seed(job["seed"])
     model, batches = make_model(job), make_batches(job)
@@ -83,16 +83,20 @@ def measure_model(job: Mapping[str, Any]) -> dict[str, Any]:
     steps = training_steps(model, pool)
     seconds, blocks = seconds_per_step(steps, job["seconds"], job["warm_up"])
     result = {"seconds": seconds, "blocks": blocks, "batch": job["batch"], "parameters": model.count_params()}
-    result["peak_mb"] = _peak_memory_mb(job["device"])
+    result["peak_mb"] = peak_memory_mb(job["device"])
     if job["count_flops"]:
         result["flops"], forward = step_flops(model, pool[0])
-        if not job["strategy"]:  # A strategy may need several passes.
+        if not job["strategy"]:  # A strategy may have several forward passes in a step.
             result["forward_flops"] = forward
     return result
 
 
 def make_model(job: Mapping[str, Any]) -> MultiTaskModel:
-    """The compiled model of a job."""
+    """Returns the compiled model of a job.
+
+    Args:
+        job: The job.
+    """
     kind, options = MODELS[job["model"]], dict(job["options"])
     if "preset" in options:
         options = {**_preset(kind, options.pop("preset")), **options}
@@ -106,7 +110,7 @@ def make_model(job: Mapping[str, Any]) -> MultiTaskModel:
 
 
 def _preset(kind: type[MultiTaskModel], name: str) -> dict[str, Any]:
-    """The options of a preset; `adaftr/<name>` is the backbone of one of AdaFTR's."""
+    """Returns the options of a preset; `adaftr/<name>` is the backbone of a preset of AdaFTR."""
     if not name.startswith("adaftr/"):
         return kind.preset(name)
     options = AdaFTR.preset(name.removeprefix("adaftr/"))
@@ -115,7 +119,11 @@ def _preset(kind: type[MultiTaskModel], name: str) -> dict[str, Any]:
 
 
 def make_spec(name: str) -> DatasetSpec:
-    """`log`: fields of one id and a chain of two tasks. `panels`: those of the example of M2M."""
+    """Returns the spec of a job.
+
+    Args:
+        name: `log` for categorical fields and a chain of two tasks, `panels` for the panels of the example of M2M.
+    """
     if name == "panels":
         return config.build(DatasetSpec, config.read_yaml(_PANELS), ("spec",))
     features = [{"name": field, "kind": "categorical"} for field in field_sizes(10**6, FIELDS)]
@@ -125,24 +133,33 @@ def make_spec(name: str) -> DatasetSpec:
 
 
 def vocabulary_sizes(spec: DatasetSpec, ids: int) -> dict[str, int]:
-    """Tokens by feature, such that the embedding table has `ids` rows."""
+    """Returns the number of tokens by feature with which the embedding table has a number of rows.
+
+    Args:
+        spec: Spec of a job.
+        ids: Number of rows of the embedding table.
+    """
     if _PANEL_IDS not in {feature.name for feature in spec.features}:
-        return {name: size - 1 for name, size in field_sizes(ids, FIELDS).items()}  # One row is that of unseen tokens.
+        return {name: size - 1 for name, size in field_sizes(ids, FIELDS).items()}  # One row is for unseen tokens.
     sizes = {feature.name: 5 for feature in spec.features if feature.kind == "categorical"}
     rest = ids - sum(embedding_rows(spec, sizes).values())
     return {**sizes, _PANEL_IDS: sizes[_PANEL_IDS] + rest}
 
 
-def make_batches(job: Mapping[str, Any]) -> list[tuple[dict, dict]]:
-    """The pool of batches that a job goes through again and again."""
+def make_batches(job: Mapping[str, Any]) -> list[Batch]:
+    """Draws the batches that a job uses in turn.
+
+    Args:
+        job: The job, with the settings of the run.
+    """
     if job["spec"] == "log":
         return log_batches(job["ids"], job["batch"], job["pool"], job["seed"])
     spec, rng = make_spec(job["spec"]), np.random.default_rng(job["seed"])
     rows, count = embedding_rows(spec, vocabulary_sizes(spec, job["ids"])), job["pool"]
-    batches: list[tuple[dict, dict]] = [({}, {}) for _ in range(count)]
+    batches: list[Batch] = [({}, {}) for _ in range(count)]
     for one in transformed_inputs(spec):
         shape = (count, job["batch"], *one.shape)
-        weights = one.name.endswith(WEIGHTS_SUFFIX)  # Every day is there.
+        weights = one.name.endswith(WEIGHTS_SUFFIX)  # No day is missing.
         drawn = np.ones(shape, "float32") if weights else zipf_ids(rng, rows[one.name], shape)
         for (features, _), values in zip(batches, drawn, strict=True):
             features[one.name] = values
@@ -153,7 +170,15 @@ def make_batches(job: Mapping[str, Any]) -> list[tuple[dict, dict]]:
 
 
 def training_steps(model: MultiTaskModel, pool: Sequence[Any]) -> Callable[[int], None]:
-    """A function that takes that many training steps; the graph does not know the batch's size, as in `fit`."""
+    """Returns a function that trains as many steps as its argument says, with an unknown batch size as in `fit`.
+
+    Args:
+        model: A compiled model.
+        pool: Batches that are used in turn.
+
+    Raises:
+        FloatingPointError: If the loss is not finite, when the function is called.
+    """
     like = keras.tree.map_structure(lambda one: tf.TensorSpec((None, *one.shape[1:]), one.dtype), pool[0])
     step = tf.function(lambda *data: model.train_step(data)["loss"], input_signature=like, autograph=False)
     batches = itertools.cycle(pool)
@@ -161,32 +186,25 @@ def training_steps(model: MultiTaskModel, pool: Sequence[Any]) -> Callable[[int]
     def steps(number: int) -> None:
         for _ in range(number):
             loss = step(*next(batches))
-        if not np.isfinite(loss.numpy()):  # Which also waits for the device.
+        if not np.isfinite(loss.numpy()):  # Reading the loss waits for the device.
             raise FloatingPointError(f"the loss should be finite. Received: {loss.numpy()}")
 
     return steps
 
 
 def step_flops(model: MultiTaskModel, batch: tuple[Any, Any]) -> tuple[int, int]:
-    """FLOPs of the products of a training step, and of its forward pass alone."""
+    """Counts the operations of the matrix products of a training step, and of its forward pass alone.
+
+    Args:
+        model: A compiled model.
+        batch: Features and labels.
+    """
     with count_flops() as step:
         model.train_step(batch)
     with count_flops() as forward:
         model.compute_losses(*batch, training=True)
     return step.total, forward.total
 
-
-def _peak_memory_mb(device: str) -> float:
-    if device == "gpu":
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
-    return peak_memory_mb()
-
-
-_KINDS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "device": lambda job: {},
-    "limit": measure_product,
-    "model": measure_model,
-}
 
 if __name__ == "__main__":
     protocol.answer(run)

@@ -1,9 +1,9 @@
-"""Measures the training step of torch-rechub's MMoE; runs in the environment of `benchmarks.rivals`."""
+"""Process that measures the training step of torch-rechub's MMoE, in the environment of `benchmarks.rivals`."""
 
 import contextlib
 import io
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,22 +17,32 @@ from benchmarks.timing import peak_memory_mb, seconds_per_step
 
 
 class SparseAndDenseAdam:
-    """`SparseAdam` for the embedding tables and `Adam` for the rest, which the library has no way to ask for."""
+    """`SparseAdam` for the embedding tables and `Adam` for the other parameters, which the library does not offer.
 
-    def __init__(self, model: torch.nn.Module, lr: float):
+    Args:
+        model: The model.
+        lr: Learning rate.
+    """
+
+    def __init__(self, model: torch.nn.Module, lr: float) -> None:
         tables = [one.weight for one in model.modules() if isinstance(one, torch.nn.Embedding)]
-        known = {id(table) for table in tables}
-        rest = [parameter for parameter in model.parameters() if id(parameter) not in known]
+        table_ids = {id(table) for table in tables}
+        rest = [parameter for parameter in model.parameters() if id(parameter) not in table_ids]
         self.optimizers = [torch.optim.SparseAdam(tables, lr=lr), torch.optim.Adam(rest, lr=lr)]
         self.param_groups = [group for one in self.optimizers for group in one.param_groups]
 
     def step(self) -> None:
+        """Updates all parameters."""
         for optimizer in self.optimizers:
             optimizer.step()
 
 
 def run(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds a step and peak memory of the trainer's own loop, on the batches that the other rows see too."""
+    """Measures seconds and peak memory of a step of the library's trainer, on the same batches as the other rows.
+
+    Args:
+        job: The job, with the settings of the run.
+    """
     torch.manual_seed(job["seed"])
     options, sizes = job["options"], field_sizes(job["ids"])
     features = [SparseFeature(name, count, options.get("embedding_dim")) for name, count in sizes.items()]
@@ -51,7 +61,7 @@ def run(job: Mapping[str, Any]) -> dict[str, Any]:
 
     def steps(number: int) -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            trainer.train_one_epoch(_Taken(batches, number))
+            trainer.train_one_epoch(_Loader(batches, number))
 
     seconds, blocks = seconds_per_step(steps, job["seconds"], job["warm_up"])
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -66,23 +76,23 @@ def run(job: Mapping[str, Any]) -> dict[str, Any]:
 
 def _optimizer(model: torch.nn.Module, sparse: bool) -> dict[str, Any]:
     if not sparse:
-        return {}  # The trainer's own: Adam with a weight decay of 1e-5 over all parameters.
+        return {}  # The trainer's default: Adam with a weight decay of 1e-5 of all parameters.
     for layer in model.modules():
         if isinstance(layer, torch.nn.Embedding):
             layer.sparse = True
     return {"optimizer_fn": lambda _, lr: SparseAndDenseAdam(model, lr), "optimizer_params": {"lr": 1e-3}}
 
 
-class _Taken:
-    """So many batches of an endless iterator, as a loader that knows its length."""
+class _Loader:
+    """A loader of a number of batches from an endless iterator."""
 
-    def __init__(self, batches: Iterable[Any], number: int):
+    def __init__(self, batches: Iterable[Any], number: int) -> None:
         self.batches, self.number = batches, number
 
     def __len__(self) -> int:
         return self.number
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return itertools.islice(self.batches, self.number)
 
 

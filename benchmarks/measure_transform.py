@@ -1,4 +1,4 @@
-"""Runs the data components in a process of its own: seconds and peak memory of each (see `benchmarks.transform`)."""
+"""Process that runs the data components of a pipeline and measures each of them (see `benchmarks.transform`)."""
 
 import pathlib
 import tempfile
@@ -12,10 +12,10 @@ _START = time.monotonic()
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Seconds of all (this process's imports included) and, by component, seconds and peak memory in MB.
+    """Measures the seconds of the process, imports included, and the seconds and peak memory (MB) of each component.
 
     Args:
-        job: `kind` (`tfmtl` or `tfx`), `settings` (a file), `log` (a folder), and the folder `out`.
+        job: `kind` (`tfmtl` or `tfx`), `settings` (a file), `log` (a folder) and `out` (a folder for artifacts).
     """
     from tfx.orchestration import metadata
 
@@ -32,7 +32,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     memory: dict[str, float] = {}
 
-    def listen(name: str, event: str) -> None:
+    def on_progress(name: str, event: str) -> None:
         if event == "start":
             reset_peak_memory()
             seconds[name] = -time.monotonic()
@@ -48,7 +48,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         else:
             pipeline = create_data_pipeline(settings, folder, metadata_connection_config=store, enable_cache=False)
         with log_level("error"):
-            ReportingDagRunner(listen).run(pipeline)
+            ReportingDagRunner(on_progress).run(pipeline)
         total = time.monotonic() - _START
     return {"kind": job["kind"], "total": total, "seconds": seconds, "memory": memory}
 

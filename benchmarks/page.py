@@ -1,4 +1,4 @@
-"""What the benchmarks share of the page they write, `benchmarks/README.md`: machine, versions, tables, marks."""
+"""Parts of the page `benchmarks/README.md` that the benchmarks write: machine, versions, tables and sections."""
 
 import datetime
 import os
@@ -11,20 +11,22 @@ from importlib import metadata
 
 from rich.table import Table
 
-_PLACES = ("--json", "--markdown", "--rivals-env")
+_PATH_OPTIONS = ("--json", "--markdown", "--rivals-env")
 
 
-def setting(module: str, packages: Sequence[str], device: str = "cpu", more: Sequence[str] = ()) -> list[str]:
-    """Machine, versions and command, a line each.
+def environment_notes(
+    module: str, packages: Sequence[str], device: str = "cpu", other_versions: Sequence[str] = ()
+) -> list[str]:
+    """Returns lines about machine, versions and command.
 
     Args:
-        module: that the command runs.
-        packages: whose versions are told.
-        device: on which was measured.
-        more: versions of what is not installed here.
+        module: Module that the command runs.
+        packages: Packages whose versions are listed.
+        device: Device of the measurement.
+        other_versions: Names and versions of packages of other environments.
     """
-    versions = [*(f"{name} {metadata.version(name)}" for name in packages), *more]
-    command = shlex.join(["python", "-m", module, *without_places(sys.argv[1:])])
+    versions = [*(f"{name} {metadata.version(name)}" for name in packages), *other_versions]
+    command = shlex.join(["python", "-m", module, *without_paths(sys.argv[1:])])
     cores = len(os.sched_getaffinity(0))
     return [
         f"Machine: {machine(cores)}; device: {device}; {datetime.date.today()}.",
@@ -33,19 +35,27 @@ def setting(module: str, packages: Sequence[str], device: str = "cpu", more: Seq
     ]
 
 
-def without_places(words: Sequence[str]) -> list[str]:
-    """The words of a command less the options that name a file or folder, which are one machine's."""
-    kept, words = [], iter(words)
-    for word in words:
-        if word.partition("=")[0] not in _PLACES:
-            kept.append(word)
-        elif "=" not in word:
-            next(words, None)
+def without_paths(arguments: Sequence[str]) -> list[str]:
+    """Removes the options that name a file or folder of this machine from a command line.
+
+    Args:
+        arguments: Arguments of the command line.
+    """
+    kept, remaining = [], iter(arguments)
+    for argument in remaining:
+        if argument.partition("=")[0] not in _PATH_OPTIONS:
+            kept.append(argument)
+        elif "=" not in argument:
+            next(remaining, None)
     return kept
 
 
 def machine(cores: int) -> str:
-    """Processor, cores and memory of this machine."""
+    """Returns processor, cores and memory of this machine.
+
+    Args:
+        cores: Number of cores that this process may use.
+    """
     fields = {}
     for path in ("/proc/cpuinfo", "/proc/meminfo"):
         for line in reversed(pathlib.Path(path).read_text(encoding="utf-8").splitlines()):
@@ -55,22 +65,37 @@ def machine(cores: int) -> str:
     return f"{fields.get('model name', platform.machine())}, {cores} cores, {memory:.0f} GB of memory"
 
 
-def cells(entries: Sequence[str]) -> str:
-    """A line of a Markdown table."""
-    return f"| {' | '.join(entries)} |"
+def markdown_row(cells: Sequence[str]) -> str:
+    """Returns a row of a Markdown table.
+
+    Args:
+        cells: Text of the cells.
+    """
+    return f"| {' | '.join(cells)} |"
 
 
-def markdown_of(table: Table) -> str:
-    """A table of rich as Markdown, its title above it."""
+def markdown_table(table: Table) -> str:
+    """Converts a table of rich to Markdown, with its title above it.
+
+    Args:
+        table: Table with a title and texts in its cells.
+    """
     columns = table.columns
     marks = ["---:" if column.justify == "right" else "---" for column in columns]
     rows = zip(*(list(map(str, column.cells)) for column in columns), strict=True)
-    lines = [f"**{table.title}**", "", *map(cells, ([str(column.header) for column in columns], marks, *rows))]
+    header = [str(column.header) for column in columns]
+    lines = [f"**{table.title}**", "", *map(markdown_row, (header, marks, *rows))]
     return "\n".join(lines) + "\n"
 
 
 def write_section(path: pathlib.Path, name: str, text: str) -> None:
-    """Writes the text between the marks of a benchmark's name in the file, or at its end where there are none."""
+    """Writes a text between the marks of a benchmark, or at the end of the file if it has no such marks.
+
+    Args:
+        path: Markdown file; it is created if it does not exist.
+        name: Name of the benchmark.
+        text: Text of the section.
+    """
     begin, end = (f"<!-- benchmarks.{name}: {place} -->" for place in ("begin", "end"))
     block = f"{begin}\n{text}{end}"
     old = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,4 +1,4 @@
-"""Jobs come in as JSON, a line each; the result of each goes out as a line that starts with a mark."""
+"""Protocol between a benchmark and its processes: jobs as lines of JSON, results as lines of JSON after a mark."""
 
 import json
 import sys
@@ -10,7 +10,11 @@ MARK = "benchmark-result: "
 
 
 def answer(run: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Runs the jobs of standard input, one after the other. A job that fails has a result of its own: its `error`."""
+    """Runs the jobs of the standard input, one after another, and prints their results.
+
+    Args:
+        run: Runs a job and returns its result; for a job that raises an exception, the result has the entry `error`.
+    """
     for line in sys.stdin:
         try:
             result = run(json.loads(line))
@@ -21,5 +25,9 @@ def answer(run: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def results(output: str) -> list[dict[str, Any]]:
-    """The results in what a process has printed, whatever else it has printed."""
+    """Finds the results in the output of a process.
+
+    Args:
+        output: Everything that the process printed.
+    """
     return [json.loads(line[len(MARK) :]) for line in output.splitlines() if line.startswith(MARK)]

@@ -1,15 +1,19 @@
-"""The table of a run: for a terminal, and as Markdown for the README."""
+"""Table of a run of `benchmarks.train`, for a terminal and as Markdown."""
 
 from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmarks.page import cells
+from benchmarks.page import markdown_row
 from benchmarks.results import COLUMNS, Results
 
 
 def terminal_table(results: Results) -> Table:
-    """The table as `rich` prints it."""
+    """Returns the table for a terminal.
+
+    Args:
+        results: Results of all rows.
+    """
     table = Table(*COLUMNS, title="training")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -23,16 +27,25 @@ def terminal_table(results: Results) -> Table:
 
 
 def check_lines(results: Results) -> list[str]:
-    """One line a bound: its measured value, and whether it holds."""
+    """Returns a line for each bound, with the measured value and whether the bound holds.
+
+    Args:
+        results: Results of all rows.
+    """
     return [f"{'pass' if holds else 'FAIL'}  {text}" for text, holds in results.checks()]
 
 
 def markdown(results: Results, notes: Sequence[str]) -> str:
-    """Machine and command, the table, and the checks."""
+    """Returns machine and command, the table, and the checks as Markdown.
+
+    Args:
+        results: Results of all rows.
+        notes: Lines about machine, versions, command and method.
+    """
     lines = [f"- {note}" for note in notes]
     for title, rows in results.sections():
-        lines += ["", f"**{title}**", "", cells(COLUMNS), cells(["---", *["---:"] * (len(COLUMNS) - 1)])]
-        lines += [cells(row) for row in rows]
+        lines += ["", f"**{title}**", "", markdown_row(COLUMNS), markdown_row(["---", *["---:"] * (len(COLUMNS) - 1)])]
+        lines += [markdown_row(row) for row in rows]
     checks = check_lines(results)
     if checks:
         lines += ["", "```text", *checks, "```"]

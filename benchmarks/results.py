@@ -1,4 +1,4 @@
-"""From what the rows' processes measured to the table and its checks."""
+"""Table and checks of a run of `benchmarks.train`, computed from the measurements of the rows' processes."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,17 @@ _BFLOAT16 = ("bfloat16", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """One row, measured.
+    """Measurements of one row.
 
     Attributes:
-        row: what was measured.
-        seconds: of a step, or of a matrix product; the best round's.
-        batch: examples of a step; None for a matrix product.
-        flops: of the products of a step that are needed; None if they are not known.
-        repeated: FLOPs of products that a step executes again, so as not to keep their results.
-        peak_mb: the most memory that the process had; None for a matrix product.
-        spread: the slowest round's time over the best one's.
-        error: why there is none of this.
+        row: The row.
+        seconds: Seconds of a step or of a matrix product, in the best round; None if the row failed.
+        batch: Number of examples of a step; None for a matrix product.
+        flops: Operations of the matrix products that a step needs; None if they are not known.
+        repeated: Operations of the matrix products that a step computes again to save memory.
+        peak_mb: Peak memory of the process in MB; None for a matrix product.
+        spread: Time of the slowest round over that of the best one.
+        error: Reason why there are no measurements.
     """
 
     row: Row
@@ -36,28 +36,34 @@ class Measured:
 
     @property
     def rate(self) -> float | None:
-        """FLOP/s."""
+        """Operations per second."""
         return self.flops / self.seconds if self.flops and self.seconds else None
 
     @property
     def examples_per_second(self) -> float | None:
+        """Examples per second."""
         return self.batch / self.seconds if self.batch and self.seconds else None
 
     @property
     def dtype(self) -> str:
-        named = self.row.job.get("policy") or self.row.job.get("dtype")
-        return "bfloat16" if named in _BFLOAT16 else "float32"
+        """Dtype of the products, `float32` or `bfloat16`."""
+        name = self.row.job.get("policy") or self.row.job.get("dtype")
+        return "bfloat16" if name in _BFLOAT16 else "float32"
 
 
-def measured(row: Row, rounds: Sequence[Mapping[str, Any]]) -> Measured:
-    """The best round of a row. Each round is what its process printed.
+def best_round(row: Row, rounds: Sequence[Mapping[str, Any]]) -> Measured:
+    """Returns the measurements of a row's best round.
 
-    A product `y = x W` of the forward pass has two in the backward pass, of as many FLOPs. What a step executes beyond
-    three times its forward pass, it executes again to save memory: that is not counted as work done.
+    A product `y = x W` of the forward pass has two products with as many operations in the backward pass. Operations
+    beyond three times those of the forward pass are repeated to save memory, and are not counted as work.
+
+    Args:
+        row: The row.
+        rounds: Results that the row's process printed, one for each round.
     """
-    failed = [one["error"] for one in rounds if "error" in one]
-    if failed or not rounds:
-        return Measured(row, error=failed[0] if failed else "not measured")
+    errors = [one["error"] for one in rounds if "error" in one]
+    if errors or not rounds:
+        return Measured(row, error=errors[0] if errors else "not measured")
     best = min(rounds, key=lambda one: one["seconds"])
     counted = next((one for one in rounds if "flops" in one), {})
     flops, repeated = counted.get("flops"), 0
@@ -77,37 +83,42 @@ def measured(row: Row, rounds: Sequence[Mapping[str, Any]]) -> Measured:
 
 
 class Results:
-    """All rows of a run: their ratios, the shares of the limit that they reach, and the checks.
+    """Measurements of all rows, with their ratios, their shares of the limit, and the checks.
 
     Args:
-        rows: in the order of the table.
+        rows: Measurements in the order of the table.
     """
 
     def __init__(self, rows: Sequence[Measured]):
         self.rows = {one.row.name: self._with_flops(one, rows) for one in rows}
 
-    @staticmethod
-    def _with_flops(one: Measured, rows: Sequence[Measured]) -> Measured:
-        """A row that runs the products of its reference, with that one's FLOPs."""
-        if one.flops is not None or not one.row.same_model:
-            return one
-        found = [other.flops for other in rows if other.row.name == one.row.reference]
-        return dataclasses.replace(one, flops=found[0] if found else None)
-
     def limit(self, dtype: str) -> float | None:
-        """The highest FLOP/s of `tf.matmul` of that dtype in this run."""
+        """Returns the limit of a dtype: the most operations per second of a plain matrix product in this run.
+
+        Args:
+            dtype: `float32` or `bfloat16`.
+        """
         rates = [one.rate for one in self.rows.values() if one.row.section == "limit" and one.dtype == dtype]
-        known = [rate for rate in rates if rate]
-        return max(known) if known else None
+        return max((rate for rate in rates if rate), default=None)
 
     def share(self, name: str) -> float | None:
-        """FLOP/s of a row over the limit of its dtype."""
+        """Returns a row's operations per second, relative to the limit of its dtype.
+
+        Args:
+            name: Name of the row.
+        """
         one = self.rows.get(name)
         limit = self.limit(one.dtype) if one else None
         return one.rate / limit if one and one.rate and limit else None
 
     def ratio(self, name: str, reference: str | None = None, per: str = "") -> float | None:
-        """A row's time over that of its reference, or of the row of that name; of an example or a step."""
+        """Returns a row's time, relative to that of a reference.
+
+        Args:
+            name: Name of the row.
+            reference: Name of the reference; by default that of the row.
+            per: `example` or `step`; by default that of the row.
+        """
         one = self.rows.get(name)
         other = self.rows.get(reference or (one.row.reference if one else None) or "")
         if not one or not other or not one.seconds or not other.seconds:
@@ -118,18 +129,35 @@ class Results:
         return ratio * other.batch / one.batch if one.batch and other.batch else None
 
     def sections(self) -> list[tuple[str, list[list[str]]]]:
-        """The lines of the table by the title of their section, each with an entry for every one of `COLUMNS`."""
-        found = []
+        """Returns the title and the lines of each section, with a cell for each of `COLUMNS`."""
+        sections = []
         for section, title in TITLES.items():
             rows = [one for one in self.rows.values() if one.row.section == section]
             if rows:
-                found.append((title, [self._line(one) for one in rows]))
-        return found
+                sections.append((title, [self._line(one) for one in rows]))
+        return sections
+
+    def checks(self) -> list[tuple[str, bool]]:
+        """Returns each bound of the measured rows with its value, and whether it holds."""
+        checks = []
+        for text, value, bound, at_most in self._bounds():
+            if value is not None:
+                holds = value <= bound if at_most else value >= bound
+                checks.append((f"{text}: {value:.2f} (bound: {'at most' if at_most else 'at least'} {bound})", holds))
+        return checks
+
+    @staticmethod
+    def _with_flops(one: Measured, rows: Sequence[Measured]) -> Measured:
+        """Returns a row with the operations of its reference, if both compute the same products."""
+        if one.flops is not None or not one.row.same_model:
+            return one
+        flops = next((other.flops for other in rows if other.row.name == one.row.reference), None)
+        return dataclasses.replace(one, flops=flops)
 
     def _line(self, one: Measured) -> list[str]:
         if one.error:
             return [one.row.label, f"failed: {one.error}", *[""] * (len(COLUMNS) - 2)]
-        of_example = one.flops / one.batch / 1e6 if one.flops and one.batch else None
+        flops_per_example = one.flops / one.batch / 1e6 if one.flops and one.batch else None
         repeated = f" + {one.repeated / one.batch / 1e6:.2f}" if one.repeated and one.batch else ""
         share = self.share(one.row.name)
         return [
@@ -138,20 +166,11 @@ class Results:
             _number(one.examples_per_second, ",.0f"),
             _number(one.seconds and 1e3 * one.seconds, ",.2f"),
             _number(self.ratio(one.row.name), ".2f"),
-            _number(of_example, ".2f") + repeated,
+            _number(flops_per_example, ".2f") + repeated,
             _number(one.rate and one.rate / 1e9, ".0f"),
             _number(share and 100 * share, ".0f", " %"),
             _number(one.peak_mb, ",.0f"),
         ]
-
-    def checks(self) -> list[tuple[str, bool]]:
-        """Each bound with its measured value, and whether it holds; of rows that are in the run."""
-        checks = []
-        for text, value, bound, at_most in self._bounds():
-            if value is not None:
-                holds = value <= bound if at_most else value >= bound
-                checks.append((f"{text}: {value:.2f} (bound: {'at most' if at_most else 'at least'} {bound})", holds))
-        return checks
 
     def _bounds(self) -> list[tuple[str, float | None, float, bool]]:
         plain = {ids: f"mmoe/{ids}/float32" for ids in (50_000, 500_000, 5_000_000)}
@@ -175,5 +194,5 @@ class Results:
         return 1 / ratio if ratio else None
 
 
-def _number(value: float | None, form: str, unit: str = "") -> str:
-    return f"{value:{form}}{unit}" if value else ""
+def _number(value: float | None, format_spec: str, unit: str = "") -> str:
+    return f"{value:{format_spec}}{unit}" if value else ""

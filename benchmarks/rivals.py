@@ -1,4 +1,4 @@
-"""An environment of its own for the library that the package is compared with."""
+"""Separate environment of torch-rechub, with which the package is compared."""
 
 import pathlib
 import subprocess
@@ -10,23 +10,26 @@ _STAMP = "built-from.txt"
 
 
 def rival_python(environment: pathlib.Path) -> pathlib.Path:
-    """The Python of the environment, which is built by `venv` and `pip` unless it holds these requirements already.
+    """Returns the Python of the environment, which is built by `venv` and `pip` unless it has these requirements.
+
+    Args:
+        environment: Folder of the environment.
 
     Raises:
-        RuntimeError: with pip's words, if it cannot be built.
+        RuntimeError: If the environment cannot be built; the message has the output of the failed command.
     """
     python, stamp = environment / "bin" / "python", environment / _STAMP
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == _wanted():
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == _wanted_stamp():
         return python
     build = [sys.executable, "-m", "venv", "--clear", str(environment)]
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
     for command in (build, install):
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    stamp.write_text(_wanted(), encoding="utf-8")  # Last, so that an environment without it is not complete.
+    stamp.write_text(_wanted_stamp(), encoding="utf-8")  # Last, so that an environment without it is not complete.
     return python
 
 
-def _wanted() -> str:
+def _wanted_stamp() -> str:
     return f"# Python {sys.version.split()[0]}\n{REQUIREMENTS.read_text(encoding='utf-8')}"

@@ -1,4 +1,4 @@
-"""The peer of `benchmarks.transform`: TFX's own components, as its tutorials put them together."""
+"""Peer of `benchmarks.transform`: a pipeline of TFX's own components, as in its tutorials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,12 @@ from tfx.orchestration.pipeline import Pipeline
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, Any]:
-    """A vocabulary of each of `custom_config["categorical"]`, everything else as it is."""
+    """Applies a vocabulary to each column of `custom_config["categorical"]`, and leaves the other columns unchanged.
+
+    Args:
+        inputs: Raw columns by name.
+        custom_config: Configuration of the Transform component.
+    """
     categorical = custom_config["categorical"]
     return {
         name: tft.compute_and_apply_vocabulary(values, num_oov_buckets=1, vocab_filename=name)
@@ -23,14 +28,14 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
 def default_pipeline(
     log: str, categorical: list[str], root: str, metadata: ConnectionConfigType, beam_pipeline_args: list[str]
 ) -> Pipeline:
-    """CsvExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform, with their defaults.
+    """Creates CsvExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform with their defaults.
 
     Args:
-        log: a folder of CSV files.
-        categorical: the columns with a vocabulary.
-        root: where artifacts are written.
-        metadata: of the ML Metadata store.
-        beam_pipeline_args: given to Beam.
+        log: Folder of CSV files.
+        categorical: Names of the columns with a vocabulary.
+        root: Folder of the artifacts.
+        metadata: Connection of the ML Metadata store.
+        beam_pipeline_args: Arguments of Beam.
     """
     examples = CsvExampleGen(input_base=log)
     statistics = StatisticsGen(examples.outputs["examples"])

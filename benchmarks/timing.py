@@ -1,4 +1,4 @@
-"""Seconds per step, and peak memory, of the process that asks. Standard library alone."""
+"""Time of a step, and peak memory of this process. Needs only the standard library."""
 
 import pathlib
 import statistics
@@ -6,39 +6,42 @@ import time
 from collections.abc import Callable
 
 _BLOCK_SECONDS = 0.5
-_FEWEST_BLOCKS = 3
+_MIN_BLOCKS = 3
 
 
 def seconds_per_step(run: Callable[[int], object], seconds: float, warm_up: int) -> tuple[float, int]:
-    """The median over blocks of steps of the time of one, and how many blocks there were.
+    """Measures the time of a step in blocks of steps.
 
     Args:
-        run: executes that many steps, and returns when they are done.
-        seconds: for which blocks are run; there are three of them at least.
-        warm_up: steps before that, which trace, allocate and fill caches.
+        run: Executes a number of steps and returns when they are finished.
+        seconds: Duration of the measurement; there are at least three blocks.
+        warm_up: Number of steps before the measurement, which trace functions, allocate memory and fill caches.
+
+    Returns:
+        Seconds of a step, the median over the blocks, and the number of blocks.
     """
     run(warm_up)
     block = max(1, round(_BLOCK_SECONDS / _time(run, 1))) if seconds > _BLOCK_SECONDS else 1
     times: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < _FEWEST_BLOCKS or time.perf_counter() < end:
+    while len(times) < _MIN_BLOCKS or time.perf_counter() < end:
         times.append(_time(run, block) / block)
     return statistics.median(times), len(times)
 
 
-def _time(run: Callable[[int], object], steps: int) -> float:
-    start = time.perf_counter()
-    run(steps)
-    return time.perf_counter() - start
-
-
 def peak_memory_mb() -> float:
-    """The most memory that this process has had, in MB: `VmHWM`, which unlike `getrusage` leaves out its parent's."""
+    """Returns the peak memory of this process in MB: `VmHWM`, which does not include that of the parent process."""
     status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024
 
 
 def reset_peak_memory() -> None:
-    """Lets `peak_memory_mb` begin again with what this process holds now."""
+    """Resets the peak memory of this process to its current memory."""
     pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _time(run: Callable[[int], object], steps: int) -> float:
+    start = time.perf_counter()
+    run(steps)
+    return time.perf_counter() - start

@@ -1,8 +1,9 @@
-"""How fast models train: one table, in which every row is compared with a row of the same run.
+"""Speed of training steps: a table in which every row is compared with a row of the same run.
 
-Run from the root of the repository: `python -m benchmarks.train --help`. See `benchmarks/README.md`.
+Run it from the root of the repository: `python -m benchmarks.train --help`; see `benchmarks/README.md`.
 """
 
+import importlib.util
 import itertools
 import json
 import os
@@ -17,47 +18,57 @@ import click
 from rich.console import Console
 
 from benchmarks import page, protocol, report
-from benchmarks.results import Results, measured
+from benchmarks.results import Results, best_round
 from benchmarks.rivals import DEFAULT_ENVIRONMENT, REQUIREMENTS, rival_python
-from benchmarks.rows import SECTIONS, Row, Sizes, all_rows, chosen_rows
+from benchmarks.rows import BACKENDS, DEFAULT_SECTIONS, SECTIONS, Row, Sizes, all_rows, chosen_rows
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _SEED = 1
 _WARM_UP = 3
+_MODULES = {
+    "device": "benchmarks.measure_layers",
+    "limit": "benchmarks.measure_layers",
+    "layers": "benchmarks.measure_layers",
+    "model": "benchmarks.measure",
+    "rechub": "benchmarks.measure_rechub",
+}
+"""Module that measures jobs of a kind."""
 
 
-def _sections(context: Any, parameter: Any, value: str) -> tuple[str, ...]:
-    names = tuple(value.split(","))
-    unknown = [name for name in names if name not in SECTIONS]
-    if unknown:
-        raise click.BadParameter(f"should be some of {','.join(SECTIONS)}. Received: {','.join(unknown)}")
-    return names
+class NotAvailableError(click.ClickException):
+    """A backend or a device is not available; the command ends with exit code 2."""
+
+    exit_code = 2
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--rows", "sections", default=",".join(SECTIONS), callback=_sections, show_default=True, metavar="A,B")
+@click.option(
+    "--rows", metavar="A,B", help="Sections of the table: limit,layers,mmoe,models,strategies.  [default: by backend]"
+)
+@click.option("--backend", type=click.Choice(list(BACKENDS)), default="tensorflow", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
-@click.option("--quick", is_flag=True, help="Tiny sizes, to see that every row runs; the numbers mean nothing.")
-@click.option("--rounds", type=click.IntRange(min=1), help="How often each row is measured.  [default: 2]")
-@click.option("--seconds", type=click.FloatRange(min=0), help="How long a row is measured in a round.  [default: 10]")
+@click.option("--quick", is_flag=True, help="Use tiny sizes, to check that every row runs; the numbers mean nothing.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Number of measurements of each row.  [default: 2]")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Duration of a measurement.  [default: 10]")
 @click.option("--rivals/--no-rivals", default=True, help="Compare with torch-rechub (CPU only).")
 @click.option(
     "--rivals-env",
     type=click.Path(file_okay=False, path_type=pathlib.Path),
     default=DEFAULT_ENVIRONMENT,
-    help="Where torch-rechub is installed, by this command.  [default: build/benchmarks/rechub]",
+    help="Folder in which torch-rechub is installed by this command.  [default: build/benchmarks/rechub]",
 )
 @click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Write all rounds here."
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="File for all measurements."
 )
 @click.option(
     "--markdown",
     "markdown_path",
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    help="Write the table here: between the marks of a file that has them, such as benchmarks/README.md.",
+    help="Markdown file for the table, between the marks of this benchmark if the file has them.",
 )
 def main(
-    sections: Sequence[str],
+    rows: str | None,
+    backend: str,
     device: str,
     quick: bool,
     rounds: int | None,
@@ -67,27 +78,24 @@ def main(
     json_path: pathlib.Path | None,
     markdown_path: pathlib.Path | None,
 ) -> None:
-    """Measure training steps against the machine's limit, Keras's own Adam and torch-rechub.
+    """Measure training steps, and compare them with plain matrix products, Keras's Adam and torch-rechub.
 
-    Every row has a process of its own; all rows take turns, `--rounds` times, and the best round counts.
+    Every row has its own process; all rows take turns in each round, and the best round counts.
     """
     console = Console()
     rounds = rounds or (1 if quick else 2)
     seconds = seconds if seconds is not None else (0.0 if quick else 10.0)
-    rows = chosen_rows(all_rows(Sizes(device, quick, rivals)), sections)
+    sections = _parse_sections(rows, backend)
+    check_available(backend, device)
+    table_rows = chosen_rows(all_rows(Sizes(device, quick, rivals, backend)), sections)
     pythons = {"tfmtl": sys.executable}
-    if any(row.job["kind"] == "rechub" for row in rows):
-        console.print(f"torch-rechub in {rivals_env} (built once, a few minutes)", style="dim")
+    if _has_rivals(table_rows):
+        console.print(f"torch-rechub in {rivals_env} (installed once, a few minutes)", style="dim")
         try:
             pythons["rechub"] = str(rival_python(rivals_env.absolute()))
         except RuntimeError as error:
-            raise click.ClickException(
-                f"torch-rechub should be installable, or --no-rivals. Received: {error}"
-            ) from None
-    if device == "gpu":
-        (answer,) = run_jobs([{"kind": "device", "device": device}], sys.executable, rival=False)
-        if "error" in answer:
-            raise click.ClickException(answer["error"])
+            message = f"torch-rechub should be installable, or be left out with --no-rivals. Received: {error}"
+            raise click.ClickException(message) from None
     settings = {
         "device": device,
         "seconds": seconds,
@@ -95,21 +103,39 @@ def main(
         "warm_up": 1 if quick else _WARM_UP,
         "pool": 2 if quick else 64,
     }
-    found = measure_rows(rows, rounds, settings, pythons, quick, console)
-    results = Results([measured(row, found[row.name]) for row in rows])
-    notes = _notes(device, rounds, seconds, rows)
+    rounds_by_row = measure_rows(table_rows, rounds, settings, pythons, quick, console)
+    results = Results([best_round(row, rounds_by_row[row.name]) for row in table_rows])
+    notes = _notes(backend, device, rounds, seconds, table_rows)
     if quick:
-        notes.append("Sizes of a test: neither numbers nor checks mean anything.")
-    # As wide as the table wants to be where nobody looks at a terminal.
+        notes.append("Quick run with tiny sizes: neither the numbers nor the checks mean anything.")
+    # Without a terminal, the table is wide enough for all its cells.
     (console if console.is_terminal else Console(width=160)).print(report.terminal_table(results))
     for line in [*notes, *report.check_lines(results)]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if json_path:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps({"notes": notes, "rows": found}, indent=1) + "\n", encoding="utf-8")
+        json_path.write_text(json.dumps({"notes": notes, "rows": rounds_by_row}, indent=1) + "\n", encoding="utf-8")
     if markdown_path:
         page.write_section(markdown_path, "train", report.markdown(results, notes))
     sys.exit(1 if any(one.error for one in results.rows.values()) else 0)
+
+
+def check_available(backend: str, device: str) -> None:
+    """Checks that a backend is installed and finds a device.
+
+    Args:
+        backend: Name of a Keras backend.
+        device: `cpu` or `gpu`.
+
+    Raises:
+        NotAvailableError: If the backend is not installed, or does not find the device.
+    """
+    if importlib.util.find_spec(backend) is None:
+        raise NotAvailableError(f"`--backend` should be installed in this environment. Received: {backend}")
+    if device == "gpu":
+        (answer,) = run_jobs([{"kind": "device", "backend": backend, "device": device}], sys.executable)
+        if "error" in answer:
+            raise NotAvailableError(answer["error"].removeprefix("RuntimeError: "))
 
 
 def measure_rows(
@@ -120,48 +146,55 @@ def measure_rows(
     together: bool,
     console: Console,
 ) -> dict[str, list[dict[str, Any]]]:
-    """What each row's process printed, once a round, by the row's name.
+    """Measures all rows in turns.
 
     Args:
-        rows: those of the table; rows of equal jobs are measured once.
-        rounds: how often all rows are gone through, so that a drift of the machine meets all of them.
-        settings: added to every job.
-        pythons: the interpreters of the package and of its rival.
-        together: rows share a process as far as they can; that saves time, and makes the peak memory meaningless.
-        console: for a line a process.
+        rows: Rows of the table; rows with equal jobs are measured once.
+        rounds: Number of rounds; each round measures all rows, so that a drift of the machine affects all of them.
+        settings: Entries that are added to every job.
+        pythons: Interpreters of the package (`tfmtl`) and of torch-rechub (`rechub`).
+        together: Whether successive rows share a process if the same module measures them; this saves time, and makes
+            peak memory meaningless.
+        console: Console for a line per process.
+
+    Returns:
+        Results of the rounds by name of the row.
     """
-    by_job: dict[str, list[Row]] = {}
+    rows_by_job: dict[str, list[Row]] = {}
     for row in rows:
-        by_job.setdefault(json.dumps(row.job, sort_keys=True), []).append(row)
-    firsts = [same[0] for same in by_job.values()]
-    groups = [list(group) for _, group in itertools.groupby(firsts, lambda row: _process(row, together))]
-    found: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+        rows_by_job.setdefault(json.dumps(row.job, sort_keys=True), []).append(row)
+    measured_rows = [same[0] for same in rows_by_job.values()]
+    groups = [list(group) for _, group in itertools.groupby(measured_rows, lambda row: _process(row, together))]
+    results: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     start, total = time.monotonic(), rounds * len(groups)
     for number, (turn, group) in enumerate(itertools.product(range(rounds), groups)):
         jobs = [{**row.job, **settings, "count_flops": turn == 0} for row in group]
-        rival = group[0].job["kind"] == "rechub"
-        answers = run_jobs(jobs, pythons["rechub" if rival else "tfmtl"], rival)
+        answers = run_jobs(jobs, pythons["rechub" if _has_rivals(group) else "tfmtl"])
         for row, answer in zip(group, answers, strict=True):
-            for same in by_job[json.dumps(row.job, sort_keys=True)]:
-                found[same.name].append(answer)
+            for same in rows_by_job[json.dumps(row.job, sort_keys=True)]:
+                results[same.name].append(answer)
         left = (time.monotonic() - start) / (number + 1) * (total - number - 1)
         last = answers[-1].get("error") or f"{1e3 * answers[-1]['seconds']:,.2f} ms"
         line = f"[{number + 1}/{total}] {group[-1].label}: {last}; about {left / 60:.0f} min left"
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
-    return found
+    return results
 
 
-def _process(row: Row, together: bool) -> str:
-    """Rows that stand together and have the same answer here share a process."""
-    return str(row.job["kind"] == "rechub") if together else row.group
+def run_jobs(jobs: Iterable[Mapping[str, Any]], python: str) -> list[dict[str, Any]]:
+    """Runs jobs in one process.
 
+    Args:
+        jobs: Jobs whose kinds are measured by the same module.
+        python: Interpreter of the process.
 
-def run_jobs(jobs: Iterable[Mapping[str, Any]], python: str, rival: bool) -> list[dict[str, Any]]:
-    """The answers of one process to jobs; each says `error` if the process did not live to answer it."""
+    Returns:
+        Results of the jobs; the result of a job that the process did not finish has the entry `error`.
+    """
     jobs = list(jobs)
-    module = "benchmarks.measure_rechub" if rival else "benchmarks.measure"
-    kept = {name: value for name, value in os.environ.items() if name not in ("TF_USE_LEGACY_KERAS", "PYTHONHOME")}
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **kept, "PYTHONPATH": str(_ROOT)}
+    module = _MODULES[jobs[0]["kind"]]
+    inherited = {name: value for name, value in os.environ.items() if name not in ("TF_USE_LEGACY_KERAS", "PYTHONHOME")}
+    backend = jobs[0].get("backend", "tensorflow")
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **inherited, "KERAS_BACKEND": backend, "PYTHONPATH": str(_ROOT)}
     done = subprocess.run(
         [python, "-m", module],
         input="".join(json.dumps(job) + "\n" for job in jobs),
@@ -169,6 +202,7 @@ def run_jobs(jobs: Iterable[Mapping[str, Any]], python: str, rival: bool) -> lis
         text=True,
         cwd=_ROOT,
         env=environment,
+        check=False,
     )
     answers = protocol.results(done.stdout)
     missing = len(jobs) - len(answers)
@@ -176,17 +210,36 @@ def run_jobs(jobs: Iterable[Mapping[str, Any]], python: str, rival: bool) -> lis
     return answers + [{"error": f"the process ended with status {done.returncode}: {last}"}] * missing
 
 
-def _notes(device: str, rounds: int, seconds: float, rows: Sequence[Row]) -> list[str]:
-    """Machine, versions, command and method."""
+def _parse_sections(rows: str | None, backend: str) -> tuple[str, ...]:
+    known = SECTIONS[backend]
+    names = tuple(rows.split(",")) if rows else DEFAULT_SECTIONS[backend]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        message = f"should be some of {','.join(known)} with --backend {backend}. Received: {','.join(unknown)}"
+        raise click.BadParameter(message, param_hint="--rows")
+    return names
+
+
+def _process(row: Row, together: bool) -> str:
+    """Returns a name that successive rows have in common if they share a process."""
+    return _MODULES[row.job["kind"]] if together else row.group
+
+
+def _has_rivals(rows: Iterable[Row]) -> bool:
+    return any(row.job["kind"] == "rechub" for row in rows)
+
+
+def _notes(backend: str, device: str, rounds: int, seconds: float, rows: Sequence[Row]) -> list[str]:
+    """Returns lines about machine, versions, command and method."""
     rivals = []
-    if any(row.job["kind"] == "rechub" for row in rows):
+    if _has_rivals(rows):
         pins = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
         rivals = [pin.replace("==", " ") for pin in pins if pin.startswith("torch")]
     return [
-        *page.setting("benchmarks.train", ("tensorflow", "keras", "numpy"), device, rivals),
-        f"Time of a step: median over blocks in {seconds:g} s, best of rounds in which all rows take turns: {rounds}.",
-        "The limit is the fastest product of the row's dtype; FLOPs are those of a training step's matrix products, "
-        "what is computed again to save memory (after the +) not counted as work done.",
+        *page.environment_notes("benchmarks.train", (backend, "keras", "numpy"), device, rivals),
+        f"Time of a step: median over blocks in {seconds:g} s, best of {rounds} round(s) in which all rows take turns.",
+        "The limit is the fastest plain product of the row's dtype. FLOPs are those of the matrix products of a "
+        "training step; products that are computed again to save memory (after the +) do not count as work.",
     ]
 
 

@@ -1,6 +1,6 @@
-"""How fast a raw CSV becomes ready to train: each step, ours beside TFX's default components, on the same rows.
+"""Measure the time from a raw CSV file to data that are ready for training, compared with TFX's default components.
 
-`python -m benchmarks.transform` prints a table; 2,000,000 rows of TFX's defaults take a quarter of an hour.
+Both pipelines read the same rows. 2,000,000 rows take the default components a quarter of an hour.
 """
 
 import json
@@ -24,10 +24,16 @@ STEPS = {
     "tfmtl": ("LogExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"),
 }
 Measured = dict[str, Any]
+"""Seconds and peak memory of a pipeline."""
 
 
 def write_log(rows: int, folder: pathlib.Path) -> None:
-    """The log of `SETTINGS`, with so many rows."""
+    """Simulates the log of `SETTINGS`.
+
+    Args:
+        rows: Number of rows.
+        folder: Folder of the log.
+    """
     from pipelines.settings import load_settings
     from tfmtl import config
     from transforms.simulation.options import SimulatorOptions
@@ -39,22 +45,32 @@ def write_log(rows: int, folder: pathlib.Path) -> None:
 
 
 def run(kind: str, log: pathlib.Path, out: str) -> Measured:
-    """What one process measured.
+    """Runs one of the pipelines in a process.
+
+    Args:
+        kind: Name of the pipeline, one of `KINDS`.
+        log: Folder of the log.
+        out: Folder of the artifacts.
 
     Raises:
-        click.ClickException: with the end of what it printed, if it failed.
+        click.ClickException: If the process fails; the message has the end of its output.
     """
     job = {"kind": kind, "settings": str(SETTINGS), "log": str(log), "out": out}
     command = [sys.executable, "-m", "benchmarks.measure_transform"]
     done = subprocess.run(command, input=json.dumps(job) + "\n", capture_output=True, text=True, check=False)
-    found = results(done.stdout)
-    if not found or "error" in found[0]:
+    answers = results(done.stdout)
+    if not answers or "error" in answers[0]:
         raise click.ClickException(f"{kind} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    return found[0]
+    return answers[0]
 
 
-def table(rows: int, measured: dict[str, Measured]) -> Table:
-    """One size: seconds, rows a second and peak memory of each step and of all."""
+def make_table(rows: int, measured: dict[str, Measured]) -> Table:
+    """Creates the table of one size of the log: seconds, rows per second and peak memory of each component.
+
+    Args:
+        rows: Number of rows of the log.
+        measured: Measurements by pipeline.
+    """
     shown = Table(title=f"{rows:,} rows, 20 vocabularies", title_justify="left")
     for column in ("", *(f"{kind}: {unit}" for kind in measured for unit in ("s", "rows/s", "peak MB")), "ratio"):
         shown.add_column(column, justify="right" if column else "left")
@@ -74,8 +90,12 @@ def table(rows: int, measured: dict[str, Measured]) -> Table:
     return shown
 
 
-def costs(measured: dict[int, dict[str, Measured]]) -> Table:
-    """Fixed cost and rows a second, from the smallest and the largest size."""
+def make_cost_table(measured: dict[int, dict[str, Measured]]) -> Table:
+    """Creates the table of the fixed cost and the rows per second, from the smallest and the largest log.
+
+    Args:
+        measured: Measurements by number of rows and pipeline.
+    """
     few, many = min(measured), max(measured)
     shown = Table(title=f"From {few:,} and {many:,} rows", title_justify="left")
     for column in ("", *measured[few]):
@@ -83,9 +103,9 @@ def costs(measured: dict[int, dict[str, Measured]]) -> Table:
     lines: dict[str, list[str]] = {"fixed, s": [], "each further row: rows/s": []}
     for kind in measured[few]:
         first, last = measured[few][kind]["total"], measured[many][kind]["total"]
-        each = (last - first) / (many - few)
-        lines["fixed, s"].append(f"{first - few * each:.1f}")
-        lines["each further row: rows/s"].append(f"{1 / each:,.0f}")
+        seconds_per_row = (last - first) / (many - few)
+        lines["fixed, s"].append(f"{first - few * seconds_per_row:.1f}")
+        lines["each further row: rows/s"].append(f"{1 / seconds_per_row:,.0f}")
     for name, cells in lines.items():
         shown.add_row(name, *cells)
     return shown
@@ -96,15 +116,17 @@ def _ratio(times: list[float]) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--rows", default="20000,200000,2000000", show_default=True, help="Sizes of the log.")
-@click.option("--only", type=click.Choice(KINDS), help="Measures one of the two.")
+@click.option("--rows", default="20000,200000,2000000", show_default=True, help="Numbers of rows of the log.")
+@click.option("--only", type=click.Choice(KINDS), help="Measure one of the pipelines.")
 @click.option(
     "--markdown",
     "markdown_path",
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    help="Write the tables here: between the marks of a file that has them, such as benchmarks/README.md.",
+    help="Markdown file for the tables, between the marks of this benchmark if the file has them.",
 )
-@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="Keeps all numbers.")
+@click.option(
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=pathlib.Path), help="File for all measurements."
+)
 def main(rows: str, only: str | None, markdown_path: pathlib.Path | None, json_path: pathlib.Path | None) -> None:
     console = Console()
     if not console.is_terminal:
@@ -114,21 +136,21 @@ def main(rows: str, only: str | None, markdown_path: pathlib.Path | None, json_p
     with tempfile.TemporaryDirectory(prefix="tfmtl_transform_") as folder:
         for count in sorted(int(size) for size in rows.split(",")):
             log = pathlib.Path(folder) / str(count)
-            with console.status(f"drawing {count:,} rows ..."):
+            with console.status(f"simulating {count:,} rows ..."):
                 write_log(count, log)
-            (log / "probabilities.csv").unlink()  # The truth, which is no part of the log.
+            (log / "probabilities.csv").unlink()  # The true probabilities are not part of the log.
             measured[count] = {}
             for kind in [only] if only else KINDS:
                 with console.status(f"{kind}, {count:,} rows ..."):
                     measured[count][kind] = run(kind, log, folder)
-            shown.append(table(count, measured[count]))
+            shown.append(make_table(count, measured[count]))
             console.print(shown[-1])
     if len(measured) > 1:
-        shown.append(costs(measured))
+        shown.append(make_cost_table(measured))
         console.print(shown[-1])
     if markdown_path:
-        notes = page.setting("benchmarks.transform", ("tfx", "tensorflow", "apache-beam", "pyarrow"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_of, shown)])
+        notes = page.environment_notes("benchmarks.transform", ("tfx", "tensorflow", "apache-beam", "pyarrow"))
+        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_table, shown)])
         page.write_section(markdown_path, "transform", text)
     if json_path:
         json_path.write_text(json.dumps({str(count): one for count, one in measured.items()}, indent=1) + "\n")

@@ -1,3 +1,5 @@
+"""Synthetic batches: sizes of the fields, frequencies of the ids, and labels."""
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from tfmtl.model_inputs import embedding_rows
 
 
 @pytest.mark.parametrize("ids", [2_000, 50_000, 5_000_000])
-def test_fields_have_all_ids_between_them_the_first_ones_most(ids):
+def test_fields_of_decreasing_size_have_all_ids(ids):
     sizes = list(field_sizes(ids).values())
     assert len(sizes) == 23
     assert sum(sizes) == ids
@@ -15,18 +17,18 @@ def test_fields_have_all_ids_between_them_the_first_ones_most(ids):
     assert 0.6 < sum(sizes[:2]) / ids < 0.7
 
 
-def test_too_few_ids_are_refused():
+def test_rejects_too_few_ids():
     with pytest.raises(ValueError, match=r"should be enough for 23 fields\. Received: 50"):
         field_sizes(50)
 
 
-def test_frequency_falls_with_the_rank():
+def test_frequency_is_inverse_to_the_rank():
     drawn = np.bincount(zipf_ids(np.random.default_rng(0), 4, (100_000,)), minlength=4) / 100_000
     expected = np.array([1, 1 / 2, 1 / 3, 1 / 4])
     np.testing.assert_allclose(drawn, expected / expected.sum(), atol=0.01)
 
 
-def test_a_purchase_follows_a_click():
+def test_purchases_follow_clicks():
     batches = log_batches(2_000, 500, 4, seed=0)
     assert len(batches) == 4
     clicks, purchases = (np.concatenate([labels[task] for _, labels in batches]) for task in ("click", "purchase"))
@@ -36,7 +38,7 @@ def test_a_purchase_follows_a_click():
 
 
 @pytest.mark.parametrize("spec", ["log", "panels"])
-def test_tables_have_as_many_rows_as_asked_and_batches_stay_inside(spec):
+def test_table_has_the_number_of_ids_and_batches_are_inside(spec):
     rows = embedding_rows(make_spec(spec), vocabulary_sizes(make_spec(spec), 3_000))
     assert sum(rows.values()) == 3_000
     for inputs, labels in make_batches({"spec": spec, "ids": 3_000, "batch": 5, "pool": 2, "seed": 0}):

@@ -1,3 +1,5 @@
+"""Operations of matrix products, counted while TensorFlow executes them."""
+
 import pytest
 import tensorflow as tf
 
@@ -7,14 +9,14 @@ from benchmarks.measure import make_batches, make_model, step_flops
 BATCH, FIELDS, DIM, EXPERTS, TASKS = 6, 23, 3, 2, 2
 
 
-def test_a_product_counts_twice_its_multiplications():
+def test_product_counts_twice_its_multiplications():
     with count_flops() as counted:
         tf.matmul(tf.ones((3, 4)), tf.ones((4, 5)))
     assert (counted.total, counted.products) == (2 * 3 * 4 * 5, 1)
 
 
 @pytest.mark.parametrize("transpose", [False, True])
-def test_transposed_and_broadcast_factors(transpose):
+def test_counts_transposed_and_broadcast_factors(transpose):
     left = tf.ones((4, 3)) if transpose else tf.ones((3, 4))
     with count_flops() as counted:
         tf.matmul(left[None], tf.ones((7, 4, 5)), transpose_a=transpose)
@@ -39,21 +41,21 @@ def test_gradients_count_as_two_more_products():
         ("...i,...i->...", [(7, 3), (2, 1, 3)], 2 * 7 * 3),
     ],
 )
-def test_einstein_sums(equation, shapes, multiplications):
+def test_counts_einstein_sums(equation, shapes, multiplications):
     with count_flops() as counted:
         tf.einsum(equation, *(tf.ones(shape) for shape in shapes))
     assert counted.total == 2 * multiplications
     assert einsum_flops(equation, shapes) == 2 * multiplications
 
 
-def test_an_empty_product_has_none():
+def test_empty_product_has_no_operations():
     assert product_flops((0, 4), (0, 5)) == 0
 
 
-def test_loops_in_functions_are_counted_as_often_as_they_turn():
+def test_counts_every_iteration_of_a_loop():
     @tf.function
-    def loop(turns):
-        return tf.while_loop(lambda i, _: i < turns, lambda i, x: (i + 1, x @ x), (0, tf.eye(3)))
+    def loop(iterations):
+        return tf.while_loop(lambda i, _: i < iterations, lambda i, x: (i + 1, x @ x), (0, tf.eye(3)))
 
     loop(tf.constant(1))
     with count_flops() as counted:
@@ -66,7 +68,7 @@ def test_loops_in_functions_are_counted_as_often_as_they_turn():
     assert not tf.config.functions_run_eagerly()
 
 
-def test_mmoe_has_the_flops_of_its_layers():
+def test_mmoe_has_the_operations_of_its_layers():
     job = {
         "model": "mmoe",
         "options": {"embedding_dim": DIM, "num_experts": EXPERTS, "expert_units": [8, 4], "tower_units": [5]},

@@ -6,29 +6,29 @@ import rich.console
 from click.testing import CliRunner
 from scipy import stats
 
-from benchmarks.precision import POLICIES, main, measured, simulated, spec_of, table_of
+from benchmarks.precision import POLICIES, main, make_spec, make_table, measure, simulate
 from tfmtl.model_inputs import transformed_inputs
 
 
 @pytest.mark.parametrize("model", ["mmoe", "m2m"])
-def test_rows_are_those_of_the_spec(model):
-    spec, sizes = spec_of(model)
-    features, labels = simulated(spec, sizes, 500)
+def test_simulated_rows_fit_the_spec(model):
+    spec, sizes = make_spec(model)
+    features, labels = simulate(spec, sizes, 500)
     assert {name: (value.shape[1:], value.dtype.name) for name, value in features.items()} == {
         one.name: (one.shape, one.dtype) for one in transformed_inputs(spec)
     }
     for task in spec.tasks:
         assert labels[task.name].mean() > 0
         assert not task.follows or np.all(labels[task.name] <= labels[task.follows])
-    again = simulated(spec, sizes, 500)[1]
+    again = simulate(spec, sizes, 500)[1]
     assert all(np.array_equal(labels[name], again[name]) for name in labels)
 
 
-def test_the_table():
+def test_table_shows_means_difference_and_p_values():
     rng = np.random.default_rng(0)
     values = {policy: dict(enumerate(rng.normal(0.7, 0.01, 5))) for policy in POLICIES}
     console = rich.console.Console(width=160, record=True)
-    console.print(table_of({("mmoe", "click AUC"): values, ("man", "click AUC"): values}))
+    console.print(make_table({("mmoe", "click AUC"): values, ("man", "click AUC"): values}))
     text = console.export_text()
     exact, rough = (np.array(list(values[policy].values())) for policy in POLICIES)
     p = stats.ttest_rel(exact, rough).pvalue
@@ -37,7 +37,7 @@ def test_the_table():
     assert text.count(f"{min(1, 2 * p):.2f}") >= 2
 
 
-def test_the_command():
+def test_command_prints_all_metrics():
     words = ["--seeds", "2", "--rows", "600", "--epochs", "1", "--models", "shared_bottom"]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
     assert result.exit_code == 0
@@ -45,7 +45,7 @@ def test_the_command():
         assert metric in result.output
 
 
-def test_counts_are_measured_by_their_nmae():
-    found = measured("m2m", "mixed_bfloat16", seed=0, rows=300, epochs=1)
-    assert set(found) == {"clicks_next_week NMAE", "pay_next_week NMAE"}
-    assert all(0 < value < 10 for value in found.values())
+def test_counts_have_an_nmae():
+    metrics = measure("m2m", "mixed_bfloat16", seed=0, rows=300, epochs=1)
+    assert set(metrics) == {"clicks_next_week NMAE", "pay_next_week NMAE"}
+    assert all(0 < value < 10 for value in metrics.values())

@@ -1,22 +1,24 @@
+"""Table and checks of the training benchmark, from given measurements."""
+
 import pytest
 
+from benchmarks import protocol
 from benchmarks.page import write_section
-from benchmarks.protocol import MARK, results
 from benchmarks.report import check_lines, markdown
-from benchmarks.results import COLUMNS, Results, measured
-from benchmarks.rows import IDS, SECTIONS, Row, Sizes, all_rows, chosen_rows
+from benchmarks.results import COLUMNS, Results, best_round
+from benchmarks.rows import BACKENDS, DEFAULT_SECTIONS, IDS, SECTIONS, Row, Sizes, all_rows, chosen_rows
 from tfmtl.models import MODELS
 
 
 def step(seconds, flops=None, forward=None, batch=100):
-    found = {"seconds": seconds, "batch": batch, "peak_mb": 50.0}
-    return found if flops is None else {**found, "flops": flops, "forward_flops": forward}
+    result = {"seconds": seconds, "batch": batch, "peak_mb": 50.0}
+    return result if flops is None else {**result, "flops": flops, "forward_flops": forward}
 
 
 def run(rounds):
-    """The results of the full table, of which only the rows in `rounds` were measured."""
+    """Results of a run in which only the rows in `rounds` were measured."""
     rows = {row.name: row for row in all_rows(Sizes())}
-    return Results([measured(rows[name], found) for name, found in rounds.items()])
+    return Results([best_round(rows[name], results) for name, results in rounds.items()])
 
 
 LIMIT = [{"seconds": 2.0, "flops": 2_000_000}, {"seconds": 1.0, "flops": 2_000_000}]
@@ -36,32 +38,32 @@ RUN = {
 }
 
 
-def test_the_best_round_counts_and_the_limit_is_the_fastest_product_of_the_dtype():
-    found = run(RUN)
-    assert found.limit("float32") == 2e6
-    assert found.limit("bfloat16") == 8e6
-    assert found.rows["mmoe/500000/float32"].seconds == 0.5
-    assert found.rows["mmoe/500000/float32"].spread == pytest.approx(1.4)
-    assert found.share("mmoe/500000/float32") == pytest.approx(0.9)  # 1.8 of 2 MFLOP/s
-    assert found.share("mmoe/500000/bfloat16") == pytest.approx(0.45)  # 3.6 of 8
-    assert found.share("mmoe/500000/rechub") == pytest.approx(0.225)  # Of the FLOPs of its reference.
+def test_best_round_counts_and_limit_is_the_fastest_product_of_the_dtype():
+    results = run(RUN)
+    assert results.limit("float32") == 2e6
+    assert results.limit("bfloat16") == 8e6
+    assert results.rows["mmoe/500000/float32"].seconds == 0.5
+    assert results.rows["mmoe/500000/float32"].spread == pytest.approx(1.4)
+    assert results.share("mmoe/500000/float32") == pytest.approx(0.9)  # 1.8 of 2 MFLOP/s
+    assert results.share("mmoe/500000/bfloat16") == pytest.approx(0.45)  # 3.6 of 8
+    assert results.share("mmoe/500000/rechub") == pytest.approx(0.225)  # With the operations of its reference.
 
 
-def test_what_is_computed_again_is_not_work_done():
+def test_repeated_products_do_not_count_as_work():
     apem = run(RUN).rows["models/apem"]
     assert (apem.flops, apem.repeated) == (30_000, 5_000)
 
 
-def test_ratios_are_of_examples_or_of_steps():
-    found = run(RUN)
-    assert found.ratio("models/apem") == pytest.approx(2.0)  # As long a step, of half the examples.
-    assert found.ratio("strategies/maml_second") == pytest.approx(4.0)
-    assert found.ratio("mmoe/500000/rechub") == pytest.approx(4.0)
-    assert found.ratio("mmoe/500000/float32") is None
-    assert found.ratio("mmoe/5000000/rechub") is None
+def test_ratios_compare_examples_or_steps():
+    results = run(RUN)
+    assert results.ratio("models/apem") == pytest.approx(2.0)  # A step takes the same time for half the examples.
+    assert results.ratio("strategies/maml_second") == pytest.approx(4.0)
+    assert results.ratio("mmoe/500000/rechub") == pytest.approx(4.0)
+    assert results.ratio("mmoe/500000/float32") is None
+    assert results.ratio("mmoe/5000000/rechub") is None
 
 
-def test_checks_say_what_was_measured_and_leave_out_what_was_not():
+def test_checks_show_measured_rows_and_omit_others():
     assert check_lines(run(RUN)) == [
         "FAIL  step of 5 M ids / step of 50 k ids: 1.20 (bound: at most 1.15)",
         "pass  speed / torch-rechub's as shipped, 500 k ids: 4.00 (bound: at least 1.5)",
@@ -72,46 +74,55 @@ def test_checks_say_what_was_measured_and_leave_out_what_was_not():
     ]
 
 
-def test_a_row_that_failed_says_so():
-    found = run({**RUN, "mmoe/500000/rechub": [step(2.0), {"error": "OSError: no memory"}]})
-    lines = [line for _, lines in found.sections() for line in lines]
+def test_failed_row_shows_its_error():
+    results = run({**RUN, "mmoe/500000/rechub": [step(2.0), {"error": "OSError: no memory"}]})
+    lines = [line for _, lines in results.sections() for line in lines]
     assert all(len(line) == len(COLUMNS) for line in lines)
     assert [line[1] for line in lines if line[0] == "500 k ids: torch-rechub as shipped"] == [
         "failed: OSError: no memory"
     ]
-    assert found.ratio("mmoe/500000/rechub") is None
+    assert results.ratio("mmoe/500000/rechub") is None
 
 
-def test_markdown_stands_between_the_marks(tmp_path):
+def test_writes_markdown_between_the_marks(tmp_path):
     path = tmp_path / "new" / "README.md"
     write_section(path, "train", "old table\n")
     write_section(path, "transform", "another table\n")
     path.write_text(f"before\n{path.read_text()}after\n")
-    write_section(path, "train", markdown(run(RUN), ["Machine: a toy."]))
+    write_section(path, "train", markdown(run(RUN), ["Machine: a test."]))
     text = path.read_text()
-    assert text.startswith("before\n<!-- benchmarks.train: begin -->\n- Machine: a toy.\n")
+    assert text.startswith("before\n<!-- benchmarks.train: begin -->\n- Machine: a test.\n")
     assert "<!-- benchmarks.train: end -->\n<!-- benchmarks.transform: begin -->\nanother table\n" in text
     assert text.endswith("<!-- benchmarks.transform: end -->\nafter\n")
     assert "old table" not in text
     assert "| 500 k ids: tfmtl, float32 | 100 | 200 | 500.00 |  | 0.01 | 0 | 90 % | 50 |" in text
 
 
-def test_results_are_found_among_other_output():
-    assert results(f'Epoch 1\n{MARK}{{"seconds": 1.5}}\n\nnoise {MARK}{{}}\n') == [{"seconds": 1.5}]
+def test_finds_results_among_other_output():
+    assert protocol.results(f'Epoch 1\n{protocol.MARK}{{"seconds": 1.5}}\n\nnoise {protocol.MARK}{{}}\n') == [
+        {"seconds": 1.5}
+    ]
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_rows_have_distinct_names_and_known_references(device):
-    rows = all_rows(Sizes(device))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_rows_have_distinct_names_and_known_references(backend, device):
+    rows = all_rows(Sizes(device, backend=backend))
     names = [row.name for row in rows]
     assert len(set(names)) == len(names)
-    assert {row.section for row in rows} == set(SECTIONS)
+    assert {row.section for row in rows} == set(SECTIONS[backend])
+    assert set(DEFAULT_SECTIONS[backend]) <= set(SECTIONS[backend])
     assert all(row.reference in names for row in rows if row.reference)
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_rows_of_tensorflow_cover_all_models_and_torch_rechub_on_cpu(device):
+    rows = all_rows(Sizes(device))
     assert {row.name.removeprefix("models/") for row in rows if row.section == "models"} == set(MODELS)
     rivals = [row for row in rows if row.job["kind"] == "rechub"]
     assert len(rivals) == (2 * len(IDS) if device == "cpu" else 0)
 
 
-def test_chosen_rows_bring_their_references_along():
+def test_chosen_rows_include_their_references():
     rows = [Row(n, n[0], n, {}, reference) for n, reference in {"a/1": None, "a/2": None, "b/1": "a/2"}.items()]
     assert [row.name for row in chosen_rows(rows, ["b"])] == ["a/2", "b/1"]

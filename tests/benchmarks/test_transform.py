@@ -1,4 +1,4 @@
-"""The benchmark of the data path: its sums by hand, and its own half once at the size of a test."""
+"""Benchmark of the data components: rates and costs computed by hand, and a run with few rows."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from benchmarks.transform import STEPS, costs, table
+from benchmarks.transform import STEPS, make_cost_table, make_table
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -26,8 +26,8 @@ def text(shown):
     return console.export_text()
 
 
-def test_rates_and_ratios():
-    shown = text(table(1000, {"tfx": measured("tfx", 100.0), "tfmtl": measured("tfmtl", 8.0)}))
+def test_table_has_rates_and_ratios():
+    shown = text(make_table(1000, {"tfx": measured("tfx", 100.0), "tfmtl": measured("tfmtl", 8.0)}))
     lines = {line.split("  ")[0].strip(" │"): line for line in shown.splitlines()}
     first = next(line for name, line in lines.items() if name.startswith("CsvExampleGen / LogExampleGen"))
     assert "50.0" in first
@@ -38,10 +38,10 @@ def test_rates_and_ratios():
     assert everything.rstrip(" │").endswith("12.5")
 
 
-def test_fixed_and_marginal_cost():
-    """30 s and 10 ms a row against 5 s and 1 ms a row."""
+def test_cost_table_has_fixed_cost_and_rows_per_second():
+    """TFX takes 30 s and 10 ms per row; the package takes 5 s and 1 ms per row."""
     sizes = {n: {"tfx": measured("tfx", 30 + n * 0.01), "tfmtl": measured("tfmtl", 5 + n * 0.001)} for n in (100, 9000)}
-    shown = text(costs(sizes))
+    shown = text(make_cost_table(sizes))
     fixed = next(line for line in shown.splitlines() if "fixed" in line)
     each = next(line for line in shown.splitlines() if "each further" in line)
     assert "30.0" in fixed
@@ -51,17 +51,17 @@ def test_fixed_and_marginal_cost():
 
 
 @pytest.mark.slow
-def test_our_half_runs(tmp_path):
+def test_measures_the_pipeline_of_the_package(tmp_path):
     command = [sys.executable, "-m", "benchmarks.transform", "--rows", "300", "--only", "tfmtl"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    places = ["--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "page.md")]
-    done = subprocess.run([*command, *places], cwd=ROOT, env=environment, text=True)
+    paths = ["--json", str(tmp_path / "out.json"), "--markdown", str(tmp_path / "page.md")]
+    done = subprocess.run([*command, *paths], cwd=ROOT, env=environment, text=True)
     assert done.returncode == 0
     page = (tmp_path / "page.md").read_text()
     assert "Command: `python -m benchmarks.transform --rows 300 --only tfmtl`." in page
     for step in STEPS["tfmtl"]:
         assert f"\n| {step} | " in page
-    found = json.loads((tmp_path / "out.json").read_text())["300"]["tfmtl"]
-    assert list(found["seconds"]) == list(STEPS["tfmtl"])
-    assert found["total"] > sum(found["seconds"].values())
-    assert all(peak > 100 for peak in found["memory"].values())
+    measured = json.loads((tmp_path / "out.json").read_text())["300"]["tfmtl"]
+    assert list(measured["seconds"]) == list(STEPS["tfmtl"])
+    assert measured["total"] > sum(measured["seconds"].values())
+    assert all(peak > 100 for peak in measured["memory"].values())
