@@ -31,6 +31,17 @@ test: venv ## check style, types and imports, then run all tests but the long on
 test-long: venv ## run the tests that take minutes each: kills, growing logs, environments of each extra
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m long
 
+# Layers, losses and metrics without TensorFlow; what the layers compute is compared with what TensorFlow computes.
+BACKEND_TESTS = tests/tfmtl/layers tests/tfmtl/ops tests/tfmtl/losses tests/tfmtl/metrics
+
+test-jax test-torch: test-%: venv ## run the tests of layers, losses and metrics on this backend; compare it with TensorFlow
+	@rm -rf build/parity
+	.venv/bin/uv venv --quiet --clear --python .venv/bin/python build/$*
+	.venv/bin/uv pip sync --quiet --python build/$*/bin/python requirements/$*.txt
+	TFMTL_PARITY_RECORD=build/parity .venv/bin/python -m pytest -q -n auto --maxprocesses 4 tests/tfmtl/layers
+	export KERAS_BACKEND=$* TFMTL_PARITY_COMPARE=build/parity
+	build/$*/bin/python -m pytest -q -o addopts= -W ignore --import-mode=importlib $(BACKEND_TESTS)
+
 # .venv/built-from.txt is written last, so a venv without it is not complete. It holds the lock the venv was built from:
 # the venv is built anew when the lock, the Python or the folder is another.
 venv: ## build .venv from the lock that fits this machine's Python and glibc
@@ -72,6 +83,18 @@ light: venv ## install the library without extras in a throw-away venv and impor
 	.venv/bin/uv venv --quiet --python .venv/bin/python build/light
 	.venv/bin/uv pip install --quiet --python build/light/bin/python --constraints .venv/built-from.txt .
 	build/light/bin/python -P tests/import_light.py tfmtl
+
+dist: venv ## build the wheel in dist/ and, where Docker runs, the image tfmtl:VERSION
+	@rm -rf dist build/lib
+	version=$$(.venv/bin/python -c 'import tfmtl; print(tfmtl.__version__)')
+	.venv/bin/uv build --quiet --wheel --python .venv/bin/python --no-build-isolation --out-dir dist
+	ls dist/tfmtl-$$version-py3-none-any.whl
+	if docker info > /dev/null 2>&1; then
+		docker build $(DOCKER_OPTIONS) --target tfmtl --tag tfmtl:$$version .
+	else
+		echo "The image tfmtl:$$version needs a running Docker engine. Received: none." >&2
+		exit 1
+	fi
 
 clean: ## remove .venv, caches and build folders; keep runs/
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
