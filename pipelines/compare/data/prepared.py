@@ -16,7 +16,7 @@ from tfmtl.spec import DatasetSpec
 PREPARED = "prepared.json"
 EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"
 _GROUPS, _SCENARIOS, _SCENARIO_NAMES = "groups:", "scenarios:", "scenario_names:"
-"""Names of arrays beside those of the labels; no task's name has a colon."""
+"""Names of the arrays that are not labels; no name of a task has a colon."""
 
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 """Computes transformed features from raw ones."""

@@ -131,7 +131,7 @@ def test_folder_without_true_values_is_no_simulated_log(log):
 
 
 def test_refuses_true_values_of_another_length(log):
-    """A simulator that is killed leaves its log beside the true values of the log before."""
+    """A killed simulator leaves a new log with the true values of the previous log."""
     settings, folder, prepared = log
     labels = ingested_labels(settings)
     rows = np.arange(len(labels["click"]))
