@@ -178,7 +178,8 @@ def test_models_page_lists_every_model_and_example():
 def test_links_lead_to_files(page):
     folder = REPOSITORY / "docs" if (REPOSITORY / "docs" / page).exists() else REPOSITORY
     text = PAGES.get(page) or (REPOSITORY / page).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", prose)
     assert [target for target in targets if not (folder / target).exists()] == []
 
 
