@@ -89,6 +89,8 @@ def weight_gradients(loss: Callable[[], Any], weights: Sequence[Any]) -> list[An
     Returns:
         A gradient for each variable: None for one that the loss does not depend on, except on JAX, where it is 0.
     """
+    if not weights:
+        return []
     if is_tensorflow():
         tf = import_tensorflow("")
         with tf.GradientTape() as tape:

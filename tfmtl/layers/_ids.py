@@ -24,6 +24,19 @@ def check_ids(ids: Tensor, vocab_sizes: Mapping[str, int], fields: Sequence[str]
     return tensorflow_ids.check_ids(ids, vocab_sizes, fields) if is_tensorflow() else ids
 
 
+def clip_ids(ids: Tensor, vocab_sizes: Mapping[str, int], fields: Sequence[str]) -> Tensor:
+    """Returns ids that can be looked up; on TensorFlow the ids as they are.
+
+    On other backends an id outside its field becomes the nearest one inside, whose value `mark_outside` replaces.
+
+    Args:
+        ids: `(batch, columns)`.
+        vocab_sizes: Number of ids of each field.
+        fields: Field of each column.
+    """
+    return ids if is_tensorflow() else ops.clip(ids, 0, _sizes(vocab_sizes, fields) - 1)
+
+
 def mark_outside(values: Tensor, ids: Tensor, vocab_sizes: Mapping[str, int], fields: Sequence[str]) -> Tensor:
     """Returns values with NaN where an id is outside its field; on TensorFlow the values as they are.
 
@@ -37,6 +50,9 @@ def mark_outside(values: Tensor, ids: Tensor, vocab_sizes: Mapping[str, int], fi
     """
     if is_tensorflow():
         return values
-    sizes = np.array([vocab_sizes[field] for field in fields], keras.backend.standardize_dtype("int"))
-    valid = ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, sizes))
+    valid = ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, _sizes(vocab_sizes, fields)))
     return ops.where(valid[:, :, None], values, ops.cast(float("nan"), values.dtype))
+
+
+def _sizes(vocab_sizes: Mapping[str, int], fields: Sequence[str]) -> np.ndarray:
+    return np.array([vocab_sizes[field] for field in fields], keras.backend.standardize_dtype("int"))

@@ -68,7 +68,7 @@ class CrossStitch(keras.layers.Layer):
         start = np.where(np.eye(count, dtype=bool), self.own if count > 1 else 1.0, other)[:, :, None]
 
         def initializer(shape: Shape, dtype: str | None = None) -> Tensor:
-            return ops.broadcast_to(ops.cast(start, dtype), shape)
+            return ops.convert_to_tensor(np.broadcast_to(start, [size or 1 for size in shape]).copy(), dtype)
 
         self.stitch = self.add_weight(shape=(count, count, width), initializer=initializer, name="stitch")
 

@@ -12,7 +12,7 @@ from keras import ops
 from tfmtl.backend import is_tensorflow, require_tensorflow
 from tfmtl.features import WEIGHTS_SUFFIX
 from tfmtl.layers._fields import Fields, rename_former_keys
-from tfmtl.layers._ids import mark_outside
+from tfmtl.layers._ids import clip_ids, mark_outside
 from tfmtl.types import Config, Features, Initializer, Regularizer, Shape, Tensor, TensorLike
 
 if is_tensorflow():
@@ -133,10 +133,8 @@ class FusedEmbedding(keras.layers.Layer):
         return values
 
     def _table_rows(self, ids: Tensor, fields: Sequence[str]) -> Tensor:
-        dtype = keras.backend.standardize_dtype("int")
-        table_rows = ops.add(ids, np.array([self.offsets[field] for field in fields], dtype))
-        # Other backends than TensorFlow mark what an id outside its field reads, which then should be in the table.
-        return table_rows if is_tensorflow() else ops.clip(table_rows, 0, self.total_rows - 1)
+        offsets = np.array([self.offsets[field] for field in fields], keras.backend.standardize_dtype("int"))
+        return ops.add(clip_ids(ids, self.vocab_sizes, fields), offsets)
 
     def _gather(self, table_rows: Tensor) -> Tensor:
         by_layer: dict[int, tuple[TensorLike, TensorLike]] = getattr(_overrides, "by_layer", {})

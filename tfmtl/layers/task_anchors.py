@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfmtl.layers._ids import check_ids, mark_outside
+from tfmtl.layers._ids import check_ids, clip_ids, mark_outside
 from tfmtl.layers._weights import DenseArguments, copy, get_initializer
 from tfmtl.layers.mlp import MLP
 from tfmtl.types import Activation, Config, Initializer, Regularizer, Shape, Tensor
@@ -96,7 +96,8 @@ class TaskAnchors(keras.layers.Layer):
         shape = ops.shape(inputs)
         ids, sizes = ops.reshape(ops.cast(inputs, "int"), (-1, 1)), {_FIELD: self.num_tasks}
         ids = check_ids(ids, sizes, [_FIELD])
-        one_hot = ops.one_hot(ids, self.num_tasks, dtype=self.compute_dtype)  # Tasks are few: no sparse gradient.
+        known_ids = clip_ids(ids, sizes, [_FIELD])
+        one_hot = ops.one_hot(known_ids, self.num_tasks, dtype=self.compute_dtype)  # Tasks are few: no sparse gradient.
         rows = mark_outside(ops.matmul(one_hot, self.table), ids, sizes, [_FIELD])
         return self.hidden(ops.reshape(rows, (*shape, self.dim)))
 
