@@ -72,7 +72,7 @@ def gradients(function: Callable[..., Any], arguments: Sequence[Any]) -> list[An
     if BACKEND == "jax":
         import jax
 
-        return list(jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors))
+        return list(jax.jit(jax.grad(function, argnums=tuple(range(len(tensors)))))(*tensors))
     import torch
 
     tensors = [tensor if tensor.requires_grad else tensor.detach().requires_grad_() for tensor in tensors]
@@ -103,7 +103,7 @@ def weight_gradients(loss: Callable[[], Any], weights: Sequence[Any]) -> list[An
             with keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True)), collect_losses=True):
                 return loss()
 
-        return jax.grad(stateless)([weight.value for weight in weights])
+        return jax.jit(jax.grad(stateless))([weight.value for weight in weights])
     import torch
 
     return list(torch.autograd.grad(loss(), [weight.value for weight in weights], allow_unused=True))

@@ -48,7 +48,7 @@ def _case_name() -> str:
 def _record(path: pathlib.Path, model: keras.Model, inputs: tuple, loss: Callable[[Any], Any]) -> None:
     rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
-        weight.assign(rng.normal(0, 0.5, weight.shape))
+        weight.assign(rng.normal(0, 0.3, weight.shape))
     model.save(path.with_suffix(".keras"))
     arrays = {f"input-{i}": array for i, array in enumerate(keras.tree.flatten(inputs))}
     np.savez(path.with_suffix(".npz"), **arrays, **_results(model, inputs, loss))
