@@ -1,4 +1,4 @@
-"""Fields of ids, as the layers that take them share them: validation, order, and means of multivalent fields."""
+"""Fields of ids: their validation, the order of their columns, and weighted means of multivalent fields."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ _FORMER_KEYS = {"rows": "vocab_sizes", "dim": "output_dim", "bags": "multivalent
 
 
 def rename_former_keys(config: Mapping[str, Any]) -> Config:
-    """Returns a config with the keys of today in place of those of earlier versions."""
+    """Returns a config whose keys of earlier versions are replaced by the current ones."""
     return {_FORMER_KEYS.get(key, key): value for key, value in config.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class Fields:
-    """Fields of a layer and the order of their ids: the columns of single-valued fields stand before the others.
+    """Fields of a layer, and the order of the columns of their ids: single-valued fields before multivalent ones.
 
     Attributes:
         vocab_sizes: Number of ids of each field, in the order of the layer's output.
         multivalent: Names of the fields that hold several ids per row.
-        unpooled: Names of the multivalent fields that keep their positions apart.
+        unpooled: Names of the multivalent fields whose positions are not pooled.
 
     Raises:
         ValueError: If a field has no ids, or one of the names is not that of a field it may name.

@@ -13,7 +13,7 @@ def inner_unit(unit: MetaUnit | None, owner: keras.layers.Layer, name: str) -> M
     """Returns a new unit with the options of the given one, and the dtype policy of the layer that owns it.
 
     Args:
-        unit: Unit whose options are copied; None stands for `MetaUnit()`.
+        unit: Unit whose options are copied; None means those of `MetaUnit()`.
         owner: Layer that owns the new unit.
         name: Name of the new unit.
     """
@@ -22,7 +22,7 @@ def inner_unit(unit: MetaUnit | None, owner: keras.layers.Layer, name: str) -> M
 
 
 def config_with_unit(config: Mapping[str, Any]) -> Config:
-    """Returns a config in which a `MetaUnit` stands in place of its options, of which a config holds some or all."""
+    """Returns a config in which the options of a `MetaUnit` are replaced by the unit; options may be missing."""
     names = MetaUnit().get_options().keys()
     options = {name: value for name, value in config.items() if name in names}
     return {**{name: value for name, value in config.items() if name not in names}, "unit": MetaUnit(**options)}

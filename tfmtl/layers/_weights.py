@@ -1,4 +1,4 @@
-"""Initializers and regularizers of kernels and biases, as layers take them and write them to their configs."""
+"""Initializers and regularizers of kernels and biases: arguments of layers and part of their configs."""
 
 import dataclasses
 import random

@@ -250,7 +250,7 @@ def test_ids_are_checked_when_a_model_is_fit():
     inputs = {"user": keras.Input((), dtype="int64", name="user")}
     outputs = keras.layers.Dense(1)(keras.layers.Flatten()(FusedEmbedding({"user": 10}, 4)(inputs)))
     model = keras.Model(inputs, outputs)
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse")
     model.fit({"user": np.arange(10)}, np.ones(10), verbose=0)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"should be in \[0, 10\)\. Received:\] \[12\]"):
         model.fit({"user": np.array([1, 12])}, np.ones(2), verbose=0)
