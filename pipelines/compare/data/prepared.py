@@ -90,10 +90,10 @@ class Prepared:
     def columns(self, split: str) -> Columns:
         """Reads labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
         with np.load(self.folder / f"{split}.npz") as arrays:
-            held = dict(arrays)
-        labels = {task.name: held[task.name] for task in self.spec.tasks}
-        names = tuple(held.get(_SCENARIO_NAMES, np.array([])).tolist())
-        return Columns(labels, held.get(_GROUPS), held.get(_SCENARIOS), names)
+            columns = dict(arrays)
+        labels = {task.name: columns[task.name] for task in self.spec.tasks}
+        names = tuple(columns.get(_SCENARIO_NAMES, np.array([])).tolist())
+        return Columns(labels, columns.get(_GROUPS), columns.get(_SCENARIOS), names)
 
     def truth(self) -> dict[str, np.ndarray] | None:
         """Reads the true probabilities and rates of the test rows by output; None if the log was not simulated."""

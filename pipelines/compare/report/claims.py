@@ -45,7 +45,7 @@ class ClaimResult:
     p: float = math.nan
 
     @property
-    def verdict(self) -> str:
+    def conclusion(self) -> str:
         """`holds`, `does not hold`, `not shown`, or `not run`.
 
         A claim holds if the row is significantly better than each of the others, and does not hold if the row is

@@ -150,7 +150,7 @@ def claim_sheet(results: Sequence[ClaimResult]) -> Sheet:
         metric = f"{TITLES[result.metric]} of {claim.output}"
         metric += f" on {ALL_ROWS}" if result.metric == AUC_ALL else ""
         advantage = "" if math.isnan(result.advantage) else f"{result.advantage:+.4f}"
-        cells = [claim.text, metric, claim.row, result.best_other, advantage, _p_text(result.p), result.verdict]
+        cells = [claim.text, metric, claim.row, result.best_other, advantage, _p_text(result.p), result.conclusion]
         rows.append(cells)
     columns = ["claim", "metric", "row", "best other row", "better by", "p (Holm)", "result"]
     return Sheet("Claims of the papers, tested on this data", columns, rows, 4)

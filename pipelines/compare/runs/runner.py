@@ -139,11 +139,11 @@ class Runner:
     def _best(self, results: list[Result]) -> Job:
         """Returns the job of the best trial by the monitor on the eval split."""
 
-        def value(result: Result) -> float:
-            found = monitored_value(self.comparison.spec, result.metrics["eval"], self.comparison.monitor)
-            return -math.inf if math.isnan(found) else found
+        def monitored(result: Result) -> float:
+            value = monitored_value(self.comparison.spec, result.metrics["eval"], self.comparison.monitor)
+            return -math.inf if math.isnan(value) else value
 
-        return max(results, key=value).job
+        return max(results, key=monitored).job
 
     def _results(self, jobs: Sequence[Job]) -> list[Result]:
         return [result for result in map(self.store.get, jobs) if result is not None]

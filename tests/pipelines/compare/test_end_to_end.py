@@ -72,9 +72,9 @@ def test_table_equals_the_metrics_of_the_kept_scores(finished):
     root, output, plain = finished
     assert "cvr on click = 1; p: against" in output
     assert "oracle" in output
-    found = numbers(plain)
+    values = numbers(plain)
     data = Prepared.load(root / "out" / "prepared")
-    assert found["oracle", "ctr", "auc"]["-1"] > max(found["mmoe", "ctr", "auc"].values())
+    assert values["oracle", "ctr", "auc"]["-1"] > max(values["mmoe", "ctr", "auc"].values())
     for run in plain["runs"]:
         job = run["job"]
         kept = [p for p in finished_runs(root / "out") if json.loads(p.read_text())["job"] == job]
@@ -83,7 +83,7 @@ def test_table_equals_the_metrics_of_the_kept_scores(finished):
             measured = evaluate(data.spec, data.columns("test"), dict(scores), data.truth())
         for output_name, metrics in measured.items():
             for metric, value in metrics.items():
-                assert found[job["row"], output_name, metric][str(job["seed"])] == pytest.approx(value, nan_ok=True)
+                assert values[job["row"], output_name, metric][str(job["seed"])] == pytest.approx(value, nan_ok=True)
 
 
 def by_scenario(plain):
@@ -93,16 +93,16 @@ def by_scenario(plain):
 def test_auc_by_scenario_equals_scikit_learns_on_the_kept_scores(finished):
     root, output, plain = finished
     assert "click: ctr on all rows, by scenario: AUC" in output
-    found = by_scenario(plain)
+    records = by_scenario(plain)
     data = Prepared.load(root / "out" / "prepared")
     columns = {
         "scenario": tf.io.FixedLenFeature([], tf.string),
         **{name: tf.io.FixedLenFeature([], tf.int64) for name in data.spec.labels},
     }
-    records = list(tf.data.TFRecordDataset(data.files("test"), "GZIP").as_numpy_iterator())
-    rows = {name: values.numpy() for name, values in tf.io.parse_example(records, columns).items()}
+    examples = list(tf.data.TFRecordDataset(data.files("test"), "GZIP").as_numpy_iterator())
+    rows = {name: values.numpy() for name, values in tf.io.parse_example(examples, columns).items()}
     labels = {task.name: rows[task.label] for task in data.spec.tasks}
-    assert {scenario.encode() for _, _, scenario in found} == set(rows["scenario"])
+    assert {scenario.encode() for _, _, scenario in records} == set(rows["scenario"])
     for path in finished_runs(root / "out"):
         job = json.loads(path.read_text())["job"]
         with np.load(path.parent / "scores.npz") as scores:
@@ -111,7 +111,7 @@ def test_auc_by_scenario_equals_scikit_learns_on_the_kept_scores(finished):
                     own = rows["scenario"] == scenario.encode()
                     if output.space != "entire":
                         own &= labels[data.spec.task(output.task).follows] == 1
-                    record = found[job["row"], output.name, scenario]
+                    record = records[job["row"], output.name, scenario]
                     assert record["rows"] == own.sum()
                     expected = None
                     if len(set(labels[output.task][own])) == 2:
@@ -138,9 +138,9 @@ def test_evaluates_scenarios_of_data_and_runs_that_were_kept_without_them(finish
 
 
 def test_seeds_give_different_scores(finished):
-    found = numbers(finished[2])
+    values = numbers(finished[2])
     for row in ("mmoe", "lightgbm"):
-        assert len(set(found[row, "ctr", "auc"].values())) == 2
+        assert len(set(values[row, "ctr", "auc"].values())) == 2
 
 
 @pytest.mark.long

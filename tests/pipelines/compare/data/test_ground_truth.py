@@ -110,10 +110,10 @@ def test_indices_of_the_test_split_count_rejected_rows(log):
 def test_oracle_auc_equals_scikit_learns_on_each_space(log):
     settings, folder, _ = log
     rows = np.arange(0, ROWS, 2)
-    found = oracle_auc(settings.spec, folder, rows)
+    aucs = oracle_auc(settings.spec, folder, rows)
     labels, truth = (pd.read_csv(folder / name).iloc[rows] for name in (IMPRESSIONS, PROBABILITIES))
     clicked = labels["click"] == 1
-    assert found == {
+    assert aucs == {
         "ctr": pytest.approx(roc_auc_score(labels["click"], truth["ctr"])),
         "cvr": pytest.approx(roc_auc_score(labels["conversion"][clicked], truth["cvr"][clicked])),
         "ctcvr": pytest.approx(roc_auc_score(labels["conversion"], truth["ctcvr"])),

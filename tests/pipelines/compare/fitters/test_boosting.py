@@ -66,19 +66,19 @@ def test_counts_the_parameters_of_a_stump():
 def test_converts_each_kind_of_feature_to_columns():
     sizes = {"user": 5, "tags": 3}
     ids = np.array([3, 0])
-    found = _columns(CategoricalFeature("user"), ids, None, sizes, 2)
-    np.testing.assert_array_equal(found["user"], [3, 0])
-    found = _columns(NumericalFeature("price"), ids, None, sizes, 2)
-    np.testing.assert_array_equal(found["price"], [3, np.nan])
+    columns = _columns(CategoricalFeature("user"), ids, None, sizes, 2)
+    np.testing.assert_array_equal(columns["user"], [3, 0])
+    columns = _columns(NumericalFeature("price"), ids, None, sizes, 2)
+    np.testing.assert_array_equal(columns["price"], [3, np.nan])
     tags, weights = np.array([[1, 2, 1], [3, 0, 0]]), np.array([[0.5, 2.0, 1.0], [1.0, 1.0, 0.0]])
-    found = _columns(MultiValuedFeature("tags"), tags, weights, sizes, 2)
-    assert list(found) == ["tags_0", "tags_1"]
-    np.testing.assert_array_equal(found["tags_0"], [1.5, 0.0])
-    np.testing.assert_array_equal(found["tags_1"], [2.0, 0.0])
+    columns = _columns(MultiValuedFeature("tags"), tags, weights, sizes, 2)
+    assert list(columns) == ["tags_0", "tags_1"]
+    np.testing.assert_array_equal(columns["tags_0"], [1.5, 0.0])
+    np.testing.assert_array_equal(columns["tags_1"], [2.0, 0.0])
     days = np.array([[0, 2], [4, 5]])
-    found = _columns(NumberSequenceFeature("clicks", max_length=2), days, np.ones((2, 2)), sizes, 2)
-    np.testing.assert_array_equal(found["clicks_0"], [np.nan, 4])
-    np.testing.assert_array_equal(found["clicks_1"], [2, 5])
+    columns = _columns(NumberSequenceFeature("clicks", max_length=2), days, np.ones((2, 2)), sizes, 2)
+    np.testing.assert_array_equal(columns["clicks_0"], [np.nan, 4])
+    np.testing.assert_array_equal(columns["clicks_1"], [2, 5])
 
 
 def test_validates_options_and_passes_them_to_lightgbm():

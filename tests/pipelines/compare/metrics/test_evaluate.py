@@ -22,19 +22,19 @@ def space_rows(data, output):
 def test_metrics_of_binary_outputs_equal_scikit_learns(output, task):
     data = columns()
     scores = noisy(data, 2.0, 1)
-    found = evaluate(SPEC, data, scores)[output]
+    metrics = evaluate(SPEC, data, scores)[output]
     rows = space_rows(data, output)
     labels, predicted, groups = data.labels[task][rows], scores[output][rows].astype(float), data.groups[rows]
-    assert found["auc"] == pytest.approx(sklearn.roc_auc_score(labels, predicted))
-    assert found["log_loss"] == pytest.approx(sklearn.log_loss(labels, predicted))
-    assert found["calibration"] == pytest.approx(predicted.sum() / labels.sum())
+    assert metrics["auc"] == pytest.approx(sklearn.roc_auc_score(labels, predicted))
+    assert metrics["log_loss"] == pytest.approx(sklearn.log_loss(labels, predicted))
+    assert metrics["calibration"] == pytest.approx(predicted.sum() / labels.sum())
     total = weight = 0.0
     for group in np.unique(groups):
         own = groups == group
         if 0 < labels[own].sum() < own.sum():
             total += own.sum() * sklearn.roc_auc_score(labels[own], predicted[own])
             weight += own.sum()
-    assert found["gauc"] == pytest.approx(total / weight)
+    assert metrics["gauc"] == pytest.approx(total / weight)
 
 
 def test_auc_on_all_rows_is_the_mean_over_labels_drawn_from_the_true_probabilities():
@@ -43,18 +43,18 @@ def test_auc_on_all_rows_is_the_mean_over_labels_drawn_from_the_true_probabiliti
     rng = np.random.default_rng(2)
     truth = {name: rng.random(ROWS) ** 2 for name in ("ctr", "cvr", "ctcvr")}
     scores = {name: (p + 0.3 * rng.normal(size=ROWS)).astype(np.float32) for name, p in truth.items()}
-    found = evaluate(SPEC, data, scores, truth)
+    metrics = evaluate(SPEC, data, scores, truth)
     draws = [sklearn.roc_auc_score(rng.random(ROWS) < truth["cvr"], scores["cvr"]) for _ in range(200)]
-    assert found["cvr"]["auc_all_rows"] == pytest.approx(np.mean(draws), abs=4 * np.std(draws) / 200**0.5)
-    assert found["cvr"]["calibration_all_rows"] == pytest.approx(scores["cvr"].sum() / truth["cvr"].sum(), rel=1e-6)
-    assert "auc_all_rows" not in found["ctr"]
-    assert found["cvr"]["auc"] == evaluate(SPEC, data, scores)["cvr"]["auc"]
+    assert metrics["cvr"]["auc_all_rows"] == pytest.approx(np.mean(draws), abs=4 * np.std(draws) / 200**0.5)
+    assert metrics["cvr"]["calibration_all_rows"] == pytest.approx(scores["cvr"].sum() / truth["cvr"].sum(), rel=1e-6)
+    assert "auc_all_rows" not in metrics["ctr"]
+    assert metrics["cvr"]["auc"] == evaluate(SPEC, data, scores)["cvr"]["auc"]
 
 
 def test_no_gauc_without_groups():
     data = dataclasses.replace(columns(), groups=None)
-    found = evaluate(SPEC, data, noisy(data, 2.0, 1))
-    assert "gauc" not in found["ctr"]
+    metrics = evaluate(SPEC, data, noisy(data, 2.0, 1))
+    assert "gauc" not in metrics["ctr"]
 
 
 def test_metrics_of_counts():
@@ -64,12 +64,12 @@ def test_metrics_of_counts():
         tasks=(Task("next", "next", kind="count"),),
     )
     labels, rates = np.array([0.0, 2.0, 5.0]), np.array([0.5, 2.0, 4.0])
-    found = evaluate(spec, Columns({"next": labels}), {"next": rates})["next"]
-    assert found["nmae"] == pytest.approx((0.5 + 0 + 1) / 7)
-    assert found["smape"] == pytest.approx((0.5 / 0.25 + 0 + 1 / 4.5) / 3)
-    assert found["poisson_loss"] == pytest.approx((0.5 + 2 - 2 * math.log(2) + 4 - 5 * math.log(4)) / 3)
+    metrics = evaluate(spec, Columns({"next": labels}), {"next": rates})["next"]
+    assert metrics["nmae"] == pytest.approx((0.5 + 0 + 1) / 7)
+    assert metrics["smape"] == pytest.approx((0.5 / 0.25 + 0 + 1 / 4.5) / 3)
+    assert metrics["poisson_loss"] == pytest.approx((0.5 + 2 - 2 * math.log(2) + 4 - 5 * math.log(4)) / 3)
     assert main_metric(spec, spec.outputs[0]) == "nmae"
-    assert monitored_value(spec, {"next": found}, "next_loss") == -found["poisson_loss"]
+    assert monitored_value(spec, {"next": metrics}, "next_loss") == -metrics["poisson_loss"]
 
 
 def test_losses_of_extreme_predictions_are_finite():

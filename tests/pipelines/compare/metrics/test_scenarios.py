@@ -54,15 +54,15 @@ def scores_of(seed, noise=2.0):
 
 def test_auc_of_each_scenario_equals_scikit_learns():
     scores = scores_of(1)
-    found = evaluate_scenarios(SPEC, DATA, scores)
-    assert set(found) == {"ctr", "cvr", "ctcvr"}
+    metrics = evaluate_scenarios(SPEC, DATA, scores)
+    assert set(metrics) == {"ctr", "cvr", "ctcvr"}
     for output, task in (("ctr", "click"), ("cvr", "sale"), ("ctcvr", "sale")):
-        assert list(found[output]) == list(NAMES)
+        assert list(metrics[output]) == list(NAMES)
         for number, name in enumerate(NAMES[:-1]):
             rows = DATA.scenarios == number
             rows &= (DATA.labels["click"] == 1) | (output != "cvr")
             expected = sklearn.roc_auc_score(DATA.labels[task][rows], scores[output][rows])
-            assert found[output][name] == {"auc": pytest.approx(expected)}
+            assert metrics[output][name] == {"auc": pytest.approx(expected)}
 
 
 def test_errors_of_counts_equal_numpys():
@@ -70,17 +70,17 @@ def test_errors_of_counts_equal_numpys():
     labels, rates = rng.poisson(2.0, 300).astype("float32"), rng.gamma(2.0, 1.0, 300)
     numbers = rng.integers(0, 2, 300)
     data = Columns({"next": labels}, scenarios=numbers, scenario_names=("a", "b"))
-    found = evaluate_scenarios(COUNTS, data, {"next": rates})["next"]
+    metrics = evaluate_scenarios(COUNTS, data, {"next": rates})["next"]
     for number, name in enumerate("ab"):
         y, p = labels[numbers == number], rates[numbers == number]
-        assert found[name]["nmae"] == pytest.approx(np.abs(p - y).sum() / y.sum())
-        assert found[name]["smape"] == pytest.approx(np.mean(2 * np.abs(p - y) / (p + y)))
+        assert metrics[name]["nmae"] == pytest.approx(np.abs(p - y).sum() / y.sum())
+        assert metrics[name]["smape"] == pytest.approx(np.mean(2 * np.abs(p - y) / (p + y)))
 
 
 def test_auc_of_equal_labels_is_nan():
-    found = evaluate_scenarios(SPEC, DATA, scores_of(1))
+    metrics = evaluate_scenarios(SPEC, DATA, scores_of(1))
     for output in ("ctr", "cvr", "ctcvr"):
-        assert math.isnan(found[output]["[tiny]"]["auc"])
+        assert math.isnan(metrics[output]["[tiny]"]["auc"])
 
 
 def test_no_metrics_without_scenarios():
@@ -115,15 +115,15 @@ def made():
 
 def test_sheets_show_rows_and_means_by_scenario(made):
     comparison, table, outcome = made
-    found = scenario_sheets(SPEC, table)
-    assert [sheet.title for sheet in found] == [
+    scenario_tables = scenario_sheets(SPEC, table)
+    assert [sheet.title for sheet in scenario_tables] == [
         "click: ctr on all rows, by scenario: AUC",
         "sale: cvr on click = 1, by scenario: AUC",
         "sale: ctcvr on all rows, by scenario: AUC",
     ]
     shown = make_sheets(comparison, table, outcome)
-    assert all(sheet in shown for sheet in found)
-    cvr = found[1]
+    assert all(sheet in shown for sheet in scenario_tables)
+    cvr = scenario_tables[1]
     assert list(cvr.columns) == ["model", *NAMES]
     assert [row[0] for row in cvr.rows] == ["rows", "base", "ours", "oracle"]
     clicks = [int(np.sum((DATA.scenarios == i) & (DATA.labels["click"] == 1))) for i in range(4)]

@@ -37,9 +37,9 @@ def test_smaller_error_is_a_positive_gain(kind):
 
 
 def test_summary_has_the_standard_deviation_of_the_sample():
-    found = summarize({1: 1.0, 2: 2.0, 3: 6.0})
-    assert (found.mean, found.runs) == (3.0, 3)
-    assert found.sd == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
+    summary = summarize({1: 1.0, 2: 2.0, 3: 6.0})
+    assert (summary.mean, summary.runs) == (3.0, 3)
+    assert summary.sd == pytest.approx(math.sqrt((4 + 1 + 9) / 2))
     assert math.isnan(summarize({1: 1.0}).sd)
 
 

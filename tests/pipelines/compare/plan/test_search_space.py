@@ -37,8 +37,8 @@ def test_draws_no_setting_twice():
 def test_drawn_values_replace_the_fields_of_their_names():
     options = {"embedding_dim": 8, "backbone_options": {"num_experts": 2, "dropout": 0.1}}
     drawn = {"options.backbone_options.num_experts": 4, "training.learning_rate": 0.1, "options.num_layers": 1}
-    found = with_drawn_values(options, drawn, "options")
-    assert found == {
+    changed = with_drawn_values(options, drawn, "options")
+    assert changed == {
         "embedding_dim": 8,
         "backbone_options": {"num_experts": 4, "dropout": 0.1},
         "num_layers": 1,

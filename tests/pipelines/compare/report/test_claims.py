@@ -57,7 +57,7 @@ def test_claim_is_tested_against_each_of_the_other_rows(runs, table):
     (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival"), "ctr"))
     own, other = values(runs, "ours", "ctr", "auc"), values(runs, "rival", "ctr", "auc")
     p_values = [stats.ttest_rel(own, values(runs, row, "ctr", "auc")).pvalue for row in ("base", "rival")]
-    assert (claim_result.verdict, claim_result.best_other, claim_result.metric) == (HOLDS, "rival", "auc")
+    assert (claim_result.conclusion, claim_result.best_other, claim_result.metric) == (HOLDS, "rival", "auc")
     assert claim_result.advantage == pytest.approx(np.mean(own - other))
     assert claim_result.p == pytest.approx(max(p_values))
 
@@ -65,7 +65,7 @@ def test_claim_is_tested_against_each_of_the_other_rows(runs, table):
 def test_smaller_error_is_better(runs, table):
     (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival"), "ctr", "log_loss"))
     gains = values(runs, "rival", "ctr", "log_loss") - values(runs, "ours", "ctr", "log_loss")
-    assert (claim_result.verdict, claim_result.best_other) == (HOLDS, "rival")
+    assert (claim_result.conclusion, claim_result.best_other) == (HOLDS, "rival")
     assert claim_result.advantage == pytest.approx(np.mean(gains))
 
 
@@ -76,9 +76,9 @@ def test_claim_holds_only_if_the_row_is_better_than_each_other_row():
         claim_results(table, Claim("", "ours", ("rival",), "ctr"))[0],
         Claim("", "ours", ("rival", "twin"), "ctr"),
     )
-    assert alone.verdict == HOLDS
+    assert alone.conclusion == HOLDS
     (claim_result,) = claim_results(table, both)
-    assert (claim_result.verdict, claim_result.best_other) == (NOT_SHOWN, "rival")
+    assert (claim_result.conclusion, claim_result.best_other) == (NOT_SHOWN, "rival")
     assert claim_result.p == pytest.approx(stats.ttest_rel(OURS, WIDE).pvalue)
     assert claim_result.advantage == pytest.approx(np.mean(OURS) - np.mean(NEAREST))
 
@@ -86,13 +86,13 @@ def test_claim_holds_only_if_the_row_is_better_than_each_other_row():
 def test_claim_does_not_hold_only_if_another_row_is_significantly_better():
     table = table_of_auc(ours=OURS, rival=BETTER, twin=WIDE, base=NEAREST)
     (claim_result,) = claim_results(table, Claim("", "ours", ("base", "rival", "twin"), "ctr"))
-    assert (claim_result.verdict, claim_result.best_other) == (FAILS, "rival")
+    assert (claim_result.conclusion, claim_result.best_other) == (FAILS, "rival")
     assert claim_result.p == pytest.approx(3 * stats.ttest_rel(OURS, BETTER).pvalue), (
         "Bonferroni: the best of three rows was selected"
     )
     (claim_result,) = claim_results(table, Claim("", "twin", ("ours",), "ctr"))
     assert claim_result.advantage < 0
-    assert (claim_result.verdict, claim_result.p) == (NOT_SHOWN, pytest.approx(stats.ttest_rel(WIDE, OURS).pvalue))
+    assert (claim_result.conclusion, claim_result.p) == (NOT_SHOWN, pytest.approx(stats.ttest_rel(WIDE, OURS).pvalue))
 
 
 def test_p_values_are_corrected_over_all_claims(table):
@@ -118,7 +118,7 @@ def test_claim_is_not_run_if_a_row_or_a_seed_is_missing(missing):
     rows = {"ours": OURS, "rival": NEAREST, "base": WIDE, **missing}
     table = table_of_auc(**{row: numbers for row, numbers in rows.items() if numbers})
     (claim_result,) = claim_results(table, Claim("", "ours", ("rival", "base"), "ctr"))
-    assert claim_result.verdict == NOT_RUN
+    assert claim_result.conclusion == NOT_RUN
     assert math.isnan(claim_result.advantage)
     assert math.isnan(claim_result.p)
 
@@ -127,6 +127,6 @@ def test_row_without_randomness_is_complete_but_two_of_them_are_not_tested():
     claims = [Claim("", "ours", ("base",), "ctr"), Claim("", "twin", ("base",), "ctr")]
     table = table_of_auc(ours=OURS, base={NO_SEED: 0.70}, twin={NO_SEED: 0.71})
     seeded, level = claim_results(table, *claims)
-    assert seeded.verdict == HOLDS
-    assert (level.verdict, level.advantage) == (NOT_SHOWN, pytest.approx(0.01))
+    assert seeded.conclusion == HOLDS
+    assert (level.conclusion, level.advantage) == (NOT_SHOWN, pytest.approx(0.01))
     assert math.isnan(level.p)
