@@ -73,7 +73,7 @@ class ModelSettings:
         try:
             model_class(self.name)
         except ValueError as error:
-            raise FieldError("name", str(error).removeprefix("model ")) from error
+            raise FieldError("name", str(error).removeprefix("`model` ")) from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfmtl.layers._weights import DenseArguments
+from tfmtl.layers._weights import DenseArguments, copy
 from tfmtl.types import Activation, Config, Initializer, Regularizer, Shape, Tensor
 
 
@@ -89,8 +89,10 @@ class Experts(keras.layers.Layer):
         widths = (input_shape[-1], *self.units)
         self.kernels = []
         for i, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
-            kernel = self._arguments.kernel()
-            kernel["initializer"] = _per_expert(kernel["initializer"], self.num_experts)
+            kernel = {
+                "initializer": _PerExpert(self._arguments.kernel_initializer),
+                "regularizer": self._arguments.kernel_regularizer,
+            }
             self.kernels.append(
                 self.add_weight(shape=(self.num_experts, fan_in, fan_out), name=f"kernel_{i}", **kernel)
             )
@@ -123,16 +125,26 @@ class Experts(keras.layers.Layer):
         }
 
 
-def _per_expert(initializer: Initializer, num_experts: int) -> Initializer:
-    """Returns an initializer whose fans are those of one expert.
+class _PerExpert(keras.initializers.Initializer):
+    """Initializer whose fans are those of one expert.
 
-    Keras takes the first axis of a kernel of three for a receptive field and multiplies both fans by its size.
+    Keras takes the first axis of a kernel of three for a receptive field and multiplies both fans by its size. The seed
+    is drawn when the kernel is made, so that symbolic building draws none.
+
+    Args:
+        initializer: Initializer of a kernel `(num_experts, fan_in, fan_out)`.
     """
-    if not isinstance(initializer, keras.initializers.VarianceScaling):
-        return initializer
-    return keras.initializers.VarianceScaling(
-        initializer.scale * num_experts,
-        initializer.mode,
-        initializer.distribution,
-        seed=initializer.seed,
-    )
+
+    def __init__(self, initializer: Initializer) -> None:
+        self.initializer = initializer
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        initializer = copy(self.initializer)
+        if isinstance(initializer, keras.initializers.VarianceScaling):
+            scale = initializer.scale * shape[0]
+            seed = initializer.seed
+            initializer = keras.initializers.VarianceScaling(scale, initializer.mode, initializer.distribution, seed)
+        return initializer(shape, dtype=dtype)
+
+    def get_config(self) -> Config:
+        return {"initializer": keras.initializers.serialize(self.initializer)}
