@@ -32,7 +32,7 @@ _PARSED_ROWS = 4096
 
 
 def steps(settings: Settings, files: list[str], transform: Callable[[dict], dict]) -> Iterator[tuple[str, Any]]:
-    """Yields data sets that read, parse and transform the rows, each with one more step than the one before.
+    """Yields datasets that read, parse and transform the rows, each with one more step than the one before.
 
     Args:
         settings: Settings of the experiment.
@@ -40,7 +40,7 @@ def steps(settings: Settings, files: list[str], transform: Callable[[dict], dict
         transform: Computes transformed features from raw ones.
 
     Yields:
-        Name of the steps, and the data set.
+        Name of the steps, and the dataset.
     """
     spec, batch_size = settings.spec, settings.training.batch_size
     labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
@@ -57,10 +57,10 @@ def steps(settings: Settings, files: list[str], transform: Callable[[dict], dict
 
 
 def pass_seconds(dataset: Any, passes: int) -> float:
-    """Returns the seconds of the fastest pass over a data set, after one pass that does not count.
+    """Returns the seconds of the fastest pass over a dataset, after one pass that does not count.
 
     Args:
-        dataset: The data set.
+        dataset: `tf.data.Dataset` that is iterated over.
         passes: Number of passes.
     """
     times = []
@@ -148,7 +148,7 @@ def measure(settings: Settings, run: Run, rows: int, passes: int) -> Table:
         settings: Settings of the experiment.
         run: Finished run of the experiment.
         rows: Maximum number of training rows.
-        passes: Number of passes over a data set, of which the fastest counts.
+        passes: Number of passes over a dataset, of which the fastest counts.
 
     Returns:
         The table of the measurements.

@@ -35,7 +35,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def make_spec(model: str) -> tuple[DatasetSpec, dict[str, int]]:
-    """Returns the spec of the data set of a model, and the number of tokens by feature.
+    """Returns the spec of the dataset of a model, and the number of tokens by feature.
 
     Args:
         model: Name of the model.
@@ -53,7 +53,7 @@ def simulate(spec: DatasetSpec, sizes: Mapping[str, int], rows: int, seed: int =
     """Draws transformed features, and labels that depend on the effect of each id and of each pair of fields.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         sizes: Number of tokens by feature.
         rows: Number of rows.
         seed: Seed of the draws.

@@ -39,9 +39,9 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
         simulate_log(settings, out, rows=rows, seed=seed)
 
 
-@main.group(short_help="Convert the raw files of a data set, once.")
+@main.group(short_help="Convert the raw files of a dataset, once.")
 def ingest() -> None:
-    """Convert the raw files of a data set to a log that `tfmtl run` reads.
+    """Convert the raw files of a dataset to a log that `tfmtl run` reads.
 
     \b
     Example:

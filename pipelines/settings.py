@@ -150,7 +150,7 @@ class Settings:
 
     Attributes:
         name: Name of the pipeline and of the served model.
-        spec: Features, tasks and split of the data set.
+        spec: Features, tasks and split of the dataset.
         model: Model to train, with its options.
         data: Location and format of the raw log.
         training: Optimizer, epochs, batches and the other settings of the training.

@@ -69,7 +69,7 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
     """Returns the raw features of serialized tf.Examples.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples: Serialized tf.Examples, `(batch,)`.
 
     Returns:
@@ -90,7 +90,7 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
     theirs.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         tensors: Tensors of `raw_inputs(spec)` by name.
 
     Returns:
@@ -128,7 +128,7 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
     """Returns one dense tensor for each feature, with "" and NaN for missing values: the inverse of `from_tensors`.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         features: `tf.SparseTensor`s by name.
     """
     tensors = {}

@@ -19,7 +19,7 @@ def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Se
     """Writes one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         transform: Callable that maps raw features to transformed features.
         directory: Folder of the SavedModel.
         examples: Serialized tf.Examples of raw features, at least one.

@@ -31,7 +31,7 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
     """Returns the tensors that the transform produces and a model takes.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
 
     Returns:
         The ids of each feature and the weights of each multivalent feature, in the order of the spec.
@@ -59,7 +59,7 @@ def multivalent_features(spec: DatasetSpec) -> tuple[str, ...]:
     """Returns the names of the multivalent features: those with several ids per row.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
 
     Returns:
         Names in the order of the spec.
@@ -79,7 +79,7 @@ def sequences(spec: DatasetSpec) -> tuple[str, ...]:
     """Returns the names of the multivalent features whose positions are in order of time.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
 
     Returns:
         Names in the order of the spec.
@@ -99,7 +99,7 @@ def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
     """Returns the names of the features that have a vocabulary; the others are discretized numbers.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
 
     Returns:
         Names in the order of the spec.
@@ -119,7 +119,7 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
     """Returns the number of ids of each feature, which is its number of rows in an embedding table.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one, without the ids of unseen
             tokens.
 

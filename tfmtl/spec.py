@@ -104,10 +104,10 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """Features, tasks, scenario, group key and split of one data set.
+    """Features, tasks, scenario, group key and split of one dataset.
 
     Attributes:
-        name: Name of the data set.
+        name: Name of the dataset.
         features: Inputs of a model.
         tasks: Prediction targets; a task is listed after the one that it follows.
         scenario: Name of the categorical feature by whose values results are reported; null for none.

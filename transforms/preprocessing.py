@@ -33,7 +33,7 @@ def make_preprocessing_fn(
     among the inputs, because no row of the log has it, counts as missing in every row.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         vocabularies: Folder that `transforms.ingest.beam_vocabularies.WriteVocabularies` wrote. Transform then does not
             analyze the rows. By default, Transform computes the vocabularies from the rows (`tft.vocabulary`). In both
             cases the vocabulary file of a feature has the feature's name.

@@ -64,7 +64,7 @@ class SpanMerge(base_beam_component.BaseBeamComponent):
 
     Args:
         spans: Examples of `LogExampleGen`, one artifact per span.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
     """
 
     SPEC_CLASS = SpanMergeSpec

@@ -39,7 +39,7 @@ class LogTransform(Transform):
     Args:
         examples: Examples of `LogExampleGen`.
         schema: Schema of the raw features.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogTransformExecutor)

@@ -25,7 +25,7 @@ def eval_config(spec: DatasetSpec, thresholds: Mapping[str, Thresholds]) -> conf
     only; those on the change of a metric apply if there is a baseline.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         thresholds: Requirements by output name.
     """
     model = config_pb2.ModelSpec(signature_name="serving_default")
@@ -50,7 +50,7 @@ def name_in_tfma(spec: DatasetSpec, output: Output) -> str:
     """Returns the name of an output in TFMA, which is empty if the model has one output only.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
     """
     return output.name if len(spec.outputs) > 1 else ""

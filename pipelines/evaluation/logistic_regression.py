@@ -23,7 +23,7 @@ def reference_auc(spec: DatasetSpec, examples_uri: str, root: pathlib.Path) -> d
     """Returns the test AUC of logistic regression, which is fitted once for the same examples and spec.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
         root: Folder to keep the result in.
 
@@ -48,7 +48,7 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str) -> dict[str, f
     Each binary output has its own regression, on the rows of its space.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
 
     Returns:

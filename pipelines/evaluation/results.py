@@ -41,7 +41,7 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
     """Reads the metrics that an Evaluator wrote.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         evaluation_uri: Folder of the evaluation.
 
     Returns:
@@ -77,7 +77,7 @@ def results_table(
     """Creates the table of a run's results.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         rows: Metrics of the run.
         title: Title of the table.
         reference_aucs: AUC of a reference model or the oracle on all rows, by output name, for an additional column.
@@ -124,7 +124,7 @@ def space_name(spec: DatasetSpec, output: Output) -> str:
     """Describes the space of an output: `all rows`, or `<previous task> = 1`.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
     """
     return "all rows" if output.space == ENTIRE else f"{spec.task(output.task).follows} = 1"

@@ -41,7 +41,7 @@ class InputPipeline:
     the machine or on `cache`.
 
     Attributes:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         transform: Function from raw features, `tf.SparseTensor`s by name, to transformed ones.
         batch_size: Number of rows per batch.
         shuffle_rows: Approximate number of consecutive rows from which a batch is drawn. Half of them are shuffled as

@@ -148,7 +148,7 @@ def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> d
     """Returns the number of tokens in each vocabulary, by feature.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         transformed: Output of Transform.
     """
     return {name: transformed.vocabulary_size_by_name(name) for name in vocabularies(spec)}

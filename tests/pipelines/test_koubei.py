@@ -27,7 +27,7 @@ def invoke(*words):
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi data set 187) in $TFMTL_DATA/koubei")
+@pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi dataset 187) in $TFMTL_DATA/koubei")
 def test_commands_of_the_documentation(tmp_path, monkeypatch):
     text = (REPOSITORY / "docs" / "datasets.md").read_text(encoding="utf-8")
     commands = [line.split() for line in text.splitlines() if line.startswith("tfmtl") and "koubei" in line]

@@ -1,4 +1,4 @@
-"""Data sets that several tests share: specs, sizes of vocabularies and random rows."""
+"""Datasets that several tests share: specs, sizes of vocabularies and random rows."""
 
 import numpy as np
 

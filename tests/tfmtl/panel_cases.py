@@ -1,4 +1,4 @@
-"""A small panel data set with scenarios, profiles, and days of behaviour and performance, and random rows of it."""
+"""A small panel dataset with scenarios, profiles, and days of behaviour and performance, and random rows of it."""
 
 import numpy as np
 

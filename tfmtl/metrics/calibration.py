@@ -116,7 +116,7 @@ def calibration(
     On the conditional space, the weight of a row is multiplied by the label of the previous task.
 
     Args:
-        spec: Specification of the data set.
+        spec: Specification of the dataset.
         labels: Labels by task, each `(rows,)`.
         outputs: Predictions by output, each `(rows,)`, as returned by `predict` of a `MultiTaskModel`.
         weights: Nonnegative weights, `(rows,)`; 1 by default.

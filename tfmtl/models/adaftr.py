@@ -60,7 +60,7 @@ class AdaFTR(MultiTaskModel):
     layers `contrast/<task>`, `(batch, units)`.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `AdaFTROptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

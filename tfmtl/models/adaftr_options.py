@@ -95,7 +95,7 @@ class AdaFTROptions(ModelOptions):
         """Returns the pairs of the anchor task and each other binary task.
 
         Args:
-            spec: Tasks of the data set.
+            spec: Tasks of the dataset.
 
         Raises:
             FieldError: If the anchor is not a binary task, or the only one.
@@ -107,7 +107,7 @@ class AdaFTROptions(ModelOptions):
         return tuple((anchor, task) for task in binary if task != anchor)
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Checks that the options, and those of the backbone, fit the features and tasks of a data set.
+        """Checks that the options, and those of the backbone, fit the features and tasks of a dataset.
 
         Args:
             spec: Features and tasks.

@@ -73,7 +73,7 @@ class AITM(MultiTaskModel):
     - The published code uses the dropout rates 0.1, 0.3 and 0.3 for its three layers. The preset uses 0.3 for all.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `AITMOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -113,7 +113,7 @@ class APEM(MultiTaskModel):
     - The heads predict on the entire space, as the AUCs of the paper are computed.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `APEMOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -67,7 +67,7 @@ class AutoHERI(ESMM):
     - No connection is removed after training: the served network is the trained one.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `AutoHERIOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

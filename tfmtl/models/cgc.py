@@ -59,7 +59,7 @@ class CustomizedGateControl(MultiTaskModel):
     `gate/<task>`, `(batch, num_per_task + num_shared)`, with the task's own experts first.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `CGCOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -66,7 +66,7 @@ class CrossStitchNetwork(MultiTaskModel):
       losses and fine-tuning.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `CrossStitchOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

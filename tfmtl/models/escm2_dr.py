@@ -69,7 +69,7 @@ class ESCM2DR(ESCM2IPS):
       `ESCM2IPS`. The difference reaches the embeddings through the imputation.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `ESCM2DROptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

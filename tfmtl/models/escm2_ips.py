@@ -87,7 +87,7 @@ class ESCM2IPS(ESMM):
     - The network below the losses is that of ESMM, as the regularizer of the paper does not depend on it.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `ESCM2Options()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -69,7 +69,7 @@ class ESMM(MultiTaskModel):
     - A tower ends in one logit. In the paper, 360 x 200 x 80 x 2, it ends in a softmax over two, which is equivalent.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `ESMMOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -53,7 +53,7 @@ class M2M(MultiTaskModel):
     million per task in the attention (d = 512) and 26 million in the tower (d = 256). `meta_rank` reduces this.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `M2MOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -85,13 +85,13 @@ class M2MOptions(ModelOptions):
         """Returns the names of the encoded sequences, and with `sequences="concat"` those of all others.
 
         Args:
-            spec: Features of the data set.
+            spec: Features of the dataset.
         """
         encoded = [name for members in encoded_sequences(spec, self).values() for name in members]
         return tuple(dict.fromkeys([*encoded, *super().unpooled_sequences(spec)]))
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Checks that the options fit the features and tasks of a data set.
+        """Checks that the options fit the features and tasks of a dataset.
 
         Args:
             spec: Features and tasks.
@@ -119,7 +119,7 @@ def scenario_attributes(spec: DatasetSpec, options: M2MOptions) -> tuple[str, ..
     """Returns the names of the features that are attributes of the scenario.
 
     Args:
-        spec: Features, groups and scenario of the data set.
+        spec: Features, groups and scenario of the dataset.
         options: Options with the name of the group.
     """
     if options.scenario_group in spec.groups:
@@ -131,7 +131,7 @@ def encoded_sequences(spec: DatasetSpec, options: M2MOptions) -> dict[str, tuple
     """Returns the names of the sequences in each group that is encoded, by group name.
 
     Args:
-        spec: Groups of features of the data set.
+        spec: Groups of features of the dataset.
         options: Options with the names of the groups.
     """
     return {group: tuple(spec.groups[group]) for group in options.sequence_groups if group in spec.groups}

@@ -92,7 +92,7 @@ class MAN(MultiTaskModel):
       the time. Only the embeddings of the batch are decayed.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `MANOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

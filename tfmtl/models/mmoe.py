@@ -54,7 +54,7 @@ class MMoE(MultiTaskModel):
     The weights of the gates are recorded as `gate/<task>`, `(batch, num_experts)`.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `MMoEOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -74,7 +74,7 @@ class MRAN(MultiTaskModel):
     Among the attention functions of the paper, this is the scaled dot product.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `MRANOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -35,7 +35,7 @@ class OMoE(MultiTaskModel):
     The weights of the gate are recorded as `gate/all-tasks`, `(batch, num_experts)`.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `OMoEOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -59,7 +59,7 @@ class PLE(MultiTaskModel):
       separately.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `PLEOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -47,7 +47,7 @@ class SharedBottom(MultiTaskModel):
     `y_k = tower_k(MLP(x))`.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `SharedBottomOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -56,7 +56,7 @@ class SingleTask(MultiTaskModel):
     ids: one gather and one sparse update serve all of them. `sparse_embeddings` is that one layer.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters. Defaults to `SingleTaskOptions()`.
         **kwargs: `name` and `dtype` of `keras.Model`.

@@ -27,7 +27,7 @@ class ArchitectureSearch(Strategy):
     A step costs as much as a plain step on the same number of rows. The reported loss and metrics are those of all rows
     of the batch.
 
-    Deviation from the paper: the held-out rows are a part of each batch instead of a separate data set, so that a is
+    Deviation from the paper: the held-out rows are a part of each batch instead of a separate dataset, so that a is
     trained on as many rows as there are.
 
     Deviation from the paper: DARTS updates a before w. Here one step of the optimizer updates both and counts as one

@@ -16,7 +16,7 @@ from tfmtl.config import require
 from tfmtl.types import Tensor
 
 Shard: TypeAlias = Callable[[tf.data.Dataset], tf.data.Dataset]
-"""Function from a data set of global batches to a data set of the rows of one worker."""
+"""Function from a dataset of global batches to a dataset of the rows of one worker."""
 
 StepFunction: TypeAlias = Callable[[Any], dict[str, Tensor]]
 """Function from a batch, or from an iterator of batches, to values of metrics by name."""
@@ -137,8 +137,8 @@ def worker_shard(strategy: tf.distribute.Strategy) -> Shard:
         strategy: Strategy of the training.
 
     Returns:
-        A function from a data set of global batches to a data set of this worker's rows of each batch. With one worker
-        it returns the data set unchanged.
+        A function from a dataset of global batches to a dataset of this worker's rows of each batch. With one worker
+        it returns the dataset unchanged.
 
     Example:
         >>> import tensorflow as tf
@@ -158,13 +158,13 @@ def shard_batches(batches: tf.data.Dataset, index: int, parts: int) -> tf.data.D
     """Selects one of the equal parts of each batch.
 
     Args:
-        batches: Data set of batches.
+        batches: Dataset of batches.
         index: Index of the part.
         parts: Number of parts. Their sizes differ by at most one row, and may be 0, so that there are as many batches
             in each part.
 
     Returns:
-        Data set of the rows of the part.
+        Dataset of the rows of the part.
 
     Example:
         >>> import tensorflow as tf
@@ -208,7 +208,7 @@ def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunctio
     The function divides a batch between the replicas of this process and runs a step on each. It replaces that of
     Keras for these reasons:
 
-    - Keras uses distributed data sets of TensorFlow. A process can hang when their iterators are garbage-collected,
+    - Keras uses distributed datasets of TensorFlow. A process can hang when their iterators are garbage-collected,
       which happens after each epoch, and at the end of the data half a step is executed.
     - Keras averages what the replicas return by a collective operation for each metric, which fails with several
       workers. Keras reads the metrics of an epoch from their variables, so the values of one replica suffice for a
@@ -248,7 +248,7 @@ def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunctio
     if model.run_eagerly:
         return lambda iterator: batch_step(next(iterator))
     traced = tf.function(batch_step, autograph=False)
-    latest: list[Any] = [None, None]  # The specification of a data set, and the function traced for it.
+    latest: list[Any] = [None, None]  # The specification of a dataset, and the function traced for it.
 
     def iterator_step(iterator: Any) -> dict[str, Tensor]:
         # The specification allows any number of rows, so a smaller last batch is not traced again. Comparing the

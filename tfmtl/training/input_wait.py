@@ -16,7 +16,7 @@ class InputWait(keras.callbacks.Callback):
 
     The waiting time is the time from a request for a batch to its arrival, summed over the batches. It is divided by
     the time from the beginning of the epoch to the end of its last training batch, which excludes validation. The clock
-    is a part of the data set and is read twice per batch. With several replicas nothing is measured and nothing added,
+    is a part of the dataset and is read twice per batch. With several replicas nothing is measured and nothing added,
     because TensorFlow fetches their shares of a batch in advance, and its waiting is not that of training.
 
     Place it before the callbacks that show metrics.
@@ -35,7 +35,7 @@ class InputWait(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        with tf.device("CPU:0"):  # Data sets run on the CPU.
+        with tf.device("CPU:0"):  # Datasets run on the CPU.
             self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._watching = False
         self._begin = self._end = 0.0
@@ -46,13 +46,13 @@ class InputWait(keras.callbacks.Callback):
         return float(self._waited.numpy())
 
     def watch(self, dataset: Any) -> Any:
-        """Adds the clock to a data set.
+        """Adds the clock to a dataset.
 
         Args:
-            dataset: Data set of training batches.
+            dataset: Dataset of training batches.
 
         Returns:
-            A `tf.data.Dataset` of the same batches; a distributed data set is returned unchanged.
+            A `tf.data.Dataset` of the same batches; a distributed dataset is returned unchanged.
         """
         self._watching = isinstance(dataset, tf.data.Dataset)
         if not self._watching:

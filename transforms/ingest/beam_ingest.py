@@ -29,7 +29,7 @@ class IngestPaths(beam.PTransform):
     `transforms.ingest.beam_vocabularies.WriteVocabularies`.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         folder: Parent folder of the splits.
         sampling_step: The sample holds one in `sampling_step` rows of each path and split.
     """

@@ -23,7 +23,7 @@ class WriteVocabularies(beam.PTransform):
     which are merged and pruned separately. The tokens that remain must fit into the memory of one worker.
 
     Args:
-        spec: Spec of the data set. Each feature in the collection gets a file, even if it has no token.
+        spec: Spec of the dataset. Each feature in the collection gets a file, even if it has no token.
         folder: Folder of the vocabularies, which is created if it does not exist.
         counts: Folder in which the counts before pruning are kept, for `KeptCounts`; by default they are not kept.
     """

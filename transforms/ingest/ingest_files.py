@@ -43,7 +43,7 @@ def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[Ing
 
     Args:
         paths: Paths of the files, as returned by `transforms.readers.registry.expand`.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         reader: Name of a reader, one of `transforms.readers.registry.NAMES`.
 
     Yields:
@@ -66,7 +66,7 @@ def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
 
     Args:
         batch: Rows of one file.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
 
     Returns:
         The rows by split; the report counts each row of the batch exactly once.

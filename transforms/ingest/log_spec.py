@@ -17,7 +17,7 @@ def log_spec(spec: DatasetSpec, pruned: bool = True) -> DatasetSpec:
     when only the buckets of a number, the name of an output, the scenario or the groups change.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         pruned: True if vocabularies are pruned during ingestion; otherwise the fields that prune them are reset too.
 
     Returns:

@@ -111,7 +111,7 @@ class Manifest:
         """Checks that the log can be read by a spec.
 
         Args:
-            spec: Spec of the data set.
+            spec: Spec of the dataset.
 
         Raises:
             FieldError: If a field of the spec does not match the log; the error names the field.

@@ -31,7 +31,7 @@ def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
     and as strings otherwise.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         validated: Accepted rows.
 
     Returns:
@@ -67,7 +67,7 @@ def split_key(spec: DatasetSpec, validated: ValidatedBatch) -> pa.Array:
     that converts back to the same float32.
 
     Args:
-        spec: Spec of the data set, with a random split.
+        spec: Spec of the dataset, with a random split.
         validated: Accepted rows.
 
     Returns:

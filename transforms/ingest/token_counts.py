@@ -26,7 +26,7 @@ class TokenCounter:
     a feature with a default counts as the default.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
     """
 
     def __init__(self, spec: DatasetSpec):

@@ -30,7 +30,7 @@ def simulate_panels(
     of an output is the mean of the count given all that was drawn before it.
 
     Args:
-        spec: Spec of the data set, which names all columns. Its `group_key`, if it has one, is the entity's id.
+        spec: Spec of the dataset, which names all columns. Its `group_key`, if it has one, is the entity's id.
         options: Distributions of scenarios, profiles, series and tasks.
         directory: Folder to write to, which is created if it does not exist.
         progress: Function to call with the number of rows written so far.

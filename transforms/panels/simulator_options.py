@@ -138,7 +138,7 @@ def check_panel_options(spec: DatasetSpec, options: PanelOptions) -> None:
     """Checks that the options fit the spec.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Options of the simulator.
 
     Raises:

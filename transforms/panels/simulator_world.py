@@ -55,7 +55,7 @@ class PanelWorld:
     row's date, except the effort of its own period.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Options that fit the spec.
 
     Attributes:

@@ -85,7 +85,7 @@ def check_window_options(spec: DatasetSpec, options: WindowOptions) -> None:
     """Checks that the options fit the spec.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Options of the windows.
 
     Raises:

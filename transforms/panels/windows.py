@@ -58,7 +58,7 @@ def write_windows(
     group key is the entity's id. The file appears only when it is complete.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Columns and days of the windows.
         raw: Folder of the raw files.
         directory: Folder to write to, which is created if it does not exist.
@@ -96,7 +96,7 @@ def make_windows(spec: DatasetSpec, options: WindowOptions, panel: Panel) -> tup
     """Makes the windows of some entities.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Columns and days of the windows.
         panel: Daily numbers of the entities.
 

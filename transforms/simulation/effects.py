@@ -29,7 +29,7 @@ class Effects:
     of the attribute. Interactions therefore cannot be learned from one column.
 
     Args:
-        spec: Spec of the data set. Columns that are not features have no effect.
+        spec: Spec of the dataset. Columns that are not features have no effect.
         options: Options of the simulator.
         values: Values of each feature, by kind of entity and column; `context` holds a sample of rows.
         shares: Share of the rows of each entity, by kind of entity.

@@ -62,7 +62,7 @@ def write_log(
     """Writes the rows and the true values of a simulated log.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         chunks: Rows in their order.
         log: CSV file of the rows; its folder is created if it does not exist.
         truth: CSV file of the true values.

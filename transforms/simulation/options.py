@@ -1,4 +1,4 @@
-"""Options of the ad-log simulator: the distributions of entities, features and tasks of a data set."""
+"""Options of the ad-log simulator: the distributions of entities, features and tasks of a dataset."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -190,7 +190,7 @@ def check_options(spec: DatasetSpec, options: SimulatorOptions) -> None:
     """Checks that the options fit the spec.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Options of the simulator.
 
     Raises:
@@ -242,7 +242,7 @@ def check_task_names(spec: DatasetSpec, names: Iterable[str]) -> None:
     """Checks that the options of a simulator name all tasks of the spec and no other ones.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         names: Names of the tasks in the options.
 
     Raises:

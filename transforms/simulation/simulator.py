@@ -32,7 +32,7 @@ def simulate(
     which the first eight are `train`, then one `eval` and one `test`.
 
     Args:
-        spec: Spec of the data set, which names all columns.
+        spec: Spec of the dataset, which names all columns.
         options: Distributions of entities, features and tasks.
         directory: Folder to write to, which is created if it does not exist.
         progress: Function to call with the number of rows written so far.
@@ -55,7 +55,7 @@ def draw_labels(spec: DatasetSpec, rows: Rows) -> dict[str, np.ndarray]:
     """Draws the labels of rows from their probabilities.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         rows: Rows of the log.
 
     Returns:

@@ -44,7 +44,7 @@ class World:
     `strength` of their task, and biases are set to its `rate`, on a sample of rows that are not part of the log.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         options: Options that fit the spec.
 
     Raises:
@@ -143,7 +143,7 @@ def output_probabilities(spec: DatasetSpec, probabilities: dict[str, np.ndarray]
     probability of the task itself. For a count, it is the mean.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         probabilities: Probability of each task, as in `Rows.probabilities`.
 
     Returns:

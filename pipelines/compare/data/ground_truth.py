@@ -56,7 +56,7 @@ def test_split_indices(spec: DatasetSpec, folder: pathlib.Path) -> np.ndarray:
     """Finds the rows of a simulated log that are in the test split, by the pipeline's reader, checks and split.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         folder: Folder of the simulated log.
 
     Returns:
@@ -72,7 +72,7 @@ def oracle_auc(spec: DatasetSpec, folder: pathlib.Path, rows: np.ndarray) -> dic
     """Computes the AUC of the true probabilities, each output on its space. No model can be better in expectation.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         folder: Folder of the simulated log.
         rows: Indices of the rows on which the AUC is computed, from 0.
 

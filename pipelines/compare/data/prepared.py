@@ -45,7 +45,7 @@ class Prepared:
 
     Attributes:
         folder: Path of the folder.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         fingerprint: Hash of all rows, the vocabularies and the spec; equal for data on which the same models are
             trained.
         rows: Number of rows by split.

@@ -24,7 +24,7 @@ def fingerprints(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray:
     """Computes a hash of 63 bits of each row's content: features, labels and group key.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples: Serialized tf.Examples.
 
     Returns:
@@ -41,7 +41,7 @@ def group_keys(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray | Non
     """Numbers the groups of the rows. Rows without a group key are in one group.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples: Serialized tf.Examples.
 
     Returns:
@@ -57,7 +57,7 @@ def scenarios(spec: DatasetSpec, examples: Sequence[bytes]) -> tuple[np.ndarray 
     """Numbers the scenarios of the rows. A row without a value is in the scenario of the feature's default token.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples: Serialized tf.Examples.
 
     Returns:
@@ -76,7 +76,7 @@ def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray
     """Reads the labels of the rows.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         examples: Serialized tf.Examples.
 
     Returns:

@@ -75,7 +75,7 @@ class LightGBMOptions:
         """Accepts every spec.
 
         Args:
-            spec: Spec of the data set.
+            spec: Spec of the dataset.
         """
 
     def parameters(self, objective: str, seed: int) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _train(spec: DatasetSpec, output: Output, tables: dict[str, Table], options:
 
 
 def _dataset(spec: DatasetSpec, output: Output, table: Table, reference: Any = None) -> Any:
-    """Creates the data set of the rows of an output's space."""
+    """Creates the dataset of the rows of an output's space."""
     rows = np.ones(len(table.values), bool)
     previous_task = spec.task(output.task).follows
     if output.space != ENTIRE and previous_task is not None:

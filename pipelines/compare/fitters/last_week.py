@@ -39,7 +39,7 @@ class LastWeekOptions:
         """Checks that all tasks are counts, each with a sequence of numbers that is long enough.
 
         Args:
-            spec: Spec of the data set.
+            spec: Spec of the dataset.
 
         Raises:
             FieldError: If a task is not a count, or has no such sequence.
@@ -93,7 +93,7 @@ def sum_last_days(spec: DatasetSpec, files: list[str], options: LastWeekOptions)
     """Sums the last days of each task's series.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         files: GZIP TFRecord files of tf.Examples.
         options: Series and days.
 

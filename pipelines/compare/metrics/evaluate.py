@@ -44,7 +44,7 @@ def evaluate(
     such as P(conversion | click) of impressions without a click; see `auc_of_probabilities`.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         columns: Labels and groups of the rows.
         scores: Scores by output, `(rows,)`.
         truth: True probabilities by output, `(rows,)`; None if they are not known.
@@ -82,7 +82,7 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
     """Computes the metrics of one output on its space.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
         columns: Labels and groups of the rows.
         scores: Scores of the output, `(rows,)`.
@@ -121,7 +121,7 @@ def rows_of_space(spec: DatasetSpec, output: Output, columns: Columns) -> np.nda
     """Returns which rows are in the space of an output, booleans `(rows,)`.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
         columns: Labels of the rows.
     """
@@ -170,7 +170,7 @@ def monitored_value(spec: DatasetSpec, metrics: Metrics, monitor: str) -> float:
     are not included.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         metrics: Metrics by output and name.
         monitor: Name of the monitor.
     """
@@ -189,7 +189,7 @@ def main_metric(spec: DatasetSpec, output: Output) -> str:
     """Returns the name of the metric that papers print: AUC of a binary task, NMAE of a count.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
     """
     return AUC if spec.task(output.task).kind == "binary" else NMAE

@@ -48,7 +48,7 @@ def scenario_metrics(spec: DatasetSpec, output: Output) -> tuple[str, ...]:
     """Returns the names of the metrics by scenario: AUC of a binary task, NMAE and SMAPE of a count.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         output: Output of the spec.
     """
     return (AUC,) if spec.task(output.task).kind == "binary" else (NMAE, SMAPE)
@@ -58,7 +58,7 @@ def evaluate_scenarios(spec: DatasetSpec, columns: Columns, scores: Mapping[str,
     """Computes the metrics of each output in each of the largest scenarios, on the output's space.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         columns: Labels and scenarios of the rows.
         scores: Scores by output, `(rows,)`.
 
@@ -95,7 +95,7 @@ def make_scenario_table(
     """Creates the table of runs that were evaluated by scenario.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         columns: Labels and scenarios of the test rows.
         runs: Metrics by row of the table and seed.
 

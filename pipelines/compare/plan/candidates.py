@@ -53,7 +53,7 @@ class Comparison:
 
     @property
     def spec(self) -> DatasetSpec:
-        """Spec of the data set."""
+        """Spec of the dataset."""
         return self.base.spec
 
     @property

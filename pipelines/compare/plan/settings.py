@@ -47,7 +47,7 @@ class PaperTable:
     """Results that a paper prints, which the report shows after the table.
 
     Attributes:
-        title: Title with paper, table and data set.
+        title: Title with paper, table and dataset.
         columns: Headings of the columns.
         rows: A number or string for each column, by model.
     """
@@ -107,7 +107,7 @@ class CompareSettings:
         options: Options of all networks.
         training: Fields of the training settings that differ from the base, for all models.
         simulator: Fields of the simulator's settings that differ from the base.
-        papers: Results of papers; their titles name the data set.
+        papers: Results of papers; their titles name the dataset.
         claims: Claims of papers, which the report states to hold or not.
     """
 

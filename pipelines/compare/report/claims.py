@@ -63,7 +63,7 @@ def judge_claims(settings: CompareSettings, spec: DatasetSpec, table: ResultTabl
 
     Args:
         settings: Settings of the comparison, with claims and seeds.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
 
     Returns:

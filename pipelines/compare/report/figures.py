@@ -29,7 +29,7 @@ def plot_gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable)
 
     Args:
         settings: Settings of the comparison.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
 
     Returns:
@@ -58,7 +58,7 @@ def plot_cost(spec: DatasetSpec, table: ResultTable) -> Figure:
     """Plots the main metric of each row against its training time, for each output; the oracle is a line.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
     """
     figure, axes = _output_panels(spec, height=3.8)
@@ -120,7 +120,7 @@ def plot_selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
     the rows of the space alone.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
 
     Returns:

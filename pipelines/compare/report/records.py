@@ -22,7 +22,7 @@ def make_records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, Any]]:
     """Creates a record for each row, output and metric; a value that is not defined is None.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
     """
     outputs = {output.name: output for output in spec.outputs}

@@ -17,7 +17,7 @@ def scenario_sheets(spec: DatasetSpec, table: ResultTable) -> list[Sheet]:
     """Creates tables for each output and metric: the number of test rows by scenario, then the rows of the table.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
     """
     if table.scenarios is None:
@@ -40,7 +40,7 @@ def scenario_note(spec: DatasetSpec, table: ScenarioTable) -> str:
     """Returns an explanation of the tables by scenario.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Metrics by scenario.
     """
     shown = len(next(iter(table.rows.values())))
@@ -55,7 +55,7 @@ def scenario_records(spec: DatasetSpec, table: ResultTable) -> list[dict[str, An
     """Creates a record for each row, output, scenario and metric; a value that is not defined is None.
 
     Args:
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
     """
     if table.scenarios is None:

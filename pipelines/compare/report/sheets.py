@@ -90,7 +90,7 @@ def output_sheets(settings: CompareSettings, spec: DatasetSpec, table: ResultTab
 
     Args:
         settings: Settings of the comparison.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         table: Numbers of the comparison.
     """
     sheets = []

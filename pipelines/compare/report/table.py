@@ -117,7 +117,7 @@ def make_table(
 
     Args:
         settings: Settings of the comparison, with reference, gain and baselines.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
         runs: Finished runs of the table by row.
         oracle: Metrics of the true probabilities and rates; None if they are not known.
     """

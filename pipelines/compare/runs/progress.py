@@ -19,7 +19,7 @@ class RunProgress:
 
     Args:
         console: Console to print to.
-        spec: Spec of the data set.
+        spec: Spec of the dataset.
     """
 
     def __init__(self, console: Console, spec: DatasetSpec):

@@ -91,7 +91,7 @@ def test_rejects_settings_without_windows(tmp_path):
     assert "windows: should be given" in done.output
 
 
-@pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi data set 187) in $TFMTL_DATA/koubei")
+@pytest.mark.skipif(not KOUBEI.is_dir(), reason="needs Koubei (Tianchi dataset 187) in $TFMTL_DATA/koubei")
 def test_same_as_last_week_has_the_known_error_on_koubei(tmp_path):
     """The NMAE of "same as last week" on three weeks of September is known from other work: .154 and .339."""
     assert run(EXAMPLE, "--raw", KOUBEI, "--out", tmp_path).exit_code == 0

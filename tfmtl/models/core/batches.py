@@ -64,7 +64,7 @@ def prepare_batch(spec: DatasetSpec, data: Any) -> tuple[dict[str, TensorLike], 
     """Converts the data that Keras passes to a step to features, labels and weights of rows.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         data: `(features, labels)` or `(features, labels, sample_weight)`, see `prepare_features` and `prepare_labels`.
     """
     features, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -75,7 +75,7 @@ def prepare_features(spec: DatasetSpec, features: Features) -> dict[str, TensorL
     """Returns the features by name, those of one id per row with the shape `(batch,)`.
 
     Args:
-        spec: Features of the data set.
+        spec: Features of the dataset.
         features: Features by name. Those of one id per row have the shape `(batch,)` or `(batch, 1)`.
 
     Raises:
@@ -103,7 +103,7 @@ def prepare_labels(
     is.
 
     Args:
-        spec: Tasks of the data set.
+        spec: Tasks of the dataset.
         labels: Labels by task name or by label column, each `(batch,)` or `(batch, 1)`. With a single task, an array
             is accepted.
         sample_weight: Weights of the rows, `(batch,)` or `(batch, 1)`; or a dict of such weights by task name or by

@@ -1,4 +1,4 @@
-"""Embedding of the transformed features of a data set."""
+"""Embedding of the transformed features of a dataset."""
 
 from collections.abc import Mapping
 from typing import Any

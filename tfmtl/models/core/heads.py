@@ -79,7 +79,7 @@ def label_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, weig
     On the conditional space a row is also weighted by the label of the previous task.
 
     Args:
-        spec: Tasks of the data set.
+        spec: Tasks of the dataset.
         task: Name of the task.
         space: `entire` or `conditional`.
         labels: Prepared labels by task name, each `(batch,)` float32.

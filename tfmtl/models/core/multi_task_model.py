@@ -21,7 +21,7 @@ from tfmtl.types import Config, Features, Tensor
 
 
 class MultiTaskModel(EmbeddedFeatures, TrainedModel):
-    """Model of the tasks of a data set: an embedding of the transformed features, and one logit for each task.
+    """Model of the tasks of a dataset: an embedding of the transformed features, and one logit for each task.
 
     A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
     the meaning of the logits: a head on the *entire* space predicts P(label = 1 | x), and a head on the *conditional*
@@ -38,7 +38,7 @@ class MultiTaskModel(EmbeddedFeatures, TrainedModel):
       losses and metrics of this label.
 
     Args:
-        spec: Features and tasks of the data set.
+        spec: Features and tasks of the dataset.
         vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
         options: Hyper-parameters, an instance of `options_class`. Defaults to `options_class()`.
         **kwargs: `name` and `dtype` of `keras.Model`.
@@ -118,7 +118,7 @@ class MultiTaskModel(EmbeddedFeatures, TrainedModel):
         """Creates a model from options that are given as keyword arguments.
 
         Args:
-            spec: Features and tasks of the data set.
+            spec: Features and tasks of the dataset.
             vocabulary_sizes: Number of tokens in the vocabulary of each feature that has one.
             **options: Fields of `options_class`.
 

@@ -103,12 +103,12 @@ class ModelOptions:
         """Returns the names of the sequences that have a field for each position.
 
         Args:
-            spec: Features of the data set.
+            spec: Features of the dataset.
         """
         return sequences(spec) if self.sequences == "concat" else ()
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Checks that the options fit the features and tasks of a data set.
+        """Checks that the options fit the features and tasks of a dataset.
 
         Args:
             spec: Features and tasks.

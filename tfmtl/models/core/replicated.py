@@ -12,7 +12,7 @@ from tfmtl.training.distribution import ONE_DEVICE, make_replica_function
 class ReplicatedModel(keras.Model):
     """Model that is trained and evaluated on the replicas of the strategy in whose scope it is created.
 
-    `fit` and `evaluate` take data sets of global batches, as they do on one device. `make_replica_function` describes
+    `fit` and `evaluate` take datasets of global batches, as they do on one device. `make_replica_function` describes
     what replaces the functions of Keras, and `tfmtl.training.Distribution` in which respects N replicas give the
     results of one.
 
