@@ -143,7 +143,7 @@ def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, 
         The components by name.
     """
     spec = settings.spec
-    log = (settings.data.path, settings.data.pattern, settings.data.reader, spec)
+    log = (settings.data.path, settings.data.pattern, settings.data.log_format, spec)
     parts = []
     for span in spans:
         name = SpanPattern(settings.data.pattern).name(span)

@@ -11,25 +11,22 @@ from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
-from transforms.ingest.manifest import INGESTED
 from transforms.panels.simulator_options import PanelOptions
 from transforms.panels.window_options import WindowOptions
-from transforms.readers.registry import AUTO, FOLDER_READERS, NAMES
+from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.simulation.options import SimulatorOptions
+from transforms.validation.validate import raw_columns
 
 CacheSetting = Literal["auto", "none", "memory", "disk"]
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSettings:
-    """Location and format of the raw log.
+class DataSettings(LogFormat):
+    """Location of the raw log, and the format of its files (`transforms.readers.log_format.LogFormat`).
 
     Attributes:
         path: Folder of the log's files, or one file.
-        reader: File format: `csv`, `parquet`, `tfrecord` (tf.Examples), `movielens` (the official files of
-            MovieLens-1M), or `ingested` (a folder that `tfmtl ingest` wrote). `auto`, the default, chooses by each
-            file's name: Parquet if it ends in .parquet, .parq or .pq, TFRecord if it contains `tfrecord`, else CSV.
         pattern: Glob pattern of the files to read, relative to `path`: `*.parquet`, `day=*/part-*.csv.gz`,
             `**/*.tfrecord`. Placeholders (`{YYYY}-{MM}-{DD}/*.csv`, `day-{SPAN}/*`; see `transforms.readers.spans`)
             divide the log into spans of time. Each span is read once; later runs take it from the cache.
@@ -37,13 +34,11 @@ class DataSettings:
     """
 
     path: str = ""
-    reader: str = AUTO
     pattern: str = "*"
     spans: int | None = None
 
     def __post_init__(self) -> None:
-        known = (*NAMES, INGESTED)
-        require(self.reader in known, "reader", f"one of {', '.join(known)}", self.reader)
+        super().__post_init__()
         if has_spans(self.pattern):
             expected = f"without placeholders for {self.reader}"
             require(self.reader not in (*FOLDER_READERS, INGESTED), "pattern", expected, self.pattern)
@@ -186,6 +181,9 @@ class Settings:
         given = self.spec.split.kind == "given"
         expected = f"`given` if data.reader is {INGESTED}, and only then"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
+        columns = raw_columns(self.spec)
+        for name in self.data.columns:
+            require(name in columns, ("data", "columns", name), f"a column of the spec: {', '.join(columns)}", name)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
         if self.training.fine_tuning is not None:
             monitors["training", "fine_tuning", "monitor"] = self.training.fine_tuning.monitor

@@ -16,6 +16,7 @@ from tfx.utils import proto_utils
 
 from pipelines.code_hash import code_hash
 from pipelines.components.example_gen_driver import LogDriver, read_options
+from tfmtl import config
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS, Reject
 from transforms.batches.report import IngestReport
@@ -24,9 +25,10 @@ from transforms.ingest.beam_adopt import AdoptIngested
 from transforms.ingest.beam_ingest import IngestPaths
 from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.log_spec import log_spec
-from transforms.ingest.manifest import INGESTED, MANIFEST, Manifest
+from transforms.ingest.manifest import MANIFEST, Manifest
 from transforms.ingest.sampling import SAMPLE, sampling_step
-from transforms.readers.registry import FOLDER_READERS, expand
+from transforms.readers.file_selection import expand
+from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.storage.atomic import UNFINISHED
 from transforms.storage.files import size
 
@@ -67,8 +69,10 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
             return {}
         paths = expand(reader, self._log(reader, exec_properties))
         step = sampling_step(sum(map(size, paths)))
-        numbered = [(reader, path, number) for number, path in enumerate(paths)]
-        read = pipeline | "Paths" >> beam.Create(numbered) | IngestPaths(spec, self._root, step)
+        numbered = [(path, number) for number, path in enumerate(paths)]
+        root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        log_format = config.build(LogFormat, config.Document(options["format"]))
+        read = pipeline | "Paths" >> beam.Create(numbered) | IngestPaths(spec, self._root, log_format, root, step)
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)
         _ = (
@@ -118,7 +122,7 @@ class LogExampleGen(FileBasedExampleGen):
         input_base: Folder of the log.
         pattern: Glob pattern of the files to read; one with placeholders (`transforms.readers.spans`) selects the files
             of one span.
-        reader: One of `transforms.readers.registry.NAMES`, or `ingested` for a folder that `tfmtl ingest` wrote.
+        log_format: Format of the files.
         spec: Features, tasks and split of the log.
         span: Span to read; None for the most recent one that exists when the component runs.
     """
@@ -126,11 +130,15 @@ class LogExampleGen(FileBasedExampleGen):
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(LogExampleGenExecutor)
     DRIVER_CLASS = LogDriver
 
-    def __init__(self, input_base: str, pattern: str, reader: str, spec: DatasetSpec, span: int | None = None):
-        pattern = MANIFEST if reader == INGESTED else pattern  # The manifest lists the other files.
+    def __init__(
+        self, input_base: str, pattern: str, log_format: LogFormat, spec: DatasetSpec, span: int | None = None
+    ):
+        # The manifest of an ingested log lists the other files.
+        pattern = MANIFEST if log_format.reader == INGESTED else pattern
         options = {
             "spec": log_spec(spec, pruned=span is None).to_dict(),  # A span keeps the counts of all tokens.
-            "reader": reader,
+            "reader": log_format.reader,
+            "format": config.to_plain(log_format),
             "is_span": span is not None,
             "code": code_hash("pipelines.components.example_gen"),
         }

@@ -11,7 +11,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from transforms.readers.registry import FOLDER_READERS, NAMES, expand
+from transforms.readers.file_selection import expand
+from transforms.readers.log_format import FOLDER_READERS, NAMES
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.storage.files import find_files, fingerprint
 

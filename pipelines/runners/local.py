@@ -20,7 +20,8 @@ from pipelines.runners.lineage import Run, latest_run
 from pipelines.settings import Settings
 from pipelines.terminal import log_level
 from tfmtl.config import ConfigError, FieldError
-from transforms.ingest.manifest import INGESTED, Manifest
+from transforms.ingest.manifest import Manifest
+from transforms.readers.log_format import INGESTED
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.storage.files import exists, find_files, is_folder
 

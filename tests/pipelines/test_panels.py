@@ -83,7 +83,7 @@ def write_splits(log: pathlib.Path, folder: pathlib.Path) -> dict[str, list[str]
     folder.mkdir()
     files = {split: [str(folder / f"{split}.gz")] for split in ("train", "eval", "test")}
     writers = {split: tf.io.TFRecordWriter(paths[0], "GZIP") for split, paths in files.items()}
-    for batch in ingest([str(log)], SPEC, "csv"):
+    for batch in ingest([str(log)], SPEC):
         for split, examples in batch.examples.items():
             for example in examples:
                 writers[split].write(example)
@@ -177,7 +177,7 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
     scores = client.predict(typed_columns(frame, inputs))
     examples = [
-        row for batch in ingest([str(panels.sixth)], SPEC, "csv") for part in batch.examples.values() for row in part
+        row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part
     ]
     by_examples = graph_session_scores(exported, "serving_default", {"examples": examples})
     parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in SPEC.labels})

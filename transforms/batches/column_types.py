@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.batches.errors import ColumnTypeError
 from transforms.batches.raw_batch import RawBatch
 
 TOKENS = "strings, integers, booleans, dates or timestamps"
@@ -13,10 +14,6 @@ TOKENS = "strings, integers, booleans, dates or timestamps"
 NUMBERS = "numbers, booleans or strings"
 """Types of a column of numbers."""
 _TRAILING_ZEROS = r"\.?0+$"
-
-
-class ColumnTypeError(ValueError):
-    """Error of a column whose type does not support its use in the dataset."""
 
 
 def is_supported(column_type: pa.DataType, expected: str) -> bool:

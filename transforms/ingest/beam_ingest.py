@@ -14,12 +14,13 @@ from transforms.ingest.beam_vocabularies import pack
 from transforms.ingest.ingest_files import IngestedBatch, ingest
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
+from transforms.readers.log_format import LogFormat
 
 REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
 
 
 class IngestPaths(beam.PTransform):
-    """Writes the rows of a PCollection of `(reader, path, number)`, and emits counts and rejects.
+    """Writes the rows of a PCollection of `(path, number)`, and emits counts and rejects.
 
     Each worker writes the rows of a path to shards (`transforms.examples.shards.ShardWriter`) that are named by the
     path's number, in the splits `SPLITS` and `sample`.
@@ -31,18 +32,27 @@ class IngestPaths(beam.PTransform):
     Args:
         spec: Spec of the dataset.
         folder: Parent folder of the splits.
+        log_format: Format of the files.
+        root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
         sampling_step: The sample holds one in `sampling_step` rows of each path and split.
     """
 
-    def __init__(self, spec: DatasetSpec, folder: str, sampling_step: int = 1):
+    def __init__(
+        self,
+        spec: DatasetSpec,
+        folder: str,
+        log_format: LogFormat,
+        root: str | None = None,
+        sampling_step: int = 1,
+    ):
         super().__init__()
-        self._arguments = (spec.to_json(), folder, sampling_step)
+        self._arguments = (spec.to_json(), folder, log_format, root, sampling_step)
 
     def expand(self, paths: beam.PCollection) -> dict[str, beam.PCollection]:
         """Applies the transform.
 
         Args:
-            paths: Tuples of a reader's name, the path of a file, and a number that is unique to the path.
+            paths: Pairs of the path of a file and a number that is unique to the path.
 
         Returns:
             PCollections by name: `rejects`, `report` and `counts`.
@@ -57,22 +67,24 @@ class IngestPaths(beam.PTransform):
 
 
 class _Ingest(beam.DoFn):
-    def __init__(self, spec: str, folder: str, sampling_step: int):
+    def __init__(self, spec: str, folder: str, log_format: LogFormat, root: str | None, sampling_step: int):
         self._spec_text = spec
         self._folder = folder
+        self._log_format = log_format
+        self._root = root
         self._sampling_step = sampling_step
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
 
-    def process(self, element: tuple[str, str, int]) -> Iterator[Any]:
-        reader, path, number = element
+    def process(self, element: tuple[str, int]) -> Iterator[Any]:
+        path, number = element
         writer = ShardWriter(self._folder, f"{number:05d}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
         counter = TokenCounter(self._spec)
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
-            for batch in ingest([path], self._spec, reader):
+            for batch in ingest([path], self._spec, self._log_format, self._root):
                 if writing is not None:
                     writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)

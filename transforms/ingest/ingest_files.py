@@ -13,8 +13,11 @@ from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
 from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign
+from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
 from transforms.validation.validate import raw_columns, validate
+
+_ANY = LogFormat()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +41,16 @@ class IngestedBatch:
         return {split: encode(rows) for split, rows in self.typed.items()}
 
 
-def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[IngestedBatch]:
+def ingest(
+    paths: Iterable[str], spec: DatasetSpec, log_format: LogFormat = _ANY, root: str | None = None
+) -> Iterator[IngestedBatch]:
     """Reads files, validates every row, and types and splits the accepted rows.
 
     Args:
-        paths: Paths of the files, as returned by `transforms.readers.registry.expand`.
+        paths: Paths of the files, as returned by `transforms.readers.file_selection.expand`.
         spec: Spec of the dataset.
-        reader: Name of a reader, one of `transforms.readers.registry.NAMES`.
+        log_format: Format of the files.
+        root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
 
     Yields:
         Batches of rows, in the order of the files.
@@ -53,11 +59,11 @@ def ingest(paths: Iterable[str], spec: DatasetSpec, reader: str) -> Iterator[Ing
         MissingColumnError: If a file lacks a column of the spec.
         ColumnTypeError: If a column of a file has a type that its feature, label or split cannot have.
         FileNotFoundError: If a file does not exist.
-        ValueError: If the name of the reader is unknown, or the reader cannot read a file.
+        LogError: If the reader cannot read a file.
     """
     columns = raw_columns(spec)
     for path in paths:
-        for batch in read(reader, path, columns):
+        for batch in read(path, columns, log_format, root):
             yield ingest_batch(batch, spec)
 
 

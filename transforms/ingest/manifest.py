@@ -17,8 +17,6 @@ from transforms.batches.report import IngestReport
 from transforms.ingest.token_counts import SCHEMA, merge
 from transforms.storage.files import exists, open_stored
 
-INGESTED = "ingested"
-"""Name of the reader of ingested logs in the settings of a pipeline."""
 MANIFEST = "manifest.json"
 COUNTS = "counts"
 REJECTS = "rejects"

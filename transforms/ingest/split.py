@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from tfmtl.features import MULTIVALENT, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
-from transforms.batches.column_types import ColumnTypeError, format_values
+from transforms.batches.column_types import format_values
+from transforms.batches.errors import ColumnTypeError
 from transforms.batches.parsing import boolean_mask, parse_numbers
 from transforms.batches.raw_batch import SPLITS
 from transforms.validation.validate import ValidatedBatch

@@ -9,14 +9,16 @@ quoting are parsed one by one by Python's `csv` module. On one core, with 12 col
 import csv
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.batches.reasons import INVALID_ENCODING, WRONG_COLUMN_COUNT
-from transforms.readers.line_blocks import NEWLINE, QUOTE, Block, BlockReader
+from transforms.readers.line_blocks import NEWLINE, Block, BlockReader
 
 MAX_ROW_LINES = 100
 """Largest number of lines of one row; a quote that stays open for more lines is an error."""
@@ -53,12 +55,16 @@ class CsvParser:
         names: Names of the file's columns, in their order.
         columns: Names of the columns that are kept.
         delimiter: Character between two values.
+        quote: Character that encloses a value; empty for none.
+        strip: Whether spaces and tabs around values are removed.
     """
 
     source: str
     names: Sequence[str]
     columns: Sequence[str]
     delimiter: str = ","
+    quote: str = '"'
+    strip: bool = False
 
     def parse_blocks(self, blocks: BlockReader) -> Iterator[RawBatch]:
         """Parses all blocks of a file.
@@ -89,7 +95,9 @@ class CsvParser:
         rejects = [self._reject(block, line, INVALID_ENCODING, "should be UTF-8") for line in undecodable]
         unparsed = np.diff(block.ends, prepend=0) > 1  # A blank line has only a line break.
         unparsed[undecodable] = False
-        quoted = self._parse_quoted(block, _find_irregular_quoting(block, self.delimiter) & unparsed, undecodable)
+        quoted = self._parse_quoted(
+            block, _find_irregular_quoting(block, self.delimiter, self.quote) & unparsed, undecodable
+        )
         unparsed[quoted.lines] = False
         end = len(block.ends) if quoted.carry_from is None else quoted.carry_from
         unparsed[end:] = False
@@ -129,8 +137,13 @@ class CsvParser:
             data = np.frombuffer(data, np.uint8)[np.repeat(mask, np.diff(block.ends, prepend=0))].tobytes()
         table = pa.csv.read_csv(
             pa.BufferReader(data),
-            pa.csv.ReadOptions(column_names=list(self.names), use_threads=False, block_size=len(data) + 1),
-            pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=reject_row),
+            pa.csv.ReadOptions(column_names=self._arrow_names, use_threads=False, block_size=len(data) + 1),
+            pa.csv.ParseOptions(
+                delimiter=self.delimiter,
+                quote_char=self.quote or False,
+                newlines_in_values=bool(self.quote),
+                invalid_row_handler=reject_row,
+            ),
             pa.csv.ConvertOptions(
                 column_types={name: pa.string() for name in self.columns},
                 include_columns=list(self.columns),
@@ -139,7 +152,11 @@ class CsvParser:
                 check_utf8=False,  # `_find_undecodable` has checked it.
             ),
         )
-        return table, np.setdiff1d(selected, [line for line, _ in rejected], assume_unique=True), rejected
+        return (
+            self._stripped(table),
+            np.setdiff1d(selected, [line for line, _ in rejected], assume_unique=True),
+            rejected,
+        )
 
     def _parse_quoted(self, block: Block, irregular: np.ndarray, undecodable: np.ndarray) -> _QuotedRows:
         """Parses the rows that begin on lines with irregular quoting.
@@ -157,7 +174,9 @@ class CsvParser:
             if first < next_line:
                 continue
             end = min(first + MAX_ROW_LINES, barriers[int(np.searchsorted(barriers, first))])
-            reader = csv.reader(map(block.line, range(first, end)), delimiter=self.delimiter, strict=True)
+            reader = csv.reader(
+                map(block.line, range(first, end)), strict=True, **dialect(self.delimiter, self.quote, self.strip)
+            )
             try:
                 values = next(reader)
                 detail = "" if len(values) == len(self.names) else self._expected_values(len(values))
@@ -178,7 +197,23 @@ class CsvParser:
     def _table(self, rows: list[list[str]]) -> pa.Table:
         indices = [list(self.names).index(name) for name in self.columns]
         columns = {name: [row[i] or None for row in rows] for name, i in zip(self.columns, indices, strict=True)}
-        return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+        return self._stripped(pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+
+    def _stripped(self, table: pa.Table) -> pa.Table:
+        if not self.strip:
+            return table
+        columns = (pc.utf8_trim(column, characters=" \t") for column in table.columns)
+        return pa.table(
+            {
+                name: pc.if_else(pc.equal(column, ""), None, column)
+                for name, column in zip(table.column_names, columns, strict=True)
+            }
+        )
+
+    @property
+    def _arrow_names(self) -> list[str]:
+        """Names of the file's columns, those of the columns that are not kept replaced by unique ones."""
+        return [name if name in self.columns else f"\0{i}" for i, name in enumerate(self.names)]
 
     def _expected_values(self, received: int) -> str:
         return f"should have {len(self.names)} values. Received: {received}"
@@ -207,13 +242,25 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _find_irregular_quoting(block: Block, delimiter: str) -> np.ndarray:
+def dialect(delimiter: str, quote: str, strip: bool) -> dict[str, Any]:
+    """Returns the arguments of Python's `csv` module for a dialect.
+
+    Args:
+        delimiter: Character between two values.
+        quote: Character that encloses a value; empty for none.
+        strip: Whether spaces after a delimiter are skipped.
+    """
+    quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    return {"delimiter": delimiter, "skipinitialspace": strip, **quoting}
+
+
+def _find_irregular_quoting(block: Block, delimiter: str, quote: str) -> np.ndarray:
     """Returns the mask of the lines with a quote that is within a value or has no counterpart; bool, `(lines,)`."""
     irregular = np.zeros(len(block.ends), bool)
-    if b'"' not in block.data:
+    if not quote or quote.encode() not in block.data:
         return irregular
     text = np.frombuffer(b"\n" + block.data, np.uint8)  # One byte is prepended, so that a byte precedes each quote.
-    quotes = np.flatnonzero(text == QUOTE)
+    quotes = np.flatnonzero(text == ord(quote))
     line = np.searchsorted(block.ends, quotes - 1, side="right")
     count = np.bincount(line, minlength=len(irregular))
     is_opening = (np.arange(len(quotes)) - (np.cumsum(count) - count)[line]) % 2 == 0

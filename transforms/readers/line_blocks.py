@@ -1,5 +1,6 @@
 """Blocks of whole lines of a text file, with line numbers."""
 
+import codecs
 import dataclasses
 import functools
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ import pyarrow as pa
 
 BLOCK_BYTES = 8 << 20
 """Number of bytes that are read at a time by default."""
-NEWLINE, QUOTE = ord("\n"), ord('"')
+NEWLINE = ord("\n")
+_BYTE_ORDER_MARK = codecs.BOM_UTF8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +70,8 @@ class BlockReader:
         """1-based number of the first line that has not been read."""
         return self._line
 
-    def read_header(self) -> str:
-        """Reads the first line.
-
-        Returns:
-            The line without byte order mark and line break.
+    def peek_line(self) -> str:
+        """Returns the first line that has not been read, without byte order mark and line break.
 
         Raises:
             ValueError: If the stream is empty or the line is not UTF-8.
@@ -81,12 +80,16 @@ class BlockReader:
             self._remainder += self._read_piece()
         if not self._remainder:
             raise ValueError("should be the names of the columns. Received: an empty file")
-        line, _, self._remainder = self._remainder.partition(b"\n")
-        self._line += 1
+        line = self._remainder.partition(b"\n")[0]
         try:
             return line.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"should be UTF-8. Received: {line[:80]!r}") from error
+
+    def skip_line(self) -> None:
+        """Skips the line that `peek_line` returned."""
+        self._remainder = self._remainder.partition(b"\n")[2]
+        self._line += 1
 
     def __iter__(self) -> Iterator[Block]:
         while self._remainder or not self._at_end:
@@ -99,7 +102,7 @@ class BlockReader:
             if self._at_end and data and not data.endswith(b"\n"):
                 data += b"\n"
             end = data.rfind(b"\n") + 1
-            block = Block(data[:end], self._line, self._at_end)
+            block = Block(_without_byte_order_marks(data[:end]), self._line, self._at_end)
             self._remainder = data[end:]
             self._line += block.data.count(b"\n")
             if block.data:
@@ -124,3 +127,10 @@ class BlockReader:
                 break
         self._at_end = not piece
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece
+
+
+def _without_byte_order_marks(lines: bytes) -> bytes:
+    """Removes the byte order marks with which lines begin where files were joined."""
+    if _BYTE_ORDER_MARK not in lines:
+        return lines
+    return lines.removeprefix(_BYTE_ORDER_MARK).replace(b"\n" + _BYTE_ORDER_MARK, b"\n")

@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.batches.errors import LogError, MissingColumnError
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.batches.reasons import INVALID_RATING, UNKNOWN_KEY
 from transforms.batches.rejects import format_csv_rows
 from transforms.readers.csv_parser import CsvParser
-from transforms.readers.csv_reader import MissingColumnError, read_csv
+from transforms.readers.csv_reader import read_csv
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
 from transforms.storage.files import exists, open_file
 
@@ -54,7 +55,7 @@ def read_movielens(path: str, columns: Sequence[str], *, block_bytes: int = BLOC
     Raises:
         MissingColumnError: If one of `columns` is not listed above.
         FileNotFoundError: If a file is missing.
-        ValueError: If a line of `users.dat` or `movies.dat` has a wrong number of values or repeats an id.
+        LogError: If a line of `users.dat` or `movies.dat` has a wrong number of values or repeats an id.
     """
     ratings = ratings_path(path)
     known = {*_USER_COLUMNS, *_MOVIE_COLUMNS, *_RATING_COLUMNS} - ({"timestamp"} if ratings.endswith(".csv") else set())
@@ -64,8 +65,11 @@ def read_movielens(path: str, columns: Sequence[str], *, block_bytes: int = BLOC
         raise MissingColumnError(f"{path}: {expected}. Received: {', '.join(unknown)}")
     users, movies = _read_users(posixpath.join(path, USERS)), _read_movies(posixpath.join(path, MOVIES))
     rating_columns = ("user_id", "movie_id", "rating", *(["timestamp"] if "timestamp" in columns else []))
-    read_ratings = read_csv if ratings.endswith(".csv") else _read_dat
-    for batch in read_ratings(ratings, rating_columns, block_bytes=block_bytes):
+    if ratings.endswith(".csv"):
+        batches = read_csv(ratings, rating_columns, block_bytes=block_bytes)
+    else:
+        batches = _read_dat(ratings, rating_columns, block_bytes=block_bytes)
+    for batch in batches:
         yield _join(batch, users, movies, columns)
 
 
@@ -117,7 +121,7 @@ def _read_table(path: str, width: int) -> list[list[str]]:
     for number, line in enumerate(text.splitlines(), 1):
         values = line.split("::")
         if len(values) != width or not values[0] or values[0] in seen:
-            raise ValueError(f"{path}:{number}: should be {width} values, the first a new id. Received: {line!r}")
+            raise LogError(f"{path}:{number}: should be {width} values, the first a new id. Received: {line!r}")
         seen.add(values[0])
         rows.append(values)
     return rows

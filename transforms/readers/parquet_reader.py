@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.batches.errors import LogError, check_columns
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.arrow_batch import arrow_batch
-from transforms.readers.csv_reader import MissingColumnError
 from transforms.storage.files import open_random_access
 
 BATCH_ROWS = 1 << 16
@@ -31,7 +31,7 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
 
     Raises:
         MissingColumnError: If the file lacks one of `columns`.
-        ValueError: If the file is not Parquet, is incomplete, or has two columns of one name among `columns`.
+        LogError: If the file is not Parquet, is incomplete, or has two columns of one name among `columns`.
         FileNotFoundError: If there is no such file.
     """
     with open_random_access(path) as stream:
@@ -39,21 +39,28 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
         try:
             # `pre_buffer` would read a whole row group at once.
             file = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-            _check_columns(path, file.schema_arrow.names, columns)
+            check_columns(path, file.schema_arrow.names, columns)
             for rows in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
                 table = pa.Table.from_batches([rows]).select(list(columns))
                 yield arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
                 read += rows.num_rows
         except (pa.ArrowException, OSError) as error:
             where = f", but reading fails after row {read:,}" if read else ""
-            raise ValueError(f"{path}: should be a complete Parquet file{where}. Received: {error}") from error
+            raise LogError(f"{path}: should be a complete Parquet file{where}. Received: {error}") from error
 
 
-def _check_columns(path: str, names: Sequence[str], columns: Sequence[str]) -> None:
-    missing = [name for name in columns if name not in names]
-    if missing:
-        expected = f"the columns {', '.join(columns)}, of which {', '.join(missing)} are missing"
-        raise MissingColumnError(f"{path}: should have {expected}. Received: {', '.join(names)}")
-    repeated = [name for name in columns if list(names).count(name) > 1]
-    if repeated:
-        raise ValueError(f"{path}: should name each column once. Received twice: {', '.join(repeated)}")
+def parquet_names(path: str) -> list[str]:
+    """Returns the names of the columns of a Parquet file.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        LogError: If the file is not Parquet or is incomplete.
+        FileNotFoundError: If there is no such file.
+    """
+    with open_random_access(path) as stream:
+        try:
+            return list(pq.ParquetFile(stream).schema_arrow.names)
+        except (pa.ArrowException, OSError) as error:
+            raise LogError(f"{path}: should be a complete Parquet file. Received: {error}") from error

@@ -1,18 +1,21 @@
-"""Registry of the readers, and the files that a path or pattern stands for."""
+"""Registry of the readers, and the reading of one file with the columns that its folders name."""
 
 import fnmatch
+import functools
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
+from transforms.batches.errors import LogError
+from transforms.batches.null_values import nulls_replaced
 from transforms.batches.raw_batch import RawBatch
-from transforms.readers.csv_reader import read_csv
+from transforms.readers.csv_reader import csv_names, read_csv
 from transforms.readers.hive_partitions import folder_columns
-from transforms.readers.movielens import ratings_path, read_movielens
-from transforms.readers.parquet_reader import read_parquet
-from transforms.readers.tfrecord_reader import read_tfrecord
-from transforms.storage.files import exists, find_files, is_folder
+from transforms.readers.log_format import AUTO, LogFormat
+from transforms.readers.movielens import read_movielens
+from transforms.readers.parquet_reader import parquet_names, read_parquet
+from transforms.readers.tfrecord_reader import read_tfrecord, tfrecord_names
 
 Reader = Callable[[str, Sequence[str]], Iterator[RawBatch]]
 """Function from the path of a file and the names of columns to batches of its rows."""
@@ -23,17 +26,16 @@ READERS: dict[str, Reader] = {
     "tfrecord": read_tfrecord,
     "movielens": read_movielens,
 }
-AUTO = "auto"
-"""Name that selects the reader by the file's name."""
-NAMES = (AUTO, *READERS)
-"""Names of all readers."""
-FOLDER_READERS = ("movielens",)
-"""Names of the readers that read a folder of different files; all others read each file by itself."""
-_FILE_PATTERNS = {
-    "csv": ("*.csv", "*.csv.gz", "*.csv.bz2", "*.csv.zst"),
+FILE_PATTERNS = {
+    "csv": tuple(
+        f"*{extension}{compression}"
+        for extension in (".csv", ".tsv", ".txt")
+        for compression in ("", ".gz", ".bz2", ".zst")
+    ),
     "parquet": ("*.parquet", "*.pq", "*.parq"),
     "tfrecord": ("*tfrecord*",),
 }
+"""Patterns of the names of a reader's files, for readers of single files."""
 
 
 def resolve_reader(reader: str, path: str) -> str:
@@ -43,78 +45,87 @@ def resolve_reader(reader: str, path: str) -> str:
     as TFRecord, and any other file as CSV.
 
     Args:
-        reader: One of `NAMES`.
+        reader: One of `transforms.readers.log_format.NAMES`.
         path: Path of the file.
     """
     if reader != AUTO:
         return reader
     name = posixpath.basename(path)
-    return next((reader for reader in ("parquet", "tfrecord") if _matches(name, _FILE_PATTERNS[reader])), "csv")
+    return next((reader for reader in ("parquet", "tfrecord") if matches(name, FILE_PATTERNS[reader])), "csv")
 
 
-def read(reader: str, path: str, columns: Sequence[str]) -> Iterator[RawBatch]:
+def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | None = None) -> Iterator[RawBatch]:
     """Reads columns of a file and of its folders' names (`transforms.readers.hive_partitions`).
 
     Args:
-        reader: One of `NAMES`.
-        path: One of the paths that `expand` returns.
-        columns: Names of the columns that are read, in this order. A column that a folder names is not read from the
-            file.
+        path: One of the paths that `transforms.readers.file_selection.expand` returns.
+        columns: Names of the columns of the spec that are read, in this order. A column that a folder names is not read
+            from the file.
+        log_format: Format of the file, and names of its columns.
+        root: Folder of the log. Names of folders below it are columns; None if no folder is.
 
     Yields:
         Rows in the order of the file.
 
     Raises:
         MissingColumnError: If the file lacks one of `columns`.
+        LogError: If the file is not of the reader's format, cannot be read to its end, or has a column that a folder
+            names too.
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not of the reader's format, or cannot be read to its end.
     """
-    folder_values = {name: value for name, value in folder_columns(path).items() if name in columns}
-    file_columns = [name for name in columns if name not in folder_values]
-    for batch in READERS[resolve_reader(reader, path)](path, file_columns):
+    sources = {name: log_format.source(name) for name in columns}
+    file_columns = list(dict.fromkeys(sources.values()))
+    folder_values = {}
+    if root is not None:
+        folder_values = {name: value for name, value in folder_columns(path, root).items() if name in file_columns}
+    if folder_values:
+        _check_folders(path, log_format, folder_values)
+        file_columns = [name for name in file_columns if name not in folder_values]
+    reader = resolve_reader(log_format.reader, path)
+    read_file = functools.partial(read_csv, log_format=log_format) if reader == "csv" else READERS[reader]
+    for batch in read_file(path, file_columns):
+        batch = nulls_replaced(batch, log_format.null)
         table = batch.columns
         for name, value in folder_values.items():
             table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(batch.lines)))
-        if folder_values:
-            batch = RawBatch(table.select(list(columns)), batch.lines, batch.source, batch.rejects)
-        yield batch
+        table = pa.table({name: table.column(source) for name, source in sources.items()})
+        mismatched = frozenset(name for name, source in sources.items() if source in batch.mismatched_columns)
+        yield RawBatch(table, batch.lines, batch.source, batch.rejects, mismatched)
 
 
-def expand(reader: str, base_path: str) -> list[str]:
-    """Returns the paths that a path or pattern stands for; each of them is one unit of parallel work.
+def column_names(path: str, log_format: LogFormat) -> list[str] | None:
+    """Returns the names of a file's columns, from its header, its schema or its first tf.Examples.
 
     Args:
-        reader: One of `NAMES`.
-        base_path: For `movielens`, the folder of the files. For other readers a file, a folder (the files in it whose
-            names match the reader's patterns), or a pattern of `transforms.storage.files.find_files`, such as
-            `logs/day=*/part-*.parquet`.
+        path: Path of a file.
+        log_format: Format of the file.
 
     Returns:
-        Paths for `read`, sorted.
+        Names in the order of the file; None for a reader of folders.
 
     Raises:
-        ValueError: If there is no such reader.
-        FileNotFoundError: If there are no files.
+        LogError: If the file is empty or not of the reader's format.
+        FileNotFoundError: If there is no such file.
     """
-    if reader not in NAMES:
-        raise ValueError(f"reader should be one of {', '.join(NAMES)}. Received: {reader!r}")
-    if reader == "movielens":
-        ratings_path(base_path)
-        return [base_path]
-    if exists(base_path):
-        return [base_path]
-    patterns = _FILE_PATTERNS[reader] if reader in _FILE_PATTERNS else sum(_FILE_PATTERNS.values(), ())
-    if is_folder(base_path):
-        paths = [path for path in find_files(f"{base_path}/*") if _matches(posixpath.basename(path), patterns)]
-    else:
-        paths = find_files(base_path)
-    if not paths:
-        expected = (
-            f"a file, a folder of files ({', '.join(patterns)}) or a pattern (*, and ** for folders of any depth)"
-        )
-        raise FileNotFoundError(f"should be {expected}. Received: {base_path!r}")
-    return paths
+    reader = resolve_reader(log_format.reader, path)
+    if reader == "csv":
+        return csv_names(path, log_format)[0]
+    return {"parquet": parquet_names, "tfrecord": tfrecord_names}[reader](path) if reader in FILE_PATTERNS else None
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
+def _check_folders(path: str, log_format: LogFormat, folder_values: Mapping[str, str | None]) -> None:
+    names = column_names(path, log_format) or []
+    for name, value in folder_values.items():
+        if name in names:
+            expected = f"should have the column {name} either in the file or in the name of a folder ({name}={value})"
+            raise LogError(f"{path}: {expected}. Received: both. Rename the folder or remove the column.")
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Returns whether the name of a file matches one of several patterns.
+
+    Args:
+        name: Name of the file.
+        patterns: Patterns, as in `FILE_PATTERNS`.
+    """
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

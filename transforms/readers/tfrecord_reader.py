@@ -1,6 +1,7 @@
 """Reader of tf.Examples in TFRecord files, in batches."""
 
 import collections
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,12 +40,36 @@ def read_tfrecord(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file has another format, or is compressed other than by gzip.
+        LogError: If the file has another format, or is compressed other than by gzip.
     """
     decoder = _Decoder(path, columns)
     with open_stored(path) as stream:
         for records in read_records(stream, path, block_bytes):
             yield from decoder.decode(records)
+
+
+def tfrecord_names(path: str) -> list[str]:
+    """Returns the sorted names of the features of the first tf.Examples of a TFRecord file.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        LogError: If the file has another format, or is compressed other than by gzip.
+        FileNotFoundError: If there is no such file.
+    """
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+
+    names: set[str] = set()
+    with open_stored(path) as stream:
+        for records in read_records(stream, path):
+            for data in records.data[:_SAMPLED_RECORDS]:
+                with contextlib.suppress(DecodeError):
+                    names |= set(tf.train.Example.FromString(data).features.feature)
+            if names:
+                break
+    return sorted(names)
 
 
 class _Decoder:

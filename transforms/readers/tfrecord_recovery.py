@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import google_crc32c
 import numpy as np
 
+from transforms.batches.errors import LogError
 from transforms.batches.raw_batch import Reject
 from transforms.batches.reasons import CORRUPT_RECORD, TRUNCATED_RECORD
 
@@ -73,7 +74,7 @@ def read_records(stream: Stream, source: str, block_bytes: int = BLOCK_BYTES) ->
         Records in the order of the file, one block at a time.
 
     Raises:
-        ValueError: If the file has no record at all, because it has another format or compression.
+        LogError: If the file has no record at all, because it has another format or compression.
     """
     parser = _RecordParser(source)
     blocks = _Blocks(stream, block_bytes)
@@ -252,13 +253,13 @@ class _RecordParser:
             damage: Description of other damage of the file; empty if there is none.
 
         Raises:
-            ValueError: If no record begins anywhere in the file, because it has another format.
+            LogError: If no record begins anywhere in the file, because it has another format.
         """
         records = self.parse(b"", last=True)
         size = self._data_start + len(self._data)
         if size >= _HEADER.size and not self._has_header:
             expected = "should be a TFRecord file, plain or compressed by gzip"
-            raise ValueError(f"{self._source}: {expected}. Received: {size:,} bytes without a record")
+            raise LogError(f"{self._source}: {expected}. Received: {size:,} bytes without a record")
         remainder, note = self._data, f" ({damage})" if damage else ""
         if self._lost_bytes and not (len(remainder) >= _HEADER.size and _is_header(remainder, 0)):
             self._lost_bytes += len(remainder)

@@ -18,7 +18,8 @@ from tfmtl.features import (
 from tfmtl.spec import DatasetSpec, RandomSplit, Task
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.ingest_files import ingest
-from transforms.readers.registry import expand
+from transforms.readers.file_selection import expand
+from transforms.readers.log_format import LogFormat
 
 FEATURES = (
     CategoricalFeature("city"),
@@ -160,9 +161,10 @@ def plain(data):
     }
 
 
-def ingested(path, spec=SPEC, reader="auto"):
+def ingested(path, spec=SPEC, reader="auto", root=None):
     """The tf.Examples by split, and the reason of each rejected row by the row's number."""
-    batches = list(ingest(expand(reader, str(path)), spec, reader))
+    root = None if root is None else str(root)
+    batches = list(ingest(expand(reader, str(path)), spec, LogFormat(reader), root))
     first = 2 if ".csv" in path.name else 1
     rejects = {reject.line - first + 1: reject.reason for batch in batches for reject in batch.rejects}
     return {split: [plain(e) for batch in batches for e in batch.examples[split]] for split in SPLITS}, rejects

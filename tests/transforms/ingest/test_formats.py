@@ -21,10 +21,9 @@ from tests.transforms.ingest.format_cases import (
     write_tfrecord,
 )
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
-from transforms.batches.column_types import ColumnTypeError
+from transforms.batches.errors import ColumnTypeError, MissingColumnError
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.ingest_files import ingest_batch
-from transforms.readers.csv_reader import MissingColumnError
 from transforms.readers.tfrecord_reader import read_tfrecord
 from transforms.validation.validate import raw_columns
 
@@ -119,7 +118,7 @@ def test_hive_partitions_equal_columns_of_the_file(split, tmp_path):
         (tmp_path / f"days/day={day}").mkdir(parents=True)
         writer = {"a": write_parquet, "b": write_csv, "c": write_tfrecord}[name[0]]
         writer([row for i, row in enumerate(rows) if days[i % 3] == day], tmp_path / f"days/day={day}/{name}")
-    in_folders, rejects = ingested(tmp_path / "days/day=*/*", spec)
+    in_folders, rejects = ingested(tmp_path / "days/day=*/*", spec, root=tmp_path / "days")
     assert rejects == {}
     assert found["string"] == found["date32[day]"]
     for name in SPLITS:
@@ -199,5 +198,5 @@ def kind_text(kind):
 def test_missing_columns_raise(tmp_path):
     rows = log(1)
     write_parquet(rows, tmp_path / "log.parquet", {name: kind for name, kind in TYPES.items() if name != "price"})
-    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: city, shop, age"):
+    with pytest.raises(MissingColumnError, match=r"should have the column price. Received: city, shop, age"):
         ingested(tmp_path / "log.parquet")

@@ -10,14 +10,15 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
+from transforms.batches.errors import MissingColumnError
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest import beam_ingest
 from transforms.ingest.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
 from transforms.ingest.ingest_files import ingest
-from transforms.readers.csv_reader import MissingColumnError
-from transforms.readers.registry import expand
+from transforms.readers.file_selection import expand
+from transforms.readers.log_format import LogFormat
 
 SPEC = DatasetSpec(
     name="log",
@@ -74,7 +75,7 @@ def plain(example):
 
 
 def test_examples_hold_the_values_of_the_rows(log):
-    (batch,) = ingest([log], SPEC, "csv")
+    (batch,) = ingest([log], SPEC)
     first = {"city": [b"Rome"], "price": [1.5], "tags": [b"a", b"b"], "tag_weights": [0.5, 2.0], "click": [1]}
     assert {name: [plain(example) for example in examples] for name, examples in batch.examples.items()} == {
         "train": [
@@ -97,7 +98,7 @@ def test_examples_hold_the_values_of_the_rows(log):
 
 
 def test_each_invalid_row_is_rejected_with_its_reason(log):
-    (batch,) = ingest([log], SPEC, "csv")
+    (batch,) = ingest([log], SPEC)
     assert [(reject.line, reject.reason) for reject in batch.rejects] == [
         (4, "wrong_column_count"),
         (7, "invalid_encoding"),
@@ -112,7 +113,7 @@ def test_each_invalid_row_is_rejected_with_its_reason(log):
 
 
 def test_report_counts_every_row(log):
-    (batch,) = ingest([log], SPEC, "csv")
+    (batch,) = ingest([log], SPEC)
     counts = {
         "read": 13,
         "accepted": {"train": 2, "eval": 1, "test": 1},
@@ -128,7 +129,7 @@ def test_ingests_movielens(tmp_path):
     features = (CategoricalFeature("gender"), MultiValuedFeature("genres"))
     tasks = (Task("liked", "liked"), Task("loved", "loved", follows="liked"))
     spec = DatasetSpec("ratings", features, tasks, split=TimeSplit("timestamp", 150, 300))
-    (batch,) = ingest(expand("movielens", str(tmp_path)), spec, "movielens")
+    (batch,) = ingest(expand("movielens", str(tmp_path)), spec, LogFormat("movielens"))
     same = {"gender": [b"F"], "genres": [b"Comedy", b"Romance"], "liked": [1]}
     assert [plain(example) for example in batch.examples["train"]] == [{**same, "loved": [0]}]
     assert [plain(example) for example in batch.examples["eval"]] == [{**same, "loved": [1]}]
@@ -139,11 +140,11 @@ def test_beam_ingests_the_same_rows(tmp_path, log):
     other = str(tmp_path / "other.csv.gz")
     with gzip.open(other, "wb") as file:
         file.write(LOG)
-    batches = list(ingest([log, other], SPEC, "csv"))
+    batches = list(ingest([log, other], SPEC))
     report = batches[0].report.merge(batches[1].report)
     folder = tmp_path / "out"
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([("csv", log, 0), ("csv", other, 1)]) | IngestPaths(SPEC, str(folder))
+        outputs = pipeline | beam.Create([(log, 0), (other, 1)]) | IngestPaths(SPEC, str(folder), LogFormat())
         assert_that(outputs[REJECTS], equal_to([*batches[0].rejects, *batches[1].rejects]), label="rejects")
         assert_that(outputs[REPORT], equal_to([report]), label="report")
     for split in SPLITS:
@@ -161,20 +162,23 @@ def test_beam_reports_no_rows_for_an_empty_file(tmp_path):
     path = tmp_path / "empty.csv"
     path.write_bytes(LOG.partition(b"\n")[0] + b"\n")
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([("csv", str(path), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"))
+        outputs = pipeline | beam.Create([(str(path), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
         assert_that(outputs[REPORT], equal_to([IngestReport()]))
 
 
 def test_missing_column_raises(tmp_path):
     path = tmp_path / "log.csv"
     path.write_bytes(LOG.replace(b"price", b"prize"))
-    with pytest.raises(MissingColumnError, match=r"of which price are missing. Received: day, user, city, prize"):
-        list(ingest([str(path)], SPEC, "csv"))
+    with pytest.raises(
+        MissingColumnError,
+        match=r"should have the column price. Received: day, user, city, prize.*Similar names: prize for price",
+    ):
+        list(ingest([str(path)], SPEC))
 
 
 def test_expand_lists_files_of_folders_and_patterns(tmp_path):
     for name in ("day-2.csv", "day-1.csv.gz", "other.csv", "notes.txt"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("a,b\n")
     (tmp_path / "folder.csv").mkdir()
 
     def names(path):
@@ -209,6 +213,6 @@ def test_write_error_fails_the_job(tmp_path, log, monkeypatch, failing):
     monkeypatch.setattr(ShardWriter, "write", breaking)
     monkeypatch.setattr(beam_ingest, "ingest", lambda *arguments: 3 * list(ingest(*arguments)))
     with pytest.raises(Exception, match="no space left on device"), beam.Pipeline() as pipeline:
-        _ = pipeline | beam.Create([("csv", log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"))
+        _ = pipeline | beam.Create([(log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
     assert next(counted) == failing + 1
     assert not list(tmp_path.glob("out/Split-*/*"))

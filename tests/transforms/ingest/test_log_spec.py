@@ -76,7 +76,7 @@ def test_log_spec_ingests_the_same_rows_as_the_whole_spec(tmp_path):
     path.write_text(
         "\n".join(["user,price,tags,weights,days,clicked,bought", *lines, ",1,a,1,1,1,0", "u,1,a,1|2,1,0,0"])
     )
-    (whole,), (reduced,) = (list(ingest([str(path)], spec, "csv")) for spec in (SPEC, log_spec(SPEC)))
+    (whole,), (reduced,) = (list(ingest([str(path)], spec)) for spec in (SPEC, log_spec(SPEC)))
     assert whole.examples == reduced.examples
     assert whole.rejects == reduced.rejects
     assert {reject.reason for reject in whole.rejects} == {"missing_required", "invalid_weights"}

@@ -23,6 +23,7 @@ from transforms.ingest.beam_ingest import COUNTS, SAMPLE, IngestPaths
 from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.token_counts import EMPTY_VOCABULARY, TokenCounter, order
 from transforms.preprocessing import make_preprocessing_fn
+from transforms.readers.log_format import LogFormat
 
 FEATURES = (
     CategoricalFeature("user", min_frequency=3),
@@ -64,8 +65,8 @@ def ingested(tmp_path_factory):
     for name in ("one.csv", "two.csv"):
         (folder / name).write_text(log(rng, 300), encoding="utf-8")
     with beam.Pipeline() as pipeline:
-        paths = [("csv", str(folder / name), i) for i, name in enumerate(("one.csv", "two.csv"))]
-        outputs = pipeline | beam.Create(paths) | IngestPaths(SPEC, str(folder / "out"), sampling_step=10)
+        paths = [(str(folder / name), i) for i, name in enumerate(("one.csv", "two.csv"))]
+        outputs = pipeline | beam.Create(paths) | IngestPaths(SPEC, str(folder / "out"), LogFormat(), sampling_step=10)
         _ = outputs[COUNTS] | WriteVocabularies(SPEC, str(folder / "counted"))
     graphs = {}
     for kind, counted in (("analyzed", None), ("counted", str(folder / "counted"))):

@@ -162,7 +162,7 @@ def test_newcomers_have_fewer_days_and_missing_days_are_empty(written):
 def test_simulated_panels_are_valid_and_split_by_time(written):
     files, rows, _ = written
     accepted = dict.fromkeys(("train", "eval", "test"), 0)
-    for batch in ingest([str(files.log)], SPEC, "csv"):
+    for batch in ingest([str(files.log)], SPEC):
         assert batch.rejects == ()
         for split, examples in batch.examples.items():
             accepted[split] += len(examples)

@@ -7,8 +7,9 @@ import random
 
 import pytest
 
+from transforms.batches.errors import MissingColumnError
 from transforms.batches.reasons import INVALID_ENCODING, WRONG_COLUMN_COUNT
-from transforms.readers.csv_reader import MissingColumnError, read_csv
+from transforms.readers.csv_reader import read_csv
 
 
 def read(path, columns, **options):
@@ -160,7 +161,7 @@ def test_rejects_an_invalid_header(tmp_path, content, message):
 def test_error_names_missing_columns(tmp_path):
     path = tmp_path / "headless.csv"
     path.write_text("1,2,3\n4,5,6\n")
-    with pytest.raises(MissingColumnError, match=r"columns a, b, of which a, b are missing. Received: 1, 2, 3"):
+    with pytest.raises(MissingColumnError, match=r"should have the columns a, b. Received: 1, 2, 3"):
         list(read_csv(str(path), ["a", "b"]))
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from transforms.readers.csv_reader import MissingColumnError
+from transforms.batches.errors import MissingColumnError
 from transforms.readers.movielens import read_movielens
 
 DATA = pathlib.Path(os.environ.get("TFMTL_DATA", "")) / "movielens"

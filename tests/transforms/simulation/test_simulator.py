@@ -150,7 +150,7 @@ def test_time_splits_the_log_in_order(demo_spec, demo_options, draw_log, bounds,
     days = log.rows["day"]
     assert days.is_monotonic_increasing
     assert (days.iloc[0], days.iloc[-1]) == (first, last)
-    (batch,) = ingest([str(log.files.log)], spec, "csv")
+    (batch,) = ingest([str(log.files.log)], spec)
     assert batch.report.total.accepted == {"train": 800, "eval": 100, "test": 100}
 
 

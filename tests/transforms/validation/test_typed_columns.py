@@ -15,7 +15,8 @@ from tfmtl.features import (
     SequenceFeature,
 )
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
-from transforms.batches.column_types import ColumnTypeError, format_values
+from transforms.batches.column_types import format_values
+from transforms.batches.errors import ColumnTypeError
 from transforms.batches.raw_batch import RawBatch
 from transforms.validation.validate import validate
 

@@ -29,7 +29,7 @@ ROWS = 1500
 
 def draw(folder, seed=1):
     simulate(DEMO.spec, dataclasses.replace(DEMO.simulator, rows=ROWS, seed=seed), folder)
-    return dataclasses.replace(DEMO, data=DataSettings(str(folder)))
+    return dataclasses.replace(DEMO, data=DataSettings(path=str(folder)))
 
 
 def add_rejected_rows(folder):
@@ -75,7 +75,7 @@ def test_truth_of_ingested_rows_equals_the_join_by_fingerprint(log, monkeypatch,
     if rejects:
         add_rejected_rows(folder)
     writer = ShardWriter(str(tmp_path / "examples"), "00000", shard_bytes=1500)
-    for batch in ingest([str(folder / IMPRESSIONS)], settings.spec, "csv"):
+    for batch in ingest([str(folder / IMPRESSIONS)], settings.spec):
         assert len(batch.rejects) == (3 if rejects else 0)
         writer.write(batch.examples)
     writer.finish()

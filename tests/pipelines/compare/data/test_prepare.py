@@ -45,7 +45,7 @@ def prepare(tmp_path, monkeypatch):
         (tmp_path / name / "impressions.csv").write_text("user\n")
 
     def prepare(name):
-        settings = Settings("small", SPEC, ModelSettings("mmoe"), DataSettings(str(tmp_path / name)))
+        settings = Settings("small", SPEC, ModelSettings("mmoe"), DataSettings(path=str(tmp_path / name)))
         return subject.prepare(settings, tmp_path / "out")
 
     return prepare
