@@ -13,7 +13,6 @@ from tfmtl.models.autoheri import AutoHERI, AutoHERIOptions
 from tfmtl.models.cgc import CGCOptions, CustomizedGateControl
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions
 from tfmtl.models.cross_stitch import CrossStitchNetwork, CrossStitchOptions
 from tfmtl.models.escm2_dr import ESCM2DR, ESCM2DROptions
 from tfmtl.models.escm2_ips import ESCM2IPS, ESCM2Options
@@ -24,6 +23,7 @@ from tfmtl.models.man import MAN, MANOptions
 from tfmtl.models.mmoe import MMoE, MMoEOptions
 from tfmtl.models.mran import MRAN, MRANOptions
 from tfmtl.models.omoe import OMoE, OMoEOptions
+from tfmtl.models.options.base import ModelOptions
 from tfmtl.models.ple import PLE, PLEOptions
 from tfmtl.models.registry import MODELS, model_class, register_model
 from tfmtl.models.shared_bottom import SharedBottom, SharedBottomOptions

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions, require_widths
+from tfmtl.models.options.base import ModelOptions, require_widths
 from tfmtl.models.registry import MODELS
 from tfmtl.spec import DatasetSpec
 

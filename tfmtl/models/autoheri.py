@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import keras
 
 from tfmtl.layers import RepresentationIntegration
-from tfmtl.models.core.options import require_widths
 from tfmtl.models.esmm import ESMM, ESMMOptions
+from tfmtl.models.options.base import require_widths
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor

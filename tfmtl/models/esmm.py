@@ -13,8 +13,8 @@ from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.heads import label_weights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
 from tfmtl.models.core.task_losses import row_losses
+from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
 from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
 from tfmtl.types import Features, Labels, Logits, Tensor

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tfmtl.config import require
 from tfmtl.features import SEQUENCES
-from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.spec import DatasetSpec
 
 

@@ -9,7 +9,7 @@ from keras import ops
 from tfmtl.layers import FusedEmbedding, Tower
 from tfmtl.model_inputs import embedding_rows, multivalent_features
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.options import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor

@@ -1,4 +1,4 @@
-"""The base class of all models and its parts: options, heads, losses."""
+"""The base class of all models and its parts: heads and losses."""
 
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 

@@ -6,7 +6,7 @@ from typing import Literal
 from tfmtl.losses.sequential_dependence import SequentialDependenceLoss, behavioral_calibrator
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.heads import task_outputs
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.options.base import ModelOptions
 from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
 from tfmtl.types import Labels, Logits, Tensor
 

@@ -13,8 +13,8 @@ from tfmtl.models.core.chain_losses import ChainLosses
 from tfmtl.models.core.construction import build_after, check_options, from_spec_with_options, saved_options
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.models.core.heads import task_outputs
-from tfmtl.models.core.options import ModelOptions
 from tfmtl.models.core.trained_model import TrainedModel
+from tfmtl.models.options.base import ModelOptions
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor

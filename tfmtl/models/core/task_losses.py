@@ -8,7 +8,7 @@ from keras import ops
 from tfmtl.losses.focal import focal_cross_entropy
 from tfmtl.losses.importance import label_importance
 from tfmtl.losses.logit_losses import BY_KIND
-from tfmtl.models.core.options import ModelOptions
+from tfmtl.models.options.base import ModelOptions
 from tfmtl.spec import Task
 from tfmtl.types import Labels, Logits, Tensor
 
