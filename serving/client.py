@@ -7,11 +7,10 @@ from typing import Any
 
 import grpc
 import numpy as np
-from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+from google.protobuf.message import Message
 
+from serving import protos, tensors
 from serving import rows as rows_lib
-from serving import tensors
 from serving.connection import Connection, PredictionError
 
 RAW = "raw"
@@ -32,7 +31,7 @@ class ModelMetadata:
     """
 
     version: int
-    signatures: Mapping[str, meta_graph_pb2.SignatureDef]
+    signatures: Mapping[str, Message]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +93,7 @@ class TfmtlClient:
                 raise ValueError(f"{name} should be above {least}. Received: {value}")
         if version is not None and label is not None:
             raise ValueError(f"version and label should not both be given. Received: {version}, {label!r}")
-        self._spec = model_pb2.ModelSpec(name=model)
+        self._spec = protos.ModelSpec(name=model)
         if version is not None:
             self._spec.version.value = version
         elif label is not None:
@@ -168,9 +167,9 @@ class TfmtlClient:
         Raises:
             PredictionError: If the server fails.
         """
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec)
+        request = protos.GetModelStatusRequest(model_spec=self._spec)
         response = self._connection.status(request, self._end(deadline))
-        state_name = get_model_status_pb2.ModelVersionStatus.State.Name
+        state_name = protos.ModelVersionStatus.State.Name
         return [
             ModelVersionStatus(entry.version, state_name(entry.state), entry.status.error_message)
             for entry in response.model_version_status
@@ -240,7 +239,7 @@ class TfmtlClient:
             return {name: parts[0][name] for name in names}
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
-    def _send(self, request: predict_pb2.PredictRequest, known: ModelMetadata, end: float) -> dict[str, np.ndarray]:
+    def _send(self, request: Message, known: ModelMetadata, end: float) -> dict[str, np.ndarray]:
         try:
             response = self._connection.predict(request, end)
         except PredictionError as error:
@@ -254,8 +253,8 @@ class TfmtlClient:
     def _features(self, known: ModelMetadata) -> dict[str, rows_lib.Feature]:
         return rows_lib.features_of(_signature(known, self._signature), raw=self._signature == RAW)
 
-    def _request(self, signature: str, outputs: Sequence[str]) -> predict_pb2.PredictRequest:
-        request = predict_pb2.PredictRequest(model_spec=self._spec, output_filter=outputs)
+    def _request(self, signature: str, outputs: Sequence[str]) -> Message:
+        request = protos.PredictRequest(model_spec=self._spec, output_filter=outputs)
         request.model_spec.signature_name = signature
         return request
 
@@ -266,10 +265,10 @@ class TfmtlClient:
         return known
 
     def _request_metadata(self, end: float) -> ModelMetadata:
-        request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=self._spec)
+        request = protos.GetModelMetadataRequest(model_spec=self._spec)
         request.metadata_field.append(_SIGNATURE_DEF)
         response = self._connection.metadata(request, end)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
+        signatures = protos.SignatureDefMap()
         response.metadata[_SIGNATURE_DEF].Unpack(signatures)
         return ModelMetadata(response.model_spec.version.value, dict(signatures.signature_def))
 
@@ -277,7 +276,7 @@ class TfmtlClient:
         return time.monotonic() + (self._deadline if deadline is None else deadline)
 
 
-def _signature(known: ModelMetadata, name: str) -> meta_graph_pb2.SignatureDef:
+def _signature(known: ModelMetadata, name: str) -> Message:
     if name not in known.signatures:
         raise ValueError(f"signature should be one of {', '.join(sorted(known.signatures))}. Received: {name!r}")
     return known.signatures[name]

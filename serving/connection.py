@@ -7,16 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from google.protobuf.message import Message
 
-from serving import tensors
+from serving import protos, tensors
 from serving.errors import StatusError
+
+PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
+MODEL_SERVICE = "tensorflow.serving.ModelService"
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 2.0
@@ -59,28 +56,31 @@ class Connection:
             self._channel = grpc.insecure_channel(host, options=_OPTIONS)
         else:
             self._channel = grpc.secure_channel(host, credentials, options=_OPTIONS)
-        self._predictions = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._predict = self._method(f"{PREDICTION_SERVICE}/Predict", protos.PredictResponse)
+        self._metadata = self._method(f"{PREDICTION_SERVICE}/GetModelMetadata", protos.GetModelMetadataResponse)
+        self._status = self._method(f"{MODEL_SERVICE}/GetModelStatus", protos.GetModelStatusResponse)
 
-    def predict(self, request: predict_pb2.PredictRequest, end: float) -> predict_pb2.PredictResponse:
+    def predict(self, request: Message, end: float) -> Message:
         """Sends a Predict request that ends by `end`. Raises `PredictionError`."""
-        return self._call(self._predictions.Predict, request, end)
+        return self._call(self._predict, request, end)
 
-    def metadata(
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, end: float
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+    def metadata(self, request: Message, end: float) -> Message:
         """Sends a GetModelMetadata request that ends by `end`. Raises `PredictionError`."""
-        return self._call(self._predictions.GetModelMetadata, request, end)
+        return self._call(self._metadata, request, end)
 
-    def status(
-        self, request: get_model_status_pb2.GetModelStatusRequest, end: float
-    ) -> get_model_status_pb2.GetModelStatusResponse:
+    def status(self, request: Message, end: float) -> Message:
         """Sends a GetModelStatus request that ends by `end`. Raises `PredictionError`."""
-        return self._call(self._models.GetModelStatus, request, end)
+        return self._call(self._status, request, end)
 
     def close(self) -> None:
         """Closes the channel."""
         self._channel.close()
+
+    def _method(self, name: str, response_type: Any) -> Callable[..., Any]:
+        method: Callable[..., Any] = self._channel.unary_unary(
+            f"/{name}", lambda request: request.SerializeToString(), response_type.FromString
+        )
+        return method
 
     def _call(self, method: Callable[..., Any], request: Any, end: float) -> Any:
         attempt = 0

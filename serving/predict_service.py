@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import grpc
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+from google.protobuf.message import Message
 
-from serving import tensors
+from serving import protos, tensors
+from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.errors import StatusError, invalid_argument, not_found
 from serving.servable import DEFAULT_SIGNATURE, Servable
 from serving.versions import ModelVersions, VersionStatus
@@ -21,13 +22,13 @@ SIGNATURE_DEF = "signature_def"
 Models = Mapping[str, ModelVersions]
 
 
-def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+def predict(models: Models, request: Message) -> Message:
     """Runs a signature on the tensors of a request. Raises `StatusError` if it cannot be answered."""
     _require_model_spec(request)
     with _lease(models, request.model_spec) as (version, servable):
         signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         outputs = servable.predict(signature_name, request.inputs, request.output_filter)
-    response = predict_pb2.PredictResponse()
+    response = protos.PredictResponse()
     response.model_spec.name = request.model_spec.name
     response.model_spec.version.value = version
     response.model_spec.signature_name = signature_name
@@ -36,9 +37,7 @@ def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.
     return response
 
 
-def get_model_metadata(
-    models: Models, request: get_model_metadata_pb2.GetModelMetadataRequest
-) -> get_model_metadata_pb2.GetModelMetadataResponse:
+def get_model_metadata(models: Models, request: Message) -> Message:
     """Returns the signatures of a version. Raises `StatusError` if the version is not served."""
     _require_model_spec(request)
     if not request.metadata_field:
@@ -46,20 +45,18 @@ def get_model_metadata(
     for field in request.metadata_field:
         if field != SIGNATURE_DEF:
             raise invalid_argument(f"Metadata field {field} is not supported")
-    signatures = get_model_metadata_pb2.SignatureDefMap()
+    signatures = protos.SignatureDefMap()
     with _lease(models, request.model_spec) as (version, servable):
         for name, signature in servable.signatures.items():
-            signatures.signature_def[name].CopyFrom(signature)
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
+            signatures.signature_def[name].MergeFromString(signature.SerializeToString())
+    response = protos.GetModelMetadataResponse()
     response.model_spec.name = request.model_spec.name
     response.model_spec.version.value = version
     response.metadata[SIGNATURE_DEF].Pack(signatures)
     return response
 
 
-def get_model_status(
-    models: Models, request: get_model_status_pb2.GetModelStatusRequest
-) -> get_model_status_pb2.GetModelStatusResponse:
+def get_model_status(models: Models, request: Message) -> Message:
     """Returns the states of one version or of all, newest first. Raises `StatusError` if there is none."""
     _require_model_spec(request)
     spec = request.model_spec
@@ -70,7 +67,7 @@ def get_model_status(
             raise not_found(f"Could not find version {spec.version.value} of model {spec.name}")
     if not statuses:
         raise not_found(f"Could not find any versions of model {spec.name}")
-    response = get_model_status_pb2.GetModelStatusResponse()
+    response = protos.GetModelStatusResponse()
     for status in statuses:
         _write_status(response.model_version_status.add(), status)
     return response
@@ -88,19 +85,16 @@ def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
 
         return grpc.unary_unary_rpc_method_handler(behavior, request_type.FromString, response_type.SerializeToString)
 
-    metadata, status = get_model_metadata_pb2, get_model_status_pb2
     prediction_methods = {
-        "Predict": unary(predict, predict_pb2.PredictRequest, predict_pb2.PredictResponse),
-        "GetModelMetadata": unary(
-            get_model_metadata, metadata.GetModelMetadataRequest, metadata.GetModelMetadataResponse
-        ),
+        "Predict": unary(predict, protos.PredictRequest, protos.PredictResponse),
+        "GetModelMetadata": unary(get_model_metadata, protos.GetModelMetadataRequest, protos.GetModelMetadataResponse),
     }
     model_methods = {
-        "GetModelStatus": unary(get_model_status, status.GetModelStatusRequest, status.GetModelStatusResponse)
+        "GetModelStatus": unary(get_model_status, protos.GetModelStatusRequest, protos.GetModelStatusResponse)
     }
     return (
-        grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", prediction_methods),
-        grpc.method_handlers_generic_handler("tensorflow.serving.ModelService", model_methods),
+        grpc.method_handlers_generic_handler(PREDICTION_SERVICE, prediction_methods),
+        grpc.method_handlers_generic_handler(MODEL_SERVICE, model_methods),
     )
 
 
@@ -110,7 +104,7 @@ def _require_model_spec(request: Any) -> None:
 
 
 @contextlib.contextmanager
-def _lease(models: Models, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Servable]]:
+def _lease(models: Models, spec: Message) -> Iterator[tuple[int, Servable]]:
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
     choice = spec.WhichOneof("version_choice")
@@ -123,7 +117,7 @@ def _lease(models: Models, spec: model_pb2.ModelSpec) -> Iterator[tuple[int, Ser
         yield leased
 
 
-def _write_status(proto: get_model_status_pb2.ModelVersionStatus, status: VersionStatus) -> None:
+def _write_status(proto: Message, status: VersionStatus) -> None:
     proto.version = status.version
     proto.state = status.state
     proto.status.SetInParent()

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from google.protobuf.message import Message
 
 from serving import tensors
 
@@ -53,7 +52,7 @@ class Feature:
         """Value that pads a list to its width: a missing value, or 0."""
         return {"O": b"", "f": math.nan if self.raw else 0.0}.get(self.dtype.kind, 0)
 
-    def write(self, proto: tensor_pb2.TensorProto, values: list, width: int) -> None:
+    def write(self, proto: Message, values: list, width: int) -> None:
         """Fills `proto` with the rows' values; lists are padded to `width` unless the signature fixes it."""
         shape = [len(values)]
         if self.multivalent:
@@ -71,7 +70,7 @@ class Feature:
         return values + padding if self.width is None else padding + values
 
 
-def features_of(signature: meta_graph_pb2.SignatureDef, raw: bool = True) -> dict[str, Feature]:
+def features_of(signature: Message, raw: bool = True) -> dict[str, Feature]:
     """Returns the inputs of a signature by name.
 
     Args:

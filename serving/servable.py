@@ -13,11 +13,10 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from google.protobuf import message
-from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
-from tensorflow_serving.apis import prediction_log_pb2
 
-from serving import tensors
+from serving import protos, tensors
 from serving.errors import StatusError, invalid_argument, not_found
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -63,7 +62,7 @@ class Servable:
         return self._signatures
 
     def predict(
-        self, signature_name: str, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Iterable[str] = ()
+        self, signature_name: str, inputs: Mapping[str, message.Message], output_filter: Iterable[str] = ()
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
@@ -121,7 +120,7 @@ class Servable:
                 if count > MAX_WARMUP_RECORDS:
                     text = f"Number of warmup records exceeds the maximum ({MAX_WARMUP_RECORDS}) at {path}"
                     raise invalid_argument(text)
-                self._replay(prediction_log_pb2.PredictionLog.FromString(record))
+                self._replay(protos.PredictionLog.FromString(record))
         except message.DecodeError as error:
             raise invalid_argument(f"Failed to parse warmup record: number {count} from {path}") from error
         except tf.errors.DataLossError as error:
@@ -134,7 +133,7 @@ class Servable:
         self._callables.clear()
         self._session.close()
 
-    def _replay(self, log: prediction_log_pb2.PredictionLog) -> None:
+    def _replay(self, log: message.Message) -> None:
         kind = log.WhichOneof("log_type")
         if kind != "predict_log":
             raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
@@ -171,7 +170,7 @@ def _runtime_error(error: tf.errors.OpError) -> StatusError:
 
 
 def _decode_inputs(
-    signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, tensor_pb2.TensorProto]
+    signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, message.Message]
 ) -> dict[str, np.ndarray]:
     sent, expected = sorted(inputs), sorted(signature.inputs)
     if len(sent) != len(expected):

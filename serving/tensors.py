@@ -10,39 +10,53 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2, types_pb2
+from google.protobuf.message import Message
+
+from serving.protos.schema import ENUMS
+
+try:
+    import ml_dtypes
+except ImportError:  # It comes with TensorFlow and JAX; only bfloat16 needs it.
+    ml_dtypes = None  # type: ignore[assignment]
 
 # The limit of gRPC and protobuf messages. A larger shape can only come with fewer values than it has elements.
 MAX_BYTES = 2**31 - 1
 
-_FIELDS: dict[int, str] = {
-    types_pb2.DT_FLOAT: "float_val",
-    types_pb2.DT_DOUBLE: "double_val",
-    types_pb2.DT_INT8: "int_val",
-    types_pb2.DT_INT16: "int_val",
-    types_pb2.DT_INT32: "int_val",
-    types_pb2.DT_UINT8: "int_val",
-    types_pb2.DT_UINT16: "int_val",
-    types_pb2.DT_INT64: "int64_val",
-    types_pb2.DT_UINT32: "uint32_val",
-    types_pb2.DT_UINT64: "uint64_val",
-    types_pb2.DT_BOOL: "bool_val",
-    types_pb2.DT_HALF: "half_val",
-    types_pb2.DT_BFLOAT16: "half_val",
-    types_pb2.DT_COMPLEX64: "scomplex_val",
-    types_pb2.DT_COMPLEX128: "dcomplex_val",
-    types_pb2.DT_STRING: "string_val",
+_STRING = ENUMS["tensorflow.DataType"]["DT_STRING"]
+_BFLOAT16 = ENUMS["tensorflow.DataType"]["DT_BFLOAT16"]
+
+# NumPy type of the elements and repeated field of each data type.
+_TYPES: dict[str, tuple[type, str]] = {
+    "DT_FLOAT": (np.float32, "float_val"),
+    "DT_DOUBLE": (np.float64, "double_val"),
+    "DT_INT8": (np.int8, "int_val"),
+    "DT_INT16": (np.int16, "int_val"),
+    "DT_INT32": (np.int32, "int_val"),
+    "DT_UINT8": (np.uint8, "int_val"),
+    "DT_UINT16": (np.uint16, "int_val"),
+    "DT_INT64": (np.int64, "int64_val"),
+    "DT_UINT32": (np.uint32, "uint32_val"),
+    "DT_UINT64": (np.uint64, "uint64_val"),
+    "DT_BOOL": (np.bool_, "bool_val"),
+    "DT_HALF": (np.float16, "half_val"),
+    "DT_COMPLEX64": (np.complex64, "scomplex_val"),
+    "DT_COMPLEX128": (np.complex128, "dcomplex_val"),
+    "DT_STRING": (np.object_, "string_val"),
 }
-_DTYPES: dict[int, np.dtype] = {enum: np.dtype(tf.dtypes.as_dtype(enum).as_numpy_dtype) for enum in _FIELDS}
-_ENUMS: dict[np.dtype, int] = {dtype: enum for enum, dtype in _DTYPES.items()}
+if ml_dtypes is not None:
+    _TYPES["DT_BFLOAT16"] = (ml_dtypes.bfloat16, "half_val")
+
+_DTYPES: dict[int, np.dtype] = {
+    ENUMS["tensorflow.DataType"][name]: np.dtype(dtype) for name, (dtype, _) in _TYPES.items()
+}
+_FIELDS = {ENUMS["tensorflow.DataType"][name]: field for name, (_, field) in _TYPES.items()}
+_ENUMS = {dtype: enum for enum, dtype in _DTYPES.items()}
 
 # Type of the values in the repeated field: the bits of half floats, the two parts of complex numbers.
-_PARTS: dict[int, type[np.generic]] = {
-    types_pb2.DT_HALF: np.uint16,
-    types_pb2.DT_BFLOAT16: np.uint16,
-    types_pb2.DT_COMPLEX64: np.float32,
-    types_pb2.DT_COMPLEX128: np.float64,
+_PARTS: dict[str, type[np.generic]] = {
+    "half_val": np.uint16,
+    "scomplex_val": np.float32,
+    "dcomplex_val": np.float64,
 }
 
 
@@ -50,14 +64,16 @@ def numpy_dtype(enum: int) -> np.dtype:
     """Returns the NumPy type of a `DataType`: `object`, holding bytes, for strings.
 
     Raises:
-        ValueError: If the type is not a number, bool or string.
+        ValueError: If the type is not a number, bool or string, or is bfloat16 and `ml_dtypes` is not installed.
     """
+    if enum == _BFLOAT16 and ml_dtypes is None:
+        raise ValueError(f"bfloat16 needs the package ml-dtypes. Received: a tensor of dtype {enum}")
     if enum not in _DTYPES:
         raise ValueError(f"dtype should be a number, bool or string type. Received: {enum}")
     return _DTYPES[enum]
 
 
-def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
+def decode(proto: Message) -> np.ndarray:
     """Returns a `TensorProto` as an array; strings become an object array of bytes.
 
     Args:
@@ -88,10 +104,10 @@ def decode(proto: tensor_pb2.TensorProto) -> np.ndarray:
     return np.frombuffer(content, dtype).reshape(shape).copy()
 
 
-def _decode_field(proto: tensor_pb2.TensorProto, dtype: np.dtype, size: int) -> np.ndarray:
+def _decode_field(proto: Message, dtype: np.dtype, size: int) -> np.ndarray:
     field = _FIELDS[proto.dtype]
     values = getattr(proto, field)
-    parts = np.dtype(_PARTS.get(proto.dtype, dtype))
+    parts = np.dtype(_PARTS.get(field, dtype))
     if dtype.kind == "c":
         values = values[: len(values) // 2 * 2]
     # int32 values hold the smaller types too; as in C++, a value out of range wraps around.
@@ -132,7 +148,7 @@ def _split_strings(content: bytes, size: int) -> np.ndarray:
     return strings
 
 
-def write(proto: tensor_pb2.TensorProto, array: np.ndarray, content: bool = False) -> None:
+def write(proto: Message, array: np.ndarray, content: bool = False) -> None:
     """Fills an empty `TensorProto` with an array.
 
     Args:
@@ -146,7 +162,7 @@ def write(proto: tensor_pb2.TensorProto, array: np.ndarray, content: bool = Fals
     if array.dtype not in _ENUMS:
         raise ValueError(f"array should hold numbers, bools or bytes objects. Received: {array.dtype}")
     enum = _ENUMS[array.dtype]
-    if enum == types_pb2.DT_STRING:
+    if enum == _STRING:
         write_strings(proto, array.ravel().tolist(), array.shape)
         return
     _write_header(proto, enum, array.shape)
@@ -154,16 +170,16 @@ def write(proto: tensor_pb2.TensorProto, array: np.ndarray, content: bool = Fals
         proto.tensor_content = array.tobytes()
     else:
         flat = np.ascontiguousarray(array).ravel()
-        getattr(proto, _FIELDS[enum]).extend(flat.view(_PARTS.get(enum, array.dtype)).tolist())
+        getattr(proto, _FIELDS[enum]).extend(flat.view(_PARTS.get(_FIELDS[enum], array.dtype)).tolist())
 
 
-def write_strings(proto: tensor_pb2.TensorProto, values: Sequence[bytes], shape: Sequence[int]) -> None:
+def write_strings(proto: Message, values: Sequence[bytes], shape: Sequence[int]) -> None:
     """Fills an empty `TensorProto` of the given shape with strings in row-major order."""
-    _write_header(proto, types_pb2.DT_STRING, shape)
+    _write_header(proto, _STRING, shape)
     proto.string_val.extend(values)
 
 
-def _write_header(proto: tensor_pb2.TensorProto, enum: int, shape: Sequence[int]) -> None:
+def _write_header(proto: Message, enum: int, shape: Sequence[int]) -> None:
     proto.dtype = enum
     dims = proto.tensor_shape
     dims.SetInParent()

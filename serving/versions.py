@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 
 import grpc
-from tensorflow_serving.apis import get_model_status_pb2
 
+from serving import protos
 from serving.errors import StatusError, not_found
 from serving.servable import Servable
 
 _log = logging.getLogger(__name__)
 
-_State = get_model_status_pb2.ModelVersionStatus
+_State = protos.ModelVersionStatus
 _INT64_MAX = 2**63 - 1
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+from google.protobuf.message import Message
 
-from serving import raw_features
+from serving import protos, raw_features, tensors
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 
@@ -41,10 +41,11 @@ def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Se
                 writer.write(_log(model_name, signature, inputs).SerializeToString())
 
 
-def _log(model_name: str, signature: str, inputs: dict[str, tf.Tensor]) -> prediction_log_pb2.PredictionLog:
-    request = predict_pb2.PredictRequest()
+def _log(model_name: str, signature: str, inputs: dict[str, tf.Tensor]) -> Message:
+    log = protos.PredictionLog()
+    request = log.predict_log.request
     request.model_spec.name = model_name
     request.model_spec.signature_name = signature
     for name, tensor in inputs.items():
-        request.inputs[name].CopyFrom(tf.make_tensor_proto(tensor.numpy()))
-    return prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+        tensors.write(request.inputs[name], tensor.numpy(), content=True)
+    return log

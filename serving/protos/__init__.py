@@ -1,0 +1,31 @@
+"""Messages of TensorFlow and TensorFlow Serving that clients and the embedded server exchange, without TensorFlow.
+
+The messages are wire compatible with those of the packages `tensorflow` and `tensorflow-serving-api`: the names,
+numbers and types of the fields are the same. They declare only the fields that are used here, and keep the other fields
+of the bytes that they are parsed from. Their descriptors are in a separate pool, so that a process may use both kinds.
+"""
+
+from typing import Any
+
+from google.protobuf import message_factory
+
+from serving.protos.pool import POOL
+
+
+def _message(name: str) -> Any:
+    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(name))
+
+
+SignatureDef = _message("tensorflow.SignatureDef")
+TensorProto = _message("tensorflow.TensorProto")
+
+GetModelMetadataRequest = _message("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = _message("tensorflow.serving.GetModelMetadataResponse")
+GetModelStatusRequest = _message("tensorflow.serving.GetModelStatusRequest")
+GetModelStatusResponse = _message("tensorflow.serving.GetModelStatusResponse")
+ModelSpec = _message("tensorflow.serving.ModelSpec")
+ModelVersionStatus = _message("tensorflow.serving.ModelVersionStatus")
+PredictionLog = _message("tensorflow.serving.PredictionLog")
+PredictRequest = _message("tensorflow.serving.PredictRequest")
+PredictResponse = _message("tensorflow.serving.PredictResponse")
+SignatureDefMap = _message("tensorflow.serving.SignatureDefMap")
