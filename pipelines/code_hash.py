@@ -9,17 +9,20 @@ import hashlib
 import importlib.util
 import itertools
 import pathlib
+import re
 from collections.abc import Iterator
 
 _PROJECT_PACKAGES = ("tfmtl", "transforms", "serving", "pipelines")
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 
 
 def code_hash(*names: str) -> str:
     """Returns the hash of the source code of packages and modules, as 16 hexadecimal digits.
 
     A package contributes all its modules. A module contributes itself and all modules of this project that it imports,
-    directly or indirectly, at its top or inside a function. A component's hash therefore covers the code that the
-    component runs: a change to a model does not cause the log to be read again.
+    directly or indirectly, at its top or inside a function, or that it names in a string, as the registry of the models
+    does. A component's hash therefore covers the code that the component runs: a change to a model does not cause the
+    log to be read again.
 
     Args:
         *names: Names of packages and modules of this project.
@@ -72,6 +75,8 @@ def _imports(path: pathlib.Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            yield node.value
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             nodes += node.orelse
         else:

@@ -83,6 +83,8 @@ def test_the_hash_changes_only_with_the_code_it_covers(tmp_path, monkeypatch):
         "b": "import pack.c",
         "c": "",
         "d": "",
+        "e": "registry = {'f': ('pack.f', 'not.a.module', 'text')}",
+        "f": "",
     }.items():
         (tmp_path / "pack").mkdir(exist_ok=True)
         (tmp_path / f"pack/{name}.py").write_text(text)
@@ -94,6 +96,9 @@ def test_the_hash_changes_only_with_the_code_it_covers(tmp_path, monkeypatch):
     assert code_hash("pack") != of_package
     (tmp_path / "pack/c.py").write_text("x = 1")
     assert code_hash("pack.a") != of_module
+    of_registry = code_hash("pack.e")
+    (tmp_path / "pack/f.py").write_text("x = 1")
+    assert code_hash("pack.e") != of_registry
     with pytest.raises(ValueError, match=r"packages and modules of this project. Received: 'pack.none'"):
         code_hash("pack.none")
 

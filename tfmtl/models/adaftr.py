@@ -1,7 +1,7 @@
 """AdaFTR: a contrast between the towers of the tasks whose temperature follows the tasks' relatedness on each row."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,10 +10,10 @@ from tfmtl import config, introspection
 from tfmtl.layers import FusedEmbedding, Relatedness, Tower
 from tfmtl.losses import alignment, binary_cross_entropy, bpr_contrast, info_nce
 from tfmtl.losses.batch_mean import batch_mean
-from tfmtl.models.adaftr_options import AdaFTROptions
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.registry import register_model
+from tfmtl.models.options.adaftr import INFO, AdaFTROptions
+from tfmtl.models.registry import MODELS, register_model
 from tfmtl.ops import adaptive_temperature
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Labels, Logits, Tensor
@@ -94,36 +94,9 @@ class AdaFTR(MultiTaskModel):
     """
 
     options_class = AdaFTROptions
-    paper = "Lin et al., 2023, AdaFTR (KDD)"
-    equations = "5-14, Algorithm 1"
-    # The paper gives the number of experts, not their size: one layer, as wide as the first layer of the tower.
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "ali_ccp": {
-            "embedding_dim": 8,
-            "backbone": "mmoe",
-            "backbone_options": {"num_experts": 3, "expert_units": [64], "tower_units": [64, 32, 16]},
-        },
-        "ecomm_ads": {
-            "embedding_dim": 8,
-            "backbone": "mmoe",
-            "backbone_options": {"num_experts": 3, "expert_units": [128], "tower_units": [128, 64, 32]},
-        },
-        "ecomm_ads_shared_bottom": {  # This backbone and the next are those of Table 6.
-            "embedding_dim": 8,
-            "backbone": "shared_bottom",
-            "backbone_options": {"bottom_units": [128], "tower_units": [64, 32]},
-        },
-        "ecomm_ads_ple": {
-            "embedding_dim": 8,
-            "backbone": "ple",
-            "backbone_options": {
-                "num_shared": 1,
-                "num_per_task": 1,
-                "expert_units": [128],
-                "tower_units": [128, 64, 32],
-            },
-        },
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: AdaFTROptions
 
@@ -145,8 +118,8 @@ class AdaFTR(MultiTaskModel):
 
     def make_embedding(self) -> keras.layers.Layer:
         """Creates the backbone and returns its embedding layer."""
-        kind, options = self.options.backbone_class(), self.options.all_backbone_options()
-        self.backbone: Any = kind.from_spec(self.spec, self.vocabulary_sizes, **options)
+        options = self.options.all_backbone_options()
+        self.backbone: Any = MODELS[self.options.backbone].from_spec(self.spec, self.vocabulary_sizes, **options)
         self.backbone.name = self.options.backbone
         return self.backbone.embedding
 

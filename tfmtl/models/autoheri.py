@@ -1,41 +1,16 @@
 """AutoHERI: a network for each task, with learned connections from the layers of a task to those of the next."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
 from tfmtl.layers import RepresentationIntegration
-from tfmtl.models.esmm import ESMM, ESMMOptions
-from tfmtl.models.options.base import require_widths
+from tfmtl.models.esmm import ESMM
+from tfmtl.models.options.autoheri import INFO, AutoHERIOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class AutoHERIOptions(ESMMOptions):
-    """Options of `AutoHERI`, in addition to those of `ModelOptions`. `space` and `local_space` keep their defaults.
-
-    Attributes:
-        network_units: Width of each layer of a task's network. Each layer of a task that follows another is connected
-            with each layer of the previous task.
-        tower_units: Width of each hidden layer of a tower above the networks, without connections.
-        dropout: Dropout rate in the networks and the towers.
-
-    Example:
-        >>> from tfmtl.models import AutoHERIOptions
-        >>> AutoHERIOptions(network_units=(16, 8)).tower_units
-        ()
-    """
-
-    network_units: tuple[int, ...] = (128, 64, 32)
-    tower_units: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_widths("network_units", self.network_units, minimum=1)
 
 
 @register_model("autoheri")
@@ -98,12 +73,9 @@ class AutoHERI(ESMM):
     """
 
     options_class = AutoHERIOptions
-    paper = "Wei et al., 2021, Automated Hierarchical Representation Integration (AutoHERI, CIKM)"
-    equations = "hierarchical representation integration, one-shot search"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "adaftr_ali_ccp": {"embedding_dim": 8, "network_units": [64, 32, 16]},
-        "adaftr_ecomm_ads": {"embedding_dim": 8, "network_units": [128, 64, 32]},
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: AutoHERIOptions
 

@@ -1,48 +1,14 @@
 """CGC: shared experts, experts of each task, and a gate for each task."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfmtl.config import require
 from tfmtl.layers import CGC, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.cgc import INFO, CGCOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class CGCOptions(ModelOptions):
-    """Options of `CustomizedGateControl`, in addition to those of `ModelOptions`.
-
-    Attributes:
-        num_shared: Number of experts that all tasks share.
-        num_per_task: Number of experts of each task that no other task uses.
-        expert_units: Width of each layer of an expert.
-        tower_units: Width of each hidden layer of a tower.
-        dropout: Dropout rate in the experts and the towers.
-
-    Example:
-        >>> from tfmtl.models import CGCOptions
-        >>> CGCOptions(num_shared=2).num_per_task
-        4
-    """
-
-    num_shared: int = 4
-    num_per_task: int = 4
-    expert_units: tuple[int, ...] = (256, 128)
-    tower_units: tuple[int, ...] = (64, 32)
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.num_shared >= 1, "num_shared", "at least 1", self.num_shared)
-        require(self.num_per_task >= 1, "num_per_task", "at least 1", self.num_per_task)
-        require_rate("dropout", self.dropout)
-        require_widths("expert_units", self.expert_units, minimum=1)
-        require_widths("tower_units", self.tower_units)
 
 
 @register_model("cgc")
@@ -89,8 +55,8 @@ class CustomizedGateControl(MultiTaskModel):
     """
 
     options_class = CGCOptions
-    paper = "Tang et al., 2020, Customized Gate Control (RecSys)"
-    equations = "section 4.1"
+    paper = INFO.paper
+    equations = INFO.equations
 
     options: CGCOptions
 

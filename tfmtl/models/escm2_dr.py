@@ -1,6 +1,5 @@
 """ESCM2-DR: ESMM with the doubly robust risk, whose imputed errors a further tower predicts."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,34 +7,14 @@ import keras
 from keras import ops
 
 from tfmtl import introspection
-from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.doubly_robust import doubly_robust_risk, imputation_risk
 from tfmtl.models.core.batches import RowWeights
-from tfmtl.models.escm2_ips import ESCM2IPS, ESCM2Options
+from tfmtl.models.escm2_ips import ESCM2IPS
+from tfmtl.models.options.escm2_dr import INFO, ESCM2DROptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Labels, Logits, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class ESCM2DROptions(ESCM2Options):
-    """Options of `ESCM2DR`, in addition to those of `ESCM2Options`.
-
-    Attributes:
-        imputation_weight: Factor of the loss that trains the imputed errors.
-
-    Example:
-        >>> from tfmtl.models import ESCM2DROptions
-        >>> ESCM2DROptions(counterfactual_weight=0.5).imputation_weight
-        0.1
-    """
-
-    imputation_weight: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.imputation_weight >= 0, "imputation_weight", "at least 0", self.imputation_weight)
 
 
 @register_model("escm2_dr")
@@ -100,7 +79,8 @@ class ESCM2DR(ESCM2IPS):
     """
 
     options_class = ESCM2DROptions
-    equations = "the DR regularizer, section 3"
+    paper = INFO.paper
+    equations = INFO.equations
 
     options: ESCM2DROptions
 

@@ -6,40 +6,15 @@ from typing import Any
 
 from keras import ops
 
-from tfmtl.config import require
 from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.losses.inverse_propensity import inverse_propensity, inverse_propensity_risk
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.task_losses import row_losses
-from tfmtl.models.esmm import ESMM, ESMMOptions
+from tfmtl.models.esmm import ESMM
+from tfmtl.models.options.escm2_ips import INFO, ESCM2Options
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Labels, Logits, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class ESCM2Options(ESMMOptions):
-    """Options of `ESCM2IPS`, in addition to those of `ESMMOptions`. `max_weight` also bounds the inverse propensity.
-
-    Attributes:
-        counterfactual_weight: Factor of the counterfactual risk, lambda_c in the paper. The paper's lambda_g, the
-            factor of the global risk, is the entry of the conversion in `task_weights`.
-        propensity_gradient: Whether the counterfactual risk also trains the propensity, which is the predicted click
-            probability.
-
-    Example:
-        >>> from tfmtl.models import ESCM2Options
-        >>> ESCM2Options(task_weights={"buy": 0.5}).counterfactual_weight
-        0.1
-    """
-
-    counterfactual_weight: float = 0.1
-    propensity_gradient: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        weight = self.counterfactual_weight
-        require(weight >= 0, "counterfactual_weight", "at least 0", weight)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +93,8 @@ class ESCM2IPS(ESMM):
     """
 
     options_class = ESCM2Options
-    paper = "Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)"
-    equations = "the IPS regularizer, section 3"
+    paper = INFO.paper
+    equations = INFO.equations
 
     options: ESCM2Options
 

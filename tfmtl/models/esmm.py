@@ -1,12 +1,10 @@
 """ESMM: conversion rates that are learned on all impressions through the product of the chain's probabilities."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import ops
 
-from tfmtl.config import require
 from tfmtl.layers import Tower
 from tfmtl.losses.batch_mean import mean_of_sums
 from tfmtl.losses.chain_logits import entire_logits
@@ -14,36 +12,10 @@ from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.heads import label_weights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.task_losses import row_losses
-from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.esmm import INFO, ESMMOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
 from tfmtl.types import Features, Labels, Logits, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class ESMMOptions(ModelOptions):
-    """Options of `ESMM`, in addition to those of `ModelOptions`. `space` and `local_space` keep their defaults.
-
-    Attributes:
-        tower_units: Width of each hidden layer of a tower.
-        dropout: Dropout rate in the towers.
-
-    Example:
-        >>> from tfmtl.models import ESMMOptions
-        >>> ESMMOptions(embedding_dim=18).tower_units
-        (360, 200, 80)
-    """
-
-    tower_units: tuple[int, ...] = (360, 200, 80)
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.space == ENTIRE, "space", "entire, because all losses are over all rows", self.space)
-        expected = "false, because all losses are over all rows"
-        require(not self.local_space, "local_space", expected, self.local_space)
-        require_widths("tower_units", self.tower_units)
-        require_rate("dropout", self.dropout)
 
 
 @register_model("esmm")
@@ -100,11 +72,9 @@ class ESMM(MultiTaskModel):
     """
 
     options_class = ESMMOptions
-    paper = "Ma et al., 2018, Entire Space Multi-Task Model (ESMM, SIGIR)"
-    equations = "1-3"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "ali_ccp": {"embedding_dim": 18, "tower_units": (360, 200, 80)}
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: ESMMOptions
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ from tfmtl.features import WEIGHTS_SUFFIX
 from tfmtl.layers import MLP, Experts, MetaAttention, MetaTower, MetaUnit, SequenceEncoder, TaskAnchors
 from tfmtl.losses.batch_mean import replica_mean
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.m2m_options import M2MOptions, encoded_sequences, scenario_attributes
+from tfmtl.models.options.m2m import INFO, M2MOptions, encoded_sequences, scenario_attributes
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
@@ -89,14 +89,9 @@ class M2M(MultiTaskModel):
     """
 
     options_class = M2MOptions
-    paper = "Zhang et al., 2022, Leaving No One Behind (M2M, WSDM)"
-    equations = "1-20"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "taobao": {},
-        "taobao_without_meta_tower": {"meta_tower": False},
-        "taobao_without_meta_attention": {"meta_attention": False},
-        "taobao_without_transformer": {"transformer": False},
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: M2MOptions
 

@@ -1,50 +1,16 @@
 """MRAN: attention between tasks, between features, and from each task to the features."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import ops
 
-from tfmtl.config import require
 from tfmtl.layers import SelfAttention, TaskAnchors, TaskFeatureAttention, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.mran import INFO, MRANOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class MRANOptions(ModelOptions):
-    """Options of `MRAN`, in addition to those of `ModelOptions`.
-
-    Attributes:
-        num_heads: Number of heads of the attention between tasks and of the attention between features. It divides
-            `embedding_dim`.
-        anchor_dim: Width of a task's embedding. The vector that is made of it has the width `embedding_dim`.
-        tower_units: Width of each hidden layer of a tower; the paper has two layers.
-        dropout: Dropout rate in the towers.
-
-    Example:
-        >>> from tfmtl.models import MRANOptions
-        >>> MRANOptions(embedding_dim=8, num_heads=4).anchor_dim
-        16
-    """
-
-    num_heads: int = 2
-    anchor_dim: int = 16
-    tower_units: tuple[int, ...] = (64, 32)
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("num_heads", "anchor_dim"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        divisor = f"a divisor of embedding_dim, {self.embedding_dim}"
-        require(self.embedding_dim % self.num_heads == 0, "num_heads", divisor, self.num_heads)
-        require_rate("dropout", self.dropout)
-        require_widths("tower_units", self.tower_units)
 
 
 @register_model("mran")
@@ -105,10 +71,9 @@ class MRAN(MultiTaskModel):
     """
 
     options_class = MRANOptions
-    paper = "Zhao et al., 2019, Multiple Relational Attention Network (MRAN, KDD)"
-    equations = "the three relationship learning modules, section 3"
-    # The comparison in M2M: the widths that it gives for all of its models.
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"m2m_taobao": {"embedding_dim": 16, "num_heads": 2}}
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: MRANOptions
 

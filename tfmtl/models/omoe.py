@@ -1,26 +1,14 @@
 """OMoE: experts and one gate that all tasks share."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from tfmtl.layers import Experts, Gate, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.mmoe import MMoE, MMoEOptions
+from tfmtl.models.options.omoe import INFO, OMoEOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class OMoEOptions(MMoEOptions):
-    """Options of `OMoE`, the same as those of `MMoE`.
-
-    Example:
-        >>> from tfmtl.models import OMoEOptions
-        >>> OMoEOptions(num_experts=4).expert_units
-        (256, 128)
-    """
 
 
 @register_model("omoe")
@@ -66,9 +54,9 @@ class OMoE(MultiTaskModel):
     """
 
     options_class = OMoEOptions
-    paper = "Ma et al., 2018, One-gate Mixture-of-Experts (KDD)"
-    equations = "5"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"man_ali_ccp": MMoE.presets["man_ali_ccp"]}
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: OMoEOptions
 

@@ -1,41 +1,14 @@
 """Shared-Bottom: one representation for all tasks, and a tower for each task."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from tfmtl.layers import MLP, Tower
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.shared_bottom import INFO, SharedBottomOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class SharedBottomOptions(ModelOptions):
-    """Options of `SharedBottom`, in addition to those of `ModelOptions`.
-
-    Attributes:
-        bottom_units: Width of each layer of the shared bottom.
-        tower_units: Width of each hidden layer of a tower.
-        dropout: Dropout rate in the bottom and the towers.
-
-    Example:
-        >>> from tfmtl.models import SharedBottomOptions
-        >>> SharedBottomOptions(embedding_dim=8).bottom_units
-        (256, 128)
-    """
-
-    bottom_units: tuple[int, ...] = (256, 128)
-    tower_units: tuple[int, ...] = (64, 32)
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_rate("dropout", self.dropout)
-        require_widths("bottom_units", self.bottom_units)
-        require_widths("tower_units", self.tower_units)
 
 
 @register_model("shared_bottom")
@@ -77,18 +50,9 @@ class SharedBottom(MultiTaskModel):
     """
 
     options_class = SharedBottomOptions
-    paper = "Caruana, 1997, Multitask Learning"
-    equations = "section 2"
-    # The baseline of AdaFTR: three layers, the first of which is shared.
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "bottom_units": [64], "tower_units": [32, 16]},
-        "adaftr_ecomm_ads": {
-            "embedding_dim": 8,
-            "space": "conditional",
-            "bottom_units": [128],
-            "tower_units": [64, 32],
-        },
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: SharedBottomOptions
 

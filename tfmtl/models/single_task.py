@@ -1,42 +1,17 @@
 """Single-Task: separate networks for the tasks, without shared weights."""
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import ops
 
 from tfmtl.layers import FusedEmbedding, Tower
 from tfmtl.model_inputs import embedding_rows, multivalent_features
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.single_task import INFO, SingleTaskOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class SingleTaskOptions(ModelOptions):
-    """Options of `SingleTask`, in addition to those of `ModelOptions`. The widths are those of APEM (section 4.1.2).
-
-    Attributes:
-        embedding_dim: Width of each field's embedding, for each task.
-        tower_units: Width of each hidden layer of a task's network.
-        dropout: Dropout rate after each hidden layer.
-
-    Example:
-        >>> from tfmtl.models import SingleTaskOptions
-        >>> SingleTaskOptions(embedding_dim=18).tower_units
-        (256, 128, 64)
-    """
-
-    tower_units: tuple[int, ...] = (256, 128, 64)
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_rate("dropout", self.dropout)
-        require_widths("tower_units", self.tower_units)
 
 
 @register_model("single_task")
@@ -86,14 +61,9 @@ class SingleTask(MultiTaskModel):
     """
 
     options_class = SingleTaskOptions
-    paper = "Caruana, 1997, Multitask Learning: the single-task baseline"
-    equations = "section 1"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "apem_ali_ccp": {"embedding_dim": 18},
-        "apem_industrial": {"embedding_dim": 18},
-        "adaftr_ali_ccp": {"embedding_dim": 8, "space": "conditional", "tower_units": [64, 32, 16]},
-        "adaftr_ecomm_ads": {"embedding_dim": 8, "space": "conditional", "tower_units": [128, 64, 32]},
-    }
+    paper = INFO.paper
+    equations = INFO.equations
+    presets = INFO.presets
 
     options: SingleTaskOptions
 

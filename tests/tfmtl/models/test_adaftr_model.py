@@ -10,7 +10,7 @@ from tests.tfmtl.models.adaftr_cases import BACKBONES, FEATURES, LABELS, ROWS, S
 from tfmtl import config
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS, AdaFTR, model_class
-from tfmtl.models.adaftr_options import AdaFTROptions
+from tfmtl.models.options.adaftr import AdaFTROptions
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
 from tfmtl.training.two_stage import freeze_lower_layers

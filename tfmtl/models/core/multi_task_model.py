@@ -15,6 +15,7 @@ from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.models.core.heads import task_outputs
 from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.models.options.base import ModelOptions
+from tfmtl.models.options.info import find_preset
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor
@@ -140,10 +141,7 @@ class MultiTaskModel(EmbeddedFeatures, TrainedModel):
         Raises:
             ValueError: If the model has no preset of this name; the message lists the presets.
         """
-        if name not in cls.presets:
-            expected = f"a preset of {cls.__name__}: {', '.join(cls.presets) or 'it has none'}"
-            raise ValueError(f"`name` should be {expected}. Received: {name!r}")
-        return dict(cls.presets[name])
+        return find_preset(cls.__name__, cls.presets, name)
 
     @property
     def decayed_variables(self) -> list[keras.Variable]:

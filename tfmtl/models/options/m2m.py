@@ -1,11 +1,13 @@
 """Options of M2M, and the roles of features that follow from them."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from tfmtl.config import require
 from tfmtl.features import SEQUENCES
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.info import ModelInfo
 from tfmtl.spec import DatasetSpec
 
 
@@ -135,3 +137,22 @@ def encoded_sequences(spec: DatasetSpec, options: M2MOptions) -> dict[str, tuple
         options: Options with the names of the groups.
     """
     return {group: tuple(spec.groups[group]) for group in options.sequence_groups if group in spec.groups}
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "taobao": {},
+    "taobao_without_meta_tower": {"meta_tower": False},
+    "taobao_without_meta_attention": {"meta_attention": False},
+    "taobao_without_transformer": {"transformer": False},
+}
+
+INFO = ModelInfo(
+    name="m2m",
+    class_name="M2M",
+    module="tfmtl.models.m2m",
+    options_class=M2MOptions,
+    summary="Experts over sequences of days, and attention and towers whose weights are generated from the scenario.",
+    paper="Zhang et al., 2022, Leaving No One Behind (M2M, WSDM)",
+    equations="1-20",
+    presets=PRESETS,
+)

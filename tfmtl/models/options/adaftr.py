@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
-from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.options.base import ModelOptions, require_widths
+from tfmtl.models.options.info import ModelInfo
 from tfmtl.models.registry import MODELS
 from tfmtl.spec import DatasetSpec
 
@@ -122,15 +122,15 @@ class AdaFTROptions(ModelOptions):
         except FieldError as error:
             raise FieldError(("backbone_options", *error.path), error.message) from error
 
-    def backbone_class(self) -> type[MultiTaskModel]:
-        """Returns the class of the model that is wrapped.
+    def backbone_info(self) -> ModelInfo:
+        """Returns the description of the model that is wrapped.
 
         Raises:
             FieldError: If no model has this name.
         """
-        known = {name: model for name, model in MODELS.items() if model.options_class is not type(self)}
+        known = [name for name in MODELS if MODELS.info(name).options_class is not type(self)]
         require(self.backbone in known, "backbone", f"one of {', '.join(sorted(known))}", self.backbone)
-        return known[self.backbone]
+        return MODELS.info(self.backbone)
 
     def _check_backbone(self) -> None:
         names = [field.name for field in dataclasses.fields(ModelOptions)]
@@ -138,7 +138,7 @@ class AdaFTROptions(ModelOptions):
             expected = "an option of AdaFTR, given next to `backbone`"
             given = self.backbone_options.get(name)
             require(name not in self.backbone_options, ("backbone_options", name), expected, given)
-        self.backbone_class()
+        self.backbone_info()
         try:
             self._built_backbone_options()
         except config.ConfigError as error:
@@ -146,6 +146,47 @@ class AdaFTROptions(ModelOptions):
             raise FieldError(("backbone_options", name), message) from error
 
     def _built_backbone_options(self) -> ModelOptions:
-        options_class = self.backbone_class().options_class
+        options_class = self.backbone_info().options_class
         options: ModelOptions = config.build(options_class, config.Document(self.all_backbone_options()))
         return options
+
+
+# The paper gives the number of experts, not their size: one layer, as wide as the first layer of the tower.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "ali_ccp": {
+        "embedding_dim": 8,
+        "backbone": "mmoe",
+        "backbone_options": {"num_experts": 3, "expert_units": [64], "tower_units": [64, 32, 16]},
+    },
+    "ecomm_ads": {
+        "embedding_dim": 8,
+        "backbone": "mmoe",
+        "backbone_options": {"num_experts": 3, "expert_units": [128], "tower_units": [128, 64, 32]},
+    },
+    "ecomm_ads_shared_bottom": {  # This backbone and the next are those of Table 6.
+        "embedding_dim": 8,
+        "backbone": "shared_bottom",
+        "backbone_options": {"bottom_units": [128], "tower_units": [64, 32]},
+    },
+    "ecomm_ads_ple": {
+        "embedding_dim": 8,
+        "backbone": "ple",
+        "backbone_options": {
+            "num_shared": 1,
+            "num_per_task": 1,
+            "expert_units": [128],
+            "tower_units": [128, 64, 32],
+        },
+    },
+}
+
+INFO = ModelInfo(
+    name="adaftr",
+    class_name="AdaFTR",
+    module="tfmtl.models.adaftr",
+    options_class=AdaFTROptions,
+    summary="A contrast between the towers of the tasks whose temperature follows the tasks' relatedness on each row.",
+    paper="Lin et al., 2023, AdaFTR (KDD)",
+    equations="5-14, Algorithm 1",
+    presets=PRESETS,
+)

@@ -1,0 +1,43 @@
+"""Options of ESCM2-IPS."""
+
+import dataclasses
+
+from tfmtl.config import require
+from tfmtl.models.options.esmm import ESMMOptions
+from tfmtl.models.options.info import ModelInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class ESCM2Options(ESMMOptions):
+    """Options of `ESCM2IPS`, in addition to those of `ESMMOptions`. `max_weight` also bounds the inverse propensity.
+
+    Attributes:
+        counterfactual_weight: Factor of the counterfactual risk, lambda_c in the paper. The paper's lambda_g, the
+            factor of the global risk, is the entry of the conversion in `task_weights`.
+        propensity_gradient: Whether the counterfactual risk also trains the propensity, which is the predicted click
+            probability.
+
+    Example:
+        >>> from tfmtl.models import ESCM2Options
+        >>> ESCM2Options(task_weights={"buy": 0.5}).counterfactual_weight
+        0.1
+    """
+
+    counterfactual_weight: float = 0.1
+    propensity_gradient: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weight = self.counterfactual_weight
+        require(weight >= 0, "counterfactual_weight", "at least 0", weight)
+
+
+INFO = ModelInfo(
+    name="escm2_ips",
+    class_name="ESCM2IPS",
+    module="tfmtl.models.escm2_ips",
+    options_class=ESCM2Options,
+    summary="ESMM with a loss of the conversion on clicked rows, weighted by the inverse propensity of the click.",
+    paper="Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)",
+    equations="the IPS regularizer, section 3",
+)

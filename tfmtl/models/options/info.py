@@ -1,0 +1,65 @@
+"""ModelInfo: the description of a model, which needs neither Keras nor TensorFlow."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tfmtl.models.options.base import ModelOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """Description of a model.
+
+    Attributes:
+        name: Name of the model in settings and on the command line.
+        class_name: Name of the model's class.
+        module: Module that defines the class; it imports TensorFlow.
+        options_class: Class of the model's options.
+        summary: Description in one sentence.
+        paper: Authors, year, title and conference of the paper.
+        equations: Equations or sections of the paper that the model implements.
+        presets: Options of the paper's experiments by preset name.
+
+    Example:
+        >>> from tfmtl.models.options.mmoe import INFO
+        >>> INFO.name, INFO.class_name, INFO.options_class().num_experts
+        ('mmoe', 'MMoE', 8)
+    """
+
+    name: str
+    class_name: str
+    module: str
+    options_class: type[ModelOptions]
+    summary: str
+    paper: str = ""
+    equations: str = ""
+    presets: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+
+    def preset(self, name: str) -> dict[str, Any]:
+        """Returns the options of an experiment in the model's paper.
+
+        Args:
+            name: Name of the preset.
+
+        Raises:
+            ValueError: If the model has no preset of this name; the message lists the presets.
+        """
+        return find_preset(self.class_name, self.presets, name)
+
+
+def find_preset(class_name: str, presets: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Returns the options of a preset.
+
+    Args:
+        class_name: Name of the model's class, for the error message.
+        presets: Presets of the model by name.
+        name: Name of the preset.
+
+    Raises:
+        ValueError: If there is no preset of this name; the message lists the presets.
+    """
+    if name not in presets:
+        expected = f"a preset of {class_name}: {', '.join(presets) or 'it has none'}"
+        raise ValueError(f"`name` should be {expected}. Received: {name!r}")
+    return dict(presets[name])
