@@ -10,12 +10,13 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
 from tfmtl.splits import GivenSplit, RandomSplit, TimeSplit
+from tfmtl.tasks import CONDITIONAL, ENTIRE, Output, Task
 
 __all__ = [
     "CONDITIONAL",
@@ -32,74 +33,8 @@ __all__ = [
 SPEC_VERSION = 1
 """Version of the format of specs."""
 
-ENTIRE: Final = "entire"
-"""Name of the entire space: all rows."""
-
-CONDITIONAL: Final = "conditional"
-"""Name of the conditional space: the rows on which the previous task's label is 1."""
-
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NAME_RULE = "a letter followed by letters, digits or underscores"
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A prediction target: the probability of an event or the mean of a number of events.
-
-    A task may follow another one, whose event is required for its own: a purchase follows a click. Tasks linked by
-    `follows` form a chain. Such a task has two outputs: P(label = 1 | x) on the entire space, that is on all rows, and
-    P(label = 1 | previous label = 1, x) on the conditional space.
-
-    Attributes:
-        name: Name of the task, by which losses, weights, metrics and thresholds are keyed.
-        label: Name of the label column: 0 or 1 for a binary task, a number of events for a count.
-        kind: `binary` for the probability of an event, `count` for the mean of a number of events.
-        follows: Name of the previous task; null for none. Both tasks have to be binary.
-        output: Name of the prediction on the entire space; the task's name by default.
-        conditional_output: Name of the prediction on the conditional space; `<name>_given_<follows>` by default.
-
-    Example:
-        >>> from tfmtl.spec import Task
-        >>> Task("buy", label="bought", follows="click").conditional_output
-        'buy_given_click'
-    """
-
-    name: str
-    label: str
-    kind: Literal["binary", "count"] = "binary"
-    follows: str | None = None
-    output: str = ""
-    conditional_output: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "output", self.output or self.name)
-        if self.follows is None:
-            expected = "omitted for a task without `follows`"
-            require(not self.conditional_output, "conditional_output", expected, self.conditional_output)
-        else:
-            require(self.kind == "binary", "kind", "binary for a task with `follows`", self.kind)
-            name = self.conditional_output or f"{self.name}_given_{self.follows}"
-            object.__setattr__(self, "conditional_output", name)
-
-
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """A served prediction.
-
-    Attributes:
-        name: Name of the output.
-        task: Name of the task that it predicts.
-        space: Space of the prediction, `entire` or `conditional`.
-
-    Example:
-        >>> from tfmtl.spec import CONDITIONAL, Output
-        >>> Output("cvr", task="buy", space=CONDITIONAL).space
-        'conditional'
-    """
-
-    name: str
-    task: str
-    space: Literal["entire", "conditional"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +88,9 @@ class DatasetSpec:
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
         if self.group_key is not None:
             require(self.group_key not in self.labels, "group_key", "a column other than a label", self.group_key)
+        for i, key in enumerate(self.split.key if isinstance(self.split, RandomSplit) else ()):
+            expected = "a column other than a label, which would put all rows of one label into the same split"
+            require(key not in self.labels, ("split", "key", i), expected, key)
         object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
         self._check_groups()
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from tfmtl.config import require
+from tfmtl.times import parse_time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +42,12 @@ class RandomSplit:
 class TimeSplit:
     """A split by time: earlier rows train a model, later rows evaluate and test it.
 
-    Times are compared as numbers if the bounds are numbers, as dates or timestamps if the column has such a type, and
-    otherwise as strings.
+    If the bounds are times (`tfmtl.times.parse_time`), such as `2026-11-20` or `2026-11-20 12:00+01:00`, the values of
+    the column are converted to moments, so that the same moments give the same split however they are written. If the
+    bounds are numbers, numbers are compared, and otherwise strings.
 
     Attributes:
-        column: Name of the column with the time of a row: a number, or a string that sorts by time (`2026-11-20`).
+        column: Name of the column with the time of a row: a date, a timestamp, a number, or a string.
         eval_from: First time in the split `eval`; earlier rows are in `train`.
         test_from: First time in the split `test`.
         kind: Always `time`.
@@ -64,7 +66,12 @@ class TimeSplit:
     def __post_init__(self) -> None:
         numbers = [isinstance(bound, int | float) for bound in (self.eval_from, self.test_from)]
         require(numbers[0] == numbers[1], "test_from", "of the same type as eval_from", self.test_from)
-        require(self.eval_from < self.test_from, "test_from", f"after eval_from, {self.eval_from!r}", self.test_from)  # type: ignore[operator]
+        eval_time, test_time = parse_time(self.eval_from), parse_time(self.test_from)
+        if isinstance(self.eval_from, str) and eval_time is not None and test_time is not None:
+            ordered = eval_time < test_time
+        else:
+            ordered = self.eval_from < self.test_from  # type: ignore[operator]
+        require(ordered, "test_from", f"after eval_from, {self.eval_from!r}", self.test_from)
 
 
 @dataclasses.dataclass(frozen=True)

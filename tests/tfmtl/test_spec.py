@@ -145,7 +145,7 @@ features:
   - {name: x, max_length: 7, separator: x, scale: 7, min_bucket: 7, max_bucket: 7}
 tasks:
   - {}
-  - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x}
+  - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x, positive: ["7"]}
 """)
 """A different value for each field of each kind of feature, and of a task, in FULL."""
 

@@ -65,7 +65,7 @@ def test_numbers_of_a_sequence_are_parsed(text, values):
     assert batch.typed.column("clicks").type == pa.list_(pa.float32())
 
 
-@pytest.mark.parametrize("text", ["1|x", "inf|1", "1,2", "1| 2", "1e39"])
+@pytest.mark.parametrize("text", ["1|x", "inf|1", "1,2", "1|2 3", "1e39"])
 def test_rejects_a_sequence_with_an_invalid_number(text):
     (reject,) = validated(("1", "1", "a", "x"), (text, "2", "a", "x")).rejects
     assert (reject.line, reject.reason) == (3, "not_a_number")

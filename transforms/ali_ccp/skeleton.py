@@ -12,7 +12,7 @@ from transforms.ali_ccp.fields import CLICK, CONVERSION, FIELDS
 from transforms.ali_ccp.id_set import IdSet
 from transforms.ali_ccp.lines import parse_integers, parse_lines
 from transforms.ali_ccp.options import IngestOptions
-from transforms.batches.parsing import parse_binary
+from transforms.batches.labels import parse_labels
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.reasons import (
     BROKEN_CHAIN,
@@ -127,7 +127,7 @@ class SkeletonReader:
     def _validate_labels(rejections: RowRejections, columns: dict[str, pa.Array]) -> tuple[np.ndarray, np.ndarray]:
         """Returns click and conversion of each row, int64, shape `(rows,)`."""
         labels = (CLICK, CONVERSION)
-        parsed = [parse_binary(columns[label].view(pa.string())) for label in labels]
+        parsed = [parse_labels(columns[label].view(pa.string())) for label in labels]
         for label in labels:
             missing = pc.equal(pc.binary_length(columns[label]), 0)
             rejections.reject(missing, MISSING_LABEL, "given", label)

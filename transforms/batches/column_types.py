@@ -13,6 +13,10 @@ TOKENS = "strings, integers, booleans, dates or timestamps"
 """Types of a column of tokens."""
 NUMBERS = "numbers, booleans or strings"
 """Types of a column of numbers."""
+LABELS = "strings, numbers, booleans or dates"
+"""Types of a column of labels whose positive values are given."""
+TIMES = "dates, timestamps, numbers or strings"
+"""Types of a column of times."""
 _TRAILING_ZEROS = r"\.?0+$"
 
 
@@ -21,10 +25,10 @@ def is_supported(column_type: pa.DataType, expected: str) -> bool:
 
     Args:
         column_type: Type of the column.
-        expected: `TOKENS` or `NUMBERS`.
+        expected: `TOKENS`, `NUMBERS`, `LABELS` or `TIMES`.
     """
     inner = column_type.value_type if pa.types.is_list(column_type) else column_type
-    return _is_token(inner) if expected == TOKENS else _is_number(inner)
+    return (expected != NUMBERS and _is_token(inner)) or (expected != TOKENS and _is_number(inner))
 
 
 def require_type(batch: RawBatch, column: str, expected: str) -> None:
@@ -33,7 +37,7 @@ def require_type(batch: RawBatch, column: str, expected: str) -> None:
     Args:
         batch: Rows of a file.
         column: Name of the column.
-        expected: `TOKENS` or `NUMBERS`.
+        expected: `TOKENS`, `NUMBERS`, `LABELS` or `TIMES`.
 
     Raises:
         ColumnTypeError: If the column holds neither values of the expected types nor lists of them.

@@ -11,15 +11,14 @@ _NAN = r"^[+-]?(?i:nan)$"
 _COUNT = r"^\d{1,18}(\.0*)?$"
 _COUNT_LIMIT = 10**18
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
-_BINARY = pa.array(["0", "1", "0.0", "1.0"])  # The label is the index modulo 2.
 
 
 def parse_numbers(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Parses numbers.
 
     Args:
-        column: Numbers of any Arrow type, or strings in decimal or scientific notation. Null and NaN are missing
-            values; so are empty strings and the string nan in any case.
+        column: Numbers of any Arrow type, or strings in decimal or scientific notation, with or without spaces around
+            them. Null and NaN are missing values; so are blank strings and the string nan in any case.
 
     Returns:
         The numbers, float64, NaN where there is none, and the mask of the values that are neither missing nor a number
@@ -35,24 +34,6 @@ def parse_numbers(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return np.where(invalid, np.nan, numbers), invalid
 
 
-def parse_binary(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Parses binary labels.
-
-    Args:
-        column: Numbers, booleans, or the strings 0, 1, 0.0 and 1.0.
-
-    Returns:
-        The labels, int64, 0 where there is none, and the mask of the values that are not a label, bool; both of shape
-        `(rows,)`.
-    """
-    if not pa.types.is_string(column.type):
-        numbers, _ = parse_numbers(column)
-        return (numbers == 1).astype(np.int64), ~np.isin(numbers, (0, 1))
-    index = pc.index_in(column, value_set=_BINARY)
-    labels = pc.fill_null(index, 0).to_numpy(zero_copy_only=False).astype(np.int64) % 2
-    return labels, boolean_mask(index.is_null())
-
-
 def parse_counts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Parses counts: integers from 0 to below 1e18, which may be written with a fraction of zeros (3.0).
 
@@ -64,6 +45,7 @@ def parse_counts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         `(rows,)`.
     """
     if pa.types.is_string(column.type):
+        column = pc.utf8_trim_whitespace(column)
         valid = pc.fill_null(pc.match_substring_regex(column, _COUNT), False)
         digits = pc.replace_substring_regex(pc.if_else(valid, column, "0"), pattern=r"\..*", replacement="")
         return digits.cast(pa.int64()).to_numpy(zero_copy_only=False), boolean_mask(pc.invert(valid))
@@ -138,6 +120,9 @@ def boolean_mask(condition: pa.Array) -> np.ndarray:
 def _parse_strings(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Returns the numbers, NaN where there is none, and the mask of strings that are neither missing nor numbers."""
     is_number = pc.match_substring_regex(column, _NUMBER)
+    if not pc.all(is_number, skip_nulls=True).as_py():
+        column = pc.utf8_trim_whitespace(column)
+        is_number = pc.match_substring_regex(column, _NUMBER)
     missing = pc.or_(pc.equal(column, ""), pc.match_substring_regex(column, _NAN))
     # Older versions of Arrow refuse a leading plus.
     unsigned = pc.utf8_ltrim(pc.if_else(is_number, column, None), characters="+")

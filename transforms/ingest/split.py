@@ -1,8 +1,5 @@
 """Assignment of rows to the splits train, eval and test, by a hash of a key or by time."""
 
-import datetime
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,9 +7,8 @@ import pyarrow.compute as pc
 from tfmtl.features import MULTIVALENT, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
 from transforms.batches.column_types import format_values
-from transforms.batches.errors import ColumnTypeError
-from transforms.batches.parsing import boolean_mask, parse_numbers
 from transforms.batches.raw_batch import SPLITS
+from transforms.validation.split_times import comparable_times
 from transforms.validation.validate import ValidatedBatch
 
 BUCKETS = 1_000_000
@@ -28,8 +24,7 @@ def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
     (`tf.strings.to_hash_bucket_fast`), so that a row belongs to the same split on every machine and in every version.
 
     A split by time assigns `train` before `eval_from`, `eval` from then on and before `test_from`, and `test` from then
-    on. Times are compared as numbers if the bounds are numbers, as timestamps if the column holds dates or timestamps,
-    and as strings otherwise.
+    on. `transforms.validation.split_times` says how times and bounds are compared.
 
     Args:
         spec: Spec of the dataset.
@@ -40,7 +35,7 @@ def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
 
     Raises:
         ValueError: If the split of the spec is `given`.
-        ColumnTypeError: If the column holds dates or timestamps, but the bounds are strings that are neither.
+        ColumnTypeError: If the column holds dates or timestamps, but the bounds are no times.
     """
     split = spec.split
     if isinstance(split, GivenSplit):
@@ -128,23 +123,6 @@ def _with_length(texts: pa.Array) -> pa.Array:
 
 
 def _by_time(split: TimeSplit, column: pa.Array) -> np.ndarray:
-    bounds: list[Any] = [split.eval_from, split.test_from]
-    if not isinstance(split.eval_from, str):
-        times = pa.array(parse_numbers(column)[0])
-    elif pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        times = column.cast(pa.timestamp("us"))
-        bounds = [_timestamp(bound, split.column) for bound in bounds]
-    else:
-        times = format_values(column)
-    from_eval, from_test = (boolean_mask(pc.greater_equal(times, pa.scalar(bound, times.type))) for bound in bounds)
-    return np.where(from_test, _TEST, np.where(from_eval, _EVAL, _TRAIN)).astype(np.int8)
-
-
-def _timestamp(bound: str, column: str) -> datetime.datetime:
-    """Parses a bound, written with a space or a T, as a timestamp in UTC."""
-    try:
-        timestamp = datetime.datetime.fromisoformat(bound)
-    except ValueError as error:
-        expected = f"{column} holds dates or timestamps, so the bounds of the split should be dates or timestamps"
-        raise ColumnTypeError(f"{expected}, such as 2026-11-18 12:00. Received: {bound!r}") from error
-    return timestamp.astimezone(datetime.UTC).replace(tzinfo=None) if timestamp.tzinfo else timestamp
+    times = comparable_times(column, split)
+    is_eval, is_test = times.from_eval, times.from_test
+    return np.where(is_test, _TEST, np.where(is_eval, _EVAL, _TRAIN)).astype(np.int8)

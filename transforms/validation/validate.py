@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from tfmtl.features import MULTIVALENT, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
-from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
+from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
-from transforms.batches.parsing import boolean_mask, build_single_lists, parse_binary, parse_counts, parse_numbers
+from transforms.batches.labels import missing_labels, parse_labels
+from transforms.batches.parsing import build_single_lists, parse_counts
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.validation.feature_columns import parse_feature
 from transforms.validation.rejections import RowRejections
+from transforms.validation.split_times import comparable_times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +69,16 @@ def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
 
     - `type_mismatch`: a column has a type that its use does not support, and another type elsewhere in the file.
     - `multiple_values`: a column with one value per row has several values.
-    - `missing_label`: a label is missing.
-    - `invalid_label`: a binary label is not 0 or 1 (0.0 and 1.0 are valid strings), or a count is not an integer >= 0.
+    - `missing_label`: a label is missing, and the previous task's label, if there is one, is not 0. Where it is 0, the
+      missing label is 0.
+    - `invalid_label`: a binary label is not one (`transforms.batches.labels.parse_labels`), or a count is not an
+      integer >= 0.
     - `broken_chain`: a label is positive, but the previous task's label is 0.
     - `missing_required`: a required feature has no value.
     - `not_a_number`: a number is infinite, exceeds float32, or is not a number; NaN is a missing value.
     - `invalid_weights`: there is not one finite weight for each token.
-    - `invalid_time`: the time that assigns the split is missing, or is not a number although the bounds are numbers.
+    - `invalid_time`: the time that assigns the split is missing, or cannot be compared with the bounds
+      (`transforms.validation.split_times`).
 
     Empty tokens of a multivalent feature are removed with their weights. In a sequence, empty tokens, empty numbers and
     NaN are absent positions, so that the other values keep theirs. A list without values is a missing value. Strings
@@ -134,13 +139,12 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
         yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBERS) else column_types.TOKENS
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             yield feature.weights, column_types.NUMBERS
-    for label in spec.labels:
-        yield label, column_types.NUMBERS
+    for task in spec.tasks:
+        yield task.label, column_types.LABELS if task.positive else column_types.NUMBERS
     if spec.group_key and spec.group_key not in [feature.name for feature in spec.features]:
         yield spec.group_key, column_types.TOKENS
     if isinstance(spec.split, TimeSplit):
-        has_string_bounds = isinstance(spec.split.eval_from, str)
-        yield spec.split.column, column_types.TOKENS if has_string_bounds else column_types.NUMBERS
+        yield spec.split.column, column_types.TIMES
     elif isinstance(spec.split, RandomSplit):
         for key in spec.split.key:
             if key not in typed_columns(spec):
@@ -162,18 +166,26 @@ def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejectio
     invalid: dict[str, np.ndarray] = {}
     for task in spec.tasks:
         values = batch.column(task.label)
-        rejections.reject(column_types.is_missing(values), reasons.MISSING_LABEL, "given", task.label)
-        parse_label = parse_binary if task.kind == "binary" else parse_counts
-        labels[task.name], invalid[task.name] = parse_label(values)
+        missing = missing_labels(values)
+        parsed = parse_counts(values) if task.kind == "count" else parse_labels(values, task.positive)
+        labels[task.name], invalid[task.name] = np.where(missing, 0, parsed[0]), parsed[1] & ~missing
+        if task.follows is not None:  # The event cannot have happened where the previous one did not.
+            missing &= labels[task.follows] != 0
+        rejections.reject(missing, reasons.MISSING_LABEL, "given", task.label)
     for task in spec.tasks:
-        expected = "0 or 1" if task.kind == "binary" else "an integer >= 0"
-        rejections.reject(invalid[task.name], reasons.INVALID_LABEL, expected, task.label)
+        rejections.reject(invalid[task.name], reasons.INVALID_LABEL, _expected_label(task), task.label)
     for task in spec.tasks:
         if task.follows is not None:
             broken = (labels[task.name] > 0) & (labels[task.follows] == 0)
             previous_label = spec.task(task.follows).label
             rejections.reject(broken, reasons.BROKEN_CHAIN, f"0 where {previous_label} is 0", task.label)
     return {task.label: build_single_lists(pa.array(labels[task.name])) for task in spec.tasks}
+
+
+def _expected_label(task: Task) -> str:
+    if task.kind == "count":
+        return "an integer >= 0"
+    return "a number" if task.positive else "0 or 1, or true or false"
 
 
 def _validate_features(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> dict[str, pa.Array]:
@@ -190,8 +202,5 @@ def _validate_features(batch: RawBatch, spec: DatasetSpec, rejections: RowReject
 
 
 def _validate_time(batch: RawBatch, split: TimeSplit, rejections: RowRejections) -> None:
-    times = batch.column(split.column)
-    if isinstance(split.eval_from, str):
-        rejections.reject(boolean_mask(times.is_null()), reasons.INVALID_TIME, "given", split.column)
-    else:
-        rejections.reject(np.isnan(parse_numbers(times)[0]), reasons.INVALID_TIME, "a number", split.column)
+    times = comparable_times(batch.column(split.column), split)
+    rejections.reject(times.invalid, reasons.INVALID_TIME, times.expected, split.column)

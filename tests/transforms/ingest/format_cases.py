@@ -51,7 +51,7 @@ TYPES = {
 }
 INVALID = {  # Changed values and reason of each invalid row, by the row's number.
     3: ({"click": None}, "missing_label"),
-    7: ({"buy": float("nan")}, "missing_label"),
+    7: ({"click": True, "buy": float("nan")}, "missing_label"),
     11: ({"click": False, "buy": 1.0}, "broken_chain"),
     15: ({"visits": -1}, "invalid_label"),
     19: ({"shop": None}, "missing_required"),

@@ -103,7 +103,7 @@ def test_parses_numbers(string, number):
     assert value == (None if number is None else [np.float32(number)])
 
 
-@pytest.mark.parametrize("string", ["inf", "-Infinity", "1e39", "1e400", "abc", "1,5", " 1", "1 ", "0x1", "1_0", "."])
+@pytest.mark.parametrize("string", ["inf", "-Infinity", "1e39", "1e400", "abc", "1,5", "1 2", "0x1", "1_0", "."])
 def test_rejects_strings_that_are_not_finite_numbers(string):
     validated = validate(batch({}, {"price": string}), SPEC)
     (reject,) = validated.rejects
@@ -112,7 +112,9 @@ def test_rejects_strings_that_are_not_finite_numbers(string):
     assert validated.raw.lines.tolist() == [10]
 
 
-@pytest.mark.parametrize(("string", "label"), [("0", 0), ("1", 1), ("0.0", 0), ("1.0", 1)])
+@pytest.mark.parametrize(
+    ("string", "label"), [("0", 0), ("1", 1), ("0.0", 0), (" 1.00 ", 1), ("TRUE", 1), ("false ", 0), ("1e0", 1)]
+)
 def test_parses_binary_labels(string, label):
     assert validate(batch({"clicked": string}), SPEC).typed.to_pydict()["clicked"] == [[label]]
 
@@ -130,7 +132,9 @@ def test_parses_counts(string, label):
         ({"clicked": "2"}, "invalid_label", "clicked"),
         ({"clicked": "-1"}, "invalid_label", "clicked"),
         ({"clicked": "yes"}, "invalid_label", "clicked"),
-        ({"clicked": "nan"}, "invalid_label", "clicked"),
+        ({"clicked": "nan"}, "missing_label", "clicked"),
+        ({"clicked": " "}, "missing_label", "clicked"),
+        ({"clicked": "1", "bought": "nan"}, "missing_label", "bought"),
         ({"visits": "-1"}, "invalid_label", "visits"),
         ({"visits": "1.5"}, "invalid_label", "visits"),
         ({"visits": "9" * 19}, "invalid_label", "visits"),
