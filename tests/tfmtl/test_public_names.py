@@ -57,7 +57,7 @@ def test_unknown_attribute_raises_attribute_error():
 
 
 def test_training_on_another_backend_raises_a_clear_error():
-    done = run("import keras, tfmtl; keras.backend.backend = lambda: 'jax'; tfmtl.training")
+    done = run("import keras, tfmtl; keras.backend.backend = lambda: 'jax'; tfmtl.training.TwoStage")
     message = "`tfmtl.training` should be used with the TensorFlow backend of Keras (KERAS_BACKEND=tensorflow)."
     assert done.stderr.splitlines()[-1] == f"RuntimeError: {message} Received: jax"
 

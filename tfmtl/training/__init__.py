@@ -1,20 +1,28 @@
-"""Training of models: strategies, stages, optimizers as plain data, distribution and callbacks."""
+"""Training of models: strategies, stages, optimizers as plain data, distribution and callbacks.
 
-# ruff: noqa: E402
+`import tfmtl.training` gives the options, and imports neither Keras nor TensorFlow. Strategies, callbacks and functions
+are imported when they are first used.
 
-from tfmtl.backend import require_tensorflow
+Example:
+    >>> from tfmtl.training import AdamOptions, Stage
+    >>> Stage(optimizer=AdamOptions(epsilon=1e-3)).optimizer.kind
+    'adam'
+"""
 
-require_tensorflow("`tfmtl.training`")
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from tfmtl.training.architecture_search import ArchitectureSearch
-from tfmtl.training.distribution import Distribution
-from tfmtl.training.epoch_lines import EpochLines
-from tfmtl.training.input_wait import InputWait
-from tfmtl.training.meta_learning import MetaLearning
+from tfmtl.training.distribution_options import Distribution
 from tfmtl.training.optimizer_options import AdagradOptions, AdamOptions, FtrlOptions, OptimizerOptions
 from tfmtl.training.options import ArchitectureSearchOptions, MetaLearningOptions, PlainOptions, Stage, StrategyOptions
-from tfmtl.training.strategy import Losses, PlainTraining, Strategy, TrainableModel
-from tfmtl.training.two_stage import TwoStage, fit_stage
+
+if TYPE_CHECKING:
+    from tfmtl.training.architecture_search import ArchitectureSearch
+    from tfmtl.training.epoch_lines import EpochLines
+    from tfmtl.training.input_wait import InputWait
+    from tfmtl.training.meta_learning import MetaLearning
+    from tfmtl.training.strategy import Losses, PlainTraining, Strategy, TrainableModel
+    from tfmtl.training.two_stage import TwoStage, fit_stage
 
 __all__ = [
     "AdagradOptions",
@@ -38,3 +46,29 @@ __all__ = [
     "TwoStage",
     "fit_stage",
 ]
+
+_MODULES = {
+    "ArchitectureSearch": "tfmtl.training.architecture_search",
+    "EpochLines": "tfmtl.training.epoch_lines",
+    "InputWait": "tfmtl.training.input_wait",
+    "Losses": "tfmtl.training.strategy",
+    "MetaLearning": "tfmtl.training.meta_learning",
+    "PlainTraining": "tfmtl.training.strategy",
+    "Strategy": "tfmtl.training.strategy",
+    "TrainableModel": "tfmtl.training.strategy",
+    "TwoStage": "tfmtl.training.two_stage",
+    "fit_stage": "tfmtl.training.two_stage",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tfmtl.backend import require_tensorflow
+
+    require_tensorflow("`tfmtl.training`")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

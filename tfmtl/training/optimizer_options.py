@@ -1,12 +1,12 @@
-"""Optimizers as plain data."""
+"""Optimizers as plain data. The options need no TensorFlow; their optimizers do."""
 
 import dataclasses
-from typing import Any, Literal, TypeAlias
-
-import keras
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tfmtl.config import require
-from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +80,14 @@ class AdamOptions(GradientOptions):
             require(0 <= getattr(self, name) < 1, name, "in [0, 1)", getattr(self, name))
         require(self.epsilon > 0, "epsilon", "above 0", self.epsilon)
 
-    def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
+    def optimizer(self, learning_rate: Any) -> "keras.optimizers.Optimizer":
         """Creates an optimizer.
 
         Args:
             learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
         """
+        from tfmtl.optimizers import RowSparseAdam
+
         return RowSparseAdam(
             learning_rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon, **self._arguments()
         )
@@ -121,12 +123,14 @@ class AdagradOptions(GradientOptions):
         require(initial >= 0, "initial_accumulator_value", "at least 0", initial)
         require(self.epsilon > 0, "epsilon", "above 0", self.epsilon)
 
-    def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
+    def optimizer(self, learning_rate: Any) -> "keras.optimizers.Optimizer":
         """Creates an optimizer.
 
         Args:
             learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
         """
+        from tfmtl.optimizers import RowSparseAdagrad
+
         return RowSparseAdagrad(
             learning_rate,
             initial_accumulator_value=self.initial_accumulator_value,
@@ -173,12 +177,14 @@ class FtrlOptions(GradientOptions):
         for name in ("initial_accumulator_value", "l1", "l2", "l2_shrinkage", "beta"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
 
-    def optimizer(self, learning_rate: Any) -> keras.optimizers.Optimizer:
+    def optimizer(self, learning_rate: Any) -> "keras.optimizers.Optimizer":
         """Creates an optimizer.
 
         Args:
             learning_rate: Learning rate, a number or a `keras.optimizers.schedules.LearningRateSchedule`.
         """
+        from tfmtl.optimizers import RowSparseFtrl
+
         return RowSparseFtrl(
             learning_rate,
             learning_rate_power=self.learning_rate_power,

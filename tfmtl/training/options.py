@@ -1,13 +1,16 @@
-"""Training as plain data: strategies, and stages of training with early stopping."""
+"""Training as plain data: strategies, and stages of training with early stopping.
+
+The options need no TensorFlow; their strategies do.
+"""
 
 import dataclasses
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tfmtl.config import require
-from tfmtl.training.architecture_search import ArchitectureSearch
-from tfmtl.training.meta_learning import MetaLearning
 from tfmtl.training.optimizer_options import AdamOptions, OptimizerOptions
-from tfmtl.training.strategy import PlainTraining, Strategy
+
+if TYPE_CHECKING:
+    from tfmtl.training.strategy import Strategy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +28,10 @@ class PlainOptions:
 
     kind: Literal["plain"] = "plain"
 
-    def strategy(self) -> Strategy:
+    def strategy(self) -> "Strategy":
         """Creates the strategy."""
+        from tfmtl.training.strategy import PlainTraining
+
         return PlainTraining()
 
 
@@ -63,8 +68,10 @@ class MetaLearningOptions:
         for name in ("episodes", "inner_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 
-    def strategy(self) -> Strategy:
+    def strategy(self) -> "Strategy":
         """Creates the strategy."""
+        from tfmtl.training.meta_learning import MetaLearning
+
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del arguments["kind"]
         return MetaLearning(**arguments)
@@ -91,8 +98,10 @@ class ArchitectureSearchOptions:
     def __post_init__(self) -> None:
         require(0 < self.held_out < 1, "held_out", "between 0 and 1", self.held_out)
 
-    def strategy(self) -> Strategy:
+    def strategy(self) -> "Strategy":
         """Creates the strategy."""
+        from tfmtl.training.architecture_search import ArchitectureSearch
+
         return ArchitectureSearch(self.held_out)
 
 

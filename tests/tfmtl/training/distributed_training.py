@@ -21,8 +21,8 @@ from tests.tfmtl.models.adaftr_cases import BACKBONES
 from tfmtl import DatasetSpec
 from tfmtl.models import model_class
 from tfmtl.optimizers import RowSparseAdagrad, RowSparseAdam, RowSparseFtrl
-from tfmtl.training import ArchitectureSearch, MetaLearning, PlainTraining
-from tfmtl.training.distribution import Distribution, chief_folder, is_chief, worker_shard
+from tfmtl.training import ArchitectureSearch, Distribution, MetaLearning, PlainTraining
+from tfmtl.training.distribution import chief_folder, is_chief, worker_shard
 
 BATCH = 8
 ROWS = 2 * BATCH + 1
