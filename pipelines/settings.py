@@ -11,12 +11,12 @@ from tfmtl.models import model_class
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
+from transforms.batches.columns import raw_columns
 from transforms.panels.simulator_options import PanelOptions
 from transforms.panels.window_options import WindowOptions
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.readers.spans import SpanPattern, has_spans
 from transforms.simulation.options import SimulatorOptions
-from transforms.validation.validate import raw_columns
 
 CacheSetting = Literal["auto", "none", "memory", "disk"]
 

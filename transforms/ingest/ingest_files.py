@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from tfmtl.spec import DatasetSpec
+from transforms.batches.columns import raw_columns
 from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
 from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
-from transforms.validation.validate import raw_columns, validate
+from transforms.validation.validate import validate
 
 _ANY = LogFormat()
 

@@ -8,9 +8,9 @@ from typing import Literal
 from tfmtl.config import require
 from tfmtl.features import CategoricalFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
 from transforms.simulation.options import CONTEXT, FeatureOptions, check_feature_options, check_task_names
-from transforms.validation.validate import raw_columns
 
 
 @dataclasses.dataclass(frozen=True)

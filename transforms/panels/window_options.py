@@ -7,8 +7,8 @@ from typing import Literal
 from tfmtl.config import FieldError, require
 from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
-from transforms.validation.validate import raw_columns
 
 
 @dataclasses.dataclass(frozen=True)

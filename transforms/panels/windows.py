@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.batches.csv_writer import CsvFile
 from transforms.batches.parsing import build_lists
 from transforms.batches.raw_batch import Reject
 from transforms.panels.daily import Panel, read_panels
 from transforms.panels.window_options import WindowOptions, check_window_options
 from transforms.storage.atomic import atomic_file
-from transforms.validation.validate import raw_columns
 
 WINDOWS = "panels.csv"
 GAP, UNRECORDED = "label_reaches_the_next_split", "label_has_a_day_that_is_not_recorded"

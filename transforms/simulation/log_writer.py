@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from tfmtl.spec import DatasetSpec
+from transforms.batches.columns import raw_columns
 from transforms.batches.csv_writer import CsvFile
-from transforms.validation.validate import raw_columns
 
 ROW = "row"
 """Column of the row's number in the file of true values."""
@@ -23,7 +23,7 @@ class Simulation:
     """Files of a simulated log.
 
     Attributes:
-        log: CSV file of the rows, with the columns of `transforms.validation.validate.raw_columns`.
+        log: CSV file of the rows, with the columns of `transforms.batches.columns.raw_columns`.
         truth: CSV file with the column `row`, counted from 1, and a column for each output of the spec: the true
             probability of the label given the row, or the true mean of a count. Row k is on line k + 1 of both files.
         rows: Number of rows.

@@ -14,8 +14,8 @@ from tfmtl.features import (
     SequenceFeature,
 )
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
-from transforms.validation.validate import raw_columns
 
 CONTEXT = "context"
 """Entity of the features that are drawn for each row."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 from tfmtl.features import MULTIVALENT, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
+from transforms.batches.columns import raw_columns, typed_columns
 from transforms.batches.labels import missing_labels, parse_labels
 from transforms.batches.parsing import build_single_lists, parse_counts
 from transforms.batches.raw_batch import RawBatch, Reject
@@ -32,34 +33,6 @@ class ValidatedBatch:
     typed: pa.RecordBatch
     raw: RawBatch
     rejects: tuple[Reject, ...]
-
-
-def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """Returns the names of the columns that are read: `typed_columns`, followed by those that assign the split.
-
-    Args:
-        spec: Spec of the dataset.
-    """
-    split: tuple[str, ...] = ()
-    if isinstance(spec.split, TimeSplit):
-        split = (spec.split.column,)
-    elif isinstance(spec.split, RandomSplit):
-        split = spec.split.key
-    return tuple(dict.fromkeys([*typed_columns(spec), *split]))
-
-
-def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """Returns the names of the columns that are written: features with their weights, labels, and the group key.
-
-    Args:
-        spec: Spec of the dataset.
-    """
-    names: list[str] = []
-    for feature in spec.features:
-        names.append(feature.name)
-        if isinstance(feature, MultiValuedFeature) and feature.weights:
-            names.append(feature.weights)
-    return tuple(dict.fromkeys([*names, *spec.labels, *([spec.group_key] if spec.group_key else [])]))
 
 
 def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:

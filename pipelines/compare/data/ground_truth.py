@@ -11,12 +11,13 @@ from pipelines.compare.data.prepared import TRUTH
 from pipelines.settings import Settings
 from tfmtl.metrics import roc_auc
 from tfmtl.spec import ENTIRE, DatasetSpec
+from transforms.batches.columns import raw_columns
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.split import assign
 from transforms.panels.simulator import PANELS, RATES
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES
-from transforms.validation.validate import raw_columns, validate
+from transforms.validation.validate import validate
 
 _TRUTH_FILES = {IMPRESSIONS: PROBABILITIES, PANELS: RATES}
 """File of the true values by the file of the simulated log."""

@@ -21,11 +21,11 @@ from tests.transforms.ingest.format_cases import (
     write_tfrecord,
 )
 from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.batches.errors import ColumnTypeError, MissingColumnError
 from transforms.batches.raw_batch import SPLITS
 from transforms.ingest.ingest_files import ingest_batch
 from transforms.readers.tfrecord_reader import read_tfrecord
-from transforms.validation.validate import raw_columns
 
 
 @pytest.fixture(scope="module")

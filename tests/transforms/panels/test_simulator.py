@@ -9,13 +9,13 @@ import pytest
 
 from tfmtl.config import FieldError, build, read_yaml
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.ingest.ingest_files import ingest
 from transforms.panels import simulator as panel_simulator
 from transforms.panels.simulator import simulate_panels
 from transforms.panels.simulator_options import PanelOptions, PanelScenario, PanelSeries, check_panel_options
 from transforms.panels.simulator_world import PanelWorld
 from transforms.simulation.options import FeatureOptions
-from transforms.validation.validate import raw_columns
 
 M2M = read_yaml(pathlib.Path(__file__).parents[3] / "examples" / "m2m.yaml")
 SPEC: DatasetSpec = build(DatasetSpec, M2M, ("spec",))

@@ -7,12 +7,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tfmtl.spec import TimeSplit
+from transforms.batches.columns import raw_columns
 from transforms.ingest.ingest_files import ingest
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation import simulator
 from transforms.simulation.draws import Draws
 from transforms.simulation.world import World
-from transforms.validation.validate import raw_columns, validate
+from transforms.validation.validate import validate
 
 
 def z_score(labels, probabilities):

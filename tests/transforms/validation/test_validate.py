@@ -6,8 +6,9 @@ import pytest
 
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature, SequenceFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
+from transforms.batches.columns import raw_columns, typed_columns
 from transforms.batches.raw_batch import RawBatch, Reject
-from transforms.validation.validate import raw_columns, typed_columns, validate
+from transforms.validation.validate import validate
 
 SPEC = DatasetSpec(
     name="log",

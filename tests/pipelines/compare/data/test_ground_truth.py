@@ -15,13 +15,14 @@ from pipelines.compare.data.ground_truth import find_simulated_log, oracle_auc, 
 from pipelines.compare.data.ground_truth import test_split_indices as indices_of_test_split
 from pipelines.compare.data.prepared import TRUTH, Prepared
 from pipelines.settings import DataSettings, load_settings
+from transforms.batches.columns import raw_columns
 from transforms.examples.from_columns import encode
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.ingest_files import ingest
 from transforms.ingest.split import assign
 from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES, simulate
-from transforms.validation.validate import raw_columns, validate
+from transforms.validation.validate import validate
 
 DEMO = load_settings(pathlib.Path(__file__).parents[4] / "examples" / "demo.yaml")
 ROWS = 1500

@@ -1,0 +1,32 @@
+"""Names of the columns of a log."""
+
+from tfmtl.features import MultiValuedFeature
+from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
+
+
+def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
+    """Returns the names of the columns that are read: `typed_columns`, followed by those that assign the split.
+
+    Args:
+        spec: Spec of the dataset.
+    """
+    split: tuple[str, ...] = ()
+    if isinstance(spec.split, TimeSplit):
+        split = (spec.split.column,)
+    elif isinstance(spec.split, RandomSplit):
+        split = spec.split.key
+    return tuple(dict.fromkeys([*typed_columns(spec), *split]))
+
+
+def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
+    """Returns the names of the columns that are written: features with their weights, labels, and the group key.
+
+    Args:
+        spec: Spec of the dataset.
+    """
+    names: list[str] = []
+    for feature in spec.features:
+        names.append(feature.name)
+        if isinstance(feature, MultiValuedFeature) and feature.weights:
+            names.append(feature.weights)
+    return tuple(dict.fromkeys([*names, *spec.labels, *([spec.group_key] if spec.group_key else [])]))
