@@ -230,24 +230,36 @@ def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float
         serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
 
 
-@main.command(short_help="Score the rows of a CSV on a server.")
+@main.command(short_help="Score the rows of a file on a server.")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False))
 @click.option("--model", required=True, help="Name of the served model.")
 @click.option("--host", default="127.0.0.1:8500", show_default=True, help="Address of the server.")
 @click.option("--out", type=click.Path(dir_okay=False), help="CSV to write the scores to; default: print a table.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows only.")
-@click.option("--deadline", default=30.0, show_default=True, help="Time limit of the whole call, in seconds.")
-def predict(rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float) -> None:
-    """Score the impressions in ROWS, a CSV with a header, on a running server.
+@click.option("--deadline", default=30.0, show_default=True, help="Time limit of a call to the server, in seconds.")
+@click.option(
+    "--settings",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Settings of the model, for the format of ROWS (delimiter, names, ...); default: CSV with a header.",
+)
+def predict(
+    rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float, settings: str | None
+) -> None:
+    """Score the impressions in ROWS, a file in CSV, Parquet or TFRecord, on a running server.
+
+    ROWS are read as `tfmtl run` reads a log: lists are split at the separators of the model's spec, and an invalid row
+    is an error. Labels are not needed.
 
     \b
     Example:
       tfmtl predict runs/demo/data/impressions.csv --model demo --limit 5
     """
-    from pipelines.commands.predict import predict_rows
+    from pipelines.prediction.without_pandas import without_pandas
 
-    with _user_messages():
-        predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline)
+    with _user_messages(), without_pandas():
+        from pipelines.commands.predict import predict_rows
+
+        predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline, settings=settings)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Client of TensorFlow Serving and of the embedded server: takes rows, returns an array for each prediction."""
 
-import dataclasses
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -12,41 +12,18 @@ from google.protobuf.message import Message
 from serving import protos, tensors
 from serving import rows as rows_lib
 from serving.connection import Connection, PredictionError
+from serving.metadata import ModelMetadata, ModelVersionStatus
+from tfmtl.spec import DatasetSpec
+
+__all__ = ["ModelMetadata", "ModelVersionStatus", "PredictionError", "TfmtlClient"]
 
 RAW = "raw"
 SERVING_DEFAULT = "serving_default"
+SPEC = "spec"
 
 _SIGNATURE_DEF = "signature_def"
 _READY_PAUSE = 0.1
 _RETRIED_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelMetadata:
-    """Metadata of a served model.
-
-    Attributes:
-        version: Number of the version that answered.
-        signatures: `SignatureDef` of each signature by name.
-    """
-
-    version: int
-    signatures: Mapping[str, Message]
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelVersionStatus:
-    """Status of a version of a model.
-
-    Attributes:
-        version: Number of the version.
-        state: `START`, `LOADING`, `AVAILABLE`, `UNLOADING` or `END`.
-        error: Reason for which the version could not be loaded; empty if there is none.
-    """
-
-    version: int
-    state: str
-    error: str = ""
 
 
 class TfmtlClient:
@@ -145,7 +122,7 @@ class TfmtlClient:
         """
         end = self._end(deadline)
         known = self._cached_metadata(end)
-        names = list(_signature(known, SERVING_DEFAULT).inputs)
+        names = list(known.signature(SERVING_DEFAULT).inputs)
         if len(names) != 1:
             raise ValueError(f"{SERVING_DEFAULT} should take one input, serialized examples. Received: {names}")
         for index, example in enumerate(examples):
@@ -156,6 +133,31 @@ class TfmtlClient:
             tensors.write_strings(inputs[names[0]], examples[start:stop], [stop - start])
 
         return self._predict(known, SERVING_DEFAULT, len(examples), write, outputs, end)
+
+    def spec(self, deadline: float | None = None) -> DatasetSpec | None:
+        """Returns the spec of the dataset on which the model was trained.
+
+        Args:
+            deadline: Seconds that the call may take, instead of the client's `deadline`.
+
+        Returns:
+            The spec; None if the model has no signature `spec`, as exports of tfmtl 0.1.0.
+
+        Raises:
+            PredictionError: If the server fails.
+        """
+        end = self._end(deadline)
+        known = self._cached_metadata(end)
+        if SPEC not in known.signatures:
+            return None
+        names = list(known.signatures[SPEC].inputs)
+
+        def write(inputs: Any, start: int, stop: int) -> None:
+            for name in names:
+                tensors.write_strings(inputs[name], [b""], [1])
+
+        text = self._predict(known, SPEC, 1, write, [SPEC], end)[SPEC].item()
+        return DatasetSpec.from_dict(json.loads(text))
 
     def metadata(self, deadline: float | None = None) -> ModelMetadata:
         """Returns version and signatures of the model. Raises `PredictionError` if the server fails."""
@@ -251,7 +253,7 @@ class TfmtlClient:
         return {name: tensors.decode(tensor) for name, tensor in response.outputs.items()}
 
     def _features(self, known: ModelMetadata) -> dict[str, rows_lib.Feature]:
-        return rows_lib.features_of(_signature(known, self._signature), raw=self._signature == RAW)
+        return rows_lib.features_of(known.signature(self._signature), raw=self._signature == RAW)
 
     def _request(self, signature: str, outputs: Sequence[str]) -> Message:
         request = protos.PredictRequest(model_spec=self._spec, output_filter=outputs)
@@ -274,9 +276,3 @@ class TfmtlClient:
 
     def _end(self, deadline: float | None) -> float:
         return time.monotonic() + (self._deadline if deadline is None else deadline)
-
-
-def _signature(known: ModelMetadata, name: str) -> Message:
-    if name not in known.signatures:
-        raise ValueError(f"signature should be one of {', '.join(sorted(known.signatures))}. Received: {name!r}")
-    return known.signatures[name]

@@ -17,11 +17,13 @@ from tfmtl.models import MultiTaskModel
 SERVING_DEFAULT = "serving_default"
 RAW = "raw"
 TRANSFORMED = "transformed"
+SPEC = "spec"
+ROWS = "rows"
 DESCRIPTION = "assets.extra/tfmtl_model.json"
 
 
 class ServingModule(tf.Module):
-    """Module of the SavedModel: the model's variables, the transform with its vocabularies, and three signatures.
+    """Module of the SavedModel: the model's variables, the transform with its vocabularies, and four signatures.
 
     The module holds `tf.Variable`s instead of the Keras model. A SavedModel that tracks Keras's variable objects loads
     in Python, but fails in a C++ session (`Could not find variable`).
@@ -50,7 +52,9 @@ class ServingModule(tf.Module):
         """Returns the concrete function of each signature by name.
 
         `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
-        `transformed` the transformed features.
+        `transformed` the transformed features. `spec` returns the dataset's spec as JSON, so that a client of a remote
+        server can read rows as the training did. It has an input and returns one value for each of its rows, because
+        TensorFlow Serving batches requests of all signatures.
         """
         spec = self._spec
 
@@ -67,12 +71,17 @@ class ServingModule(tf.Module):
             scores: dict[str, tf.Tensor] = self._score(tensors)
             return scores
 
+        @tf.function(autograph=False)
+        def dataset_spec(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {SPEC: tf.fill(tf.shape(rows), spec.to_json())}
+
         raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}
         return {
             SERVING_DEFAULT: serving_default.get_concrete_function(tf.TensorSpec([None], tf.string, EXAMPLES)),
             RAW: raw.get_concrete_function(**raw_specs),
             TRANSFORMED: transformed.get_concrete_function(**transformed_specs),
+            SPEC: dataset_spec.get_concrete_function(tf.TensorSpec([None], tf.string, ROWS)),
         }
 
 

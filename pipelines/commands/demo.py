@@ -3,20 +3,19 @@
 import pathlib
 
 import numpy as np
-import pandas as pd
 from rich.table import Table
 
-from pipelines.commands.predict import scores_table, typed_columns
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
 from pipelines.compare.data.ground_truth import oracle_auc, test_split_indices
 from pipelines.evaluation.results import read_metrics, results_table
+from pipelines.prediction.output import scores_table
+from pipelines.prediction.rows import read_rows
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
 from pipelines.simulated_log import draw_once
 from pipelines.terminal import console
 from serving.client import TfmtlClient
-from serving.rows import features_of
 from serving.server import EmbeddedServer
 from tfmtl.spec import DatasetSpec
 from transforms.simulation.simulator import IMPRESSIONS
@@ -73,19 +72,18 @@ def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, 
         data: Folder of the log.
         indices: Indices of the impressions in the log, from 0.
     """
-    log = pd.read_csv(data / IMPRESSIONS, dtype=str, keep_default_na=False, nrows=int(indices.max()) + 1)
-    frame = log.iloc[indices]
+    log = read_rows(str(data / IMPRESSIONS), settings.spec, limit=int(indices.max()) + 1)
+    features = {name: [values[index] for index in indices] for name, values in log.features.items()}
     with (
         EmbeddedServer({settings.name: paths.serving(settings.name)}) as server,
         TfmtlClient(server.address, settings.name) as client,
     ):
         client.wait_until_ready()
-        columns = typed_columns(frame, features_of(client.metadata().signatures["raw"]))
-        scores = client.predict(columns)
+        scores = client.predict(features)
         title = f"Impressions of the test split, scored over gRPC at {server.address}"
-    outputs = [output.name for output in settings.spec.outputs]
-    shown = frame[[*_shown_columns(settings.spec), *settings.spec.labels]]
-    return scores_table(shown.assign(**{name: scores[name] for name in outputs}), title, outputs)
+    rows = log.table.take(indices).select([*_shown_columns(settings.spec), *settings.spec.labels])
+    named = {output.name: scores[output.name] for output in settings.spec.outputs}
+    return scores_table(rows, named, title, console.width)[0]
 
 
 def _shown_columns(spec: DatasetSpec) -> list[str]:

@@ -1,85 +1,100 @@
-"""Command `tfmtl predict`: scores the rows of a CSV on a running server."""
+"""Command `tfmtl predict`: scores the rows of a file on a running server, without TensorFlow."""
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import os
+import sys
 
-import pandas as pd
-from rich.table import Table
+import numpy as np
 
+from pipelines.prediction.model_spec import signature_spec
+from pipelines.prediction.output import name_scores, scores_table, write_csv
+from pipelines.prediction.rows import read_rows
 from pipelines.terminal import console
 from serving.client import TfmtlClient
-from serving.rows import Feature, features_of
+from tfmtl.config import ConfigError
+from tfmtl.features import MULTIVALENT
+from tfmtl.spec import DatasetSpec
+from transforms.batches.errors import LogError
+from transforms.readers.log_format import AUTO, FOLDER_READERS, INGESTED, LogFormat
 
 
-def predict_rows(rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float) -> None:
-    """Scores the rows of a CSV and writes or prints them with their scores.
+def predict_rows(
+    rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float, settings: str | None = None
+) -> None:
+    """Scores the rows of a file and writes or prints them with their scores.
 
-    Columns that are not features of the model are not sent.
+    The rows are read and validated as `tfmtl run` reads those of a log, with the spec that the model was exported with.
+    Columns that are not features of the model are not sent. Nothing is scored if a row is invalid.
 
     Args:
-        rows: Path of the CSV, with a header.
+        rows: Path of the file: CSV with a header, Parquet, or TFRecord of tf.Examples.
         model: Name of the served model.
         host: Address of the server.
         out: CSV to write the rows and scores to; None prints a table.
         limit: Number of rows to score, from the first on; None for all.
-        deadline: Time limit of the whole call, in seconds.
+        deadline: Time limit of each call to the server, in seconds.
+        settings: Path of the settings with which the model was trained. The file has the format that their `data`
+            gives, and their spec is that of a model which was exported without one. None for the default format.
 
     Raises:
+        ConfigError: If the rows or the settings are not valid; the message names file, line and column.
         PredictionError: If the server fails.
     """
-    frame = pd.read_csv(rows, dtype=str, keep_default_na=False, nrows=limit)
+    if out and os.path.exists(out) and os.path.samefile(rows, out):
+        raise ConfigError(f"--out should be another file than ROWS. Received: {out}")
+    spec, log_format = _load_settings(settings) if settings else (None, LogFormat())
     with TfmtlClient(host, model, deadline=deadline) as client:
-        inputs = features_of(client.metadata().signatures["raw"])
-        scores = client.predict(typed_columns(frame, inputs))
-    scored = frame.assign(**scores)
+        spec = client.spec() or spec or _spec_without_separators(client, model)
+        try:
+            read = read_rows(rows, spec, log_format, limit)
+        except LogError as error:
+            raise ConfigError(str(error)) from error
+        if read.absent:
+            _warn(f"{rows} has no column {', '.join(read.absent)}: the value is missing in every row.")
+        scores = _ordered(client.predict(read.features), spec)
+    named = name_scores(scores, read.table.column_names)
+    for output, name in zip(scores, named, strict=True):
+        if output != name:
+            _warn(f"{rows} has a column {output}: the prediction {output} is in the column {name}.")
+    count = f"{read.table.num_rows:,} rows scored"
     if out:
-        scored.to_csv(out, index=False)
-        console.print(f"{len(scored):,} rows scored -> {out}", highlight=False)
-    else:
-        console.print(scores_table(scored, f"{len(scored):,} rows scored by {model!r}", list(scores)))
+        write_csv(out, read.table, named)
+        console.print(f"{count} -> {out}", highlight=False)
+        return
+    table, hidden = scores_table(read.table, named, f"{count} by {model!r}", console.width)
+    console.print(table)
+    if hidden:
+        text = f"{len(hidden)} of {read.table.num_columns} columns are not shown: {', '.join(hidden)}."
+        console.print(f"{text} --out FILE writes all columns.", highlight=False, markup=False)
 
 
-def typed_columns(frame: pd.DataFrame, inputs: Mapping[str, Feature], separator: str = "|") -> dict[str, list]:
-    """Converts columns of strings to the types of a model's features.
-
-    Args:
-        frame: Columns of strings, as read from a CSV.
-        inputs: Features of the model's signature, by name.
-        separator: Separator of the values of a multivalent field.
-
-    Returns:
-        Columns of the features that are in the frame, by name: strings, numbers (None for an empty cell), or lists of
-        them. A list that is longer than the width that the signature gives keeps its last values.
-    """
-    columns: dict[str, list] = {}
-    for name, feature in inputs.items():
-        if name not in frame:
-            continue
-        cells = frame[name].tolist()
-        if feature.multivalent:
-            parse, width = _number if feature.kind == "number" else str, feature.width or 0
-            columns[name] = [[parse(part) for part in cell.split(separator)][-width:] if cell else [] for cell in cells]
-        elif feature.kind == "number":
-            columns[name] = [_number(cell) for cell in cells]
-        else:
-            columns[name] = cells
-    return columns
+def _ordered(scores: dict[str, np.ndarray], spec: DatasetSpec) -> dict[str, np.ndarray]:
+    """Returns the scores in the order of the spec's outputs; those of another spec follow by name."""
+    names = [output.name for output in spec.outputs if output.name in scores]
+    return {name: scores[name] for name in dict.fromkeys([*names, *scores])}
 
 
-def _number(cell: str) -> float | None:
-    return float(cell) if cell else None
+def _load_settings(path: str) -> tuple[DatasetSpec, LogFormat]:
+    from pipelines.settings import load_settings  # It imports TensorFlow.
+
+    settings = load_settings(path)
+    log_format = settings.data.log_format
+    if log_format.reader in (*FOLDER_READERS, INGESTED):
+        log_format = dataclasses.replace(log_format, reader=AUTO)
+    return settings.spec, log_format
 
 
-def scores_table(frame: pd.DataFrame, title: str, scores: Sequence[str]) -> Table:
-    """Formats rows and their scores as a table.
+def _spec_without_separators(client: TfmtlClient, model: str) -> DatasetSpec:
+    spec = signature_spec(client, model)
+    lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
+    if lists:
+        names = ", ".join(feature.name for feature in lists)
+        _warn(
+            f"model {model!r} was exported without its spec, so that lists ({names}) are split at "
+            f"{lists[0].separator!r}. If the spec has another separator, give its file with --settings."
+        )
+    return spec
 
-    Args:
-        frame: Rows with their scores.
-        title: Title of the table.
-        scores: Names of the columns that hold scores.
-    """
-    table = Table(title=title, title_justify="left")
-    for column in frame.columns:
-        table.add_column(column, justify="right" if column in scores else "left")
-    for row in frame.to_dict("records"):
-        table.add_row(*[f"{value:.4f}" if name in scores else str(value) for name, value in row.items()])
-    return table
+
+def _warn(message: str) -> None:
+    print(f"Warning: {message}", file=sys.stderr)

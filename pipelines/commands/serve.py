@@ -24,8 +24,8 @@ def serve_models(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds
     if len(models) < len(model_dirs):
         raise ConfigError(f"model_dirs should have different names. Received: {', '.join(model_dirs)}")
     with EmbeddedServer(models, host=host, port=port, poll_seconds=poll_seconds) as server:
-        console.print(f"serving {', '.join(models)} on {server.address}", highlight=False)
         try:
+            console.print(f"serving {', '.join(models)} on {server.address}", highlight=False)
             server.wait()
         except KeyboardInterrupt:
             console.print("stopping")

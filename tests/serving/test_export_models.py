@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.client import TfmtlClient
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
 from serving.servable import Servable
+from serving.server import EmbeddedServer
 from tests.serving.export_cases import FEATURES, SIZES, SPEC, HashTransform, examples, transformed
 from tests.tfmtl.tiny_models import OPTIONS, tiny
 from tfmtl.models import MODELS
@@ -43,3 +45,19 @@ def test_scores_of_all_signatures(name, tmp_path):
         assert max(len(set(values.tolist())) for values in found.values()) > 1
         for output, values in found.items():
             np.testing.assert_allclose(values, scores[output], rtol=1e-5, err_msg=f"{signature} {output}")
+
+
+def test_spec_travels_with_the_export(tmp_path):
+    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "shop" / "1"))
+    with EmbeddedServer({"shop": tmp_path / "shop"}) as server, TfmtlClient(server.address, "shop") as client:
+        assert client.spec() == SPEC
+        assert set(client.predict([{"user": "u1"}])) == {"ctr", "cvr", "ctcvr"}
+    spec = Servable(tmp_path / "shop" / "1").predict("spec", {"rows": tf.make_tensor_proto(["", "", ""])})["spec"]
+    assert spec.tolist() == [SPEC.to_json().encode()] * 3  # TensorFlow Serving splits the outputs of a batch by row.
+
+
+def test_export_without_a_spec(ads_export, publish, tmp_path):
+    (tmp_path / "ads").mkdir()
+    publish(ads_export, tmp_path / "ads" / "1")
+    with EmbeddedServer({"ads": tmp_path / "ads"}) as server, TfmtlClient(server.address, "ads") as client:
+        assert client.spec() is None
