@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
-from tfmtl.models import model_class
+from tfmtl.models import MODELS
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
@@ -66,7 +66,7 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         try:
-            model_class(self.name)
+            MODELS.info(self.name)
         except ValueError as error:
             raise FieldError("name", str(error).removeprefix("`model` ")) from error
 
@@ -210,7 +210,7 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
     """
     document = _with_base(config.read_yaml(path))
     settings: Settings = config.build(Settings, document)
-    options_class = model_class(settings.model.name).options_class
+    options_class = MODELS.info(settings.model.name).options_class
     given = "options" in document.data["model"]
     options = config.build(options_class, document, ("model", "options")) if given else options_class()
     try:

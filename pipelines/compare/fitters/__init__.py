@@ -10,7 +10,7 @@ from pipelines.compare.fitters.last_week import LastWeek
 from pipelines.compare.fitters.network import Network
 from tfmtl.config import Document, RenamedWarning
 from tfmtl.config.renaming import present_names
-from tfmtl.models import model_class
+from tfmtl.models import MODELS
 
 FITTERS: dict[str, Fitter] = {"last_week": LastWeek(), "lightgbm": LightGBM()}
 """Fitters of models other than those of `tfmtl`, by name."""
@@ -31,7 +31,7 @@ def fitter_of(model: str) -> Fitter:
     if model in FITTERS:
         return FITTERS[model]
     try:
-        model_class(model)
+        MODELS.info(model)
     except ValueError as error:
         raise ValueError(f"{str(error).partition('. ')[0]}, {', '.join(FITTERS)}. Received: {model!r}") from error
     return _NETWORK

@@ -1,12 +1,14 @@
 """Interface of fitters, and what they return."""
 
 import dataclasses
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.jobs import Job
+
+if TYPE_CHECKING:
+    from pipelines.compare.data.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Fitter(Protocol):
             model: Name of the model.
         """
 
-    def fit(self, job: Job, data: Prepared) -> Fitted:
+    def fit(self, job: Job, data: "Prepared") -> Fitted:
         """Fits a model on the training split, stops by the eval split, and scores eval and test.
 
         Args:

@@ -3,17 +3,19 @@
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
-from pipelines.compare.fitters.columns import Table, make_table
 from pipelines.compare.jobs import Job
 from tfmtl import config
 from tfmtl.config import require
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
+
+if TYPE_CHECKING:
+    from pipelines.compare.data.prepared import Prepared
+    from pipelines.compare.fitters.columns import Table
 
 
 def _library() -> Any:
@@ -114,13 +116,15 @@ class LightGBM:
         """
         return LightGBMOptions
 
-    def fit(self, job: Job, data: Prepared) -> Fitted:
+    def fit(self, job: Job, data: "Prepared") -> Fitted:
         """Fits the boosters and scores eval and test; the seconds do not include the making of the columns.
 
         Args:
             job: Options and seed.
             data: Prepared data.
         """
+        from pipelines.compare.fitters.columns import make_table  # Imported here: it needs TensorFlow.
+
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
         tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", "eval", "test")}
         scores: dict[str, dict[str, np.ndarray]] = {"eval": {}, "test": {}}
@@ -148,7 +152,7 @@ def count_parameters(booster: Any) -> int:
     return sum(2 * (tree["num_leaves"] - 1) + tree["num_leaves"] for tree in trees)
 
 
-def _train(spec: DatasetSpec, output: Output, tables: dict[str, Table], options: LightGBMOptions, seed: int) -> Any:
+def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", options: LightGBMOptions, seed: int) -> Any:
     objective = "binary" if spec.task(output.task).kind == "binary" else "poisson"
     train = _dataset(spec, output, tables["train"])
     validation = _dataset(spec, output, tables["eval"], train)
@@ -162,7 +166,7 @@ def _train(spec: DatasetSpec, output: Output, tables: dict[str, Table], options:
     )
 
 
-def _dataset(spec: DatasetSpec, output: Output, table: Table, reference: Any = None) -> Any:
+def _dataset(spec: DatasetSpec, output: Output, table: "Table", reference: Any = None) -> Any:
     """Creates the dataset of the rows of an output's space."""
     rows = np.ones(len(table.values), bool)
     previous_task = spec.task(output.task).follows

@@ -3,19 +3,19 @@
 import dataclasses
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
-from serving.raw_features import parsing_spec
 from tfmtl import config
 from tfmtl.config import require
 from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec
+
+if TYPE_CHECKING:
+    from pipelines.compare.data.prepared import Prepared
 
 _BLOCK_ROWS = 4096
 
@@ -73,7 +73,7 @@ class LastWeek:
         """
         return LastWeekOptions
 
-    def fit(self, job: Job, data: Prepared) -> Fitted:
+    def fit(self, job: Job, data: "Prepared") -> Fitted:
         """Scores eval and test; there is nothing to fit.
 
         Args:
@@ -100,6 +100,10 @@ def sum_last_days(spec: DatasetSpec, files: list[str], options: LastWeekOptions)
     Returns:
         Sums by output, float32 `(rows,)`.
     """
+    import tensorflow as tf  # Imported here, since the options are read without TensorFlow.
+
+    from serving.raw_features import parsing_spec
+
     columns = {name: tf.io.VarLenFeature(tf.float32) for name in options.series.values()}
     columns = {name: parsing_spec(spec).get(name, column) for name, column in columns.items()}
     sums: dict[str, list[np.ndarray]] = {task.output: [] for task in spec.tasks}

@@ -1,22 +1,14 @@
 """Models of `tfmtl`, trained in the same way as by the pipeline's Trainer."""
 
 import dataclasses
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
-from pipelines.settings import TrainingSettings
-from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.trainer import fit
-from tfmtl import config
-from tfmtl.models import model_class
-from tfmtl.precision import dtype_policy
+from tfmtl.models import MODELS
+
+if TYPE_CHECKING:
+    from pipelines.compare.data.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,52 +28,15 @@ class Network:
         Args:
             model: Name of the model.
         """
-        return model_class(model).options_class
+        return MODELS.info(model).options_class
 
-    def fit(self, job: Job, data: Prepared) -> Fitted:
+    def fit(self, job: Job, data: "Prepared") -> Fitted:
         """Fits a model and scores eval and test. Sets the seeds and TensorFlow's determinism of the whole process.
 
         Args:
             job: Model, options, training settings and seed.
             data: Prepared data.
         """
-        training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
-        strategy = training.distribution.strategy()
-        keras.utils.set_random_seed(job.seed)
-        tf.config.experimental.enable_op_determinism()
-        with strategy.scope(), dtype_policy(training.precision):
-            model = model_class(job.model).from_spec(data.spec, data.vocabulary_sizes(), **job.options)
-        files = {split: data.files(split) for split in ("train", "eval", "test")}
-        cache = choose_cache(training.cache, files["train"])
-        with cache_folder(cache) as folder:
-            reading = (training.batch_size, training.shuffle_rows, training.seed, cache, folder)
-            inputs = InputPipeline(data.spec, data.transform(), *reading)
-            start = time.perf_counter()
-            history = fit(model, inputs, files, training, watch_input=False)
-            training_seconds = time.perf_counter() - start
-            scores = {split: _score(model, inputs, files[split]) for split in ("eval", "test")}
-        return Fitted(
-            {split: split_scores for split, (split_scores, _) in scores.items()},
-            model.count_params(),
-            training_seconds,
-            scores["test"][1],
-            _join_stages(history),
-        )
+        from pipelines.compare.fitters.fit_network import fit_network
 
-
-def _score(model: Any, inputs: InputPipeline, files: list[str]) -> tuple[dict[str, np.ndarray], float]:
-    """Returns the scores by output, and the seconds of a second pass, with rows in memory and the graph traced."""
-    rows = inputs.evaluation(files)
-    scores = model.predict(rows, verbose=0)
-    start = time.perf_counter()
-    model.predict(rows, verbose=0)
-    return {name: np.asarray(values, np.float32) for name, values in scores.items()}, time.perf_counter() - start
-
-
-def _join_stages(history: dict[str, Any]) -> dict[str, list[float]]:
-    """Joins the histories of all stages, for the metrics that every stage has."""
-    if all(isinstance(values, list) for values in history.values()):
-        return history
-    stages = list(history.values())
-    names = [name for name in stages[0] if all(name in stage for stage in stages)]
-    return {name: [value for stage in stages for value in stage[name]] for name in names}
+        return fit_network(job, data)

@@ -7,24 +7,21 @@ from typing import Any
 import numpy as np
 
 from pipelines.compare.data.prepared import Columns
+from pipelines.compare.metrics.names import (
+    AUC,
+    AUC_ALL,
+    CALIBRATION,
+    CALIBRATION_ALL,
+    ECE,
+    GAUC,
+    LOG_LOSS,
+    NMAE,
+    POISSON_LOSS,
+    SMAPE,
+)
 from tfmtl.metrics import calibration_ratio, expected_calibration_error, gauc, nmae, roc_auc, smape
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
-AUC, GAUC, LOG_LOSS, CALIBRATION, ECE = "auc", "gauc", "log_loss", "calibration", "ece"
-NMAE, SMAPE, POISSON_LOSS = "nmae", "smape", "poisson_loss"
-AUC_ALL, CALIBRATION_ALL = "auc_all_rows", "calibration_all_rows"
-"""Metrics of an output on a conditional space, computed on all rows from the true probabilities of a simulated log."""
-HIGHER_IS_BETTER = {
-    AUC: True,
-    GAUC: True,
-    LOG_LOSS: False,
-    ECE: False,
-    NMAE: False,
-    SMAPE: False,
-    POISSON_LOSS: False,
-    AUC_ALL: True,
-}
-"""Direction of each metric that can be better or worse; a calibration is best at 1 and has no direction."""
 Metrics = Mapping[str, Mapping[str, float]]
 """Metrics by output and name."""
 _EPSILON = 1e-7

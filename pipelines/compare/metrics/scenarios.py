@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from pipelines.compare.data.prepared import Columns
-from pipelines.compare.metrics.evaluate import AUC, NMAE, SMAPE, Metrics, rows_of_space
+from pipelines.compare.metrics.evaluate import Metrics, rows_of_space
+from pipelines.compare.metrics.names import AUC, NMAE, SMAPE
 from pipelines.compare.metrics.significance import Summary, Values, summarize
 from tfmtl.metrics import nmae, roc_auc, smape
 from tfmtl.spec import DatasetSpec, Output

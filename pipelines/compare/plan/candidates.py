@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.compare.fitters import fitter_of
-from pipelines.compare.metrics.evaluate import HIGHER_IS_BETTER
+from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.plan.search_space import OPTIONS, TRAINING, Space, values_to_validate, with_drawn_values
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
 from pipelines.settings import Settings, TrainingSettings, load_settings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
-from tfmtl.models import model_class
+from tfmtl.models import MODELS
 from tfmtl.spec import DatasetSpec
 
 Plain = dict[str, Any]
@@ -160,7 +160,7 @@ class _Resolver:
         if not fitter_of(model).network:
             raise self.document.error(path, f"should be omitted, as {model} has no presets. Received: {name!r}")
         try:
-            preset: Plain = to_plain(model_class(model).preset(name))
+            preset: Plain = to_plain(MODELS.info(model).preset(name))
         except ValueError as error:
             raise self.document.error(path, f"should {str(error).partition(' should ')[2]}") from error
         return preset
@@ -174,7 +174,7 @@ class _Resolver:
 
     def _check_shared_options(self, model: str) -> None:
         written = {name: value for name, value in self.options.items() if name in self.document.data.get("options", {})}
-        _build_at(model_class(model).options_class, written, ("options",), self.document)
+        _build_at(MODELS.info(model).options_class, written, ("options",), self.document)
 
     def _check(self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any]) -> None:
         path = ("models", row)

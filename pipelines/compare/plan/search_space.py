@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import keras_tuner
-
 from tfmtl.config import FieldError, require
 
 OPTIONS, TRAINING = "options", "training"
@@ -103,6 +101,8 @@ def draw_settings(space: Space, trials: int, seed: int) -> list[dict[str, Any]]:
     Returns:
         Values by name for each trial; fewer than `trials` if the space has fewer settings.
     """
+    import keras_tuner  # Imported here: it imports TensorFlow, and only a search needs it.
+
     parameters = keras_tuner.HyperParameters()
     for name, dimension in space.items():
         if isinstance(dimension, Choice):  # Choices of keras-tuner are numbers and strings, so an index is drawn.

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.compare.metrics.evaluate import HIGHER_IS_BETTER, main_metric
+from pipelines.compare.metrics.evaluate import main_metric
+from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.metrics.significance import Values, complete, holm, p_value, paired
 from pipelines.compare.plan.settings import Claim, CompareSettings
 from pipelines.compare.report.table import Cell, ResultTable

@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipelines.compare.metrics.evaluate import AUC, AUC_ALL, main_metric
+from pipelines.compare.metrics.evaluate import main_metric
+from pipelines.compare.metrics.names import AUC, AUC_ALL
 from pipelines.compare.plan.settings import CompareSettings
 from pipelines.compare.report.sheets import TITLES
 from pipelines.compare.report.table import ORACLE, ResultTable

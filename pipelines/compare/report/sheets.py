@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.compare.metrics.evaluate import (
+from pipelines.compare.metrics.evaluate import main_metric
+from pipelines.compare.metrics.names import (
     AUC,
     AUC_ALL,
     CALIBRATION,
@@ -18,7 +19,6 @@ from pipelines.compare.metrics.evaluate import (
     NMAE,
     POISSON_LOSS,
     SMAPE,
-    main_metric,
 )
 from pipelines.compare.metrics.significance import Summary
 from pipelines.compare.plan.settings import CompareSettings, PaperTable

@@ -5,7 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pipelines.compare.jobs import NO_SEED
-from pipelines.compare.metrics.evaluate import AUC, AUC_ALL, GAUC, HIGHER_IS_BETTER, Metrics
+from pipelines.compare.metrics.evaluate import Metrics
+from pipelines.compare.metrics.names import AUC, AUC_ALL, GAUC, HIGHER_IS_BETTER
 from pipelines.compare.metrics.scenarios import ScenarioTable
 from pipelines.compare.metrics.significance import (
     Summary,

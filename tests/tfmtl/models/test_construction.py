@@ -147,6 +147,19 @@ def test_rejects_options_that_name_an_unknown_task():
         MMoE(cases.pair(), cases.SIZES, MMoEOptions(task_weights={"klick": 1.0}))
 
 
+@EVERY
+def test_the_registry_describes_the_class(name):
+    """The description is made without the class; a class with another model as its base inherits nothing else."""
+    info, model = MODELS.info(name), MODELS[name]
+    assert (info.name, info.class_name, info.module) == (name, model.__name__, model.__module__)
+    assert info.options_class is model.options_class
+    assert (info.paper, info.equations, info.presets) == (model.paper, model.equations, model.presets)
+    assert info.summary.endswith(".")
+    for preset in info.presets:
+        assert info.preset(preset) == model.preset(preset)
+        config.build(info.options_class, config.Document(config.to_plain(info.preset(preset))))
+
+
 def test_public_names():
     classes = {model.__name__ for model in MODELS.values()} | {
         model.options_class.__name__ for model in MODELS.values()

@@ -4,6 +4,7 @@ import dataclasses
 
 from tfmtl.config import require
 from tfmtl.models.options.escm2_ips import ESCM2Options
+from tfmtl.models.options.esmm import PRESETS
 from tfmtl.models.options.info import ModelInfo
 
 
@@ -35,4 +36,5 @@ INFO = ModelInfo(
     summary="ESMM with the doubly robust risk, whose imputed errors a further tower predicts.",
     paper="Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)",
     equations="the DR regularizer, section 3",
+    presets=PRESETS,
 )

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfmtl.config import require
-from tfmtl.models.options.esmm import ESMMOptions
+from tfmtl.models.options.esmm import PRESETS, ESMMOptions
 from tfmtl.models.options.info import ModelInfo
 
 
@@ -40,4 +40,5 @@ INFO = ModelInfo(
     summary="ESMM with a loss of the conversion on clicked rows, weighted by the inverse propensity of the click.",
     paper="Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)",
     equations="the IPS regularizer, section 3",
+    presets=PRESETS,
 )

@@ -33,7 +33,8 @@ class Data:
 
 def fit(monkeypatch, seed=1):
     tables = {"train": table(2000, 0), "eval": table(500, 1), "test": table(500, 2)}
-    monkeypatch.setattr(boosting, "make_table", lambda data, split, multivalent_tokens: tables[split])
+    target = "pipelines.compare.fitters.columns.make_table"
+    monkeypatch.setattr(target, lambda data, split, multivalent_tokens: tables[split])
     options = {"max_rounds": 40, "patience": 5, "num_leaves": 7, "feature_fraction": 1.0, "cat_smooth": 1.0}
     return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, seed), Data()), tables
 
