@@ -113,6 +113,60 @@ def panels(settings: str, raw: str, out: str) -> None:
         ingest_panels(settings, raw, out)
 
 
+@main.command(name="init", short_help="Write settings for a log, from a look at its columns.")
+@click.argument("log", type=click.Path())
+@click.option(
+    "--task",
+    "tasks",
+    required=True,
+    multiple=True,
+    metavar="TASK",
+    help="Label column, or NAME:COLUMN, with a condition if it is not 0 or 1: 'liked:rating>=4', 'rich:income=high'.",
+)
+@click.option(
+    "--out", default="settings.yaml", show_default=True, type=click.Path(dir_okay=False), help="File to write."
+)
+@click.option("--scenario", metavar="COLUMN", help="Column by whose values results are reported.")
+@click.option("--group", metavar="COLUMN", help="Column by which GAUC groups rows; default: a user's id, by its name.")
+@click.option(
+    "--time", metavar="COLUMN", help="Column of the split by time; '' for a random split; default: by its name."
+)
+@click.option("--keep", multiple=True, metavar="COLUMN", help="Use a column although it looks unusable or like a leak.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Do not use a column.")
+@click.option(
+    "--reader", default="auto", show_default=True, help="Format of the files: csv, parquet, tfrecord, movielens."
+)
+@click.option("--delimiter", default="", help="Character between two values; default: detected.")
+@click.option(
+    "--header", default="", metavar="NAMES", help="Names of the columns of files without a header: a,b,c or a file."
+)
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the text.")
+@click.option("--rows", default=200_000, show_default=True, type=click.IntRange(min=1), help="Rows to look at.")
+def init(
+    log: str,
+    tasks: tuple[str, ...],
+    out: str,
+    scenario: str | None,
+    group: str | None,
+    time: str | None,
+    keep: tuple[str, ...],
+    drop: tuple[str, ...],
+    rows: int,
+    **log_format: str,
+) -> None:
+    """Look at a sample of LOG (CSV, TSV, Parquet or TFRecord), and write settings that `tfmtl run` accepts.
+
+    \b
+    Example:
+      tfmtl init log.csv --task clicked --task bought
+    """
+    from pipelines.commands.init import InitArguments, init_settings, read_format
+
+    with _user_messages():
+        given = read_format(**log_format)
+        init_settings(InitArguments(log, tasks, out, scenario, group, time, keep, drop, given, rows))
+
+
 @main.command(short_help="Run the pipeline from raw log to pushed model.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
@@ -266,16 +320,17 @@ def predict(
 def _user_messages() -> Iterator[None]:
     """Prints errors about the user's input, and warnings about renamed settings, as one line each.
 
-    Such an error ends the program: with exit code 2 for wrong settings or a missing file, and with 1 for a failed
-    prediction. Other exceptions pass through.
+    Such an error ends the program: with exit code 2 for wrong settings, a wrong log or a missing file, and with 1 for a
+    failed prediction. Other exceptions pass through.
     """
     from pipelines.terminal import show_renamed_settings
     from tfmtl.config import ConfigError
+    from transforms.batches.errors import LogError
 
     try:
         with show_renamed_settings():
             yield
-    except (ConfigError, FileNotFoundError) as error:
+    except (ConfigError, LogError, FileNotFoundError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except Exception as error:

@@ -128,3 +128,13 @@ def _parse_strings(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     unsigned = pc.utf8_ltrim(pc.if_else(is_number, column, None), characters="+")
     numbers = unsigned.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return numbers, boolean_mask(pc.invert(pc.or_(is_number, missing)))
+
+
+def parse_number(text: str) -> float | None:
+    """Parses one number as `parse_numbers` does; None for other text and missing values.
+
+    Args:
+        text: Text of the number.
+    """
+    number = float(parse_numbers(pa.array([text]))[0][0])
+    return None if np.isnan(number) else number

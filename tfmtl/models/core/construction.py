@@ -83,7 +83,8 @@ def from_spec_with_options(kind: Any) -> Any:
         parameters=[*positional, *_option_parameters(kind.options_class)], return_annotation=kind
     )
     if original.__doc__:
-        from_spec.__doc__ = original.__doc__.replace(_OPTIONS, _option_lines(kind.options_class))
+        # Python 3.13 removes the indentation of docstrings, older versions do not.
+        from_spec.__doc__ = inspect.cleandoc(original.__doc__).replace(_OPTIONS, _option_lines(kind.options_class))
     return classmethod(from_spec)
 
 
@@ -116,7 +117,7 @@ def _option_lines(options_class: Any) -> str:
     for field in dataclasses.fields(options_class):
         text = described.get(field.name, "Option of the model.")
         entry = f"{field.name}: {text} Defaults to `{_default(field)!r}`."
-        lines.append(textwrap.fill(entry, 120, initial_indent=12 * " ", subsequent_indent=16 * " "))
+        lines.append(textwrap.fill(entry, 120, initial_indent=4 * " ", subsequent_indent=8 * " "))
     return "\n".join(lines).lstrip()
 
 

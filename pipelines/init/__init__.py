@@ -1,0 +1,1 @@
+"""Settings for a log that has none: decisions about its columns, and the YAML file that states them."""

@@ -1,0 +1,137 @@
+"""`tfmtl init` over small logs of different shapes: its settings load, and hold the expected decisions."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pipelines.cli import main
+from pipelines.settings import load_settings
+from tests.pipelines.init.log_files import LOGS, PLAIN, text, written
+from tfmtl.config import to_plain
+
+RUN = ("semicolons", "no header", "conditions on a rating", "folders by day", "texts of missing values")
+"""Logs on which the pipeline runs."""
+
+
+def init(log, folder, *options, tasks=("clicked", "bought")):
+    arguments = [argument for task in tasks for argument in ("--task", task)]
+    command = ["init", str(log), *arguments, "--out", str(folder / "settings.yaml"), *options]
+    return CliRunner().invoke(main, command, catch_exceptions=False)
+
+
+def find(settings, path):
+    """Returns the value at a dotted path; features and tasks are found by their names."""
+    section, _, rest = path.partition(".")
+    plain = to_plain(settings)
+    if section in ("features", "tasks"):
+        name, _, field = rest.partition(".")
+        entries = {one["name"]: one for one in plain["spec"][section]}
+        if section == "features":
+            return entries[name]["kind"] if name in entries else None
+        return entries[name].get(field)
+    data = plain["spec"] if section in ("split", "group_key") else plain
+    for part in path.split("."):
+        data = data.get(part, {})
+    return data or None
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_decisions(name, tmp_path):
+    log = LOGS[name]
+    result = init(log.write(tmp_path), tmp_path, *log.options, tasks=log.tasks)
+    assert result.exit_code == 0, result.output
+    settings = load_settings(tmp_path / "settings.yaml")
+    found = {path: find(settings, path) for path in log.expected}
+    assert found == {
+        path: tuple(v) if isinstance(v, list) and isinstance(found[path], tuple) else v
+        for path, v in log.expected.items()
+    }
+    assert "next: tfmtl run" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUN)
+def test_the_pipeline_runs_with_the_settings(name, tmp_path):
+    log = LOGS[name]
+    result = init(log.write(tmp_path), tmp_path, *log.options, tasks=log.tasks)
+    assert result.exit_code == 0, result.output
+    settings = tmp_path / "settings.yaml"
+    plain = yaml.safe_load(settings.read_text())
+    plain["training"]["max_epochs"] = 1
+    del plain["thresholds"]
+    settings.write_text(yaml.safe_dump(plain))
+    command = [sys.executable, "-m", "pipelines.cli", "run", str(settings), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode in (0, 3), done.stderr[-3000:]
+    assert "Test split" in done.stdout
+
+
+def test_the_profile_shows_values_that_may_mean_missing(tmp_path):
+    result = init(LOGS["texts of missing values"].write(tmp_path), tmp_path)
+    assert "33.3% NULL" in " ".join(result.output.split())
+
+
+def test_leaks_are_named_and_can_be_kept(tmp_path):
+    log = LOGS["leaks, ids of rows, constants"].write(tmp_path)
+    assert "Warning: dwell: left out" in init(log, tmp_path).output
+    init(log, tmp_path, "--keep", "dwell", "--drop", "price")
+    names = [feature.name for feature in load_settings(tmp_path / "settings.yaml").spec.features]
+    assert "dwell" in names
+    assert "price" not in names
+
+
+def test_rows_that_break_the_chain_are_counted(tmp_path):
+    columns = {**PLAIN, "bought": [1 if i == 5 else bought for i, bought in enumerate(PLAIN["bought"])]}
+    columns["clicked"] = [0 if i == 5 else click for i, click in enumerate(PLAIN["clicked"])]
+    result = init(written("log.csv", text(columns))(tmp_path), tmp_path)
+    assert "bought follows clicked: 1 of" in " ".join(result.output.split())
+
+
+def test_tasks_without_a_chain(tmp_path):
+    columns = {**PLAIN, "bought": [i % 2 for i in range(len(PLAIN["bought"]))]}
+    result = init(written("log.csv", text(columns))(tmp_path), tmp_path)
+    assert "bought does not follow clicked" in " ".join(result.output.split())
+    assert load_settings(tmp_path / "settings.yaml").spec.tasks[1].follows is None
+
+
+def test_scenario_group_and_time(tmp_path):
+    log = LOGS["csv"].write(tmp_path)
+    init(log, tmp_path, "--scenario", "item_id", "--group", "item_id", "--time", "")
+    spec = load_settings(tmp_path / "settings.yaml").spec
+    assert (spec.scenario, spec.group_key, spec.split.kind) == ("item_id", "item_id", "random")
+
+
+@pytest.mark.parametrize(
+    ("options", "tasks", "message"),
+    [
+        ((), ("clickd",), "should have the column clickd. Received: user_id,"),
+        ((), ("tags",), "--task tags: should hold 0 or 1, or counts. Received:"),
+        ((), ("price>=0",), "--task price: should have positive and negative rows. Received: 1 in all rows"),
+        (("--scenario", "device"), ("clicked",), "should have the column device."),
+        (("--time", "price"), ("clicked",), "--time price: should be a column of times. Received:"),
+        (("--delimiter", "::"), ("clicked",), "--delimiter: should be one ASCII character"),
+        (("--reader", "json"), ("clicked",), "--reader: should be one of auto, csv"),
+    ],
+)
+def test_mistakes_end_in_one_line(options, tasks, message, tmp_path):
+    result = init(LOGS["csv"].write(tmp_path), tmp_path, *options, tasks=tasks)
+    assert result.exit_code == 2
+    lines = result.output.strip().splitlines()
+    assert message in " ".join(lines)
+    assert len(lines) <= 3
+    assert not (tmp_path / "settings.yaml").exists()
+
+
+def test_init_imports_no_tensorflow(tmp_path):
+    log = LOGS["csv"].write(tmp_path)
+    code = (
+        "import sys; from pipelines.cli import main;"
+        f"main(['init', {str(log)!r}, '--task', 'clicked', '--out', {str(tmp_path / 's.yaml')!r}],"
+        "standalone_mode=False);"
+        "print('imported:', [name for name in ('tensorflow', 'keras', 'tfx', 'apache_beam') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "imported: []", done.stderr
