@@ -1,4 +1,4 @@
-"""Configuration of TFMA: AUC or errors of counts, and calibration, of each output on its space.
+"""Configuration of TFMA: AUC or errors of counts, calibration, mean label and number of rows, by output on its space.
 
 Each metric is computed overall and by scenario.
 """
@@ -13,6 +13,8 @@ from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 AUC = "auc"
 CALIBRATION = "calibration"
+MEAN_LABEL = "mean_label"
+ROWS = "example_count"
 NUM_THRESHOLDS = 10000
 """Number of thresholds between which TFMA interpolates the ROC curve; the AUC is then exact to about 1e-3."""
 
@@ -64,6 +66,8 @@ def _metrics_spec(spec: DatasetSpec, output: Output, threshold: Thresholds | Non
         auc = metrics.metrics.add(class_name="AUC", config=f'{{"name": "{AUC}", "num_thresholds": {NUM_THRESHOLDS}}}')
         if threshold is not None:
             _threshold(auc, lower=threshold.min_auc, max_drop=threshold.max_auc_drop)
+        # TFMA's AUC of one class is 0; the mean of the labels tells that it is undefined.
+        metrics.metrics.add(class_name="MeanLabel", config=f'{{"name": "{MEAN_LABEL}"}}')
     else:
         nmae = metrics.metrics.add(class_name=CountNMAE.__name__, module=CountNMAE.__module__)
         metrics.metrics.add(class_name=CountSMAPE.__name__, module=CountSMAPE.__module__)
@@ -72,6 +76,7 @@ def _metrics_spec(spec: DatasetSpec, output: Output, threshold: Thresholds | Non
     calibration = metrics.metrics.add(class_name="Calibration", config=f'{{"name": "{CALIBRATION}"}}')
     if threshold is not None:
         _threshold(calibration, lower=threshold.calibration[0], upper=threshold.calibration[1])
+    metrics.metrics.add(class_name="ExampleCount", config=f'{{"name": "{ROWS}"}}')
     return metrics
 
 

@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from rich.table import Table
 
 from pipelines.evaluation.count_metrics import NMAE, SMAPE
-from pipelines.evaluation.eval_config import AUC, CALIBRATION, name_in_tfma
+from pipelines.evaluation.eval_config import AUC, CALIBRATION, MEAN_LABEL, ROWS, name_in_tfma
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 OVERALL = ""
@@ -27,6 +27,7 @@ class OutputMetrics:
         calibration: Ratio of the mean prediction to the mean label.
         nmae: Normalized mean absolute error of a count; NaN for a binary task.
         smape: Symmetric mean absolute percentage error of a count; NaN for a binary task.
+        rows: Number of rows of the slice in the output's space; NaN if an earlier version evaluated the model.
     """
 
     output: Output
@@ -35,6 +36,7 @@ class OutputMetrics:
     calibration: float
     nmae: float = math.nan
     smape: float = math.nan
+    rows: float = math.nan
 
 
 def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
@@ -53,8 +55,8 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
         name = ", ".join(_decode(value) for _, value in slice_key)
         for output in spec.outputs:
             metrics = by_output.get(name_in_tfma(spec, output), {}).get("", {})
-            values = [_number(metrics, metric) for metric in (AUC, CALIBRATION, NMAE, SMAPE)]
-            rows.append(OutputMetrics(output, name, *values))
+            others = [_number(metrics, metric) for metric in (CALIBRATION, NMAE, SMAPE, ROWS)]
+            rows.append(OutputMetrics(output, name, _auc(metrics), *others))
     return sorted(rows, key=lambda row: row.slice)
 
 
@@ -65,6 +67,24 @@ def overall_auc(rows: list[OutputMetrics]) -> dict[str, float]:
         rows: Metrics of a run.
     """
     return {row.output.name: row.auc for row in rows if row.slice == OVERALL}
+
+
+def scenario_note(spec: DatasetSpec, rows: list[OutputMetrics]) -> str | None:
+    """Returns a sentence about the test rows without a scenario, which are in no slice; None if there are none.
+
+    Args:
+        spec: Spec of the dataset.
+        rows: Metrics of a run.
+    """
+    output = next(output for output in spec.outputs if output.space == ENTIRE)
+    counts = {row.slice: row.rows for row in rows if row.output == output}
+    total = counts.pop(OVERALL, math.nan)
+    missing = total - sum(counts.values())
+    if spec.scenario is None or math.isnan(missing) or missing < 1:
+        return None
+    verb = "has" if missing == 1 else "have"
+    place = "is in no slice" if missing == 1 else "are in no slice"
+    return f"{missing:,.0f} of {total:,.0f} test rows {verb} no `{spec.scenario}` and {place}."
 
 
 def results_table(
@@ -128,6 +148,13 @@ def space_name(spec: DatasetSpec, output: Output) -> str:
         output: Output of the spec.
     """
     return "all rows" if output.space == ENTIRE else f"{spec.task(output.task).follows} = 1"
+
+
+def _auc(metrics: Mapping[str, Any]) -> float:
+    """Returns the AUC, which is NaN if all labels are equal or there is no row; TFMA gives 0 then."""
+    if MEAN_LABEL in metrics and not 0 < _number(metrics, MEAN_LABEL) < 1:
+        return math.nan
+    return _number(metrics, AUC)
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float:

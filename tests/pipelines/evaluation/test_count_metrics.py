@@ -65,8 +65,13 @@ def test_accumulators_merge_from_a_list_and_from_an_iterator():
 def test_counts_have_errors_with_thresholds_and_binary_tasks_have_auc():
     loose = Thresholds(max_nmae=0.4, max_nmae_rise=0.05, calibration=(0.8, 1.2))
     specs = {spec.output_names[0]: spec for spec in eval_config(SPEC, {"clicks": loose}).metrics_specs}
-    assert [metric.class_name for metric in specs["clicks"].metrics] == ["CountNMAE", "CountSMAPE", "Calibration"]
-    assert [metric.class_name for metric in specs["active"].metrics] == ["AUC", "Calibration"]
+    assert [metric.class_name for metric in specs["clicks"].metrics] == [
+        "CountNMAE",
+        "CountSMAPE",
+        "Calibration",
+        "ExampleCount",
+    ]
+    assert [metric.class_name for metric in specs["active"].metrics] == ["AUC", "MeanLabel", "Calibration", "ExampleCount"]
     (threshold,) = specs["clicks"].metrics[0].per_slice_thresholds
     assert threshold.threshold.value_threshold.upper_bound.value == 0.4
     assert not threshold.threshold.value_threshold.HasField("lower_bound")
