@@ -184,10 +184,15 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     Example:
       tfmtl run examples/movielens.yaml --data ml-1m
     """
-    from pipelines.commands.run import NOT_BLESSED, run_settings
+    from pipelines.raw_log import locate_log, newest_spans
+    from pipelines.settings import load_settings
 
     with _user_messages():
-        blessed = run_settings(settings, data=data, out=out, reference=reference, cache=not no_cache)
+        experiment = load_settings(settings, data=data)
+        newest_spans(locate_log(experiment))
+        from pipelines.commands.run import NOT_BLESSED, run_settings  # Imports TFX, which takes ten seconds.
+
+        blessed = run_settings(experiment, out=out, reference=reference, cache=not no_cache)
     sys.exit(0 if blessed else NOT_BLESSED)
 
 
@@ -222,14 +227,18 @@ def compare(
     Example:
       tfmtl compare examples/compare_demo.yaml
     """
-    from pipelines.commands.compare import CompareArguments
-    from pipelines.commands.compare import compare as compare_settings
+    from pipelines.compare.plan.candidates import load_comparison
 
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report should be given with one SETTINGS only.")
-    arguments = CompareArguments(data, out, seeds or None, report, any_code, kept_only)
     with _user_messages():
-        succeeded = [compare_settings(path, arguments) for path in settings]
+        comparisons = [load_comparison(path, data=data, seeds=seeds or None) for path in settings]
+        for comparison in comparisons:
+            comparison.check_log()
+        from pipelines.commands.compare import CompareArguments, compare_models  # Imports TFX, as `run` does.
+
+        arguments = CompareArguments(out, report, any_code, kept_only)
+        succeeded = [compare_models(comparison, arguments) for comparison in comparisons]
     sys.exit(0 if all(succeeded) else 1)
 
 
@@ -247,10 +256,13 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
       tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
         --data gs://bucket/log --out pipeline.yaml
     """
-    from pipelines.commands.compile import compile_settings
+    from pipelines.settings import load_settings
 
     with _user_messages():
-        compile_settings(settings, image=image, root=root, data=data, out=out)
+        experiment = load_settings(settings, data=data)
+        from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
+
+        compile_settings(experiment, image=image, root=root, out=out)
 
 
 @main.command(short_help="List the models.")

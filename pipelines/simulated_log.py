@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pipelines.code_hash import code_hash
 from pipelines.settings import Settings
 from tfmtl.config import ConfigError, FieldError, to_plain
-from transforms.ali_ccp.simulator import simulate_ali_ccp
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.panels.simulator import simulate_panels
 from transforms.panels.simulator_options import PanelOptions
@@ -36,6 +35,8 @@ def draw(settings: Settings, folder: pathlib.Path) -> None:
         if isinstance(options, PanelOptions):
             simulate_panels(settings.spec, options, folder)
         elif isinstance(options, AliCcpOptions):
+            from transforms.ali_ccp.simulator import simulate_ali_ccp  # Imported here: it alone imports TensorFlow.
+
             simulate_ali_ccp(options, folder)
         else:
             simulate(settings.spec, options, folder)

@@ -11,7 +11,7 @@ from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.jobs import NO_SEED, Job, run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.metrics.scenarios import ScenarioMetrics, evaluate_scenarios, make_scenario_table
-from pipelines.compare.plan.candidates import Comparison, load_comparison
+from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
 from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.progress import RunProgress
@@ -28,36 +28,31 @@ class CompareArguments:
     """Arguments of the command line.
 
     Attributes:
-        data: Path of the raw log, which overrides that of the settings.
         out: Folder of the comparison; by default `runs/<name>`.
-        seeds: Seeds, which override those of the settings.
         report: Folder of the report; by default `<out>/report`.
         any_code: Also uses finished runs of other versions of the code.
         kept_only: Trains nothing, and reports the finished runs.
     """
 
-    data: str | None = None
     out: str | None = None
-    seeds: tuple[int, ...] | None = None
     report: str | None = None
     any_code: bool = False
     kept_only: bool = False
 
 
-def compare(settings_path: str, arguments: CompareArguments) -> bool:
+def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
     """Runs what is missing of a comparison, prints its table and writes its report.
 
     Args:
-        settings_path: YAML file of the comparison.
+        comparison: The validated comparison.
         arguments: Arguments of the command line.
 
     Returns:
         True if no run failed.
 
     Raises:
-        ConfigError: If the settings are invalid, or another comparison uses the folder.
+        ConfigError: If another comparison uses the folder.
     """
-    comparison = load_comparison(settings_path, data=arguments.data, seeds=arguments.seeds)
     root = pathlib.Path(arguments.out) if arguments.out else pathlib.Path("runs") / comparison.settings.name
     console.print(f"comparison {comparison.settings.name!r} -> {root}", highlight=False)
     with lock_runs(root / RUNS):  # Held until the report is written: it also protects the log and the prepared data.

@@ -8,7 +8,7 @@ from pipelines.evaluation.results import read_metrics, results_table
 from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console
 from transforms.batches.rejects import format_report
 from transforms.ingest.sampling import format_steps
@@ -17,12 +17,11 @@ NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
 
 
-def run_settings(settings_path: str, data: str | None, out: str | None, reference: bool | None, cache: bool) -> bool:
+def run_settings(settings: Settings, out: str | None, reference: bool | None, cache: bool) -> bool:
     """Runs the pipeline and prints the report of the rows, the metrics and the pushed version.
 
     Args:
-        settings_path: Path of the settings file.
-        data: Path of the raw log; None for that of the settings.
+        settings: Settings of the experiment.
         out: Folder to write to; None for `runs/NAME`.
         reference: Also fits one-hot logistic regression on the same rows; None for the choice of the settings.
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
@@ -30,7 +29,6 @@ def run_settings(settings_path: str, data: str | None, out: str | None, referenc
     Returns:
         True if the model was blessed.
     """
-    settings = load_settings(settings_path, data=data)
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache=cache)
     reference_aucs = None

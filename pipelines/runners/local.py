@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import pathlib
-import posixpath
 from collections.abc import Callable
 from typing import Any
 
@@ -15,15 +14,11 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.pipeline import create_data_pipeline, create_pipeline
+from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.beam_runner import run_in_process
 from pipelines.runners.lineage import Run, latest_run
 from pipelines.settings import Settings
 from pipelines.terminal import log_level
-from tfmtl.config import ConfigError, FieldError
-from transforms.ingest.manifest import Manifest
-from transforms.readers.log_format import INGESTED
-from transforms.readers.spans import SpanPattern, has_spans
-from transforms.storage.files import exists, find_files, is_folder
 
 Progress = Callable[[str, str], None]
 """A function that is called with a component's name and `"start"` or `"end"`."""
@@ -129,47 +124,3 @@ def run_pipeline(
     with log_level(settings.log_level):
         ReportingDagRunner(progress).run(pipeline)
     return latest_run(paths.metadata)
-
-
-def locate_log(settings: Settings) -> Settings:
-    """Returns settings whose log is an absolute folder and a pattern; the path of one file is split into the two.
-
-    Raises:
-        FileNotFoundError: If the path does not exist, or no file matches the pattern.
-        ConfigError: If an ingested log lacks columns of the spec.
-    """
-    data = settings.data
-    path = data.path if "://" in data.path else str(pathlib.Path(data.path).expanduser().resolve())
-    if not data.path or not (exists(path) or is_folder(path)):
-        raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
-    if data.reader == INGESTED:
-        try:
-            Manifest.load(path).check_spec(settings.spec)
-        except FieldError as error:
-            raise ConfigError(f"{path}: spec.{error}") from error
-    if exists(path):
-        path, name = posixpath.split(path)
-        data = dataclasses.replace(data, pattern=name, spans=None)
-    if not find_files(f"{path}/{SpanPattern(data.pattern).files if has_spans(data.pattern) else data.pattern}"):
-        expected = f"data.pattern should match a file in {path} (*/* or **/* also match files in folders below it)"
-        raise FileNotFoundError(f"{expected}. Received: {data.pattern!r}")
-    return dataclasses.replace(settings, data=dataclasses.replace(data, path=path))
-
-
-def newest_spans(settings: Settings) -> tuple[int, ...]:
-    """Returns the spans of a located log that a run reads, in ascending order; empty if its pattern has no placeholder.
-
-    Raises:
-        ConfigError: If a file's name does not fit the pattern; the message names the file.
-        FileNotFoundError: If there is no span.
-    """
-    data = settings.data
-    if not has_spans(data.pattern):
-        return ()
-    try:
-        found = tuple(SpanPattern(data.pattern).find(data.path))
-    except ValueError as error:
-        raise ConfigError(f"data.pattern: {error}") from error
-    if not found:
-        raise FileNotFoundError(f"data.pattern should match a span in {data.path}. Received: {data.pattern!r}")
-    return found[-(data.spans or len(found)) :]

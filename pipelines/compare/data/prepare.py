@@ -5,10 +5,10 @@ import pathlib
 
 from pipelines.compare.data.prepared import PREPARED, Prepared
 from pipelines.compare.data.write_prepared import FORMAT, write_prepared
-from pipelines.runners.local import Progress, RunPaths, locate_log, run_pipeline
+from pipelines.raw_log import locate_log, require_simulator
+from pipelines.runners.local import Progress, RunPaths, run_pipeline
 from pipelines.settings import Settings
 from pipelines.simulated_log import draw_once
-from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.storage.atomic import atomic_dir
 
 LOG = "log"
@@ -28,8 +28,7 @@ def simulated_log(settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     Raises:
         FileNotFoundError: If the settings have no simulator, or one of Ali-CCP's raw files, which are ingested first.
     """
-    if settings.simulator is None or isinstance(settings.simulator, AliCcpOptions):
-        raise FileNotFoundError("--data should be the folder of the raw log, or a file. Received: none")
+    require_simulator(settings)
     draw_once(settings, folder)
     return folder
 

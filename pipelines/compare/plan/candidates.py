@@ -9,6 +9,7 @@ from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.plan.search_space import OPTIONS, TRAINING, Space, values_to_validate, with_drawn_values
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
+from pipelines.raw_log import locate_log, newest_spans, require_simulator
 from pipelines.settings import Settings, TrainingSettings, load_settings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
@@ -60,6 +61,18 @@ class Comparison:
     def monitor(self) -> str:
         """Validation metric for early stopping and trials."""
         return self.base.training.monitor
+
+    def check_log(self) -> None:
+        """Checks that the raw log exists, or can be simulated.
+
+        Raises:
+            FileNotFoundError: If the log does not exist and cannot be simulated.
+            ConfigError: If the log does not fit the settings.
+        """
+        if self.base.data.path:
+            newest_spans(locate_log(self.base))
+        else:
+            require_simulator(self.base)
 
 
 def load_comparison(

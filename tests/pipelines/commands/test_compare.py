@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.commands import compare as command
 from pipelines.compare.data.prepared import PREPARED, Prepared
+from pipelines.compare.plan.candidates import load_comparison
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import RunFailedError, run_in_subprocess
 from tests.pipelines.compare.cases import SPEC, job
@@ -18,7 +19,7 @@ def test_second_comparison_does_not_change_the_data(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "_prepare_data", lambda *given: prepared.append(given))
     out = tmp_path / "out"
     with lock_runs(out / command.RUNS), pytest.raises(ConfigError, match="should be used by one comparison at a time"):
-        command.compare(str(write(tmp_path)), command.CompareArguments(out=str(out)))
+        command.compare_models(load_comparison(write(tmp_path)), command.CompareArguments(out=str(out)))
     assert prepared == []
 
 
@@ -35,7 +36,7 @@ def test_folder_is_locked_from_the_first_to_the_last_step(tmp_path, monkeypatch,
     monkeypatch.setattr(command, "_make_table", lambda *_: None)
     monkeypatch.setattr(command, step, another)
     with pytest.raises(ConfigError, match="should be used by one comparison at a time"):
-        command.compare(str(write(tmp_path)), command.CompareArguments(out=str(out), kept_only=True))
+        command.compare_models(load_comparison(write(tmp_path)), command.CompareArguments(out=str(out), kept_only=True))
 
 
 def test_run_on_other_data_than_those_of_the_store_fails(tmp_path):

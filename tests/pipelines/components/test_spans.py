@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
 from pipelines.evaluation.results import read_metrics
-from pipelines.runners.local import RunPaths, locate_log, newest_spans, run_pipeline
+from pipelines.raw_log import locate_log, newest_spans
+from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
 from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
