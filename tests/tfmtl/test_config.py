@@ -220,3 +220,9 @@ def test_overlay_takes_fields_of_the_lower_document_where_the_upper_has_none():
         config.build(Drawing, document)
     drawing = config.build(Drawing, document.without("colour"))
     assert drawing == Drawing("mine", visible=False)
+
+
+def test_a_key_called_null_is_a_name():
+    document = config.parse_yaml("data:\n  null: [a]\n  x: null\n")
+    assert document.data == {"data": {"null": ["a"], "x": None}}
+    assert document.lines[("data", "null")] == 2

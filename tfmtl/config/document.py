@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -169,12 +170,23 @@ def overlay(top: Document, below: Document) -> Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Loader that keeps dates as strings and reads `1e-3` as a number, unlike YAML 1.1."""
+    """Loader that keeps dates as strings and a key `null` as a name, and reads `1e-3` as a number, unlike YAML 1.1."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
         first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
+    """Constructs a mapping, in which a key such as `null` is a string: it is the name of a field."""
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag == "tag:yaml.org,2002:null" and key.value:
+            key.tag = "tag:yaml.org,2002:str"
+    return loader.construct_yaml_map(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -2,6 +2,7 @@
 
 import codecs
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 from tfmtl.config import require
@@ -12,6 +13,7 @@ FOLDER_READERS = ("movielens",)
 """Names of the readers that read a folder of different files; all others read each file by itself."""
 NAMES = (AUTO, "csv", "parquet", "tfrecord", *FOLDER_READERS)
 """Names of all readers."""
+_UNQUOTED = ("NULL", "null", "Null")
 INGESTED = "ingested"
 """Name that stands for a folder that `tfmtl ingest` wrote, which no reader reads."""
 
@@ -52,7 +54,7 @@ class LogFormat:
     encoding: str = "utf-8"
     header: tuple[str, ...] = ()
     strip: bool = False
-    null: tuple[str, ...] = ()
+    null: tuple[str | int | float | None, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class LogFormat:
         require(
             _is_encoding(self.encoding), "encoding", "an encoding that Python knows, such as latin-1", self.encoding
         )
+        object.__setattr__(self, "null", _texts(self.null))
         for i, name in enumerate(self.header):
             require(name not in self.header[:i], ("header", i), "a name that no earlier column has", name)
 
@@ -82,6 +85,12 @@ class LogFormat:
     def log_format(self) -> "LogFormat":
         """These fields alone, for an instance of a subclass."""
         return LogFormat(**{field.name: getattr(self, field.name) for field in dataclasses.fields(LogFormat)})
+
+
+def _texts(null: tuple[str | int | float | None, ...]) -> tuple[str, ...]:
+    """Returns values as texts; YAML reads NULL without quotes as None."""
+    texts = (_UNQUOTED if value is None else (str(value),) for value in null)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(texts)))
 
 
 def _is_encoding(name: str) -> bool:

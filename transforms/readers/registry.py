@@ -84,7 +84,7 @@ def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | N
     reader = resolve_reader(log_format.reader, path)
     read_file = functools.partial(read_csv, log_format=log_format) if reader == "csv" else READERS[reader]
     for batch in read_file(path, file_columns):
-        batch = nulls_replaced(batch, log_format.null)
+        batch = nulls_replaced(batch, [str(token) for token in log_format.null])
         table = batch.columns
         for name, value in folder_values.items():
             table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(batch.lines)))

@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from tfmtl import config
 from transforms.batches.errors import LogError, MissingColumnError
 from transforms.readers.csv_reader import csv_names, read_csv
 from transforms.readers.log_format import LogFormat
@@ -115,3 +116,8 @@ def test_a_column_that_is_not_read_may_occur_twice(tmp_path):
 def test_rejects_wrong_formats(options, message):
     with pytest.raises(ValueError, match=message):
         LogFormat(**options)
+
+
+def test_null_values_may_be_written_without_quotes():
+    document = config.parse_yaml("{null: [NULL, -1, '?']}")
+    assert config.build(LogFormat, document).null == ("NULL", "null", "Null", "-1", "?")
