@@ -123,6 +123,19 @@ class AdaFTR(MultiTaskModel):
         self.backbone.name = self.options.backbone
         return self.backbone.embedding
 
+    def make_wide(self) -> FusedEmbedding | None:
+        """Returns the layer of the option `wide` of the backbone."""
+        return self.backbone.wide  # type: ignore[no-any-return]
+
+    def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
+        """Returns the logits as they are, because the backbone has added the terms.
+
+        Args:
+            features: Transformed features by name.
+            logits: Logits of the backbone by task name, each `(batch,)`.
+        """
+        return logits
+
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Pairs of the anchor task and each task that it is contrasted with."""

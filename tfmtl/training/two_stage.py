@@ -124,7 +124,8 @@ class TwoStage:
     """Training in two stages: the whole model until early stopping, then its upper layers with all others frozen.
 
     The upper layers are `MultiTaskModel.upper_layers`: the towers and the weights of the losses, and in some models
-    further layers, such as the attention of MAN. Embeddings, experts and their gates, or the shared bottom, are frozen.
+    further layers, such as the attention of MAN. Embeddings, the linear term of the
+    option `wide`, experts and their gates, or the shared bottom, are frozen.
     Each stage has its own strategy and a new optimizer. Afterwards all variables are trainable again, and the model is
     compiled with the optimizer of the first stage, whose state covers all weights, so that the model can be saved and
     trained further.

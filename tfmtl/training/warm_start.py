@@ -175,11 +175,10 @@ def _check_spec(model: Any, old: Any) -> None:
             "`old` should have the tasks of the new model, in the same order and on the same spaces: "
             f"{_describe_tasks(model)}. Received: {_describe_tasks(old)}"
         )
-    if model.options.sequences != old.options.sequences:
-        raise ValueError(
-            f"option `sequences` should be {old.options.sequences}, as in the old model. "
-            f"Received: {model.options.sequences}"
-        )
+    for option in ("sequences", "wide"):
+        value, old_value = (getattr(one.options, option) for one in (model, old))
+        if value != old_value:
+            raise ValueError(f"option `{option}` should be {old_value}, as in the old model. Received: {value}")
     positions, old_positions = (list(_features(one.spec)) for one in (model, old))
     for name, old_feature in _features(old.spec).items():
         if name not in positions:

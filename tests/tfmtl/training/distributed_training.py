@@ -53,6 +53,8 @@ ALL_LOSSES = {
     "weight_decay": 0.05,
     "calibrator": 0.5,
     "positive_weights": {"buy": 2.0},
+    "wide": True,
+    "wide_l2": 0.1,
 }
 MMOE = {"embedding_dim": 4, **BACKBONES["mmoe"]}
 APEM = {"embedding_dim": 4, "num_layers": 1, "num_points": 3, "selector_units": [4], "tower_units": [4]}

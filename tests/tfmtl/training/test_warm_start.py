@@ -61,14 +61,17 @@ def without(features, old_id, names):
     return {k: np.where(v == old_id, old_id - 1, v) if k in names else v for k, v in features.items()}
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_rows_of_old_tokens_have_the_same_scores(name):
+WIDE = [pytest.param(name, {"wide": True}, id=f"{name}-wide") for name in ("mmoe", "adaftr", "m2m")]
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in MODELS), *WIDE])
+def test_rows_of_old_tokens_have_the_same_scores(name, options):
     """The features are single tokens, weighted lists, sequences and numbers; for `m2m` also sequences of numbers."""
     spec, counts = data_of(name)
     before = tokens(counts)
     after = grown(before)
-    old = trained(name, spec, before)
-    model = tiny(name, spec, sizes(after))
+    old = trained(name, spec, before, **options)
+    model = tiny(name, spec, sizes(after), **options)
     features = without(rows_of(name, 200)[0], 3, before)  # Id 3 is token 2, which is removed.
     wanted = old.score(features)
     found_before = model.score(translated(features, spec, before, after))
@@ -79,7 +82,7 @@ def test_rows_of_old_tokens_have_the_same_scores(name):
         assert np.mean(np.abs(found_before[output] - scores)) > 1e-3
     for feature, size in counts.items():
         assert report.fields[feature] == FieldRows(kept=size - 1, new=3, removed=1)
-    assert report.weights == len(model.weights) - 1
+    assert report.weights == len(model.weights) - (2 if options else 1)
 
 
 def test_each_row_of_the_table_is_copied_from_its_token():
@@ -202,6 +205,7 @@ def test_rejects_models_that_do_not_fit():
     assert "`old` should be a SharedBottom. Received: a MMoE" in refusal(name="shared_bottom")
     assert "should have the name and shape" in refusal(embedding_dim=8)
     assert "should have the name and shape" in refusal(expert_units=[7, 5])
+    assert "option `wide` should be False, as in the old model. Received: True" in refusal(wide=True)
     assert "weights, as the new model has" in refusal(expert_units=[6, 5, 5])
     assert "where a feature was added" in refusal(more(SPEC))
     assert "feature `user` should be at position 0 of the spec" in refusal(reordered(SPEC))

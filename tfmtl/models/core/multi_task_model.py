@@ -11,8 +11,8 @@ from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.models.core.batches import prepare_features
 from tfmtl.models.core.chain_losses import ChainLosses
 from tfmtl.models.core.construction import build_after, check_options, from_spec_with_options, saved_options
-from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.models.core.heads import task_outputs
+from tfmtl.models.core.logit_terms import LogitTerms
 from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.models.options.base import ModelOptions
 from tfmtl.models.options.info import find_preset
@@ -21,12 +21,13 @@ from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor
 
 
-class MultiTaskModel(EmbeddedFeatures, TrainedModel):
+class MultiTaskModel(LogitTerms, TrainedModel):
     """Model of the tasks of a dataset: an embedding of the transformed features, and one logit for each task.
 
     A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
     the meaning of the logits: a head on the *entire* space predicts P(label = 1 | x), and a head on the *conditional*
-    space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate.
+    space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate. The
+    linear term of the option `wide` is added to the logits that `call` returns (`tfmtl.models.core.logit_terms`).
 
     `predict` and `score` return all outputs of the spec under their served names, on both spaces, whichever the space
     of the heads is. A model is built when its constructor returns.
@@ -107,6 +108,7 @@ class MultiTaskModel(EmbeddedFeatures, TrainedModel):
         self.vocabulary_sizes = dict(vocabulary_sizes)
         self.options: Any = options
         self.embedding = self.make_embedding()
+        self.wide = self.make_wide()
         self.uncertainty = None
         if options.weighting == "uncertainty":
             self.uncertainty = UncertaintyWeighting([task.name for task in spec.tasks], name="uncertainty")

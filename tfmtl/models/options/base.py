@@ -25,7 +25,8 @@ class ModelOptions:
             P(y=1, z=1 | x). "conditional": rows where the label of the previous task is 1; the head predicts
             P(z=1 | y=1, x).
         weight_decay: Factor d of `d / 2 * sum w^2` over the trainable weights outside the embedding tables, whose
-            gradient is `d * w`. This is what papers call the weight decay of Adam. Embeddings have `embedding_l2`.
+            gradient is `d * w`. This is what papers call the weight decay of Adam. Embeddings have `embedding_l2`, and
+            the linear term has `wide_l2`.
         task_weights: Factor of each task's loss by task name; 1 for a task that is not named.
         weighting: Combination of the tasks' losses. "fixed": `sum_k w_k L_k`. "uncertainty": each `w_k L_k` is weighted
             by a trainable variance (`tfmtl.losses.UncertaintyWeighting`).
@@ -44,6 +45,12 @@ class ModelOptions:
             the label of the previous task is 1, although its head predicts on the entire space. Importance weights
             (`tfmtl.losses.label_importance`) correct for the other rows, by Theorems 2.1 and 3.1 of APEM.
         max_weight: Upper bound of an importance weight.
+        wide: Whether a linear term is added to the logit of each task's head, whatever its space is: the sum over the
+            fields of a trained weight for each id and task, initially 0. It is the wide part of Wide & Deep (Cheng et
+            al., 2016) and the linear part of DeepFM (Guo et al., 2017). A multivalent field adds the weighted mean of
+            the weights of its ids; a sequence with a field for each position adds the weights of all positions.
+        wide_l2: Factor of the mean over the batch of the squared weights of the linear term that a row looks up, summed
+            over its fields and the tasks: what `embedding_l2` is for embeddings.
 
     Example:
         >>> from tfmtl.models import ModelOptions
@@ -68,11 +75,13 @@ class ModelOptions:
     calibrator: float = 0.0
     local_space: bool = False
     max_weight: float = 100.0
+    wide: bool = False
+    wide_l2: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.embedding_dim >= 1, "embedding_dim", "at least 1", self.embedding_dim)
         self._check_choices()
-        for name in ("embedding_l2", "weight_decay", "focal_gamma", "calibrator"):
+        for name in ("embedding_l2", "weight_decay", "focal_gamma", "calibrator", "wide_l2"):
             require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
         for name in ("task_weights", "positive_weights", "negative_weights"):
             for task, weight in getattr(self, name).items():

@@ -1,0 +1,94 @@
+"""Terms that a model adds to the logits of its network."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from tfmtl.layers import FusedEmbedding
+from tfmtl.losses.batch_mean import replica_mean
+from tfmtl.model_inputs import embedding_rows, multivalent_features
+from tfmtl.models.core.embedded_features import EmbeddedFeatures
+from tfmtl.types import Features, Logits
+
+
+class LogitTerms(EmbeddedFeatures):
+    """Base of `MultiTaskModel` that adds the linear term of the option `wide` to the logits.
+
+    The `call` of a subclass is wrapped, so that a model whose `call` knows nothing of the terms has them too. The terms
+    are added to the logits that `call` returns, before a loss or an output forms products of probabilities. Only the
+    `call` of the model's own class adds them, and not the `call` of a base class that it calls.
+
+    Args:
+        **kwargs: `name` and `dtype` of `keras.Model`.
+    """
+
+    wide: FusedEmbedding | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in cls.__dict__:
+            cls.call = _add_terms_after(cls.call)
+
+    @property
+    def input_dtype(self) -> str:
+        """Type of the features inside a call: float32 under any dtype policy. Layers convert it to their own type."""
+        return "float32"
+
+    def make_wide(self) -> FusedEmbedding | None:
+        """Creates the layer of the option `wide`: one table, which holds a weight for each id and task, initially 0.
+
+        Returns:
+            The layer, whose weights are summed in float32 under any dtype policy; None without the option.
+        """
+        if not self.options.wide:
+            return None
+        return FusedEmbedding(
+            embedding_rows(self.spec, self.vocabulary_sizes),
+            len(self.spec.tasks),
+            multivalent_features(self.spec),
+            embeddings_initializer="zeros",
+            unpooled=self.options.unpooled_sequences(self.spec),
+            dtype="float32",
+            name="wide",
+        )
+
+    @property
+    def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
+        """Embedding layers of whose tables a batch reads few rows; each is called with the model's features."""
+        return super().sparse_embeddings if self.wide is None else (*super().sparse_embeddings, self.wide)
+
+    def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
+        """Adds the linear term to logits, and the loss of the option `wide_l2`.
+
+        Args:
+            features: Transformed features by name.
+            logits: Logits of the network by task name, each `(batch,)`.
+
+        Returns:
+            Logits by task name, each `(batch,)` float32.
+        """
+        if self.wide is None:
+            return logits
+        weights = self.wide(features)
+        if self.options.wide_l2:
+            self.add_loss(self.options.wide_l2 * replica_mean(ops.sum(ops.square(weights), axis=(1, 2))))
+        terms = ops.unstack(ops.sum(weights, axis=1), len(self.spec.tasks), axis=1)
+        return {task.name: logits[task.name] + term for task, term in zip(self.spec.tasks, terms, strict=True)}
+
+
+def _add_terms_after(call: Callable[..., Logits]) -> Callable[..., Logits]:
+    """Wraps the `call` of a model class so that it adds the terms, unless the `call` of a subclass does."""
+
+    @functools.wraps(call)
+    def call_and_add(self: Any, *args: Any, **kwargs: Any) -> Logits:
+        logits = call(self, *args, **kwargs)
+        if type(self).call is not call_and_add:
+            return logits
+        features = inspect.signature(call).bind(self, *args, **kwargs).args[1]
+        added: Logits = self.add_logit_terms(features, logits)
+        return added
+
+    return call_and_add
