@@ -265,17 +265,23 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
         compile_settings(experiment, image=image, root=root, out=out)
 
 
-@main.command(short_help="List the models.")
-def models() -> None:
-    """List the models with their papers and options.
+@main.command(short_help="List the models, or the options of one.")
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """List the models with their papers, or print the options and presets of the model NAME.
 
     \b
     Example:
       tfmtl models
+      tfmtl models mmoe
     """
-    from pipelines.commands.models import list_models
+    from pipelines.commands.models import list_models, show_model
 
-    list_models()
+    with _user_messages():
+        if name is None:
+            list_models()
+        else:
+            show_model(name)
 
 
 @main.command(short_help="Serve pushed models over gRPC.")

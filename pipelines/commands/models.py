@@ -1,20 +1,103 @@
-"""Command `tfmtl models`: lists the models with their papers and options."""
+"""Command `tfmtl models`: lists the models, or the options and presets of one model."""
 
 import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
 
+import yaml
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.terminal import console
-from tfmtl.models import MODELS
+from tfmtl.config import ConfigError, to_plain
+from tfmtl.models import MODELS, ModelOptions
+from tfmtl.models.options.descriptions import option_descriptions
+from tfmtl.models.options.info import ModelInfo
 
 
 def list_models() -> None:
-    """Prints a table of the models with their papers and options."""
-    table = Table(title="Models", title_justify="left")
-    for column in ("name", "class", "paper", "equations", "options (default)"):
-        table.add_column(column, overflow="fold")
-    for name, model in sorted(MODELS.items()):
-        options = dataclasses.asdict(model.options_class())
-        defaults = ", ".join(f"{key}={value}" for key, value in options.items())
-        table.add_row(name, model.__name__, model.paper, model.equations, defaults)
+    """Prints a line for each model: its name, its class, a description and its paper."""
+    table = _table("name", "class", "model", "paper")
+    for name in sorted(MODELS):
+        info = MODELS.info(name)
+        authors_and_year = ", ".join(info.paper.split(", ")[:2])
+        table.add_row(name, info.class_name, info.summary, authors_and_year)
     console.print(table)
+    console.print("Options and presets of a model: tfmtl models NAME", highlight=False)
+
+
+def show_model(name: str) -> None:
+    """Prints the options of a model, those of every model last, and its presets.
+
+    Args:
+        name: Name of the model.
+
+    Raises:
+        ConfigError: If no model has this name.
+    """
+    if name not in MODELS:
+        close = difflib.get_close_matches(name, MODELS, n=1)
+        hint = f"Did you mean `{close[0]}`?" if close else f"Models: {', '.join(sorted(MODELS))}."
+        raise ConfigError(f"NAME should be the name of a model. {hint} Received: {name!r}")
+    info = MODELS.info(name)
+    lines = [f"{info.summary}.", f"class  {info.module}.{info.class_name}", f"paper  {info.paper}"]
+    if info.equations:
+        lines.append(f"       equations and sections: {info.equations}")
+    console.print("\n".join([*lines, ""]), highlight=False, markup=False)
+    common = [field.name for field in dataclasses.fields(ModelOptions)]
+    redefined = {name for kind in _own_classes(info) for name in vars(kind).get("__annotations__", {})}
+    fields = dataclasses.fields(info.options_class)
+    console.print(_option_table(f"Options of {name}", info, [f for f in fields if f.name in redefined]))
+    others = [field for field in fields if field.name in common and field.name not in redefined]
+    console.print(_option_table("Options of every model", info, others))
+    if info.presets:
+        table = _table("preset", "options", title="Presets")
+        for preset, options in info.presets.items():
+            table.add_row(preset, Text(_flow(options) if options else "the defaults"))
+        console.print(table)
+
+
+def _own_classes(info: ModelInfo) -> list[type]:
+    """Returns the classes between a model's options and those of every model, whose fields are the model's own."""
+    return [kind for kind in info.options_class.__mro__ if kind not in ModelOptions.__mro__]
+
+
+def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> Table:
+    table = _table("name", "type", "default", "meaning", title=title)
+    descriptions, hints = option_descriptions(info.options_class), typing.get_type_hints(info.options_class)
+    defaults = info.options_class()
+    for field in fields:
+        texts = (_type_name(hints[field.name]), _flow(getattr(defaults, field.name)), descriptions.get(field.name, ""))
+        table.add_row(field.name, *map(Text, texts))  # A list in brackets is no markup.
+    return table
+
+
+def _type_name(hint: Any) -> str:
+    """Returns a type as a user of YAML would name it: `list of int`, `mean | concat`."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return " | ".join(map(str, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(_type_name, arguments))
+    if origin is tuple:
+        return f"list of {_type_name(arguments[0])}"
+    if origin is Mapping:
+        return f"{_type_name(arguments[1])} by name"
+    return {type(None): "null", Any: "any value"}.get(hint) or hint.__name__
+
+
+def _flow(value: Any) -> str:
+    """Returns a value in one line of YAML."""
+    text: str = yaml.safe_dump(to_plain(value), default_flow_style=True, sort_keys=False, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -14,7 +14,7 @@ from pipelines.commands import demo
 from pipelines.terminal import show_renamed_settings
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-COMMANDS = ["simulate", "ingest", "run", "compare", "compile", "models", "serve", "predict"]
+COMMANDS = ["init", "simulate", "ingest", "run", "compare", "compile", "models", "serve", "predict"]
 
 
 def invoke(*words):
@@ -46,7 +46,9 @@ def test_simulate_writes_a_log(tmp_path):
 def test_models_lists_papers():
     result = invoke("models")
     assert result.exit_code == 0
-    assert "mmoe" in result.output
+    assert "Ma et al., 2018" in result.output
+    result = invoke("models", "mmoe")
+    assert result.exit_code == 0
     assert "Multi-gate" in result.output
 
 
@@ -56,6 +58,7 @@ def test_models_lists_papers():
         (["run", EXAMPLES / "movielens.yaml"], "data.path should be the folder of the raw log"),
         (["run", EXAMPLES / "movielens.yaml", "--data", "not/there"], "Received: 'not/there'"),
         (["simulate", EXAMPLES / "movielens.yaml", "--out", "x"], "simulator: should be given"),
+        (["models", "mmoee"], "Did you mean `mmoe`?"),
     ],
 )
 def test_wrong_settings_exit_with_code_2_and_a_one_line_message(words, message):

@@ -22,7 +22,7 @@ class ModelRegistry(MutableMapping[str, "type[MultiTaskModel]"]):
     Example:
         >>> from tfmtl.models import MODELS
         >>> MODELS.info("mmoe").summary
-        'Experts that all tasks share, and a gate for each task.'
+        'Shared experts, a gate for each task'
         >>> MODELS["mmoe"].__name__
         'MMoE'
     """
@@ -152,7 +152,7 @@ def model_class(name: str) -> "type[MultiTaskModel]":
 
 def _info_of(name: str, model: "type[MultiTaskModel]") -> ModelInfo:
     """Returns the description of a model whose class is already imported."""
-    summary = (inspect.getdoc(model) or "").split("\n", 1)[0]
+    summary = (inspect.getdoc(model) or "").split("\n", 1)[0].rstrip(".")
     return ModelInfo(
         name,
         model.__name__,

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import re
 import textwrap
 import typing
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfmtl import config
+from tfmtl.models.options.descriptions import option_descriptions
 
 
 def build_after(init: Callable[..., None]) -> Callable[..., None]:
@@ -110,25 +110,10 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
 
 def _option_lines(options_class: Any) -> str:
     """Returns lines of a section `Args:` for the fields of a dataclass, from its docstring and those of its bases."""
-    described: dict[str, str] = {}
-    for kind in reversed(options_class.__mro__):
-        described |= _attributes(kind.__doc__ or "")
+    described = option_descriptions(options_class)
     lines = []
     for field in dataclasses.fields(options_class):
         text = described.get(field.name, "Option of the model.")
         entry = f"{field.name}: {text} Defaults to `{_default(field)!r}`."
         lines.append(textwrap.fill(entry, 120, initial_indent=4 * " ", subsequent_indent=8 * " "))
     return "\n".join(lines).lstrip()
-
-
-def _attributes(doc: str) -> dict[str, str]:
-    """Returns the descriptions in the section `Attributes:` of a docstring by attribute name, each on one line."""
-    section = re.search(r"\bAttributes:\n(.*?)(\n\n|$)", inspect.cleandoc(doc) + "\n\n", re.DOTALL)
-    entries: dict[str, str] = {}
-    name = ""
-    for line in section.group(1).splitlines() if section else ():
-        if entry := re.match(r"    (\w+): (.*)", line):
-            name, entries[entry[1]] = entry[1], entry[2]
-        elif name:
-            entries[name] += " " + line.strip()
-    return entries

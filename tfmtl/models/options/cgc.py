@@ -44,7 +44,7 @@ INFO = ModelInfo(
     class_name="CustomizedGateControl",
     module="tfmtl.models.cgc",
     options_class=CGCOptions,
-    summary="Shared experts, experts of each task, and a gate for each task.",
+    summary="Shared and task-specific experts, gates",
     paper="Tang et al., 2020, Customized Gate Control (RecSys)",
     equations="section 4.1",
 )

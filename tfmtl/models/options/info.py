@@ -16,7 +16,7 @@ class ModelInfo:
         class_name: Name of the model's class.
         module: Module that defines the class; it imports TensorFlow.
         options_class: Class of the model's options.
-        summary: Description in one sentence.
+        summary: Description in a few words, without a period.
         paper: Authors, year, title and conference of the paper.
         equations: Equations or sections of the paper that the model implements.
         presets: Options of the paper's experiments by preset name.
