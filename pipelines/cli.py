@@ -174,7 +174,7 @@ def init(
 @click.option(
     "--reference/--no-reference",
     default=None,
-    help="Also fit one-hot logistic regression on the same rows; default: as in the settings.",
+    help="Also fit one-hot logistic regression on the same rows; default: as in the settings, which is yes.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
 def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool) -> None:

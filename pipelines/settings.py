@@ -154,7 +154,8 @@ class Settings:
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
             not made of daily rows.
-        reference: Also fits one-hot logistic regression on the same rows and prints its AUC next to the model's.
+        reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
+            its AUC next to the model's.
         beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
             Dataflow (see docs/beam.md). Beam's jobs run in this process by default.
         log_level: Lowest level of the messages that components log: `info`, `warning` or `error`.
@@ -168,7 +169,7 @@ class Settings:
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
-    reference: bool = False
+    reference: bool = True
     beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"
 

@@ -3,8 +3,9 @@
 import pathlib
 
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
-from pipelines.evaluation.logistic_regression import reference_auc
-from pipelines.evaluation.results import read_metrics, results_table
+from pipelines.evaluation.advice import advice
+from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
+from pipelines.evaluation.results import read_metrics, results_table, scenario_note
 from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
@@ -31,12 +32,13 @@ def run_settings(settings: Settings, out: str | None, reference: bool | None, ca
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache=cache)
-    reference_aucs = None
+    fitted = None
     if settings.reference if reference is None else reference:
         with console.status("fitting one-hot logistic regression ..."):
-            reference_aucs = reference_auc(settings.spec, result.uri("LogExampleGen", "examples"), paths.root)
-    metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
-    console.print(results_table(settings.spec, metrics, "Test split", reference_aucs, "logistic regression"))
+            examples = result.uri("LogExampleGen", "examples")
+            train_rows = ingest_report(examples).total.accepted.get("train", 0)
+            fitted = fit_reference(settings.spec, examples, paths.root, train_rows)
+    report_metrics(settings, result, fitted)
     report_push(settings, paths, result)
     return result.blessed
 
@@ -66,6 +68,24 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     if sum(report.total.rejected.values()):
         console.print(f"rejected rows with line and reason: {examples}/{REJECTS}*", highlight=False)
     return result
+
+
+def report_metrics(settings: Settings, result: Run, reference: Reference | None) -> None:
+    """Prints the table of the test metrics, and what to know about them.
+
+    Args:
+        settings: Settings of the experiment.
+        result: The finished run.
+        reference: Logistic regression on the same rows; None if it is not fitted.
+    """
+    metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
+    aucs = reference.auc if reference else None
+    console.print(results_table(settings.spec, metrics, "Test split", aucs, NAME))
+    notes = [scenario_note(settings.spec, metrics)]
+    if reference is not None:
+        notes += [reference.sample_note(), *advice(settings, metrics, reference.auc)]
+    for note in filter(None, notes):
+        console.print(note, highlight=False, markup=False)
 
 
 def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:

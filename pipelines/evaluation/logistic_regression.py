@@ -1,118 +1,125 @@
 """Reference model: one-hot logistic regression on the rows of the pipeline."""
 
-import glob
+import dataclasses
 import json
+import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from serving.raw_features import parsing_spec
-from tfmtl.features import NUMBERS, SEQUENCES
+from pipelines.evaluation.one_hot_rows import OneHotColumns, RowSample
 from tfmtl.metrics import roc_auc
-from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
-_ROWS = 65536
+NAME = "logistic regression"
+MAX_ROWS = 500_000
+"""Number of training rows above which the regression is fitted on a random sample of that many."""
 
 
-def reference_auc(spec: DatasetSpec, examples_uri: str, root: pathlib.Path) -> dict[str, float]:
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Test AUC of logistic regression.
+
+    Attributes:
+        auc: AUC by output name; NaN if the training or test rows of the output's space have one class only.
+        rows: Number of training rows that the regression is fitted on.
+        train_rows: Number of rows of the training split.
+    """
+
+    auc: Mapping[str, float]
+    rows: int
+    train_rows: int
+
+    def sample_note(self) -> str | None:
+        """Returns a sentence about the sample of the training rows; None if all rows are used."""
+        if self.rows >= self.train_rows:
+            return None
+        return f"The {NAME} is fitted on a random sample of {self.rows:,} of {self.train_rows:,} training rows."
+
+
+def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, train_rows: int) -> Reference:
     """Returns the test AUC of logistic regression, which is fitted once for the same examples and spec.
 
     Args:
         spec: Spec of the dataset.
         examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
         root: Folder to keep the result in.
-
-    Returns:
-        AUC of each binary output by name.
+        train_rows: Number of rows of the training split.
     """
     kept = root / "reference.json"
-    if kept.exists():
-        last: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        if last["examples"] == examples_uri and last["spec"] == spec.hash:
-            return dict(last["auc"])
-    auc = logistic_regression_auc(spec, examples_uri)
-    kept.write_text(json.dumps({"examples": examples_uri, "spec": spec.hash, "auc": auc}), encoding="utf-8")
-    return auc
+    rows = min(train_rows, MAX_ROWS)
+    key = {"examples": examples_uri, "spec": spec.hash, "rows": rows}
+    last: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    if all(last.get(name) == value for name, value in key.items()):
+        auc = {name: math.nan if value is None else float(value) for name, value in last["auc"].items()}
+        return Reference(auc, rows, train_rows)
+    auc = logistic_regression_auc(spec, examples_uri, train_rows, rows)
+    written = {name: None if math.isnan(value) else value for name, value in auc.items()}
+    kept.write_text(json.dumps({**key, "auc": written}), encoding="utf-8")
+    return Reference(auc, rows, train_rows)
 
 
-def logistic_regression_auc(spec: DatasetSpec, examples_uri: str) -> dict[str, float]:
+def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:
     """Fits scikit-learn's logistic regression (C = 1) on one-hot raw features, and returns its test AUC.
 
-    Each token of a categorical or multivalent feature in the training split is a column of zeros and ones. A number `x`
-    is a column with the value `sign(x) * log1p(|x|)`, and a sequence of numbers a column with the sum of these values.
-    Each binary output has its own regression, on the rows of its space.
+    The columns are those of `pipelines.evaluation.one_hot_rows.OneHotColumns`. Each binary output has its own
+    regression, on the rows of its space.
 
     Args:
         spec: Spec of the dataset.
         examples_uri: Folder that ExampleGen wrote, with the splits `train` and `test`.
+        train_rows: Number of rows of the training split.
+        max_rows: Number of training rows to fit the regression on, a random sample if there are more.
 
     Returns:
-        AUC of each binary output by name.
+        AUC of each binary output by name; NaN if the training or test rows of its space have one class only.
     """
-    columns: dict[tuple[str, bytes], int] = {}
-    train, train_labels = _matrix(spec, f"{examples_uri}/Split-train/*", columns, grow=True)
-    test, test_labels = _matrix(spec, f"{examples_uri}/Split-test/*", columns, grow=False)
-    train.resize(train.shape[0], len(columns))
-    test.resize(test.shape[0], len(columns))
-    aucs = {}
-    for output in spec.outputs:
-        task = spec.task(output.task)
-        if task.kind != "binary":
-            continue
-        train_rows, test_rows = slice(None), slice(None)
-        if output.space != ENTIRE and task.follows:
-            previous = spec.task(task.follows).label
-            train_rows, test_rows = train_labels[previous] == 1, test_labels[previous] == 1
-        model = LogisticRegression(C=1.0, solver="liblinear")
-        model.fit(train[train_rows], train_labels[task.label][train_rows])
-        aucs[output.name] = roc_auc(test_labels[task.label][test_rows], model.decision_function(test[test_rows]))
-    return aucs
+    columns = OneHotColumns(spec)
+    sample = RowSample(train_rows, max_rows)
+    matrices, batches = [], []
+    for matrix, labels in columns.read(f"{examples_uri}/Split-train/*", grow=True, sample=sample):
+        matrices.append(matrix)
+        batches.append(labels)
+    for matrix in matrices:
+        matrix.resize(matrix.shape[0], len(columns.indices))
+    train = sparse.vstack(matrices, format="csr")
+    train_labels = {label: np.concatenate([labels[label] for labels in batches]) for label in spec.labels}
+    outputs = [output for output in spec.outputs if spec.task(output.task).kind == "binary"]
+    models = {output.name: _fit(train, *_rows_and_labels(spec, output, train_labels)) for output in outputs}
+
+    scores: dict[str, list[np.ndarray]] = {output.name: [] for output in outputs}
+    targets: dict[str, list[np.ndarray]] = {output.name: [] for output in outputs}
+    for matrix, labels in columns.read(f"{examples_uri}/Split-test/*", grow=False):
+        for output in outputs:
+            rows, target = _rows_and_labels(spec, output, labels)
+            model = models[output.name]
+            if model is not None and len(rows):
+                scores[output.name].append(model.decision_function(matrix[rows]))
+                targets[output.name].append(target)
+    return {name: _auc(targets[name], scores[name]) for name in scores}
 
 
-def _matrix(
-    spec: DatasetSpec, pattern: str, columns: dict, grow: bool
-) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
-    """Returns the rows of a split as a sparse matrix, and its labels; `grow` adds a column for each new token."""
-    features = parsing_spec(spec) | {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
-    rows, cols, values, start = [], [], [], 0
-    labels: dict[str, list[np.ndarray]] = {label: [] for label in spec.labels}
-    records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_ROWS)
-    for batch in records.map(lambda examples: tf.io.parse_example(examples, features)):
-        for label in spec.labels:
-            labels[label].append(batch[label].numpy())
-        for feature in spec.features:
-            entry = batch[feature.name]
-            if isinstance(entry, tf.SparseTensor):
-                index, entries = entry.indices.numpy()[:, 0], entry.values.numpy()
-            else:
-                index, entries = np.arange(len(entry)), entry.numpy()
-            if isinstance(feature, SEQUENCES):
-                present = ~np.isnan(entries) if isinstance(feature, NUMBERS) else entries != b""
-                index, entries = index[present], entries[present]
-            if isinstance(feature, NUMBERS):
-                column = np.full(len(entries), columns.setdefault((feature.name, b""), len(columns)))
-                value = np.sign(entries) * np.log1p(np.abs(entries))
-            else:
-                column = _columns(feature.name, entries, columns, grow)
-                value = np.ones(len(entries))
-            rows.append(start + index[column >= 0])
-            cols.append(column[column >= 0])
-            values.append(value[column >= 0])
-        start += len(labels[spec.labels[0]][-1])
-    shape = (start, len(columns))
-    matrix = sparse.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=shape)
-    return matrix, {label: np.concatenate(parts) for label, parts in labels.items()}
+def _rows_and_labels(
+    spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the indices of the rows in the output's space, and the labels of these rows."""
+    task = spec.task(output.task)
+    rows = np.arange(len(labels[task.label]))
+    if output.space != ENTIRE and task.follows:
+        rows = np.flatnonzero(labels[spec.task(task.follows).label] == 1)
+    return rows, labels[task.label][rows]
 
 
-def _columns(name: str, tokens: Iterable[bytes], columns: dict, grow: bool) -> np.ndarray:
-    unique, inverse = np.unique(np.asarray(tokens, dtype=object), return_inverse=True)
-    if grow:
-        found = [columns.setdefault((name, token), len(columns)) for token in unique]
-    else:
-        found = [columns.get((name, token), -1) for token in unique]
-    return np.asarray(found, dtype=np.int64)[inverse] if len(found) else np.zeros(0, np.int64)
+def _fit(train: sparse.csr_matrix, rows: np.ndarray, labels: np.ndarray) -> LogisticRegression | None:
+    """Fits a regression; None if the rows have one class only, or there is no column."""
+    if len(np.unique(labels)) < 2 or train.shape[1] == 0:
+        return None
+    return LogisticRegression(C=1.0, solver="liblinear").fit(train[rows], labels)
+
+
+def _auc(labels: list[np.ndarray], scores: list[np.ndarray]) -> float:
+    return roc_auc(np.concatenate(labels), np.concatenate(scores)) if scores else math.nan

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.evaluation.logistic_regression import reference_auc
+from pipelines.components.example_gen import ingest_report
+from pipelines.evaluation.logistic_regression import fit_reference
 from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths
@@ -30,7 +31,9 @@ def test_mmoe_beats_one_hot_logistic_regression_on_the_same_rows(tmp_path):
     settings = load_settings(EXAMPLE)
     run = latest_run(RunPaths(tmp_path).metadata)
     model = overall_auc(read_metrics(settings.spec, run.uri("Evaluator", "evaluation")))
-    reference = reference_auc(settings.spec, run.uri("LogExampleGen", "examples"), tmp_path)
+    examples = run.uri("LogExampleGen", "examples")
+    train_rows = ingest_report(examples).total.accepted["train"]
+    reference = fit_reference(settings.spec, examples, tmp_path, train_rows).auc
     assert set(model) == set(reference) == {"liked", "loved", "loved_given_liked"}
     for output, auc in reference.items():
         assert auc > 0.7

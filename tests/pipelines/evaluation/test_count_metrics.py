@@ -71,7 +71,12 @@ def test_counts_have_errors_with_thresholds_and_binary_tasks_have_auc():
         "Calibration",
         "ExampleCount",
     ]
-    assert [metric.class_name for metric in specs["active"].metrics] == ["AUC", "MeanLabel", "Calibration", "ExampleCount"]
+    assert [metric.class_name for metric in specs["active"].metrics] == [
+        "AUC",
+        "MeanLabel",
+        "Calibration",
+        "ExampleCount",
+    ]
     (threshold,) = specs["clicks"].metrics[0].per_slice_thresholds
     assert threshold.threshold.value_threshold.upper_bound.value == 0.4
     assert not threshold.threshold.value_threshold.HasField("lower_bound")

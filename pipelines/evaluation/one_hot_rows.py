@@ -1,0 +1,112 @@
+"""Rows of a split as sparse one-hot matrices of raw features, for models of scikit-learn."""
+
+import dataclasses
+import glob
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+from serving.raw_features import parsing_spec
+from tfmtl.features import NUMBERS, SEQUENCES
+from tfmtl.spec import DatasetSpec
+
+_BATCH_ROWS = 65536
+
+
+class RowSample:
+    """Draws a random sample of a given number of rows from batches whose total number of rows is known.
+
+    Args:
+        rows: Number of rows of all batches.
+        sample_rows: Number of rows of the sample; all rows if there are not more.
+        seed: Seed of the sample.
+    """
+
+    def __init__(self, rows: int, sample_rows: int, seed: int = 0):
+        self._rows = rows
+        self._left = min(rows, sample_rows)
+        self._random = np.random.default_rng(seed)
+
+    def draw(self, batch: np.ndarray) -> np.ndarray:
+        """Returns the sampled rows of the next batch, in their order.
+
+        Args:
+            batch: Rows of the batch, `(rows,)`.
+        """
+        if self._left >= self._rows:
+            return batch
+        count = min(len(batch), self._rows)
+        drawn = self._random.hypergeometric(self._left, self._rows - self._left, count)
+        self._rows -= count
+        self._left -= drawn
+        return batch[np.sort(self._random.choice(len(batch), drawn, replace=False))]
+
+
+@dataclasses.dataclass
+class OneHotColumns:
+    """Columns of a one-hot matrix of raw features.
+
+    Each token of a categorical or multivalent feature in the training split is a column of zeros and ones. A number `x`
+    is a column with the value `sign(x) * log1p(|x|)`, and a sequence of numbers a column with the sum of these values.
+
+    Attributes:
+        spec: Spec of the dataset.
+        indices: Index of each column, by the name of the feature and the token, which is empty for numbers.
+    """
+
+    spec: DatasetSpec
+    indices: dict[tuple[str, bytes], int] = dataclasses.field(default_factory=dict)
+
+    def read(
+        self, pattern: str, grow: bool, sample: RowSample | None = None
+    ) -> Iterator[tuple[sparse.csr_matrix, dict[str, np.ndarray]]]:
+        """Reads tf.Examples in batches.
+
+        Args:
+            pattern: Pattern of the TFRecord files, compressed with GZIP.
+            grow: Adds a column for each new token; other tokens are ignored.
+            sample: Draws the rows that are parsed; None for all.
+
+        Yields:
+            A matrix with the columns known so far, and the labels by name.
+        """
+        features = parsing_spec(self.spec)
+        labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
+        records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_BATCH_ROWS)
+        for examples in records.as_numpy_iterator():
+            rows = examples if sample is None else sample.draw(examples)
+            parsed = tf.io.parse_example(rows, features | labels)
+            yield self._matrix(parsed, len(rows), grow), {label: parsed[label].numpy() for label in labels}
+
+    def _matrix(self, parsed: dict, rows: int, grow: bool) -> sparse.csr_matrix:
+        row_indices, columns, values = [], [], []
+        for feature in self.spec.features:
+            entry = parsed[feature.name]
+            if isinstance(entry, tf.SparseTensor):
+                index, entries = entry.indices.numpy()[:, 0], entry.values.numpy()
+            else:
+                index, entries = np.arange(len(entry)), entry.numpy()
+            if isinstance(feature, SEQUENCES):
+                present = ~np.isnan(entries) if isinstance(feature, NUMBERS) else entries != b""
+                index, entries = index[present], entries[present]
+            if isinstance(feature, NUMBERS):
+                column = np.full(len(entries), self.indices.setdefault((feature.name, b""), len(self.indices)))
+                value = np.sign(entries) * np.log1p(np.abs(entries))
+            else:
+                column = self._token_columns(feature.name, entries, grow)
+                value = np.ones(len(entries))
+            row_indices.append(index[column >= 0])
+            columns.append(column[column >= 0])
+            values.append(value[column >= 0])
+        coordinates = (np.concatenate(row_indices), np.concatenate(columns))
+        return sparse.csr_matrix((np.concatenate(values), coordinates), shape=(rows, len(self.indices)))
+
+    def _token_columns(self, name: str, tokens: Iterable[bytes], grow: bool) -> np.ndarray:
+        unique, inverse = np.unique(np.asarray(tokens, dtype=object), return_inverse=True)
+        if grow:
+            found = [self.indices.setdefault((name, token), len(self.indices)) for token in unique]
+        else:
+            found = [self.indices.get((name, token), -1) for token in unique]
+        return np.asarray(found, dtype=np.int64)[inverse] if len(found) else np.zeros(0, np.int64)
