@@ -1,9 +1,10 @@
 """Optimizers as plain data. The options need no TensorFlow; their optimizers do."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from tfmtl.config import require
+from tfmtl.search_space import Range, Space
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +70,9 @@ class AdamOptions(GradientOptions):
         ('RowSparseAdam', 0.001)
     """
 
+    learning_rates: ClassVar[Range] = Range(3e-4, 3e-2, log=True, digits=2)
+    search_space: ClassVar[Space] = {"epsilon": Range(1e-7, 1e-2, log=True, digits=2)}
+
     kind: Literal["adam"] = "adam"
     beta_1: float = 0.9
     beta_2: float = 0.999
@@ -112,6 +116,9 @@ class AdagradOptions(GradientOptions):
         >>> type(AdagradOptions().optimizer(learning_rate=0.05)).__name__
         'RowSparseAdagrad'
     """
+
+    learning_rates: ClassVar[Range] = Range(3e-3, 3e-1, log=True, digits=2)
+    search_space: ClassVar[Space] = {}
 
     kind: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: float = 0.1
@@ -162,6 +169,9 @@ class FtrlOptions(GradientOptions):
         >>> type(FtrlOptions(l1=0.1).optimizer(learning_rate=0.05)).__name__
         'RowSparseFtrl'
     """
+
+    learning_rates: ClassVar[Range] = Range(3e-3, 3e-1, log=True, digits=2)
+    search_space: ClassVar[Space] = {}
 
     kind: Literal["ftrl"] = "ftrl"
     learning_rate_power: float = -0.5

@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tfmtl.config import require
+from tfmtl.search_space import Dimension
 from tfmtl.training.optimizer_options import AdamOptions, OptimizerOptions
 
 if TYPE_CHECKING:
@@ -142,3 +143,8 @@ class Stage:
         require(self.learning_rate > 0, "learning_rate", "above 0", self.learning_rate)
         for name in ("max_epochs", "patience"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default: learning rate and options of the optimizer."""
+        options = {f"optimizer.{name}": one for name, one in self.optimizer.search_space.items()}
+        return {"learning_rate": self.optimizer.learning_rates, **options}

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models.options.base import ModelOptions, require_widths
 from tfmtl.models.options.info import ModelInfo
 from tfmtl.models.registry import MODELS
+from tfmtl.search_space import Dimension, Range, Space
 from tfmtl.spec import DatasetSpec
 
 
@@ -47,6 +48,11 @@ class AdaFTROptions(ModelOptions):
         >>> AdaFTROptions(backbone="ple", backbone_options={"num_shared": 1}).space
         'conditional'
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "beta": Range(1e-3, 1e-1, log=True, digits=2),
+    }
 
     space: Literal["entire", "conditional"] = "conditional"
     backbone: str = "mmoe"
@@ -90,6 +96,14 @@ class AdaFTROptions(ModelOptions):
         """Returns all options of the backbone. `weighting` is "fixed", because the wrapper combines the losses."""
         common = {field.name: getattr(self, field.name) for field in dataclasses.fields(ModelOptions)}
         return {**common, "weighting": "fixed", **self.backbone_options}
+
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default: those of the wrapper and of the backbone."""
+        space = super().declared_space()
+        for name, dimension in self._built_backbone_options().declared_space().items():
+            if name not in ModelOptions.search_space:
+                space[f"backbone_options.{name}"] = dimension
+        return space
 
     def pairs(self, spec: DatasetSpec) -> tuple[tuple[str, str], ...]:
         """Returns the pairs of the anchor task and each other binary task.

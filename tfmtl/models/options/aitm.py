@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, NETWORK_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,12 @@ class AITMOptions(ModelOptions):
         >>> AITMOptions(bottom_units=(16,)).calibrator
         0.6
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "bottom_units": NETWORK_UNITS,
+        "dropout": DROPOUT,
+    }
 
     bottom_units: tuple[int, ...] = (128, 64, 32)
     tower_units: tuple[int, ...] = ()

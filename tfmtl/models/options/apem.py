@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,14 @@ class APEMOptions(ModelOptions):
         >>> APEMOptions(num_points=16).num_layers
         4
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "num_layers": Choice((1, 2, 4)),
+        "num_points": Choice((8, 16, 32, 64)),
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     embedding_dim: int = 18
     num_layers: int = 4

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from tfmtl.models.options.base import require_widths
+from tfmtl.models.options.base import ModelOptions, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, NETWORK_UNITS
 from tfmtl.models.options.esmm import ESMMOptions
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,12 @@ class AutoHERIOptions(ESMMOptions):
         >>> AutoHERIOptions(network_units=(16, 8)).tower_units
         ()
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "network_units": NETWORK_UNITS,
+        "dropout": DROPOUT,
+    }
 
     network_units: tuple[int, ...] = (128, 64, 32)
     tower_units: tuple[int, ...] = ()

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.model_inputs import sequences
+from tfmtl.search_space import Choice, Dimension, Space
 from tfmtl.spec import DatasetSpec
 
 
@@ -61,6 +62,12 @@ class ModelOptions:
     renamed_fields: ClassVar[Mapping[str, str]] = {"max_importance": "max_weight"}
     renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {"space": {"previous": "conditional"}}
 
+    search_space: ClassVar[Space] = {
+        "embedding_dim": Choice((4, 8, 16, 32)),
+        "embedding_l2": Choice((0.0, 1e-6, 1e-5, 1e-4, 1e-3)),
+        "wide": Choice((False, True)),
+    }
+
     embedding_dim: int = 16
     embedding_l2: float = 0.0
     sequences: Literal["mean", "concat"] = "mean"
@@ -107,6 +114,10 @@ class ModelOptions:
             renamed = self.renamed_values.get(name, {}).get(value)
             hint = f" (`{value}` was renamed; write `{renamed}` instead)" if renamed else ""
             require(value in values, name, f"one of {', '.join(values)}{hint}", value)
+
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default, by the names of the options."""
+        return dict(self.search_space)
 
     def unpooled_sequences(self, spec: DatasetSpec) -> tuple[str, ...]:
         """Returns the names of the sequences that have a field for each position.

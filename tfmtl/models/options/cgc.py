@@ -1,10 +1,13 @@
 """Options of CGC."""
 
 import dataclasses
+from typing import ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +26,15 @@ class CGCOptions(ModelOptions):
         >>> CGCOptions(num_shared=2).num_per_task
         4
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "num_shared": Choice((1, 2, 4)),
+        "num_per_task": Choice((1, 2, 4)),
+        "expert_units": EXPERT_UNITS,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     num_shared: int = 4
     num_per_task: int = 4

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,13 @@ class CrossStitchOptions(ModelOptions):
         >>> CrossStitchOptions(network_units=(64,)).own
         0.9
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "network_units": EXPERT_UNITS,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     network_units: tuple[int, ...] = (256, 128)
     tower_units: tuple[int, ...] = (64, 32)

@@ -1,10 +1,12 @@
 """Options of ESCM2-IPS."""
 
 import dataclasses
+from typing import ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.esmm import PRESETS, ESMMOptions
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,11 @@ class ESCM2Options(ESMMOptions):
         >>> ESCM2Options(task_weights={"buy": 0.5}).counterfactual_weight
         0.1
     """
+
+    search_space: ClassVar[Space] = {
+        **ESMMOptions.search_space,
+        "counterfactual_weight": Choice((0.01, 0.03, 0.1, 0.3, 1.0)),
+    }
 
     counterfactual_weight: float = 0.1
     propensity_gradient: bool = False

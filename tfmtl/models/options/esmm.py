@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, NETWORK_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 from tfmtl.spec import ENTIRE
 
 
@@ -23,6 +25,12 @@ class ESMMOptions(ModelOptions):
         >>> ESMMOptions(embedding_dim=18).tower_units
         (360, 200, 80)
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "tower_units": NETWORK_UNITS,
+        "dropout": DROPOUT,
+    }
 
     tower_units: tuple[int, ...] = (360, 200, 80)
     dropout: float = 0.0

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.features import SEQUENCES
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 from tfmtl.spec import DatasetSpec
 
 
@@ -50,6 +52,13 @@ class M2MOptions(ModelOptions):
         >>> M2MOptions(meta_rank=8).knowledge_units
         (64,)
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "num_views": Choice((2, 4, 8)),
+        "view_units": Choice(((64,), (128,), (256,))),
+        "dropout": DROPOUT,
+    }
 
     scenario_group: str = "scenario"
     profile_group: str = "profile"

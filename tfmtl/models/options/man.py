@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,15 @@ class MANOptions(ModelOptions):
         >>> MANOptions(attention=False).weighting
         'uncertainty'
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "num_shared": Choice((1, 2, 4)),
+        "num_per_task": Choice((1, 2, 4)),
+        "expert_units": EXPERT_UNITS,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     num_shared: int = 4
     num_per_task: int = 4

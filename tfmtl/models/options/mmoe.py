@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,14 @@ class MMoEOptions(ModelOptions):
         >>> MMoEOptions(num_experts=4).expert_units
         (256, 128)
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "num_experts": Choice((2, 4, 8)),
+        "expert_units": EXPERT_UNITS,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     num_experts: int = 8
     expert_units: tuple[int, ...] = (256, 128)

@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,12 @@ class MRANOptions(ModelOptions):
         >>> MRANOptions(embedding_dim=8, num_heads=4).anchor_dim
         16
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     num_heads: int = 2
     anchor_dim: int = 16

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.cgc import CGCOptions
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,11 @@ class PLEOptions(CGCOptions):
         >>> PLEOptions(num_shared=1, num_per_task=1).num_levels
         2
     """
+
+    search_space: ClassVar[Space] = {
+        **CGCOptions.search_space,
+        "num_levels": Choice((1, 2, 3)),
+    }
 
     num_levels: int = 2
 

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,13 @@ class SharedBottomOptions(ModelOptions):
         >>> SharedBottomOptions(embedding_dim=8).bottom_units
         (256, 128)
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "bottom_units": EXPERT_UNITS,
+        "tower_units": TOWER_UNITS,
+        "dropout": DROPOUT,
+    }
 
     bottom_units: tuple[int, ...] = (256, 128)
     tower_units: tuple[int, ...] = (64, 32)

@@ -2,10 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.dimensions import DROPOUT, NETWORK_UNITS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,12 @@ class SingleTaskOptions(ModelOptions):
         >>> SingleTaskOptions(embedding_dim=18).tower_units
         (256, 128, 64)
     """
+
+    search_space: ClassVar[Space] = {
+        **ModelOptions.search_space,
+        "tower_units": NETWORK_UNITS,
+        "dropout": DROPOUT,
+    }
 
     tower_units: tuple[int, ...] = (256, 128, 64)
     dropout: float = 0.0
