@@ -16,7 +16,6 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
-demo: export PYTHONWARNINGS ?= ignore
 demo: venv ## run the whole pipeline on simulated logs, then serve and ask the model
 	@.venv/bin/python -m pipelines
 

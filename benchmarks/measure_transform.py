@@ -20,12 +20,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from tfx.orchestration import metadata
 
     from benchmarks.tfx_default import default_pipeline
+    from pipelines.library_messages import log_level
     from pipelines.pipeline import create_data_pipeline
     from pipelines.raw_log import locate_log
     from pipelines.runners.beam_runner import run_in_process
     from pipelines.runners.local import ReportingDagRunner
     from pipelines.settings import load_settings
-    from pipelines.terminal import log_level
     from tfmtl.model_inputs import vocabularies
 
     run_in_process()

@@ -12,13 +12,18 @@ except ImportError:  # The base installation has no command line.
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
-def main() -> None:
+@click.option("-v", "--verbose", is_flag=True, help="Show the warnings and log messages of TensorFlow, TFX and Beam.")
+@click.pass_context
+def main(context: click.Context, verbose: bool) -> None:
     """Multi-task conversion models, from raw log to served prediction.
 
     \b
     Exit codes: 0 success, 1 an error while running, 2 wrong usage or settings,
     3 the model did not reach its thresholds and was not pushed.
     """
+    from pipelines.library_messages import library_messages
+
+    context.with_resource(library_messages(shown=verbose))
 
 
 @main.command(short_help="Simulate a log whose true probabilities are known.")

@@ -1,6 +1,5 @@
 """Terminal output of the programs, without the messages of the libraries that they use."""
 
-import logging
 import os
 import sys
 import time
@@ -16,23 +15,6 @@ _WIDTH = 110
 
 console = Console(width=None if sys.stdout.isatty() else _WIDTH)
 """Console to which the programs print."""
-
-
-@contextmanager
-def log_level(level: str) -> Iterator[None]:
-    """Suppresses log messages below a level inside the `with` block.
-
-    TFX, Beam and TensorFlow change the levels of their own loggers while they run; this level holds regardless.
-
-    Args:
-        level: `info`, `warning` or `error`.
-    """
-    before = logging.root.manager.disable
-    logging.disable(logging.getLevelNamesMapping()[level.upper()] - 1)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 @contextmanager
@@ -68,11 +50,9 @@ def run_program(program: Callable[[], object]) -> NoReturn:
     Args:
         program: Function that returns an exit code; a result that is not an integer counts as 0.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     code: object = 1
     try:
-        with log_level("error"):
-            code = program()
+        code = program()
     except SystemExit as stop:
         code = stop.code
         if isinstance(code, str):

@@ -13,12 +13,12 @@ from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtim
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
+from pipelines.library_messages import log_level
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.beam_runner import run_in_process
 from pipelines.runners.lineage import Run, latest_run
 from pipelines.settings import Settings
-from pipelines.terminal import log_level
 
 Progress = Callable[[str, str], None]
 """A function that is called with a component's name and `"start"` or `"end"`."""

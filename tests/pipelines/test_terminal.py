@@ -1,13 +1,12 @@
-"""Terminal output: warnings about renamed settings, log levels, and the lines of components."""
+"""Terminal output: warnings about renamed settings, and the lines of components."""
 
-import logging
 import re
 import warnings
 
 import pytest
 from rich.console import Console
 
-from pipelines.terminal import ComponentProgress, log_level, show_renamed_settings
+from pipelines.terminal import ComponentProgress, show_renamed_settings
 from tfmtl.config import RenamedWarning
 
 
@@ -24,16 +23,6 @@ def test_renamed_settings_are_shown_once_whatever_the_filters_are(capsys):
 def test_other_warnings_are_not_affected():
     with pytest.warns(UserWarning, match="other"), show_renamed_settings():
         warnings.warn("other", UserWarning, stacklevel=1)
-
-
-def test_log_level_holds_although_a_library_changes_the_level_of_its_logger(caplog):
-    logger = logging.getLogger("library")
-    with log_level("error"):
-        logger.setLevel(logging.DEBUG)
-        logger.warning("hidden")
-        logger.error("shown")
-    logger.warning("shown after")
-    assert [record.message for record in caplog.records] == ["shown", "shown after"]
 
 
 def test_component_progress_prints_a_line_with_the_seconds(capsys):

@@ -20,7 +20,7 @@ from pipelines.compare.report.table import ORACLE, ResultTable
 from pipelines.compare.runs.result import Result
 from pipelines.compare.runs.runner import Outcome
 from pipelines.compare.runs.time_estimate import duration
-from pipelines.terminal import log_level
+from pipelines.library_messages import log_level
 from tfmtl.config import to_plain
 
 PAGE, CSV, JSON = "results.md", "results.csv", "results.json"

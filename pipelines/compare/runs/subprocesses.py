@@ -62,4 +62,4 @@ def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, on_line: Ca
 def _environment() -> dict[str, str]:
     """Returns the environment of the subprocess, without the variable that TFT sets for TensorFlow in this process."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
-    return {**inherited, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {"TF_CPP_MIN_LOG_LEVEL": "3", **inherited, "PYTHONUNBUFFERED": "1"}

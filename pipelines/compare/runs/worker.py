@@ -7,10 +7,10 @@ import os
 import pathlib
 import sys
 import threading
-import warnings
 
 from pipelines.compare.jobs import Job
 from pipelines.compare.runs.run_job import run_job
+from pipelines.library_messages import library_messages
 from pipelines.terminal import run_program
 
 
@@ -19,8 +19,8 @@ def main() -> None:
     prepared, fingerprint, folder = sys.argv[1:]
     job = Job.from_json(sys.stdin.readline())
     _exit_with_parent()
-    warnings.simplefilter("ignore")
-    run_job(job, pathlib.Path(prepared), fingerprint, pathlib.Path(folder))
+    with library_messages(shown=False):
+        run_job(job, pathlib.Path(prepared), fingerprint, pathlib.Path(folder))
 
 
 def _exit_with_parent() -> None:

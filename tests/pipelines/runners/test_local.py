@@ -8,9 +8,9 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
+from pipelines.library_messages import log_level
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import ReportingDagRunner, RunPaths
-from pipelines.terminal import log_level
 
 
 @component
