@@ -6,8 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable
 
-from pipelines.compare.data.prepare import LOG, prepare, simulated_log
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.jobs import NO_SEED, Job, run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.metrics.scenarios import ScenarioMetrics, evaluate_scenarios, make_scenario_table
@@ -18,6 +16,8 @@ from pipelines.compare.runs.progress import RunProgress
 from pipelines.compare.runs.runner import Outcome, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
+from pipelines.prepared.prepare import LOG, prepare, simulated_log
+from pipelines.prepared.prepared import Prepared
 from pipelines.terminal import ComponentProgress, console
 
 RUNS, REPORT = "runs", "report"

@@ -7,10 +7,10 @@ from rich.table import Table
 
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
-from pipelines.compare.data.ground_truth import oracle_auc, test_split_indices
 from pipelines.evaluation.results import read_metrics, results_table
 from pipelines.prediction.output import scores_table
 from pipelines.prediction.rows import read_rows
+from pipelines.prepared.ground_truth import oracle_auc, test_split_indices
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings, load_settings
 from pipelines.simulated_log import draw_once

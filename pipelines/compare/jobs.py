@@ -11,7 +11,7 @@ from pipelines.code_hash import code_hash
 
 _ENTRY_POINTS = (
     "pipelines.compare.runs.run_job",  # Trains, scores and measures.
-    "pipelines.compare.data.write_prepared",  # Orders the rows and joins the true values.
+    "pipelines.prepared.write_prepared",  # Orders the rows and joins the true values.
     "pipelines.components.transform_module",  # Defines the transform graph; Transform loads it by name.
 )
 """Modules that determine the scores and metrics of a run, with all that they import."""

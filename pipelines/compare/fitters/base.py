@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.compare.jobs import Job
 
 if TYPE_CHECKING:
-    from pipelines.compare.data.prepared import Prepared
+    from pipelines.prepared.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,8 @@ from tfmtl.config import require
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 if TYPE_CHECKING:
-    from pipelines.compare.data.prepared import Prepared
     from pipelines.compare.fitters.columns import Table
+    from pipelines.prepared.prepared import Prepared
 
 
 def _library() -> Any:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from pipelines.compare.data.prepared import Prepared
+from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
 

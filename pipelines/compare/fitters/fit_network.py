@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
+from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.trainer import fit

@@ -15,7 +15,7 @@ from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec
 
 if TYPE_CHECKING:
-    from pipelines.compare.data.prepared import Prepared
+    from pipelines.prepared.prepared import Prepared
 
 _BLOCK_ROWS = 4096
 

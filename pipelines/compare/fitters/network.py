@@ -8,7 +8,7 @@ from pipelines.compare.jobs import Job
 from tfmtl.models import MODELS
 
 if TYPE_CHECKING:
-    from pipelines.compare.data.prepared import Prepared
+    from pipelines.prepared.prepared import Prepared
 
 
 @dataclasses.dataclass(frozen=True)

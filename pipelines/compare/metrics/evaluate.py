@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.compare.data.prepared import Columns
 from pipelines.compare.metrics.names import (
     AUC,
     AUC_ALL,
@@ -19,6 +18,7 @@ from pipelines.compare.metrics.names import (
     POISSON_LOSS,
     SMAPE,
 )
+from pipelines.prepared.prepared import Columns
 from tfmtl.metrics import calibration_ratio, expected_calibration_error, gauc, nmae, roc_auc, smape
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 

@@ -3,12 +3,12 @@
 import pathlib
 import time
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.jobs import Job, run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.metrics.scenarios import evaluate_scenarios
 from pipelines.compare.runs.result import Result, write_run
+from pipelines.prepared.prepared import Prepared
 
 
 def run_job(job: Job, prepared: pathlib.Path, fingerprint: str, folder: pathlib.Path) -> Result:

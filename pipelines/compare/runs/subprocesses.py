@@ -5,9 +5,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.jobs import Job
 from pipelines.compare.runs.store import RunStore
+from pipelines.prepared.prepared import Prepared
 
 _LAST_LINES = 12
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from pipelines.commands import compare as command
-from pipelines.compare.data.prepared import PREPARED, Prepared
 from pipelines.compare.plan.candidates import load_comparison
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import RunFailedError, run_in_subprocess
+from pipelines.prepared.prepared import PREPARED, Prepared
 from tests.pipelines.compare.cases import SPEC, job
 from tests.pipelines.compare.test_end_to_end import write
 from tfmtl.config import ConfigError

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipelines.compare.data.prepared import Columns
 from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry
 from pipelines.compare.runs.result import Result
+from pipelines.prepared.prepared import Columns
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from pipelines.cli import main
-from pipelines.compare.data.prepared import Prepared
 from pipelines.compare.metrics.evaluate import evaluate
+from pipelines.prepared.prepared import Prepared
 
 pytestmark = pytest.mark.slow
 REPOSITORY = pathlib.Path(__file__).parents[3]

@@ -10,8 +10,6 @@ import pytest
 from rich.console import Console
 from sklearn import metrics as sklearn
 
-from pipelines.compare.data import row_order as order
-from pipelines.compare.data.prepared import Columns, Prepared, write_columns
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.metrics.scenarios import (
     MAX_SCENARIOS,
@@ -24,9 +22,11 @@ from pipelines.compare.report.scenario_sheets import scenario_sheets
 from pipelines.compare.report.table import ORACLE, make_table
 from pipelines.compare.report.write import make_notes, make_sheets, write_report
 from pipelines.compare.runs.runner import Outcome
+from pipelines.prepared import row_order as order
+from pipelines.prepared.prepared import Columns, Prepared, write_columns
 from tests.pipelines.compare import cases
-from tests.pipelines.compare.data.test_row_order import example
 from tests.pipelines.compare.report.test_write import BASE, ORIGIN
+from tests.pipelines.prepared.test_row_order import example
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 

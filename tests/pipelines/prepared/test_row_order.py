@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.compare.data import row_order as order
 from pipelines.compare.fitters.last_week import LastWeekOptions, sum_last_days
+from pipelines.prepared import row_order as order
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipelines.compare.data.prepared import TRUTH
+from pipelines.prepared.prepared import TRUTH
 from pipelines.settings import Settings
 from tfmtl.metrics import roc_auc
 from tfmtl.spec import ENTIRE, DatasetSpec

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-from pipelines.compare.data import row_order as order
-from pipelines.compare.data import write_prepared as subject
-from pipelines.compare.data.ground_truth import find_simulated_log, oracle_auc, write_truth
-from pipelines.compare.data.ground_truth import test_split_indices as indices_of_test_split
-from pipelines.compare.data.prepared import TRUTH, Prepared
+from pipelines.prepared import row_order as order
+from pipelines.prepared import write_prepared as subject
+from pipelines.prepared.ground_truth import find_simulated_log, oracle_auc, write_truth
+from pipelines.prepared.ground_truth import test_split_indices as indices_of_test_split
+from pipelines.prepared.prepared import TRUTH, Prepared
 from pipelines.settings import DataSettings, load_settings
 from transforms.batches.columns import raw_columns
 from transforms.examples.from_columns import encode
@@ -24,7 +24,7 @@ from transforms.readers.csv_reader import read_csv
 from transforms.simulation.simulator import IMPRESSIONS, PROBABILITIES, simulate
 from transforms.validation.validate import validate
 
-DEMO = load_settings(pathlib.Path(__file__).parents[4] / "examples" / "demo.yaml")
+DEMO = load_settings(pathlib.Path(__file__).parents[3] / "examples" / "demo.yaml")
 ROWS = 1500
 
 

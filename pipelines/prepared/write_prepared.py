@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.compare.data import row_order as order
-from pipelines.compare.data.ground_truth import write_truth
-from pipelines.compare.data.prepared import EXAMPLES, PREPARED, TRANSFORM, Columns, Prepared, write_columns
+from pipelines.prepared import row_order as order
+from pipelines.prepared.ground_truth import write_truth
+from pipelines.prepared.prepared import EXAMPLES, PREPARED, TRANSFORM, Columns, Prepared, write_columns
 from pipelines.settings import Settings
 from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec

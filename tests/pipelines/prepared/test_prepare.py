@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.compare.data import prepare as subject
-from pipelines.compare.data import write_prepared
-from pipelines.compare.data.prepared import Prepared
+from pipelines.prepared import prepare as subject
+from pipelines.prepared import write_prepared
+from pipelines.prepared.prepared import Prepared
 from pipelines.settings import DataSettings, ModelSettings, Settings
 from tests.pipelines.compare.cases import SPEC
-from tests.pipelines.compare.data.test_row_order import example
+from tests.pipelines.prepared.test_row_order import example
 
 
 class Killed(Exception):

@@ -1,10 +1,10 @@
-"""Prepares the data of a comparison: simulates the log where the settings say so, and preprocesses it once."""
+"""Prepares the data of a comparison or a search: simulates the log where the settings say so, and preprocesses it once."""
 
 import json
 import pathlib
 
-from pipelines.compare.data.prepared import PREPARED, Prepared
-from pipelines.compare.data.write_prepared import FORMAT, write_prepared
+from pipelines.prepared.prepared import PREPARED, Prepared
+from pipelines.prepared.write_prepared import FORMAT, write_prepared
 from pipelines.raw_log import locate_log, require_simulator
 from pipelines.runners.local import Progress, RunPaths, run_pipeline
 from pipelines.settings import Settings
@@ -40,7 +40,7 @@ def prepare(settings: Settings, root: pathlib.Path, progress: Progress | None = 
 
     Args:
         settings: Settings of the experiment; `settings.data.path` is the log.
-        root: Folder of the comparison.
+        root: Folder of the comparison or the search.
         progress: Called when a component starts and ends.
 
     Returns:

@@ -1,1 +1,0 @@
-"""Data of a comparison, prepared once for all models."""
