@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfmtl.features import MULTIVALENT, NUMBERS, SEQUENCES, WEIGHTS_SUFFIX
+from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 
 
@@ -34,7 +35,8 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
         spec: Spec of the dataset.
 
     Returns:
-        The ids of each feature and the weights of each multivalent feature, in the order of the spec.
+        The ids of each feature and the weights of each multivalent feature, in the order of the spec; then the exposure
+        of each count with an offset, a number that is 0 where it is missing.
 
     Example:
         >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
@@ -52,7 +54,28 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
             inputs.append(TransformedInput(feature.name + WEIGHTS_SUFFIX, "float32", (feature.max_length,)))
         else:
             inputs.append(TransformedInput(feature.name, "int64", ()))
+    inputs += [TransformedInput(task + EXPOSURE_SUFFIX, "float32", ()) for task in offsets(spec)]
     return tuple(inputs)
+
+
+def offsets(spec: DatasetSpec) -> dict[str, Offset]:
+    """Returns the offset of each count that has one.
+
+    Args:
+        spec: Spec of the dataset.
+
+    Returns:
+        Offsets by task name, in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import NumericalFeature
+        >>> from tfmtl.model_inputs import offsets
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> task = Task("clicks", label="clicks", kind="count", offset="shown")
+        >>> offsets(DatasetSpec("ads", (NumericalFeature("shown"),), (task,)))
+        {'clicks': Offset(feature='shown', mean_of_last=None, floor=0.01)}
+    """
+    return {task.name: task.offset for task in spec.tasks if isinstance(task.offset, Offset)}
 
 
 def multivalent_features(spec: DatasetSpec) -> tuple[str, ...]:

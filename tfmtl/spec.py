@@ -15,6 +15,7 @@ from typing import Any
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
+from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.splits import GivenSplit, RandomSplit, TimeSplit
 from tfmtl.tasks import CONDITIONAL, ENTIRE, Output, Task
 
@@ -24,6 +25,7 @@ __all__ = [
     "SPEC_VERSION",
     "DatasetSpec",
     "GivenSplit",
+    "Offset",
     "Output",
     "RandomSplit",
     "Task",
@@ -83,6 +85,7 @@ class DatasetSpec:
         self._check_columns()
         self._check_task_names()
         self._check_chains()
+        self._check_offsets()
         if self.scenario is not None:
             names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
@@ -137,6 +140,15 @@ class DatasetSpec:
                 require(task.follows in earlier, ("tasks", i, "follows"), expected, task.follows)
                 require(earlier[task.follows].kind == "binary", ("tasks", i, "follows"), "a binary task", task.follows)
             earlier[task.name] = task
+
+    def _check_offsets(self) -> None:
+        """Checks that exposures are numbers, and that the names of their transformed inputs are free."""
+        columns = {*(feature.name for feature in self.features), *self.labels}
+        for i, task in enumerate(self.tasks):
+            path, name = ("tasks", i, "offset"), task.name + EXPOSURE_SUFFIX
+            if isinstance(task.offset, Offset):
+                task.offset.check_feature(self.features, path)
+                require(name not in columns, path, f"omitted: a column has the name {name}", task.offset.feature)
 
     def _check_groups(self) -> None:
         """Checks that each group has a well-formed name and distinct features of the spec."""

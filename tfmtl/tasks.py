@@ -5,6 +5,7 @@ import re
 from typing import Final, Literal
 
 from tfmtl.config import require
+from tfmtl.offsets import Offset
 
 ENTIRE: Final = "entire"
 """Name of the entire space: all rows."""
@@ -33,6 +34,7 @@ class Task:
         conditional_output: Name of the prediction on the conditional space; `<name>_given_<follows>` by default.
         positive: Values of the label column that are positive, all others being negative: texts or numbers, and
             comparisons such as `>= 4`. By default labels are 0 and 1, or true and false.
+        offset: Exposure of a count, or the name of the numerical feature that is the exposure; null for none.
 
     Example:
         >>> from tfmtl.spec import Task
@@ -47,9 +49,13 @@ class Task:
     output: str = ""
     conditional_output: str = ""
     positive: tuple[str | int | float | bool, ...] = ()
+    offset: Offset | str | None = None
 
     def __post_init__(self) -> None:
         self._check_positive()
+        require(self.offset is None or self.kind == "count", "offset", "omitted for a binary task", self.offset)
+        if isinstance(self.offset, str):
+            object.__setattr__(self, "offset", Offset(self.offset))
         object.__setattr__(self, "output", self.output or self.name)
         if self.follows is None:
             expected = "omitted for a task without `follows`"

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from tfmtl.alignment import align_right
+from tfmtl.alignment import align_right, mean_of_last
 from tfmtl.features import (
     WEIGHTS_SUFFIX,
     CategoricalFeature,
@@ -17,6 +17,8 @@ from tfmtl.features import (
     NumericalFeature,
     SequenceFeature,
 )
+from tfmtl.model_inputs import offsets
+from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
 
@@ -73,6 +75,8 @@ def make_preprocessing_fn(
                 outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _sequence(
                     inputs, feature, batch_size, lookups
                 )
+        for task, offset in offsets(spec).items():
+            outputs[task + EXPOSURE_SUFFIX] = _exposure(inputs, spec.feature(offset.feature), offset, batch_size)
         for label in spec.labels:
             if label in inputs:
                 outputs[label] = _dense(inputs[label], batch_size, 0.0, tf.float32)
@@ -214,6 +218,18 @@ def _sequence(
         return tf.sparse.to_dense(align_right(sparse, feature.max_length))
 
     return to_dense(ids), to_dense(tf.cast(present, tf.float32))
+
+
+def _exposure(inputs: Mapping[str, Tensor], feature: Any, offset: Offset, batch_size: Tensor) -> Tensor:
+    """Returns the exposure of each row, `(batch,)` float32; 0 where it is missing."""
+    values = inputs.get(feature.name)
+    if isinstance(feature, NumericalFeature):
+        exposure = _dense(values, batch_size, float("nan"), tf.float32)
+        default = feature.default or 0.0
+    else:
+        exposure = mean_of_last(_empty(batch_size, tf.float32) if values is None else values, offset.mean_of_last or 1)
+        default = 0.0
+    return tf.where(tf.math.is_nan(exposure), default, exposure)
 
 
 def _empty(batch_size: Tensor, dtype: tf.DType) -> tf.SparseTensor:

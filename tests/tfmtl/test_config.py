@@ -42,10 +42,28 @@ class Drawing:
     weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     extra: Any = None
     frame: Frame | None = None
+    border: Frame | str | None = None
 
 
 def build(text):
     return config.build(Drawing, config.parse_yaml(text, "d.yaml"))
+
+
+@pytest.mark.parametrize(("text", "border"), [("thin", "thin"), ("{width: 2}", Frame(2)), ("null", None), ("'7'", "7")])
+def test_a_mapping_or_a_scalar(text, border):
+    drawing = build(f"{{title: park, border: {text}}}")
+    assert drawing.border == border
+    assert config.build(Drawing, config.Document(config.to_plain(drawing))) == drawing
+    assert config.build(Drawing, config.Document({"title": "park", "border": border})) == drawing
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("7", "border: should be a string. Received: 7"), ("{width: x}", "border.width: should be an integer")],
+)
+def test_neither_the_mapping_nor_the_scalar(text, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        build(f"{{title: park, border: {text}}}")
 
 
 def test_builds_every_type_of_field():
@@ -166,7 +184,7 @@ def test_dates_are_strings_and_scientific_notation_is_a_number(written, value):
         (
             "title: a\nzzz: 1",
             "d.yaml:2: zzz: should be a field of Drawing. Known fields: "
-            "title, shapes, colour, scale, first, visible, weights, extra, frame.",
+            "title, shapes, colour, scale, first, visible, weights, extra, frame, border.",
         ),
         ("title: a\n7: 1", "d.yaml:2: 7: should be a field of Drawing. Known fields: "),
         ("title: a\ntitle: b", "d.yaml:2: should name each field once. Received: title"),

@@ -145,7 +145,8 @@ features:
   - {name: x, max_length: 7, separator: x, scale: 7, min_bucket: 7, max_bucket: 7}
 tasks:
   - {}
-  - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x, positive: ["7"]}
+  - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x, positive: ["7"],
+     offset: price}
 """)
 """A different value for each field of each kind of feature, and of a task, in FULL."""
 
@@ -165,7 +166,8 @@ def changed(path, value):
     parent[path[-1]] = value
     if path == ("tasks", 1, "follows"):
         del parent["conditional_output"]
-    if path == ("tasks", 1, "kind"):
+    if path in (("tasks", 1, "kind"), ("tasks", 1, "offset")):
+        parent["kind"] = "count"
         del parent["conditional_output"], parent["follows"]
     return data
 

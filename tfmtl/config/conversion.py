@@ -23,7 +23,7 @@ def build(kind: Any, document: Document, path: Path = ()) -> Any:
 
     Fields may be annotated with dataclasses, scalars, `Any`, `Literal`, `tuple[T, ...]` (a list in YAML),
     `Mapping[str, T]` and unions. The members of a union of dataclasses are distinguished by their field `kind`, which
-    is a `Literal` of one value.
+    is a `Literal` of one value. In a union of dataclasses and scalars, a mapping is a dataclass.
 
     Args:
         kind: Type of the value, usually a dataclass.
@@ -142,6 +142,9 @@ def _build_union(kinds: tuple[Any, ...], value: Any, path: Path, document: Docum
         return None
     kinds = tuple(kind for kind in kinds if kind is not type(None))
     tagged = {_tag(kind): kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+    scalars = tuple(kind for kind in kinds if kind not in tagged.values())
+    if tagged and scalars and not isinstance(value, (dict, *tagged.values())):
+        return _build_union(scalars, value, path, document)
     if not tagged:
         for kind in kinds:
             try:

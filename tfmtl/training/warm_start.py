@@ -175,6 +175,11 @@ def _check_spec(model: Any, old: Any) -> None:
             "`old` should have the tasks of the new model, in the same order and on the same spaces: "
             f"{_describe_tasks(model)}. Received: {_describe_tasks(old)}"
         )
+    for task, old_task in zip(model.spec.tasks, old.spec.tasks, strict=True):
+        if task.offset != old_task.offset:
+            raise ValueError(
+                f"offset of `{task.name}` should be {old_task.offset}, as in the old model. Received: {task.offset}"
+            )
     for option in ("sequences", "wide"):
         value, old_value = (getattr(one.options, option) for one in (model, old))
         if value != old_value:

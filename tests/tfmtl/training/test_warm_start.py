@@ -186,11 +186,11 @@ def more(spec):
     return dataclasses.replace(spec, features=(*spec.features, extra))
 
 
-def refusal(spec=SPEC, name="mmoe", vocabularies=None, **options):
+def refusal(spec=SPEC, name="mmoe", vocabularies=None, old_spec=SPEC, **options):
     """Returns the error of a warm start of a model that does not fit, after checking that no weight was copied."""
     before = tokens(cases.SIZES)
     after = tokens({**cases.SIZES, "shop": 2})
-    old = trained("mmoe", SPEC, before)
+    old = trained("mmoe", old_spec, before)
     known = {feature.name for feature in spec.features} & set(after)
     model = trained(name, spec, {feature: after[feature] for feature in known}, seed=5, **options)
     weights = [np.array(weight) for weight in model.weights]
@@ -213,6 +213,9 @@ def test_rejects_models_that_do_not_fit():
     assert "should have the tasks" in refusal(cases.chain())
     other = {"entire": "conditional", "conditional": "entire"}[MODELS["mmoe"].options_class().space]
     assert "should have the tasks" in refusal(space=other)
+    *tasks, views = cases.chain().tasks
+    offset = dataclasses.replace(cases.chain(), tasks=(*tasks, dataclasses.replace(views, offset="price")))
+    assert "offset of `views` should be None, as in the old model" in refusal(offset, old_spec=cases.chain())
     assert "should be in the groups of the old model" in refusal(dataclasses.replace(SPEC, scenario="user"))
     message = "vocabulary of `user` should have the 20 tokens of the new model. Received: 2"
     assert message in refusal(vocabularies={**tokens(cases.SIZES), "user": [b"a", b"b"]})

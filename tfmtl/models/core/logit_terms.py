@@ -9,13 +9,14 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import embedding_rows, multivalent_features
+from tfmtl.model_inputs import embedding_rows, multivalent_features, offsets
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
-from tfmtl.types import Features, Logits
+from tfmtl.offsets import EXPOSURE_SUFFIX
+from tfmtl.types import Features, Logits, Tensor
 
 
 class LogitTerms(EmbeddedFeatures):
-    """Base of `MultiTaskModel` that adds the linear term of the option `wide` to the logits.
+    """Base of `MultiTaskModel` that adds the linear term of the option `wide` and the offsets of counts to the logits.
 
     The `call` of a subclass is wrapped, so that a model whose `call` knows nothing of the terms has them too. The terms
     are added to the logits that `call` returns, before a loss or an output forms products of probabilities. Only the
@@ -61,7 +62,7 @@ class LogitTerms(EmbeddedFeatures):
         return super().sparse_embeddings if self.wide is None else (*super().sparse_embeddings, self.wide)
 
     def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
-        """Adds the linear term to logits, and the loss of the option `wide_l2`.
+        """Adds the linear term and the offsets to logits, and the loss of the option `wide_l2` to the losses.
 
         Args:
             features: Transformed features by name.
@@ -69,14 +70,30 @@ class LogitTerms(EmbeddedFeatures):
 
         Returns:
             Logits by task name, each `(batch,)` float32.
+
+        Raises:
+            ValueError: If the features lack the exposure of a task with an offset.
         """
-        if self.wide is None:
-            return logits
-        weights = self.wide(features)
-        if self.options.wide_l2:
-            self.add_loss(self.options.wide_l2 * replica_mean(ops.sum(ops.square(weights), axis=(1, 2))))
-        terms = ops.unstack(ops.sum(weights, axis=1), len(self.spec.tasks), axis=1)
-        return {task.name: logits[task.name] + term for task, term in zip(self.spec.tasks, terms, strict=True)}
+        added = dict(logits)
+        if self.wide is not None:
+            weights = self.wide(features)
+            if self.options.wide_l2:
+                self.add_loss(self.options.wide_l2 * replica_mean(ops.sum(ops.square(weights), axis=(1, 2))))
+            terms = ops.unstack(ops.sum(weights, axis=1), len(self.spec.tasks), axis=1)
+            for task, term in zip(self.spec.tasks, terms, strict=True):
+                added[task.name] = added[task.name] + term
+        for name, offset in offsets(self.spec).items():
+            added[name] = added[name] + _log_exposure(features, name, offset.floor)
+        return added
+
+
+def _log_exposure(features: Features, task: str, floor: float) -> Tensor:
+    """Returns the logarithm of the exposure of a task, `(batch,)`, in which `floor` replaces smaller values and NaN."""
+    name = task + EXPOSURE_SUFFIX
+    if name not in features:
+        raise ValueError(f"`features` should contain `{name}`, the exposure of `{task}`. Received: {list(features)}")
+    exposure = ops.cast(features[name], "float32")
+    return ops.log(ops.where(exposure > floor, exposure, floor))
 
 
 def _add_terms_after(call: Callable[..., Logits]) -> Callable[..., Logits]:

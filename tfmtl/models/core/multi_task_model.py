@@ -27,7 +27,8 @@ class MultiTaskModel(LogitTerms, TrainedModel):
     A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
     the meaning of the logits: a head on the *entire* space predicts P(label = 1 | x), and a head on the *conditional*
     space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate. The
-    linear term of the option `wide` is added to the logits that `call` returns (`tfmtl.models.core.logit_terms`).
+    linear term of the option `wide` and the offsets of counts (`tfmtl.spec.Offset`) are added to the logits that `call`
+    returns.
 
     `predict` and `score` return all outputs of the spec under their served names, on both spaces, whichever the space
     of the heads is. A model is built when its constructor returns.
