@@ -56,9 +56,11 @@ def test_unknown_attribute_raises_attribute_error():
         tfmtl.layer  # noqa: B018
 
 
-def test_training_on_another_backend_raises_a_clear_error():
-    done = run("import keras, tfmtl; keras.backend.backend = lambda: 'jax'; tfmtl.training.TwoStage")
-    message = "`tfmtl.training` should be used with the TensorFlow backend of Keras (KERAS_BACKEND=tensorflow)."
+@pytest.mark.parametrize("name", ["models.MMoE", "models.RowWeights", "training.TwoStage"])
+def test_class_on_another_backend_raises_a_clear_error(name):
+    done = run(f"import keras, tfmtl; keras.backend.backend = lambda: 'jax'; tfmtl.{name}")
+    package = f"`tfmtl.{name.partition('.')[0]}`"
+    message = f"{package} should be used with the TensorFlow backend of Keras (KERAS_BACKEND=tensorflow)."
     assert done.stderr.splitlines()[-1] == f"RuntimeError: {message} Received: jax"
 
 
