@@ -1,8 +1,10 @@
 """Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
 import sys
+import traceback as tracebacks
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 try:
     import click
@@ -10,11 +12,24 @@ except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_RESUMED = ("run", "compare")
+"""Commands whose next run uses what an interrupted one has finished."""
+
+
+class _Program(click.Group):
+    """Group of commands that ends with one to three lines if its user has made a mistake or presses Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _user_messages(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
+@click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the warnings and log messages of TensorFlow, TFX and Beam.")
 @click.pass_context
-def main(context: click.Context, verbose: bool) -> None:
+def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     """Multi-task conversion models, from raw log to served prediction.
 
     \b
@@ -40,8 +55,7 @@ def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> Non
     """
     from pipelines.commands.simulate import simulate_log
 
-    with _user_messages():
-        simulate_log(settings, out, rows=rows, seed=seed)
+    simulate_log(settings, out, rows=rows, seed=seed)
 
 
 @main.group(short_help="Convert the raw files of a dataset, once.")
@@ -95,8 +109,7 @@ def ingest_ali_ccp(
     """
     from pipelines.commands.ingest_ali_ccp import ingest_ali_ccp_files
 
-    with _user_messages():
-        ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
+    ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
 
 
 @ingest.command(name="panels", short_help="Daily rows of entities: make windows of days.")
@@ -114,8 +127,7 @@ def panels(settings: str, raw: str, out: str) -> None:
     """
     from pipelines.commands.ingest_panels import ingest_panels
 
-    with _user_messages():
-        ingest_panels(settings, raw, out)
+    ingest_panels(settings, raw, out)
 
 
 @main.command(name="init", short_help="Write settings for a log, from a look at its columns.")
@@ -167,9 +179,8 @@ def init(
     """
     from pipelines.commands.init import InitArguments, init_settings, read_format
 
-    with _user_messages():
-        given = read_format(**log_format)
-        init_settings(InitArguments(log, tasks, out, scenario, group, time, keep, drop, given, rows))
+    given = read_format(**log_format)
+    init_settings(InitArguments(log, tasks, out, scenario, group, time, keep, drop, given, rows))
 
 
 @main.command(short_help="Run the pipeline from raw log to pushed model.")
@@ -189,15 +200,19 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     Example:
       tfmtl run examples/movielens.yaml --data ml-1m
     """
-    from pipelines.raw_log import locate_log, newest_spans
     from pipelines.settings import load_settings
 
-    with _user_messages():
-        experiment = load_settings(settings, data=data)
-        newest_spans(locate_log(experiment))
-        from pipelines.commands.run import NOT_BLESSED, run_settings  # Imports TFX, which takes ten seconds.
+    experiment = load_settings(settings, data=data)
+    from pipelines.log_check import check_log, check_out  # Imports pandas.
 
-        blessed = run_settings(experiment, out=out, reference=reference, cache=not no_cache)
+    out = out or f"runs/{experiment.name}"
+    ignored = check_log(experiment)
+    check_out(out)
+    for line in ignored:
+        click.echo(line)
+    from pipelines.commands.run import NOT_BLESSED, run_settings  # Imports TFX, which takes ten seconds.
+
+    blessed = run_settings(experiment, out=out, reference=reference, cache=not no_cache)
     sys.exit(0 if blessed else NOT_BLESSED)
 
 
@@ -236,14 +251,13 @@ def compare(
 
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report should be given with one SETTINGS only.")
-    with _user_messages():
-        comparisons = [load_comparison(path, data=data, seeds=seeds or None) for path in settings]
-        for comparison in comparisons:
-            comparison.check_log()
-        from pipelines.commands.compare import CompareArguments, compare_models  # Imports TFX, as `run` does.
+    comparisons = [load_comparison(path, data=data, seeds=seeds or None) for path in settings]
+    for comparison in comparisons:
+        comparison.check_log()
+    from pipelines.commands.compare import CompareArguments, compare_models  # Imports TFX, as `run` does.
 
-        arguments = CompareArguments(out, report, any_code, kept_only)
-        succeeded = [compare_models(comparison, arguments) for comparison in comparisons]
+    arguments = CompareArguments(out, report, any_code, kept_only)
+    succeeded = [compare_models(comparison, arguments) for comparison in comparisons]
     sys.exit(0 if all(succeeded) else 1)
 
 
@@ -263,11 +277,10 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     """
     from pipelines.settings import load_settings
 
-    with _user_messages():
-        experiment = load_settings(settings, data=data)
-        from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
+    experiment = load_settings(settings, data=data)
+    from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
 
-        compile_settings(experiment, image=image, root=root, out=out)
+    compile_settings(experiment, image=image, root=root, out=out)
 
 
 @main.command(short_help="List the models, or the options of one.")
@@ -282,11 +295,10 @@ def models(name: str | None) -> None:
     """
     from pipelines.commands.models import list_models, show_model
 
-    with _user_messages():
-        if name is None:
-            list_models()
-        else:
-            show_model(name)
+    if name is None:
+        list_models()
+    else:
+        show_model(name)
 
 
 @main.command(short_help="Serve pushed models over gRPC.")
@@ -303,8 +315,7 @@ def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float
     """
     from pipelines.commands.serve import serve_models
 
-    with _user_messages():
-        serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
+    serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
 
 
 @main.command(short_help="Score the rows of a file on a server.")
@@ -333,36 +344,50 @@ def predict(
     """
     from pipelines.prediction.without_pandas import without_pandas
 
-    with _user_messages(), without_pandas():
+    with without_pandas():
         from pipelines.commands.predict import predict_rows
 
         predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline, settings=settings)
 
 
 @contextmanager
-def _user_messages() -> Iterator[None]:
-    """Prints errors about the user's input, and warnings about renamed settings, as one line each.
+def _user_messages(context: click.Context) -> Iterator[None]:
+    """Prints errors that the user can correct, and warnings about renamed settings, in one to three lines each.
 
-    Such an error ends the program: with exit code 2 for wrong settings, a wrong log or a missing file, and with 1 for a
-    failed prediction. Other exceptions pass through.
+    Such an error ends the program: with exit code 2 for wrong settings, a wrong log, a missing file or a full disk,
+    with 1 for a failed prediction, and with 130 for Ctrl-C. Other exceptions pass through.
+
+    Args:
+        context: Context of the group, with its options.
     """
+    from pipelines.errors import user_message
     from pipelines.terminal import show_renamed_settings
-    from tfmtl.config import ConfigError
-    from transforms.batches.errors import LogError
 
     try:
         with show_renamed_settings():
             yield
-    except (ConfigError, LogError, FileNotFoundError) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+    except KeyboardInterrupt:
+        _show_traceback(context)
+        resumes = " The next run continues after the last finished step."
+        click.echo(f"Interrupted.{resumes if context.invoked_subcommand in _RESUMED else ''}", err=True)
+        sys.exit(130)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except Exception as error:
         from serving.connection import PredictionError
 
-        if not isinstance(error, PredictionError):
+        failed = isinstance(error, PredictionError)
+        message = str(error) if failed else user_message(error)
+        if message is None:
             raise
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
+        _show_traceback(context)
+        click.echo(f"Error: {message}", err=True)
+        sys.exit(1 if failed else 2)
+
+
+def _show_traceback(context: click.Context) -> None:
+    if context.params["traceback"]:
+        tracebacks.print_exc()
 
 
 def program() -> None:

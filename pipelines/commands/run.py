@@ -1,5 +1,6 @@
 """Command `tfmtl run`: runs the pipeline and prints its results."""
 
+import functools
 import pathlib
 
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
@@ -9,6 +10,7 @@ from pipelines.evaluation.results import read_metrics, results_table, scenario_n
 from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
+from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console
 from transforms.batches.rejects import format_report
@@ -55,7 +57,8 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
         The components that ran and their output artifacts.
     """
     console.print(f"pipeline {settings.name!r} -> {paths.root}", highlight=False)
-    result = run_pipeline(settings, paths, ComponentProgress(console), cache=cache)
+    check = functools.partial(_check_examples, settings)
+    result = run_pipeline(settings, paths, ComponentProgress(console), cache=cache, check_examples=check)
     cached = [step.name for step in result.steps.values() if step.cached and step.name not in RESOLVERS]
     if cached:
         console.print(f"from the cache: {', '.join(cached)}", highlight=False)
@@ -68,6 +71,19 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> R
     if sum(report.total.rejected.values()):
         console.print(f"rejected rows with line and reason: {examples}/{REJECTS}*", highlight=False)
     return result
+
+
+def _check_examples(settings: Settings, examples: str) -> None:
+    """Checks the splits; the report of the rows is printed before an error, which it explains."""
+    try:
+        notes = check_splits(settings, examples)
+    except SplitError:
+        report = ingest_report(examples)
+        if report.total.read:
+            console.print(format_report(report), highlight=False)
+        raise
+    for note in notes:
+        console.print(f"    {note}", highlight=False, markup=False)
 
 
 def report_metrics(settings: Settings, result: Run, reference: Reference | None) -> None:

@@ -13,6 +13,7 @@ from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtim
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
+from pipelines.components.example_gen import LogExampleGen
 from pipelines.library_messages import log_level
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
@@ -54,11 +55,14 @@ class ReportingDagRunner(LocalDagRunner):
 
     Args:
         progress: Function to call before and after each component, after a failed one too; None to report nothing.
+        on_success: Function to call with the name of each component that has succeeded. If it raises an error, no
+            further component is run.
     """
 
-    def __init__(self, progress: Progress | None = None):
+    def __init__(self, progress: Progress | None = None, on_success: Callable[[str], None] | None = None):
         super().__init__()
         self._progress = progress
+        self._on_success = on_success
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
         """Runs a compiled pipeline, one component after the other.
@@ -67,7 +71,7 @@ class ReportingDagRunner(LocalDagRunner):
             pipeline: Compiled pipeline, with its components in topological order.
             run_options: Options of a partial run; the progress of such a run is not reported.
         """
-        if self._progress is None or run_options is not None:
+        if run_options is not None or (self._progress is None and self._on_success is None):
             super().run_with_ir(pipeline, run_options)
             return
         # The parent runs a pipeline as a whole, so it is given one component at a time. All of them belong to one run.
@@ -79,11 +83,17 @@ class ReportingDagRunner(LocalDagRunner):
             del part.nodes[:]
             part.nodes.append(node)
             name = node.pipeline_node.node_info.id
-            self._progress(name, "start")
+            self._report(name, "start")
             try:
                 super().run_with_ir(part)
             finally:
-                self._progress(name, "end")
+                self._report(name, "end")
+            if self._on_success is not None:
+                self._on_success(name)
+
+    def _report(self, name: str, event: str) -> None:
+        if self._progress is not None:
+            self._progress(name, event)
 
 
 def run_pipeline(
@@ -92,6 +102,7 @@ def run_pipeline(
     progress: Progress | None = None,
     cache: bool = True,
     data_only: bool = False,
+    check_examples: Callable[[str], None] | None = None,
 ) -> Run:
     """Runs the pipeline in this process.
 
@@ -101,6 +112,8 @@ def run_pipeline(
         progress: Function to call when a component starts and ends.
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
         data_only: Runs the components from ExampleGen to Transform only, and trains no model.
+        check_examples: Function to call with the folder of the examples when the log has been read. If it raises an
+            error, the run ends with it.
 
     Returns:
         The components that ran and their output artifacts.
@@ -121,6 +134,11 @@ def run_pipeline(
         pipeline = create_pipeline(
             settings, str(paths.artifacts), serving, baseline=BlessedPredecessorStrategy, **options
         )
+
+    def on_success(name: str) -> None:
+        if check_examples is not None and name == LogExampleGen.__name__:
+            check_examples(latest_run(paths.metadata).uri(name, "examples"))
+
     with log_level(settings.log_level):
-        ReportingDagRunner(progress).run(pipeline)
+        ReportingDagRunner(progress, on_success).run(pipeline)
     return latest_run(paths.metadata)
