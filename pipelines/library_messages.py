@@ -11,6 +11,12 @@ _VERBOSE = "TFMTL_VERBOSE"
 """Environment variable by which the processes that a program starts show messages too."""
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "PYTHONWARNINGS": "ignore"}
 """Environment variables that hide messages; one that the user has set keeps its value."""
+_LOG_RAISED_ERRORS = (
+    "apache_beam.runners.common",
+    "apache_beam.runners.portability.local_job_service",
+    "apache_beam.runners.worker.sdk_worker",
+)
+"""Loggers of exceptions that are raised as well."""
 
 
 @contextmanager
@@ -55,3 +61,22 @@ def log_level(level: str) -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def failures_hidden() -> Iterator[None]:
+    """Hides what Beam and TFX log about an exception that they also raise, unless messages of libraries are shown."""
+    names = () if _VERBOSE in os.environ else ("absl", *_LOG_RAISED_ERRORS)
+    loggers = [logging.getLogger(name) for name in names]
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        is_other = record.name == "absl" and not record.getMessage().startswith("Execution ")
+        return is_other or record.levelno < logging.ERROR
+
+    for logger in loggers:
+        logger.addFilter(is_shown)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_shown)

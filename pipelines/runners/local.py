@@ -14,7 +14,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.example_gen import LogExampleGen
-from pipelines.library_messages import log_level
+from pipelines.library_messages import failures_hidden, log_level
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.beam_runner import run_in_process
@@ -139,6 +139,6 @@ def run_pipeline(
         if check_examples is not None and name == LogExampleGen.__name__:
             check_examples(latest_run(paths.metadata).uri(name, "examples"))
 
-    with log_level(settings.log_level):
+    with log_level(settings.log_level), failures_hidden():
         ReportingDagRunner(progress, on_success).run(pipeline)
     return latest_run(paths.metadata)

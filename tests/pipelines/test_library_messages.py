@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pipelines.library_messages import library_messages, log_level
+from pipelines.library_messages import failures_hidden, library_messages, log_level
 
 ROOT = pathlib.Path(__file__).parents[2]
 LIBRARY = """
@@ -90,3 +90,21 @@ def test_log_level_holds_although_a_library_changes_the_level_of_its_logger(capl
         logger.error("shown")
     logger.warning("shown after")
     assert [record.message for record in caplog.records] == ["shown", "shown after"]
+
+
+def test_failures_that_are_also_raised_are_hidden(monkeypatch, caplog):
+    beam, tfx = logging.getLogger("apache_beam.runners.common"), logging.getLogger("absl")
+
+    def log():
+        caplog.clear()
+        with failures_hidden():
+            beam.error("a failure with its traceback")
+            tfx.error("Execution 3 failed.")
+            tfx.error("another message")
+        return [record.getMessage() for record in caplog.records]
+
+    monkeypatch.delenv("TFMTL_VERBOSE", raising=False)
+    assert log() == ["another message"]
+    monkeypatch.setenv("TFMTL_VERBOSE", "1")
+    assert len(log()) == 3
+    assert not beam.filters
