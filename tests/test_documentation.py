@@ -83,9 +83,10 @@ def write_log(path, rows=4000):
 
 def test_every_command_is_run_somewhere():
     by_this_file = [c for c in commands() if c.startswith(("tfmtl run shop", "tfmtl serve", "tfmtl predict"))]
+    from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
-    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *by_this_file, *compiled])
+    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *by_this_file, *from_init, *compiled])
     assert len(by_this_file) == 3
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()
@@ -97,6 +98,9 @@ def test_your_own_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.yaml").write_text(blocks("yaml", "own-data.md")[0])
     write_log(tmp_path / "log.csv")
+    init = next(c for c in commands() if c.startswith("tfmtl init log.csv"))
+    assert "next: tfmtl run settings.yaml" in invoke(init)
+    assert "Test split" in invoke("tfmtl run settings.yaml")
     run, serve, predict, compile_ = (
         next(c for c in commands() if c.startswith(start))
         for start in ("tfmtl run shop", "tfmtl serve", "tfmtl predict", "tfmtl compile")

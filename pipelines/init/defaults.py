@@ -1,10 +1,18 @@
-"""Model, training and thresholds by the size of the log."""
+"""Model, training and thresholds by the size of the log.
+
+On logs of 20,000 to 290,000 rows, a large learning rate with an Adam epsilon of 1e-3, small batches, dropout, and a
+first-order term beside a small network reach the AUC of one-hot logistic regression on every output. Larger networks and
+Adam's usual epsilon of 1e-7 overfit rare ids within the first epochs.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from pipelines.init.task_arguments import LabelledTask
 
+_BATCH_SIZES = ((500_000, 256), (2_000_000, 512), (20_000_000, 1024), (float("inf"), 4096))
+"""Upper bound of the rows of a log, and the batch size below it."""
+_LARGE_ROWS = 2_000_000
 _TEST_SHARE = 0.1
 _MIN_TEST_POSITIVES = 30
 
@@ -24,7 +32,9 @@ def model_defaults(rows: int) -> dict[str, Any]:
     Args:
         rows: Number of rows of the log.
     """
-    return {"name": "mmoe"}
+    units = [64] if rows < _LARGE_ROWS else [128, 64]
+    options = {"wide": True, "num_experts": 4, "expert_units": units, "tower_units": [32], "dropout": 0.3}
+    return {"name": "mmoe", "options": options}
 
 
 def training_defaults(rows: int, tasks: Sequence[LabelledTask]) -> dict[str, Any]:
@@ -35,7 +45,14 @@ def training_defaults(rows: int, tasks: Sequence[LabelledTask]) -> dict[str, Any
         tasks: Tasks, the last one of which is monitored.
     """
     last = tasks[-1].task
-    return {"monitor": f"{last.output}_auc" if last.kind == "binary" else "loss"}
+    batch_size = next(size for limit, size in _BATCH_SIZES if rows < limit)
+    return {
+        "batch_size": batch_size,
+        "learning_rate": 0.01,
+        "optimizer": {"kind": "adam", "epsilon": 1e-3},
+        "patience": 2,
+        "monitor": f"{last.output}_auc" if last.kind == "binary" else "loss",
+    }
 
 
 def threshold_defaults(tasks: Sequence[LabelledTask], rows: int) -> dict[str, Any]:
