@@ -1,8 +1,8 @@
 """Model, training and thresholds by the size of the log.
 
 On logs of 20,000 to 290,000 rows, a large learning rate with an Adam epsilon of 1e-3, small batches, dropout, and a
-first-order term beside a small network reach the AUC of one-hot logistic regression on every output. Larger networks and
-Adam's usual epsilon of 1e-7 overfit rare ids within the first epochs.
+linear term beside a small network reach the AUC of one-hot logistic regression on every output. Larger networks, and
+Adam's usual epsilon of 1e-7, overfit rare ids within the first epochs.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.init.task_arguments import LabelledTask
 
-_BATCH_SIZES = ((500_000, 256), (2_000_000, 512), (20_000_000, 1024), (float("inf"), 4096))
+_BATCH_SIZES = ((100_000, 256), (2_000_000, 512), (20_000_000, 1024), (float("inf"), 4096))
 """Upper bound of the rows of a log, and the batch size below it."""
 _LARGE_ROWS = 2_000_000
 _TEST_SHARE = 0.1
