@@ -38,7 +38,7 @@ class LabelledTask:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the task has two classes."""
+        """True if the task has two classes."""
         return self.task.kind == "binary"
 
     @property
