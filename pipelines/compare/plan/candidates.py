@@ -7,13 +7,14 @@ from typing import Any
 
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.names import HIGHER_IS_BETTER
-from pipelines.compare.plan.search_space import OPTIONS, TRAINING, Space, values_to_validate, with_drawn_values
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
 from pipelines.raw_log import locate_log, newest_spans, require_simulator
+from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 from pipelines.settings import Settings, TrainingSettings, load_settings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
 from tfmtl.models import MODELS
+from tfmtl.search_space import Space, values_to_validate
 from tfmtl.spec import DatasetSpec
 
 Plain = dict[str, Any]

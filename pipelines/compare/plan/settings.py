@@ -7,8 +7,10 @@ from typing import Any
 
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.significance import Gain
-from pipelines.compare.plan.search_space import TRAINING, Dimension, check_names
+from pipelines.search.proposals import Method
+from pipelines.search.space import check_names
 from tfmtl.config import FieldError, require
+from tfmtl.search_space import Dimension
 
 _COMPARISON_FIELDS = ("seed", "monitor")
 """Fields of the training settings that the comparison sets for all models and stages."""
@@ -34,12 +36,8 @@ class ModelEntry:
     space: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_names(self.space)
+        check_names(self.space, "comparison")
         _require_absent(self.training, (*_COMPARISON_FIELDS, "warm_start"))
-        for name in self.space:
-            part, *_, field = name.split(".")
-            fixed = part == TRAINING and field in (*_COMPARISON_FIELDS, "warm_start")
-            require(not fixed, ("space", name), "omitted, as the comparison sets it", name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +100,9 @@ class CompareSettings:
         baselines: Rows of which the best one with all seeds is the baseline; each of the other rows is tested against
             it.
         monitor: Validation metric for early stopping and trials; by default that of the base.
-        trials: Number of settings that the search of each model draws; 0 turns the search off.
-        tuning_seed: Seed of the draws and of the trials' trainings.
+        trials: Number of settings that the search of each model tries; 0 turns the search off.
+        search: Search method: `random`, or `bayesian`, whose proposals depend on the results of the trials before.
+        tuning_seed: Seed of the search and of the trials' trainings.
         options: Options of all networks.
         training: Fields of the training settings that differ from the base, for all models.
         simulator: Fields of the simulator's settings that differ from the base.
@@ -120,6 +119,7 @@ class CompareSettings:
     baselines: tuple[str, ...] = ()
     monitor: str | None = None
     trials: int = 0
+    search: Method = "random"
     tuning_seed: int = 0
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)

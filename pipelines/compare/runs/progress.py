@@ -77,7 +77,7 @@ class RunProgress:
         if self._status is not None:
             self._status.stop()
         seconds = time.monotonic() - self._start
-        self._remaining_jobs = [other for other in self._remaining_jobs if other != job]
+        self._remaining_jobs = [other for other in self._remaining_jobs if other.title != job.title]
         self._done += 1
         if result is None:
             failed = escape(f"  {job.title:<28} failed: {_last_line(error)}")

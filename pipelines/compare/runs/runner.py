@@ -9,10 +9,11 @@ from pipelines.compare.fitters import fitter_of, present_options
 from pipelines.compare.jobs import NO_SEED, Job
 from pipelines.compare.metrics.evaluate import monitored_value
 from pipelines.compare.plan.candidates import Candidate, Comparison, with_monitor
-from pipelines.compare.plan.search_space import OPTIONS, TRAINING, draw_settings, with_drawn_values
 from pipelines.compare.runs.result import Result
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.subprocesses import RunFailedError
+from pipelines.search.proposals import Tried, draw_settings, propose
+from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 
 Execute = Callable[[Job, Callable[[str], object]], None]
 """Runs a job and keeps it in the store; the second argument is called with each line that the run prints."""
@@ -95,8 +96,11 @@ class Runner:
 
         An interrupted comparison therefore has about as many seeds of each row.
         """
-        trials = {candidate.row: self.trials(candidate) for candidate in self.comparison.candidates}
-        self._run_missing([job for jobs in trials.values() for job in jobs])
+        if self.comparison.settings.search == "random":
+            trials = {candidate.row: self.trials(candidate) for candidate in self.comparison.candidates}
+            self._run_missing([job for jobs in trials.values() for job in jobs])
+        else:
+            trials = {candidate.row: self._search(candidate) for candidate in self.comparison.candidates}
         finished_trials = {row: self._results(jobs) for row, jobs in trials.items()}
         chosen = {row: self._best(results) for row, results in finished_trials.items() if results}
         jobs = [
@@ -114,7 +118,7 @@ class Runner:
         return Outcome(runs, finished_trials, numbers, self._failed, missing)
 
     def trials(self, candidate: Candidate) -> list[Job]:
-        """Returns the jobs of a row's hyper-parameter search.
+        """Returns the jobs of a row's random search.
 
         Args:
             candidate: Row of the table.
@@ -124,6 +128,38 @@ class Runner:
             return []
         drawn = draw_settings(candidate.space, settings.trials, settings.tuning_seed)
         return [self._job(candidate, values, settings.tuning_seed, number) for number, values in enumerate(drawn)]
+
+    def _search(self, candidate: Candidate) -> list[Job]:
+        """Runs the trials of a row one after another, as each proposal depends on the results before it.
+
+        Returns:
+            The jobs of the trials. If nothing is to be run, they end with the first one that has not been run.
+        """
+        settings = self.comparison.settings
+        if not candidate.space or not settings.trials:
+            return []
+        jobs: list[Job] = []
+        tried: list[Tried] = []
+        planned = False
+        while len(jobs) < settings.trials:
+            values = propose(candidate.space, tried, settings.tuning_seed, settings.search)
+            if values is None:
+                break
+            job = self._job(candidate, values, settings.tuning_seed, len(jobs))
+            if self.store.get(job) is None:
+                if not planned:
+                    numbers = range(len(jobs), settings.trials)
+                    remaining = [self._job(candidate, {}, settings.tuning_seed, number) for number in numbers]
+                    self.observer.plan(remaining, self._results(jobs))
+                    planned = True
+                self._run(job)
+            jobs.append(job)
+            result = self.store.get(job)
+            if self._execute is None and result is None:
+                break
+            score = None if result is None else self._monitored(result)
+            tried.append(Tried(values, score if score is not None and math.isfinite(score) else None))
+        return jobs
 
     def _seed_job(self, candidate: Candidate, seed: int, chosen: Job | None) -> Job:
         seed = seed if fitter_of(candidate.model).seeded else NO_SEED
@@ -138,12 +174,11 @@ class Runner:
 
     def _best(self, results: list[Result]) -> Job:
         """Returns the job of the best trial by the monitor on the eval split."""
+        return max(results, key=self._monitored).job
 
-        def monitored(result: Result) -> float:
-            value = monitored_value(self.comparison.spec, result.metrics["eval"], self.comparison.monitor)
-            return -math.inf if math.isnan(value) else value
-
-        return max(results, key=monitored).job
+    def _monitored(self, result: Result) -> float:
+        value = monitored_value(self.comparison.spec, result.metrics["eval"], self.comparison.monitor)
+        return -math.inf if math.isnan(value) else value
 
     def _results(self, jobs: Sequence[Job]) -> list[Result]:
         return [result for result in map(self.store.get, jobs) if result is not None]
@@ -151,14 +186,16 @@ class Runner:
     def _run_missing(self, jobs: Sequence[Job]) -> None:
         missing = [job for job in jobs if self.store.get(job) is None]
         self.observer.plan(missing, self._results(jobs))
+        for job in missing:
+            if self.store.get(job) is None:  # Else another row has the same run.
+                self._run(job)
+
+    def _run(self, job: Job) -> None:
         if self._execute is None:
             return
-        for job in missing:
-            if self.store.get(job) is not None:  # Another row has the same run.
-                continue
-            self.observer.start(job)
-            try:
-                self._execute(job, lambda text, job=job: self.observer.line(job, text))  # type: ignore[misc]
-            except RunFailedError as error:
-                self._failed[job] = str(error)
-            self.observer.end(job, self.store.get(job), self._failed.get(job, ""))
+        self.observer.start(job)
+        try:
+            self._execute(job, lambda text: self.observer.line(job, text))
+        except RunFailedError as error:
+            self._failed[job] = str(error)
+        self.observer.end(job, self.store.get(job), self._failed.get(job, ""))

@@ -6,14 +6,15 @@ import pytest
 
 from pipelines.compare.jobs import NO_SEED
 from pipelines.compare.plan.candidates import Candidate, Comparison
-from pipelines.compare.plan.search_space import Choice
 from pipelines.compare.plan.settings import ModelEntry
 from pipelines.compare.runs.result import write_run
 from pipelines.compare.runs.runner import Runner
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.subprocesses import RunFailedError
+from pipelines.search.proposals import draw_settings
 from pipelines.settings import ModelSettings, Settings, TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, noisy, result, settings
+from tfmtl.search_space import Choice, Range
 
 DATA = columns()
 BASE = Settings(name="x", spec=SPEC, model=ModelSettings("mmoe"), training=TrainingSettings(monitor="ctr_auc"))
@@ -118,6 +119,41 @@ def test_trains_the_best_trial_with_every_seed(store):
     again, fake_runs, _ = run(store, comparison(space, trials=3, seeds=(1, 2)))
     assert fake_runs.done == []
     assert again.chosen == outcome.chosen
+
+
+def bayesian(trials):
+    space = {"options.noise": Range(0.5, 9.0, digits=3)}
+    return comparison(space, search="bayesian", trials=trials, seeds=(1,))
+
+
+def noises(outcome, row="ours"):
+    return [one.job.options["noise"] for one in outcome.trials[row]]
+
+
+def test_bayesian_trials_follow_the_results_and_continue_after_an_interruption(tmp_path):
+    whole, fake_runs, _ = run(RunStore(tmp_path / "whole", "data", "c"), bayesian(8))
+    assert fake_runs.done[:9] == [*(f"base, trial {n}" for n in range(1, 9)), "ours, trial 1"]
+    drawn = draw_settings({"options.noise": Range(0.5, 9.0, digits=3)}, 8, 0)
+    assert noises(whole)[:4] == [one["options.noise"] for one in drawn[:4]], "begins with the random search"
+    assert min(noises(whole)[4:]) < min(noises(whole)[:4]), "proposals approach the smallest noise"
+    assert whole.runs["ours"][0].job.options["noise"] == min(noises(whole))
+
+    store = RunStore(tmp_path / "parts", "data", "c")
+    run(store, bayesian(5))
+    kept = Runner(bayesian(8), store, None, Observer()).run()
+    assert noises(kept) == noises(whole)[:5]
+    assert [job.trial for job in kept.missing if job.row == "ours" and job.trial] == [5]
+    rest, fake_runs, observer = run(store, bayesian(8))
+    assert fake_runs.done[:3] == ["base, trial 6", "base, trial 7", "base, trial 8"]
+    assert observer.plans[0] == (3, 5)
+    assert noises(rest) == noises(whole)
+
+
+def test_bayesian_search_goes_on_after_a_failed_trial(store):
+    outcome, fake_runs, _ = run(store, bayesian(6), fails=("ours, trial 2", "ours, trial 6"))
+    assert [job.title for job in outcome.failed] == ["ours, trial 2", "ours, trial 6"]
+    assert len(noises(outcome)) == 4
+    assert fake_runs.done[-1] == "ours, seed 1"
 
 
 def test_drawn_second_stage_has_the_monitor_of_the_comparison(store):
