@@ -14,6 +14,7 @@ except ImportError:  # The base installation has no command line.
 
 _RESUMED = ("run", "compare")
 """Commands whose next run uses what an interrupted one has finished."""
+_SERVER_ADVICE = "\nIs a server running at this address? To start one: tfmtl serve OUT/serving/NAME"
 
 
 class _Program(click.Group):
@@ -203,9 +204,10 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     from pipelines.settings import load_settings
 
     experiment = load_settings(settings, data=data)
-    from pipelines.log_check import check_log, check_out  # Imports pandas.
+    from pipelines.log_check import check_log, check_out, check_warm_start  # Imports pandas.
 
     out = out or f"runs/{experiment.name}"
+    check_warm_start(experiment)
     ignored = check_log(experiment)
     check_out(out)
     for line in ignored:
@@ -377,7 +379,7 @@ def _user_messages(context: click.Context) -> Iterator[None]:
         from serving.connection import PredictionError
 
         failed = isinstance(error, PredictionError)
-        message = str(error) if failed else user_message(error)
+        message = f"{error}{_SERVER_ADVICE if 'UNAVAILABLE' in str(error) else ''}" if failed else user_message(error)
         if message is None:
             raise
         _show_traceback(context)

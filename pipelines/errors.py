@@ -79,5 +79,6 @@ def _machine_message(text: str) -> str | None:
     for number, advice in _MACHINE.items():
         lines = [line for line in text.splitlines() if os.strerror(number) in line]
         if lines:
-            return f"{_STEP.sub('', lines[-1].strip())[:_LONGEST]}. {advice}; the next run continues from here."
+            line = _STEP.sub("", lines[-1].strip())[:_LONGEST]
+            return f"{line}. {advice}; the next run continues after the last finished step."
     return None

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 
 from pipelines.raw_log import locate_log, newest_spans
-from pipelines.settings import DataSettings, Settings
+from pipelines.settings import KERAS_MODEL, LATEST, DataSettings, Settings
 from tfmtl.config import ConfigError
 from transforms.batches.columns import raw_columns
 from transforms.batches.errors import MissingColumnError, check_columns
@@ -16,9 +16,14 @@ from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.log_format import FOLDER_READERS, INGESTED
 from transforms.readers.registry import column_names, resolve_reader
 from transforms.readers.spans import SpanPattern
+from transforms.storage.files import exists
 
 _CHECKED_FILES = 100
 """Number of files whose columns are checked; the others are checked when they are read."""
+_COLUMN_ADVICE = (
+    "If a column has another name in the file, give it in data.columns ({NAME: COLUMN_OF_THE_FILE}); "
+    "if the file has no header, give the names in data.header."
+)
 _WILDCARDS = "*?[]"
 
 
@@ -43,7 +48,10 @@ def check_log(settings: Settings) -> list[str]:
     spans, data = newest_spans(settings), settings.data
     if data.reader in (*FOLDER_READERS, INGESTED):
         return []
-    selections = [select_files(data.reader, f"{data.path}/{pattern}") for pattern in _patterns(data, spans)]
+    try:
+        selections = [select_files(data.reader, f"{data.path}/{pattern}") for pattern in _patterns(data, spans)]
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"--data {error}") from error
     paths = [path for selection in selections for path in selection.paths]
     columns = raw_columns(settings.spec)
     try:
@@ -51,10 +59,26 @@ def check_log(settings: Settings) -> list[str]:
         for path in paths[1:_CHECKED_FILES]:
             _check_file(path, columns, data)
     except MissingColumnError as error:
-        advice = "Name the file's column in the settings if it differs: data: {columns: {NAME: COLUMN_OF_THE_FILE}}."
-        raise MissingColumnError(f"{error} {advice}") from error
+        if "data.delimiter" in str(error):
+            raise
+        raise MissingColumnError(f"{error} {_COLUMN_ADVICE}") from error
     ignored = {path: reason for selection in selections for path, reason in selection.ignored.items()}
     return FileSelection(paths, ignored).ignored_lines()
+
+
+def check_warm_start(settings: Settings) -> None:
+    """Checks that the folder of the initial weights holds a model.
+
+    Args:
+        settings: Settings of the experiment.
+
+    Raises:
+        FileNotFoundError: If the folder of `training.warm_start` holds no model.
+    """
+    folder = settings.training.warm_start
+    if folder not in (None, LATEST) and not exists(f"{folder}/{KERAS_MODEL}"):
+        expected = f"latest, or a folder with a {KERAS_MODEL}, such as OUT/pipeline/Trainer/model_run/5"
+        raise FileNotFoundError(f"training.warm_start should be {expected}. Received: {folder!r}")
 
 
 def check_out(path: str | os.PathLike[str]) -> None:

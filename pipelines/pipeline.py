@@ -18,8 +18,8 @@ from pipelines.components.pusher import OncePusher
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
 from pipelines.evaluation.eval_config import eval_config
-from pipelines.settings import Settings
-from pipelines.training.warm_start import LATEST, fingerprint
+from pipelines.settings import LATEST, Settings
+from pipelines.training.warm_start import fingerprint
 from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pipelines.exported_names import check_names
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models import MODELS
@@ -19,6 +20,10 @@ from transforms.readers.spans import SpanPattern, has_spans
 from transforms.simulation.options import SimulatorOptions
 
 CacheSetting = Literal["auto", "none", "memory", "disk"]
+LATEST = "latest"
+"""Value of `training.warm_start` that starts from the last blessed model."""
+KERAS_MODEL = "model.keras"
+"""Name of the Keras model in a `model_run` folder."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +179,10 @@ class Settings:
     log_level: Literal["info", "warning", "error"] = "error"
 
     def __post_init__(self) -> None:
+        try:
+            check_names(self.spec)
+        except FieldError as error:
+            raise FieldError(("spec", *error.path), error.message) from error
         outputs = [output.name for output in self.spec.outputs]
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)

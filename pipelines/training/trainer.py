@@ -5,16 +5,16 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipelines.settings import ModelSettings, TrainingSettings
+from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.warm_start import KERAS_MODEL, LATEST, start_folder, start_from, write_model_run_path
+from pipelines.training.warm_start import start_folder, start_from, write_model_run_path
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies
@@ -94,6 +94,7 @@ def fit(
     files: Mapping[str, list[str]],
     training: TrainingSettings,
     watch_input: bool = True,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
     """Trains a model, which has the weights of the best epoch afterwards.
 
@@ -104,6 +105,7 @@ def fit(
         training: Settings of the training.
         watch_input: Measures `input_wait` (see `tfmtl.training.InputWait`). This requires that deterministic operations
             are not enabled in TensorFlow, as they exclude a clock.
+        callbacks: Further callbacks of Keras.
 
     Returns:
         The metrics of each epoch by name, `input_wait` included; by stage if the settings have a second stage.
@@ -111,7 +113,7 @@ def fit(
     wait = InputWait()
     options: dict[str, Any] = {
         "make_optimizer": functools.partial(make_optimizer, training, files["train"]),
-        "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines()],
+        "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines(), *callbacks],
         "shuffle": False,
         "verbose": 0,
     }

@@ -6,15 +6,11 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from pipelines.settings import KERAS_MODEL, LATEST
+from tfmtl.config import ConfigError
 from tfmtl.models import MultiTaskModel
 from tfmtl.training.vocabularies import Tokens, read_vocabularies
 from tfmtl.training.warm_start import warm_start
-
-LATEST = "latest"
-"""Setting that starts from the last blessed model."""
-
-KERAS_MODEL = "model.keras"
-"""Name of the Keras model in a `model_run` folder."""
 
 _MODEL_RUN = "model_run"
 
@@ -73,13 +69,18 @@ def start_from(
 
     Raises:
         FileNotFoundError: If the folder holds no model with its vocabularies.
-        ValueError: If the weights do not fit (`tfmtl.training.warm_start`).
+        ConfigError: If the model cannot be loaded, or its weights do not fit (`tfmtl.training.warm_start`).
     """
     path = os.path.join(folder, KERAS_MODEL)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"training.warm_start should be a folder with a {KERAS_MODEL}. Received: {folder!r}")
     previous_vocabularies = read_vocabularies(folder)
-    report = warm_start(model, vocabularies, keras.saving.load_model(path, compile=False), previous_vocabularies)
+    try:
+        previous = keras.saving.load_model(path, compile=False)
+        report = warm_start(model, vocabularies, previous, previous_vocabularies)
+    except (ValueError, OSError) as error:
+        advice = "Start from a model of the same spec and options, or remove training.warm_start."
+        raise ConfigError(f"training.warm_start: {path} does not fit the settings. {error} {advice}") from error
     write(f"    warm start from {folder}")
     for name, rows in report.fields.items():
         if name in vocabularies or name in previous_vocabularies:

@@ -61,7 +61,7 @@ def test_advises_on_errors_of_the_machine(number):
     plain = user_message(OSError(number, text, "/out/metadata.sqlite"))
     assert text in plain
     assert "'/out/metadata.sqlite'" in plain
-    assert plain.endswith("the next run continues from here.")
+    assert plain.endswith("the next run continues after the last finished step.")
     lines = ["Traceback (most recent call last):", "  File x", f"OSError: [Errno {number}] {text} [while running 'W']"]
     beam_text = user_message(RuntimeError("\n".join(lines)))
     assert beam_text.startswith(f"OSError: [Errno {number}] {text}. ")

@@ -1,0 +1,64 @@
+"""Check that the columns of a spec have names with which a model can be exported and evaluated."""
+
+import keyword
+
+from tfmtl.config import FieldError, Path
+from tfmtl.features import MultiValuedFeature
+from tfmtl.spec import DatasetSpec
+
+_EXAMPLES = "examples"
+"""Input of the signature of tf.Examples, in whose place TFMA passes a column of this name."""
+_ADVICE = "use another name, and give that of the file's column in `data.columns`"
+
+
+def check_names(spec: DatasetSpec) -> None:
+    """Checks the names of columns against the rules of SavedModel's signatures and of TFMA.
+
+    Features and weights are inputs of a signature: TensorFlow accepts no keyword of Python and not `self`, and does not
+    tell names apart that differ in case only. No column may have the name `examples`.
+
+    Args:
+        spec: Spec of the dataset.
+
+    Raises:
+        FieldError: If a name is not possible.
+
+    Example:
+        >>> from pipelines.exported_names import check_names
+        >>> from tfmtl import DatasetSpec
+        >>> check_names(DatasetSpec.from_yaml('''
+        ... name: shop
+        ... features: [{name: class, kind: categorical}]
+        ... tasks: [{name: click, label: clicked}]
+        ... '''))
+        Traceback (most recent call last):
+            ...
+        tfmtl.config.errors.FieldError: features[0].name: should not be a keyword of Python or self; \
+use another name, and give that of the file's column in `data.columns`. Received: 'class'
+    """
+    inputs = _inputs(spec)
+    labels: dict[Path, str] = {("tasks", i, "label"): task.label for i, task in enumerate(spec.tasks)}
+    if spec.group_key is not None:
+        labels["group_key",] = spec.group_key
+    for path, name in (inputs | labels).items():
+        _refuse(name == _EXAMPLES, path, f"not be {_EXAMPLES}, which is an input of the exported model", name)
+    seen: dict[str, str] = {}
+    for path, name in inputs.items():
+        _refuse(keyword.iskeyword(name) or name == "self", path, "not be a keyword of Python or self", name)
+        other = seen.setdefault(name.lower(), name)
+        _refuse(other != name, path, f"differ from {other} in more than case", name)
+
+
+def _refuse(condition: bool, path: Path, expected: str, name: str) -> None:
+    if condition:
+        raise FieldError(path, f"should {expected}; {_ADVICE}. Received: {name!r}")
+
+
+def _inputs(spec: DatasetSpec) -> dict[Path, str]:
+    """Returns the names of features and weights by the path of their field."""
+    names: dict[Path, str] = {}
+    for i, feature in enumerate(spec.features):
+        names["features", i, "name"] = feature.name
+        if isinstance(feature, MultiValuedFeature) and feature.weights:
+            names["features", i, "weights"] = feature.weights
+    return names
