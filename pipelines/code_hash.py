@@ -6,11 +6,12 @@ one of its parameters.
 
 import ast
 import hashlib
+import importlib.metadata
 import importlib.util
 import itertools
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _PROJECT_PACKAGES = ("tfmtl", "transforms", "serving", "pipelines")
 _DOTTED = re.compile(r"\w+(\.\w+)+")
@@ -42,6 +43,19 @@ def code_hash(*names: str) -> str:
     digest = hashlib.sha256()
     for name in sorted(found):
         digest.update(name.encode() + found[name].read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def versioned_code_hash(names: Iterable[str], libraries: Iterable[str]) -> str:
+    """Returns the hash of source code and of the versions of libraries, as 16 hexadecimal digits.
+
+    Args:
+        names: Names of packages and modules of this project, as of `code_hash`.
+        libraries: Names of installed distributions.
+    """
+    digest = hashlib.sha256(code_hash(*names).encode())
+    for library in libraries:
+        digest.update(importlib.metadata.version(library).encode())
     return digest.hexdigest()[:16]
 
 

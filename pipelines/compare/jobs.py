@@ -2,12 +2,11 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.code_hash import code_hash
+from pipelines.code_hash import versioned_code_hash
 
 _ENTRY_POINTS = (
     "pipelines.compare.runs.run_job",  # Trains, scores and measures.
@@ -84,7 +83,4 @@ def run_code_hash() -> str:
     Returns:
         16 hexadecimal digits.
     """
-    digest = hashlib.sha256(code_hash(*_ENTRY_POINTS).encode())
-    for library in _LIBRARIES:
-        digest.update(importlib.metadata.version(library).encode())
-    return digest.hexdigest()[:16]
+    return versioned_code_hash(_ENTRY_POINTS, _LIBRARIES)

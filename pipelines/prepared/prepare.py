@@ -1,4 +1,4 @@
-"""Prepares the data of a comparison or a search: simulates the log where the settings say so, and preprocesses it once."""
+"""Prepares data: simulates the log where the settings say so, and preprocesses it once for many trainings."""
 
 import json
 import pathlib

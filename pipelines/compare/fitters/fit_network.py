@@ -3,19 +3,15 @@
 import time
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
+from pipelines.prepared.fit import train
 from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
-from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.trainer import fit
+from pipelines.training.input_pipeline import InputPipeline
 from tfmtl import config
-from tfmtl.models import model_class
-from tfmtl.precision import dtype_policy
 
 
 def fit_network(job: Job, data: Prepared) -> Fitted:
@@ -26,26 +22,14 @@ def fit_network(job: Job, data: Prepared) -> Fitted:
         data: Prepared data.
     """
     training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
-    strategy = training.distribution.strategy()
-    keras.utils.set_random_seed(job.seed)
-    tf.config.experimental.enable_op_determinism()
-    with strategy.scope(), dtype_policy(training.precision):
-        model = model_class(job.model).from_spec(data.spec, data.vocabulary_sizes(), **job.options)
-    files = {split: data.files(split) for split in ("train", "eval", "test")}
-    cache = choose_cache(training.cache, files["train"])
-    with cache_folder(cache) as folder:
-        reading = (training.batch_size, training.shuffle_rows, training.seed, cache, folder)
-        inputs = InputPipeline(data.spec, data.transform(), *reading)
-        start = time.perf_counter()
-        history = fit(model, inputs, files, training, watch_input=False)
-        training_seconds = time.perf_counter() - start
-        scores = {split: _score(model, inputs, files[split]) for split in ("eval", "test")}
+    with train(job.model, job.options, training, data) as trained:
+        scores = {split: _score(trained.model, trained.inputs, data.files(split)) for split in ("eval", "test")}
     return Fitted(
         {split: split_scores for split, (split_scores, _) in scores.items()},
-        model.count_params(),
-        training_seconds,
+        trained.model.count_params(),
+        trained.seconds,
         scores["test"][1],
-        _join_stages(history),
+        _join_stages(trained.history),
     )
 
 
