@@ -12,7 +12,7 @@ except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
 
-_RESUMED = ("run", "compare")
+_RESUMED = ("run", "compare", "tune")
 """Commands whose next run uses what an interrupted one has finished."""
 _SERVER_ADVICE = "\nIs a server running at this address? To start one: tfmtl serve OUT/serving/NAME"
 
@@ -261,6 +261,47 @@ def compare(
     arguments = CompareArguments(out, report, any_code, kept_only)
     succeeded = [compare_models(comparison, arguments) for comparison in comparisons]
     sys.exit(0 if all(succeeded) else 1)
+
+
+@main.command(short_help="Search the hyper-parameters of the model on the eval split.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="Number of trials.")
+@click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the proposals.")
+@click.option(
+    "--method",
+    default="bayesian",
+    show_default=True,
+    type=click.Choice(["bayesian", "random"]),
+    help="Bayesian optimization, or independent random draws.",
+)
+def tune(settings: str, trials: int, data: str | None, out: str | None, seed: int, method: str) -> None:
+    """Search hyper-parameters of the model of SETTINGS, and write settings with the best ones to OUT/tuned.yaml.
+
+    The log is preprocessed once. The first trial has the settings as they are. Bad trials stop early. Every finished
+    trial is kept, so an interrupted search continues where it stopped, and a larger --trials continues it.
+
+    \b
+    Example:
+      tfmtl tune examples/movielens.yaml --data ml-1m --trials 30
+      tfmtl run runs/movielens/tuned.yaml
+    """
+    from pipelines.tuning.plan import load_plan
+
+    plan = load_plan(settings, data=data, method=method, seed=seed)  # type: ignore[arg-type]
+    from pipelines.log_check import check_log, check_out
+    from pipelines.raw_log import require_simulator
+
+    out = out or f"runs/{plan.settings.name}"
+    if plan.settings.data.path:
+        check_log(plan.settings)
+    else:
+        require_simulator(plan.settings)
+    check_out(out)
+    from pipelines.commands.tune import tune_settings  # Imports TFX, as `run` does.
+
+    sys.exit(0 if tune_settings(plan, settings, out, trials) else 1)
 
 
 @main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines.")

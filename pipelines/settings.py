@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipelines.exported_names import check_names
+from pipelines.search.space import check_names as check_space_names
 from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.models import MODELS
+from tfmtl.search_space import Choice, Dimension
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
@@ -117,6 +119,25 @@ class TrainingSettings(Stage):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
         require(self.warm_start != "", "warm_start", "latest, a folder, or null", self.warm_start)
 
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default: those of the stage and the batch size."""
+        return {**super().declared_space(), "batch_size": Choice((512, 1024, 2048, 4096))}
+
+
+@dataclasses.dataclass(frozen=True)
+class TuneSettings:
+    """Search of hyper-parameters by `tfmtl tune`.
+
+    Attributes:
+        space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`; if empty, those that
+            the model, the optimizer and the training declare.
+    """
+
+    space: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_space_names(self.space, "search")
+
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
@@ -154,6 +175,7 @@ class Settings:
         model: Model to train, with its options.
         data: Location and format of the raw log.
         training: Optimizer, epochs, batches and the other settings of the training.
+        tune: Space of `tfmtl tune`; other commands do not use it.
         thresholds: Requirements on the test metrics, by output name; the metrics of other outputs are only reported.
         simulator: Options of `tfmtl simulate` for this spec; its `kind` is `impressions`, `panels` or `ali_ccp`. None
             if there is no simulator.
@@ -171,6 +193,7 @@ class Settings:
     model: ModelSettings
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
+    tune: TuneSettings = TuneSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
@@ -218,7 +241,7 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
         ConfigError: If a field is unknown, missing or wrong, the model's options included. The message gives file,
             line and field.
     """
-    document = _with_base(config.read_yaml(path))
+    document = read_document(path)
     settings: Settings = config.build(Settings, document)
     options_class = MODELS.info(settings.model.name).options_class
     given = "options" in document.data["model"]
@@ -230,6 +253,18 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
     if data is not None:
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(data)))
     return settings
+
+
+def read_document(path: str | pathlib.Path) -> config.Document:
+    """Reads a settings file, with the sections of its base that it does not have, without validating it.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ConfigError: If the file, or its base, cannot be read or is not valid YAML.
+    """
+    return _with_base(config.read_yaml(path))
 
 
 def _with_base(document: config.Document) -> config.Document:

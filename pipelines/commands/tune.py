@@ -1,0 +1,85 @@
+"""Command `tfmtl tune`: searches hyper-parameters on the eval split and writes the settings of the best trial."""
+
+import dataclasses
+import json
+import pathlib
+
+from pipelines.prepared.prepare import LOG, prepare, simulated_log
+from pipelines.terminal import ComponentProgress, console
+from pipelines.tuning.plan import SearchPlan
+from pipelines.tuning.report import SearchProgress, best_table, space_lines
+from pipelines.tuning.request import trial_code_hash
+from pipelines.tuning.search import in_worker, ranked, search
+from pipelines.tuning.trials import Trial, TrialFolder
+from pipelines.tuning.tuned_settings import write_tuned_settings
+from transforms.storage.locks import exclusive_lock
+
+TRIALS, TUNED, SEARCH = "trials", "tuned.yaml", "search.json"
+_LOCK = ".lock"
+
+
+def tune_settings(plan: SearchPlan, source: str, out: str, trials: int) -> bool:
+    """Runs the trials that the folder does not have, prints the best ones, and writes the settings of the best one.
+
+    Args:
+        plan: Plan of the search.
+        source: Path of the settings.
+        out: Folder to write to.
+        trials: Number of trials.
+
+    Returns:
+        True if a trial has not failed.
+
+    Raises:
+        ConfigError: If another search uses the folder.
+    """
+    root = pathlib.Path(out)
+    console.print(f"search for {plan.settings.name!r} -> {root}", highlight=False)
+    message = f"{root} should be used by one search at a time. Received: another one"
+    with exclusive_lock(root / TRIALS / _LOCK, message):
+        return _tune(plan, source, root, trials)
+
+
+def _tune(plan: SearchPlan, source: str, root: pathlib.Path, trials: int) -> bool:
+    if not plan.settings.data.path:
+        with console.status("simulating the log ..."):
+            log = simulated_log(plan.settings, root / LOG)
+        data_settings = dataclasses.replace(plan.settings.data, path=str(log))
+        plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, data=data_settings))
+    data = prepare(plan.settings, root, ComponentProgress(console))
+    folder = TrialFolder(root / TRIALS / plan.key(data.fingerprint))
+    (folder.root / SEARCH).write_text(json.dumps(plan.to_plain(data.fingerprint), indent=1), encoding="utf-8")
+    console.print(f"rows: {data.rows['train']:,} train, {data.rows['eval']:,} eval", highlight=False)
+    console.print(f"space of {trials} trials, {plan.method} search with seed {plan.seed}:", highlight=False)
+    for line in space_lines(plan):
+        console.print(line, highlight=False, markup=False)
+    kept = len(folder.load(trials))
+    if kept:
+        console.print(f"{kept} of {trials} trials were finished before", highlight=False)
+    done = search(plan, data.fingerprint, folder, trials, in_worker(data), SearchProgress(console, plan, trials))
+    return _report(plan, source, root, folder, done)
+
+
+def _report(plan: SearchPlan, source: str, root: pathlib.Path, folder: TrialFolder, trials: list[Trial]) -> bool:
+    for trial in trials:
+        if trial.status == "failed":
+            console.print(f"output of trial {trial.number}: {folder.log(trial.number)}", highlight=False)
+    other = sum(trial.code != trial_code_hash() for trial in trials)
+    if other:
+        console.print(
+            f"{other} of {len(trials)} trials were run by another version of the code; to run them again, "
+            f"delete {folder.root}",
+            style="yellow",
+            highlight=False,
+        )
+    if not ranked(plan, trials):
+        console.print("All trials failed.", style="bold red")
+        return False
+    console.print(best_table(plan, trials))
+    path = root / TUNED
+    best = write_tuned_settings(path, plan, trials, source)
+    if best.number == 1:
+        console.print("No trial is better than the settings as they are.", highlight=False)
+    console.print(f"settings of trial {best.number} -> {path}", highlight=False)
+    console.print(f"to train it and measure it on the test split: tfmtl run {path}", highlight=False)
+    return True

@@ -1,0 +1,203 @@
+"""Plan of a search: settings, objective and space, all validated before anything is read or trained."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.search.proposals import Method
+from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
+from pipelines.settings import Settings, TrainingSettings, load_settings, read_document
+from tfmtl import config
+from tfmtl.config import ConfigError, Document, FieldError, to_plain
+from tfmtl.models import MODELS
+from tfmtl.search_space import Choice, Dimension, Space, values_to_validate
+from tfmtl.spec import ENTIRE, DatasetSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchPlan:
+    """A validated search.
+
+    Attributes:
+        settings: Settings of the experiment; the monitor of the training is the objective of the search.
+        document: The settings file, with the sections of its base.
+        space: Hyper-parameters to search, by name.
+        given: Values of the settings as they are, of the hyper-parameters that have one.
+        method: Search method.
+        seed: Seed of the search.
+    """
+
+    settings: Settings
+    document: Document
+    space: Space
+    given: Mapping[str, Any]
+    method: Method
+    seed: int
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric on the eval split that is optimized."""
+        return self.settings.training.monitor
+
+    @property
+    def maximize(self) -> bool:
+        """True if the objective is to be maximized: if it is an AUC, not a loss."""
+        return self.objective.endswith("_auc")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the model in the settings as they are, as plain data."""
+        options: dict[str, Any] = to_plain(self.settings.model.options)
+        return options
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Training settings as they are, as plain data."""
+        return plain_training(self.settings.training)
+
+    def key(self, fingerprint: str) -> str:
+        """Computes a hash of everything that determines the proposals and the metrics of a search but the code.
+
+        Args:
+            fingerprint: Fingerprint of the data.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        return hashlib.sha256(json.dumps(self.to_plain(fingerprint), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_plain(self, fingerprint: str) -> dict[str, Any]:
+        """Returns everything that determines the proposals and the metrics of a search but the code, as plain data.
+
+        Args:
+            fingerprint: Fingerprint of the data.
+        """
+        return {
+            "data": fingerprint,
+            "model": self.settings.model.name,
+            "options": self.options,
+            "training": self.training,
+            "space": to_plain(self.space),
+            "method": self.method,
+            "seed": self.seed,
+        }
+
+
+def load_plan(
+    path: str | pathlib.Path, *, data: str | None = None, method: Method = "bayesian", seed: int = 0
+) -> SearchPlan:
+    """Loads the settings of an experiment and plans the search of its hyper-parameters.
+
+    Args:
+        path: YAML file of the settings.
+        data: Path of the raw log, which replaces that of the file.
+        method: Search method.
+        seed: Seed of the search.
+
+    Raises:
+        ConfigError: If a field is unknown, missing or invalid, or a value of the space that the settings give is not
+            valid; the message names file, line and field.
+    """
+    settings = load_settings(path, data=data)
+    document = read_document(path)
+    if settings.training.warm_start is not None:
+        expected = "null, as every trial starts from random weights"
+        raise document.error(
+            ("training", "warm_start"), f"should be {expected}. Received: {settings.training.warm_start!r}"
+        )
+    if "monitor" not in (document.data.get("training") or {}):
+        settings = dataclasses.replace(settings, training=_with_monitor(settings.training, _main_auc(settings.spec)))
+    options = _options(settings)
+    model = dataclasses.replace(settings.model, options=to_plain(options))
+    settings = dataclasses.replace(settings, model=model)
+    space = _given_space(settings, document) if settings.tune.space else _declared_space(settings, options)
+    return SearchPlan(settings, document, space, _given_values(settings, options, space), method, seed)
+
+
+def plain_training(training: TrainingSettings) -> dict[str, Any]:
+    """Returns training settings as plain data in which single options of the optimizer can be changed.
+
+    Args:
+        training: Training settings.
+    """
+    return {**to_plain(training), "optimizer": to_plain(training.optimizer)}
+
+
+def _main_auc(spec: DatasetSpec) -> str:
+    """Returns the name of the AUC of the last binary task over all rows; the loss if there is no binary task."""
+    binary = [o.name for o in spec.outputs if o.space == ENTIRE and spec.task(o.task).kind == "binary"]
+    return f"{binary[-1]}_auc" if binary else "loss"
+
+
+def _with_monitor(training: TrainingSettings, monitor: str) -> TrainingSettings:
+    stage = training.fine_tuning
+    stage = None if stage is None else dataclasses.replace(stage, monitor=monitor)
+    return dataclasses.replace(training, monitor=monitor, fine_tuning=stage)
+
+
+def _options(settings: Settings) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", config.RenamedWarning)  # `load_settings` has shown it.
+        document = Document(dict(settings.model.options))
+        return config.build(MODELS.info(settings.model.name).options_class, document)
+
+
+def _given_space(settings: Settings, document: Document) -> Space:
+    """Returns the space of the settings, each value of which is valid by itself."""
+    for name, dimension in settings.tune.space.items():
+        for value in values_to_validate(dimension):
+            try:
+                _check(settings, {name: value})
+            except ConfigError as error:
+                message = f"should hold valid values. Received: {value!r} ({error})"
+                raise document.error(("tune", "space", name), message) from error
+    return settings.tune.space
+
+
+def _declared_space(settings: Settings, options: Any) -> Space:
+    """Returns the space that model and training declare, without the values that do not fit the settings."""
+    declared = {f"{OPTIONS}.{name}": one for name, one in options.declared_space().items()}
+    declared |= {f"{TRAINING}.{name}": one for name, one in settings.training.declared_space().items()}
+    space: dict[str, Dimension] = {}
+    for name, dimension in declared.items():
+        valid = [value for value in values_to_validate(dimension) if _is_valid(settings, {name: value})]
+        if isinstance(dimension, Choice) and len(valid) >= 2:
+            space[name] = dataclasses.replace(dimension, values=tuple(valid))
+        elif len(valid) == len(values_to_validate(dimension)):
+            space[name] = dimension
+    return space
+
+
+def _is_valid(settings: Settings, values: Mapping[str, Any]) -> bool:
+    try:
+        _check(settings, values)
+    except ConfigError:
+        return False
+    return True
+
+
+def _check(settings: Settings, values: Mapping[str, Any]) -> None:
+    """Raises a `ConfigError` if settings with these values are not valid."""
+    options = with_drawn_values(settings.model.options, values, OPTIONS)
+    built = config.build(MODELS.info(settings.model.name).options_class, Document(options))
+    try:
+        built.check_tasks(settings.spec)
+    except FieldError as error:
+        raise ConfigError(str(error)) from error
+    config.build(TrainingSettings, Document(with_drawn_values(plain_training(settings.training), values, TRAINING)))
+
+
+def _given_values(settings: Settings, options: Any, space: Space) -> dict[str, Any]:
+    given = {}
+    for name in space:
+        part, *path = name.split(".")
+        value: Any = options if part == OPTIONS else settings.training
+        for field in path:
+            value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
+        if value is not None:
+            given[name] = list(value) if isinstance(value, tuple) else value
+    return given
