@@ -40,4 +40,4 @@ def _suggestions(settings: Settings) -> list[str]:
     if rare:
         suggestions.append(f"min_frequency: 1 for {', '.join(rare)}")
     suggestions.append("a lower training.learning_rate with more training.max_epochs, or a larger training.patience")
-    return suggestions
+    return [*suggestions, "`tfmtl tune`, which searches for better settings"]

@@ -1,5 +1,7 @@
 """Prepares data: simulates the log where the settings say so, and preprocesses it once for many trainings."""
 
+import dataclasses
+import functools
 import json
 import pathlib
 
@@ -7,6 +9,7 @@ from pipelines.prepared.prepared import PREPARED, Prepared
 from pipelines.prepared.write_prepared import FORMAT, write_prepared
 from pipelines.raw_log import locate_log, require_simulator
 from pipelines.runners.local import Progress, RunPaths, run_pipeline
+from pipelines.runners.split_check import check_splits
 from pipelines.settings import Settings
 from pipelines.simulated_log import draw_once
 from transforms.storage.atomic import atomic_dir
@@ -47,10 +50,12 @@ def prepare(settings: Settings, root: pathlib.Path, progress: Progress | None = 
         The prepared data, in the folder `prepared` of `root`.
 
     Raises:
-        ValueError: If a split has no rows, or the true values of a simulated log are not those of its rows.
+        SplitError: If a split has no rows.
+        ValueError: If the true values of a simulated log are not those of its rows.
     """
     settings = locate_log(settings)
-    run = run_pipeline(settings, RunPaths(root), progress, data_only=True)
+    check = functools.partial(check_splits, dataclasses.replace(settings, thresholds={}))  # No model is blessed here.
+    run = run_pipeline(settings, RunPaths(root), progress, data_only=True, check_examples=check)
     examples, graph = run.uri("LogExampleGen", "examples"), run.uri("Transform", "transform_graph")
     made_of = {"examples": examples, "transform_graph": graph, "log": settings.data.path}
     folder = root / _FOLDER

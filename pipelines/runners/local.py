@@ -102,7 +102,7 @@ def run_pipeline(
     progress: Progress | None = None,
     cache: bool = True,
     data_only: bool = False,
-    check_examples: Callable[[str], None] | None = None,
+    check_examples: Callable[[str], object] | None = None,
 ) -> Run:
     """Runs the pipeline in this process.
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
-from pipelines.raw_log import locate_log, newest_spans, require_simulator
+from pipelines.raw_log import require_simulator
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 from pipelines.settings import Settings, TrainingSettings, load_settings
 from tfmtl import config
@@ -69,9 +69,12 @@ class Comparison:
         Raises:
             FileNotFoundError: If the log does not exist and cannot be simulated.
             ConfigError: If the log does not fit the settings.
+            LogError: If a file cannot be read, or lacks a column of the spec.
         """
         if self.base.data.path:
-            newest_spans(locate_log(self.base))
+            from pipelines.log_check import check_log  # Imports pandas.
+
+            check_log(self.base)
         else:
             require_simulator(self.base)
 
