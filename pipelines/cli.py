@@ -34,8 +34,8 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     """Multi-task conversion models, from raw log to served prediction.
 
     \b
-    Exit codes: 0 success, 1 an error while running, 2 wrong usage or settings,
-    3 the model did not reach its thresholds and was not pushed.
+    Exit codes: 0 success, 1 an error while running, 2 wrong usage, settings or data,
+    3 the model did not reach its thresholds and was not pushed, 130 interrupted.
     """
     from pipelines.library_messages import library_messages
 
