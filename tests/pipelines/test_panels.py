@@ -176,9 +176,7 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
     inputs = features_of(client.metadata().signatures["raw"])
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
     scores = client.predict(typed_columns(frame, inputs))
-    examples = [
-        row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part
-    ]
+    examples = [row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part]
     by_examples = graph_session_scores(exported, "serving_default", {"examples": examples})
     parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in SPEC.labels})
     for task in SPEC.tasks:
