@@ -404,10 +404,11 @@ def _user_messages(context: click.Context) -> Iterator[None]:
         context: Context of the group, with its options.
     """
     from pipelines.errors import user_message
+    from pipelines.interrupts import interrupts_remembered
     from pipelines.terminal import show_renamed_settings
 
     try:
-        with show_renamed_settings():
+        with show_renamed_settings(), interrupts_remembered():
             yield
     except KeyboardInterrupt:
         _show_traceback(context)

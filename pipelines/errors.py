@@ -17,6 +17,8 @@ _MACHINE = {
     errno.EPERM: "Change the permissions, or use another folder",
 }
 """Advice for errors of the machine, by error number."""
+_NO_STORE = ("file is not a database", "database disk image is malformed")
+"""Texts of SQLite about a file `metadata.sqlite` that another program wrote or that is damaged."""
 _LONGEST = 500
 
 
@@ -76,6 +78,10 @@ def _names() -> list[str]:
 
 def _machine_message(text: str) -> str | None:
     """Returns the line of a text that reports an error of the machine, with advice; None if there is none."""
+    if any(reason in text for reason in _NO_STORE):
+        return (
+            "OUT/metadata.sqlite is damaged or of another program: use another --out, or remove the file and run again."
+        )
     for number, advice in _MACHINE.items():
         lines = [line for line in text.splitlines() if os.strerror(number) in line]
         if lines:

@@ -14,6 +14,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.example_gen import LogExampleGen
+from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
 from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
@@ -88,6 +89,7 @@ class ReportingDagRunner(LocalDagRunner):
                 super().run_with_ir(part)
             finally:
                 self._report(name, "end")
+            raise_if_interrupted()
             if self._on_success is not None:
                 self._on_success(name)
 

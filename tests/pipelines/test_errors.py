@@ -78,3 +78,8 @@ def test_a_missing_file_is_an_error_of_the_user():
     with pytest.raises(FileNotFoundError) as caught:
         pathlib.Path("/not/there").read_text()
     assert user_message(caught.value) == "[Errno 2] No such file or directory: '/not/there'"
+
+
+def test_a_damaged_store_is_named():
+    text = "Failed to establish connection to Metadata storage with error: file is not a database query:  CREATE"
+    assert user_message(RuntimeError(text)).startswith("OUT/metadata.sqlite is damaged")

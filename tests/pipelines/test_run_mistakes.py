@@ -1,7 +1,12 @@
 """Mistakes that `tfmtl run` finds after reading the log, and a run with one class, other files and no scenario."""
 
 import gzip
+import os
+import pathlib
 import random
+import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -92,6 +97,27 @@ def test_a_file_that_breaks_off_behind_its_first_block(folder):
     assert code == 2, output
     assert "should be a complete file, but reading fails at line" in output
     assert len(output[output.index("Error: ") :].splitlines()) == 1
+
+
+def test_ctrl_c_during_a_component(folder):
+    write_log(folder, make_rows(300))
+    program = [sys.executable, "-c", "from pipelines.cli import program; program()"]
+    root = str(pathlib.Path(__file__).parents[2])
+    words = ["run", "shop.yaml", "--data", "log.csv", "--out", "out"]
+    with subprocess.Popen(
+        [*program, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        while "LogExampleGen" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "Interrupted. The next run continues after the last finished step."
+    assert "Traceback" not in errors
 
 
 def test_one_class_other_files_rows_without_a_scenario_and_a_warm_start_that_does_not_fit(folder):

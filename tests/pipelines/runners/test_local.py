@@ -1,5 +1,8 @@
 """The local runner: progress of each component, also of one that fails, and one run in ML Metadata."""
 
+import contextlib
+import signal
+
 import pytest
 from ml_metadata import MetadataStore
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -8,6 +11,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import standard_artifacts
 
+from pipelines.interrupts import interrupts_remembered
 from pipelines.library_messages import log_level
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import ReportingDagRunner, RunPaths
@@ -79,6 +83,20 @@ def test_reports_the_end_of_a_component_that_fails_and_raises_its_error(paths):
         run(paths, -1, events)
     assert events == [("Write", "start"), ("Write", "end"), ("First", "start"), ("First", "end")]
     assert list(latest_run(paths.metadata).steps) == ["Write", "First"]
+
+
+def test_a_swallowed_interrupt_ends_the_run_after_the_component(paths):
+    """Python discards a KeyboardInterrupt that is raised in a callback of a weak reference."""
+
+    def swallow(name, event):
+        if (name, event) == ("Write", "start"):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+    with interrupts_remembered(), pytest.raises(KeyboardInterrupt), log_level("error"):
+        ReportingDagRunner(swallow).run(pipeline(paths, 1))
+    assert list(latest_run(paths.metadata).steps) == ["Write"]
+    run(paths, 1, [])
 
 
 def test_runs_without_a_progress_function(paths):
