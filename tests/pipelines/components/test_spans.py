@@ -226,7 +226,7 @@ def test_data_settings_of_the_documentation_are_valid():
     text = (pathlib.Path(__file__).parents[3] / "docs" / "own-data.md").read_text()
     shown = re.findall(r"`(data: \{.*?\})`", text, re.DOTALL)
     found = [build(DataSettings, parse_yaml(" ".join(lines.split())), ("data",)) for lines in shown]
-    assert [has_spans(data.pattern) for data in found] == [False, True, True]
+    assert [has_spans(data.pattern) for data in found] == [False, True, True, False, False, False]
     assert "`spans: 1` and `training: {warm_start: latest}`" in " ".join(text.split())
 
 
