@@ -47,7 +47,7 @@ def test_the_pipeline_reads_the_log(settings, tmp_path):
     assert "duplicate_day" in done.output
     (reject,) = map(json.loads, (tmp_path / "out" / "rejects.jsonl").read_text().splitlines())
     assert (reject["reason"], reject["line"]) == ("duplicate_day", len(cases.daily()) + 2)
-    (batch,) = ingest([str(tmp_path / "out" / "panels.csv")], load_settings(settings).spec, "csv")
+    (batch,) = ingest([str(tmp_path / "out" / "panels.csv")], load_settings(settings).spec)
     assert batch.rejects == ()
     assert all(batch.report.total.accepted[split] for split in ("train", "eval", "test"))
 
@@ -97,7 +97,7 @@ def test_same_as_last_week_has_the_known_error_on_koubei(tmp_path):
     assert run(EXAMPLE, "--raw", KOUBEI, "--out", tmp_path).exit_code == 0
     spec = load_settings(EXAMPLE).spec
     sums = {"pays": [0.0, 0.0], "views": [0.0, 0.0]}
-    for batch in ingest([str(tmp_path / "panels.csv")], spec, "csv"):
+    for batch in ingest([str(tmp_path / "panels.csv")], spec):
         for row in batch.typed["test"].to_pylist():
             for name, label in (("pays", "pay_7d"), ("views", "view_7d")):
                 sums[name][0] += abs(row[label][0] - sum(row[name][-7:]))
