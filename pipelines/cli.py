@@ -254,8 +254,11 @@ def compare(
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report should be given with one SETTINGS only.")
     comparisons = [load_comparison(path, data=data, seeds=seeds or None) for path in settings]
+    from pipelines.log_check import check_out
+
     for comparison in comparisons:
         comparison.check_log()
+        check_out(out or f"runs/{comparison.settings.name}")
     from pipelines.commands.compare import CompareArguments, compare_models  # Imports TFX, as `run` does.
 
     arguments = CompareArguments(out, report, any_code, kept_only)

@@ -185,6 +185,7 @@ COMMAND_MISTAKES = {
     "reference": Mistake(
         "compare c.yaml", "c.yaml:7: reference: ", {"c.yaml": COMPARISON.replace("e: shared_bottom", "e: sb")}
     ),
+    "compared brackets": Mistake("compare c.yaml --data log.csv --out o[1]", "--out should be", {"c.yaml": COMPARISON}),
     "no seed": Mistake("compare c.yaml", "c.yaml:3: seeds: ", {"c.yaml": COMPARISON.replace("[1, 2]", "[]")}),
     "no comparison": Mistake("compare shop.yaml", "shop.yaml:2: spec: should be a field of CompareSettings."),
     "compared log": Mistake("compare c.yaml --data gone", "data.path should be the folder", {"c.yaml": COMPARISON}),
