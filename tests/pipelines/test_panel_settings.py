@@ -3,15 +3,11 @@
 import csv
 import pathlib
 
-import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.commands.predict import typed_columns
 from pipelines.settings import load_settings
-from serving.rows import Feature
 from tests.pipelines.settings_cases import assert_names_line_and_field
 from transforms.panels.simulator_options import PanelOptions
 from transforms.simulation.options import SimulatorOptions
@@ -66,20 +62,3 @@ def test_options_that_do_not_fit_the_spec_exit_with_code_2(tmp_path):
     assert result.exit_code == 2
     expected = "should be such that the dates 2026-01-05 .. 2026-02-02 include eval_from"
     assert f"Error: {path}: simulator.periods: {expected}" in result.output
-
-
-def test_typed_columns_parses_numbers_and_lists():
-    inputs = {
-        "clicks": Feature("clicks", np.dtype("float32"), multivalent=True, width=3),
-        "pages": Feature("pages", np.dtype(object), multivalent=True, width=2),
-        "weights": Feature("weights", np.dtype("float32"), multivalent=True),
-        "price": Feature("price", np.dtype("float32")),
-    }
-    cells = {"clicks": ["1|2||4", "5", ""], "pages": ["a|b|c", "", "d"], "weights": ["1|2", "", "3"]}
-    frame = pd.DataFrame({**cells, "price": ["1.5", "", "2"]})
-    assert typed_columns(frame, inputs) == {
-        "clicks": [[2.0, None, 4.0], [5.0], []],
-        "pages": [["b", "c"], [], ["d"]],
-        "weights": [[1.0, 2.0], [], [3.0]],
-        "price": [1.5, None, 2.0],
-    }

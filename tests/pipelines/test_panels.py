@@ -16,7 +16,7 @@ from tensorflow_serving.apis import predict_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
-from pipelines.commands.predict import typed_columns
+from pipelines.prediction.rows import read_rows
 from pipelines.settings import load_settings
 from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.trainer import vocabulary_sizes
@@ -175,7 +175,7 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
     frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
     inputs = features_of(client.metadata().signatures["raw"])
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
-    scores = client.predict(typed_columns(frame, inputs))
+    scores = client.predict(read_rows(str(panels.sixth), SPEC).features)
     examples = [row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part]
     by_examples = graph_session_scores(exported, "serving_default", {"examples": examples})
     parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in SPEC.labels})
