@@ -13,8 +13,6 @@ import pyarrow.compute as pc
 
 from transforms.examples.wire import BYTES_LIST, FLOAT_LIST, INT64_LIST, field_key, head, packed_head, varint
 
-_EMPTY = pa.scalar(b"", pa.binary())
-
 
 def encode(columns: pa.RecordBatch) -> list[bytes]:
     """Encodes each row as a serialized tf.Example with the features that have values.
@@ -66,20 +64,26 @@ def _encode_feature(name: str, lists: pa.Array) -> list[pa.Array]:
             tokens = _spread(tokens, counts)
             return [_map_lengths(tokens, lambda length: _token_head(name, length)), tokens]
         pieces = _join([_map_lengths(tokens, lambda length: field_key(1) + varint(length)), tokens])
-        body = pc.binary_join(_build_lists(pieces, counts), _EMPTY)
+        body = pc.binary_join(_build_lists(pieces, counts), pa.scalar(b"", pa.binary()))
         return [_map_lengths(body, lambda size: head(name, BYTES_LIST, size)), body]
     if value_type == pa.float32():
         body = _pack_floats(values, counts)
         return [_map_lengths(body, lambda size: packed_head(name, FLOAT_LIST, size)), body]
     if value_type == pa.int64():
         body = _encode_integers(values)
-        body = _spread(body, counts) if counts.max() == 1 else pc.binary_join(_build_lists(body, counts), _EMPTY)
+        body = (
+            _spread(body, counts)
+            if counts.max() == 1
+            else pc.binary_join(_build_lists(body, counts), pa.scalar(b"", pa.binary()))
+        )
         return [_map_lengths(body, lambda size: packed_head(name, INT64_LIST, size)), body]
     raise TypeError(f"{name}: should be lists of binary, float or int64. Received: {lists.type}")
 
 
 def _join(pieces: Sequence[pa.Array]) -> pa.Array:
-    return pc.binary_join_element_wise(*pieces, _EMPTY, null_handling="replace", null_replacement=b"")
+    return pc.binary_join_element_wise(
+        *pieces, pa.scalar(b"", pa.binary()), null_handling="replace", null_replacement=b""
+    )
 
 
 def _map_lengths(values: pa.Array, function: Callable[[int], bytes]) -> pa.Array:
