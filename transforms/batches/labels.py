@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from transforms.batches.column_types import format_values, is_missing
 from transforms.batches.parsing import boolean_mask, parse_numbers
 
-_PLAIN = pa.array(["0", "1", "0.0", "1.0"])  # The label is the index modulo 2.
+_PLAIN = ("0", "1", "0.0", "1.0")  # The label is the index modulo 2.
 _MISSING = r"^[ \t]*(?i:nan)?[ \t]*$"
 _COMPARISON = re.compile(r"\s*(>=|<=|>|<)\s*(.+)")
 _OPERATORS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
@@ -67,7 +67,7 @@ def parse_labels(column: pa.Array, positive: Sequence[str | float] = ()) -> tupl
 
 def _parse_zero_or_one(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     if pa.types.is_string(column.type):
-        index = pc.index_in(column, value_set=_PLAIN)
+        index = pc.index_in(column, value_set=pa.array(_PLAIN))
         if not index.null_count:
             return index.to_numpy(zero_copy_only=False).astype(np.int64) % 2, np.zeros(len(column), bool)
     numbers, _ = parse_numbers(column)

@@ -31,8 +31,8 @@ _RATING_COLUMNS = ("rating", "timestamp", "liked", "loved")
 _YEAR = re.compile(r"\((\d{4})\)\s*$")
 _ZIP_DIGITS = 3
 _UNIT_SEPARATOR = "\x1f"  # Replaces `::`, because the parser's delimiter is one character.
-_LIKED, _LOVED = pa.array(["4", "5"]), pa.array(["5"])
-_SCALE = pa.array(["1", "2", "3", "4", "5"])
+_LIKED, _LOVED = ("4", "5"), ("5",)
+_SCALE = ("1", "2", "3", "4", "5")
 
 
 def read_movielens(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK_BYTES) -> Iterator[RawBatch]:
@@ -147,13 +147,13 @@ def _join(batch: RawBatch, users: pa.Table, movies: pa.Table, columns: Sequence[
     movie = pc.index_in(batch.column("movie_id"), value_set=movies["movie_id"].combine_chunks())
     rating = batch.column("rating")
     known = pc.and_(user.is_valid(), movie.is_valid()).to_numpy(zero_copy_only=False)
-    on_scale = pc.is_in(rating, value_set=_SCALE).to_numpy(zero_copy_only=False)
+    on_scale = pc.is_in(rating, value_set=pa.array(_SCALE)).to_numpy(zero_copy_only=False)
     joined = {
         **_columns_by_name(users.take(user)),
         **_columns_by_name(movies.take(movie)),
         **_columns_by_name(batch.columns),
-        "liked": pc.is_in(rating, value_set=_LIKED).cast(pa.int8()).cast(pa.string()),
-        "loved": pc.is_in(rating, value_set=_LOVED).cast(pa.int8()).cast(pa.string()),
+        "liked": pc.is_in(rating, value_set=pa.array(_LIKED)).cast(pa.int8()).cast(pa.string()),
+        "loved": pc.is_in(rating, value_set=pa.array(_LOVED)).cast(pa.int8()).cast(pa.string()),
     }
     rejects = [
         *batch.rejects,
