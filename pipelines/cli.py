@@ -1,31 +1,17 @@
 """Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
 import sys
-import traceback as tracebacks
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 try:
     import click
 except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
-
-_RESUMED = ("run", "compare", "tune")
-"""Commands whose next run uses what an interrupted one has finished."""
-_SERVER_ADVICE = "\nIs a server running at this address? To start one: tfmtl serve OUT/serving/NAME"
+from pipelines.data_commands import ingest, init, simulate
+from pipelines.program import Program
 
 
-class _Program(click.Group):
-    """Group of commands that ends with one to three lines if its user has made a mistake or presses Ctrl-C."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        with _user_messages(ctx):
-            return super().invoke(ctx)
-
-
-@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
 @click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the warnings and log messages of TensorFlow, TFX and Beam.")
@@ -42,146 +28,8 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     context.with_resource(library_messages(shown=verbose))
 
 
-@main.command(short_help="Simulate a log whose true probabilities are known.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
-@click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
-@click.option("--rows", type=click.IntRange(min=1), help="Number of rows; default: that of the settings.")
-@click.option("--seed", type=int, help="Seed of the simulator; default: that of the settings.")
-def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> None:
-    """Simulate a log for the spec of SETTINGS, and write the true probability of each label to a second file.
-
-    \b
-    Example:
-      tfmtl simulate examples/demo.yaml --out runs/demo/data --rows 200000
-    """
-    from pipelines.commands.simulate import simulate_log
-
-    simulate_log(settings, out, rows=rows, seed=seed)
-
-
-@main.group(short_help="Convert the raw files of a dataset, once.")
-def ingest() -> None:
-    """Convert the raw files of a dataset to a log that `tfmtl run` reads.
-
-    \b
-    Example:
-      tfmtl ingest ali-ccp --raw ali-ccp --out ali-ccp-aitm --prepare aitm
-    """
-
-
-@ingest.command(name="ali-ccp", short_help="Ali-CCP: join skeleton and common features.")
-@click.option("--raw", required=True, type=click.Path(), help="Folder with the four .csv files, compressed or not.")
-@click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
-@click.option(
-    "--prepare",
-    type=click.Choice(["aitm", "adaftr"]),
-    help="Apply a paper's preprocessing; default: keep every value of every field.",
-)
-@click.option(
-    "--eval",
-    "eval_share",
-    default=0.1,
-    show_default=True,
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Share of the rows of the train files that go to the eval split.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the train/eval split.")
-@click.option(
-    "--max-values",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Keep at most N ids per list, those with the largest values.",
-)
-def ingest_ali_ccp(
-    raw: str, out: str, prepare: str | None, eval_share: float, seed: int, max_values: int | None
-) -> None:
-    """Join Ali-CCP's skeleton files with its common features, and write tf.Examples by split.
-
-    \b
-    Preprocessing of --prepare:
-      aitm    18 fields with one value each, the last one; used by AITM, MAN, APEM
-      adaftr  all 23 fields, lists with their values
-
-    An interrupted run leaves no manifest.json; run the command again to start over.
-
-    \b
-    Example:
-      tfmtl ingest ali-ccp --raw ali-ccp --out ali-ccp-aitm --prepare aitm
-    """
-    from pipelines.commands.ingest_ali_ccp import ingest_ali_ccp_files
-
-    ingest_ali_ccp_files(raw, out, prepare=prepare, eval_share=eval_share, seed=seed, max_values=max_values)
-
-
-@ingest.command(name="panels", short_help="Daily rows of entities: make windows of days.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
-@click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the daily files.")
-@click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
-def panels(settings: str, raw: str, out: str) -> None:
-    """Make a log of windows from daily rows, as described by `windows` in SETTINGS.
-
-    Each row holds the days before a date as features and the sums of the days from that date on as labels.
-
-    \b
-    Example:
-      tfmtl ingest panels examples/koubei_m2m.yaml --raw koubei --out runs/koubei_m2m/data
-    """
-    from pipelines.commands.ingest_panels import ingest_panels
-
-    ingest_panels(settings, raw, out)
-
-
-@main.command(name="init", short_help="Write settings for a log, from a look at its columns.")
-@click.argument("log", type=click.Path())
-@click.option(
-    "--task",
-    "tasks",
-    required=True,
-    multiple=True,
-    metavar="TASK",
-    help="Label column, or NAME:COLUMN, with a condition if it is not 0 or 1: 'liked:rating>=4', 'rich:income=high'.",
-)
-@click.option(
-    "--out", default="settings.yaml", show_default=True, type=click.Path(dir_okay=False), help="File to write."
-)
-@click.option("--scenario", metavar="COLUMN", help="Column by whose values results are reported.")
-@click.option("--group", metavar="COLUMN", help="Column by which GAUC groups rows; default: a user's id, by its name.")
-@click.option(
-    "--time", metavar="COLUMN", help="Column of the split by time; '' for a random split; default: by its name."
-)
-@click.option("--keep", multiple=True, metavar="COLUMN", help="Use a column although it looks unusable or like a leak.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Do not use a column.")
-@click.option(
-    "--reader", default="auto", show_default=True, help="Format of the files: csv, parquet, tfrecord, movielens."
-)
-@click.option("--delimiter", default="", help="Character between two values; default: detected.")
-@click.option(
-    "--header", default="", metavar="NAMES", help="Names of the columns of files without a header: a,b,c or a file."
-)
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the text.")
-@click.option("--rows", default=200_000, show_default=True, type=click.IntRange(min=1), help="Rows to look at.")
-def init(
-    log: str,
-    tasks: tuple[str, ...],
-    out: str,
-    scenario: str | None,
-    group: str | None,
-    time: str | None,
-    keep: tuple[str, ...],
-    drop: tuple[str, ...],
-    rows: int,
-    **log_format: str,
-) -> None:
-    """Look at a sample of LOG (CSV, TSV, Parquet or TFRecord), and write settings that `tfmtl run` accepts.
-
-    \b
-    Example:
-      tfmtl init log.csv --task clicked --task bought
-    """
-    from pipelines.commands.init import InitArguments, init_settings, read_format
-
-    given = read_format(**log_format)
-    init_settings(InitArguments(log, tasks, out, scenario, group, time, keep, drop, given, rows))
+for _command in (simulate, ingest, init):
+    main.add_command(_command)
 
 
 @main.command(short_help="Run the pipeline from raw log to pushed model.")
@@ -394,47 +242,6 @@ def predict(
         from pipelines.commands.predict import predict_rows
 
         predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline, settings=settings)
-
-
-@contextmanager
-def _user_messages(context: click.Context) -> Iterator[None]:
-    """Prints errors that the user can correct, and warnings about renamed settings, in one to three lines each.
-
-    Such an error ends the program: with exit code 2 for wrong settings, a wrong log, a missing file or a full disk,
-    with 1 for a failed prediction, and with 130 for Ctrl-C. Other exceptions pass through.
-
-    Args:
-        context: Context of the group, with its options.
-    """
-    from pipelines.errors import user_message
-    from pipelines.interrupts import interrupts_remembered
-    from pipelines.terminal import show_renamed_settings
-
-    try:
-        with show_renamed_settings(), interrupts_remembered():
-            yield
-    except KeyboardInterrupt:
-        _show_traceback(context)
-        resumes = " The next run continues after the last finished step."
-        click.echo(f"Interrupted.{resumes if context.invoked_subcommand in _RESUMED else ''}", err=True)
-        sys.exit(130)
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
-        raise
-    except Exception as error:
-        from serving.connection import PredictionError
-
-        failed = isinstance(error, PredictionError)
-        message = f"{error}{_SERVER_ADVICE if 'UNAVAILABLE' in str(error) else ''}" if failed else user_message(error)
-        if message is None:
-            raise
-        _show_traceback(context)
-        click.echo(f"Error: {message}", err=True)
-        sys.exit(1 if failed else 2)
-
-
-def _show_traceback(context: click.Context) -> None:
-    if context.params["traceback"]:
-        tracebacks.print_exc()
 
 
 def program() -> None:

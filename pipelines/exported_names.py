@@ -6,9 +6,18 @@ from tfmtl.config import FieldError, Path
 from tfmtl.features import MultiValuedFeature
 from tfmtl.spec import DatasetSpec
 
-_EXAMPLES = "examples"
+EXAMPLES = "examples"
 """Input of the signature of tf.Examples, in whose place TFMA passes a column of this name."""
 _ADVICE = "use another name, and give that of the file's column in `data.columns`"
+
+
+def is_refused_input(name: str) -> bool:
+    """Returns True if TensorFlow refuses a name of a signature's input: a keyword of Python, or self.
+
+    Args:
+        name: Name of the input.
+    """
+    return keyword.iskeyword(name) or name == "self"
 
 
 def check_names(spec: DatasetSpec) -> None:
@@ -41,10 +50,10 @@ use another name, and give that of the file's column in `data.columns`. Received
     if spec.group_key is not None:
         labels["group_key",] = spec.group_key
     for path, name in (inputs | labels).items():
-        _refuse(name == _EXAMPLES, path, f"not be {_EXAMPLES}, which is an input of the exported model", name)
+        _refuse(name == EXAMPLES, path, f"not be {EXAMPLES}, which is an input of the exported model", name)
     seen: dict[str, str] = {}
     for path, name in inputs.items():
-        _refuse(keyword.iskeyword(name) or name == "self", path, "not be a keyword of Python or self", name)
+        _refuse(is_refused_input(name), path, "not be a keyword of Python or self", name)
         other = seen.setdefault(name.lower(), name)
         _refuse(other != name, path, f"differ from {other} in more than case", name)
 

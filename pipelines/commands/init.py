@@ -25,6 +25,7 @@ from transforms.batches.raw_batch import RawBatch
 from transforms.profile.columns import ColumnProfile, profile_column
 from transforms.profile.sample import SAMPLE_ROWS, LogSample, read_sample
 from transforms.readers.log_format import LogFormat
+from transforms.storage.atomic import atomic_file
 
 _GROUP_NAMES = ("user_id", "userid", "uid", "user", "customer_id", "customer", "member_id", "visitor_id", "device_id")
 
@@ -44,6 +45,7 @@ class InitArguments:
         drop: Columns that are not used.
         log_format: Format of the log, with the fields that are known.
         rows: Largest number of rows of the sample.
+        overwrite: Replace the file to write if it exists.
     """
 
     log: str
@@ -56,6 +58,7 @@ class InitArguments:
     drop: tuple[str, ...] = ()
     log_format: LogFormat = dataclasses.field(default_factory=LogFormat)
     rows: int = SAMPLE_ROWS
+    overwrite: bool = False
 
 
 def init_settings(arguments: InitArguments) -> None:
@@ -68,8 +71,13 @@ def init_settings(arguments: InitArguments) -> None:
         LogError: If the log cannot be read, or a column that is named is missing or unsuitable.
         FileNotFoundError: If there is no log.
     """
+    if not arguments.overwrite and os.path.exists(arguments.out):
+        raise ConfigError(f"--out should be a new file (or use --overwrite). Received: {arguments.out}, which exists")
     root, pattern = _locate(arguments.log)
-    sample = read_sample(arguments.log, arguments.log_format, root, arguments.rows)
+    try:
+        sample = read_sample(arguments.log, arguments.log_format, root, arguments.rows)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"LOG {error}") from error
     batch = RawBatch(sample.columns, np.arange(1, sample.columns.num_rows + 1), arguments.log)
     columns = sample.columns.column_names
     named = [arguments.scenario, arguments.group, arguments.time, *arguments.keep, *arguments.drop]
@@ -110,9 +118,9 @@ def init_settings(arguments: InitArguments) -> None:
         names.get(arguments.scenario) if arguments.scenario else None,
         names.get(group) if group else None,
     )
-    pathlib.Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)
-    pathlib.Path(arguments.out).write_text(text, encoding="utf-8")
-    load_settings(arguments.out)
+    with atomic_file(os.path.abspath(arguments.out)) as path:
+        pathlib.Path(path).write_text(text, encoding="utf-8")
+        load_settings(path)
     _report(arguments, sample, decisions, tasks, [*sample.decisions, *notes, *sentences])
 
 
@@ -191,7 +199,9 @@ def _report(
     console.print(_table(decisions))
     for task in tasks:
         share = f"{task.positives:,} of {len(task.labels):,} rows ({task.positives / len(task.labels):.1%})"
-        missing = f", {task.missing:,} missing" if task.missing else ""
+        missing = (
+            f", {task.missing:,} missing (rejected, unless the previous event did not happen)" if task.missing else ""
+        )
         console.print(f"task {task.task.name}: positive in {share}{missing}", highlight=False, markup=False)
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)

@@ -72,6 +72,10 @@ def _unusable(profile: ColumnProfile) -> str:
         return "has no value"
     if profile.kind == "time":
         return "a time, which does not come again"
+    if profile.kind == "decimal comma":
+        return "numbers with a decimal comma, which should be a point"
+    if profile.kind == "ambiguous date":
+        return "dates that begin with day or month, which should be like 2026-11-08"
     if profile.distinct <= 1 and not profile.missing:
         return "constant"
     if profile.kind in ("text", "integer") and profile.distinct > 0.95 * present and present >= 100:

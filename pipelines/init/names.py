@@ -1,16 +1,14 @@
 """Names of columns that a spec accepts."""
 
-import keyword
 import re
 import unicodedata
 
+from pipelines.exported_names import EXAMPLES, is_refused_input
 from tfmtl.features import WEIGHTS_SUFFIX
-
-_RESERVED = {"self", "examples", "inputs", "training", "mask", "features"}
 
 
 def legal_name(column: str) -> str:
-    """Returns a name for a column that consists of letters, digits and underscores and is no Python keyword.
+    """Returns a name for a column that a spec accepts and with which a model can be exported.
 
     Args:
         column: Name of the log's column.
@@ -19,7 +17,7 @@ def legal_name(column: str) -> str:
     name = re.sub(r"\W+", "_", ascii_text).strip("_") or "column"
     name = name if name[0].isalpha() else f"c_{name}"
     name = name.removesuffix(WEIGHTS_SUFFIX) if name.endswith(WEIGHTS_SUFFIX) else name
-    return f"{name}_" if keyword.iskeyword(name) or name.lower() in _RESERVED else name
+    return f"{name}_" if is_refused_input(name) or name == EXAMPLES else name
 
 
 def unique_names(columns: list[str], taken: set[str]) -> dict[str, str]:

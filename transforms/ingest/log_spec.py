@@ -14,7 +14,7 @@ def log_spec(spec: DatasetSpec, pruned: bool = True) -> DatasetSpec:
     """Resets all fields of a spec that change neither rows nor rejects nor vocabularies to their defaults.
 
     If the results for two specs are equal, both specs ingest a log identically. A log is therefore not ingested again
-    when only the buckets of a number, the name of an output, the scenario or the groups change.
+    when only the buckets of a number, the name of an output, an offset, the scenario or the groups change.
 
     Args:
         spec: Spec of the dataset.
@@ -28,7 +28,7 @@ def log_spec(spec: DatasetSpec, pruned: bool = True) -> DatasetSpec:
         spec,
         name="log",
         features=tuple(_with_defaults(feature, reset) for feature in spec.features),
-        tasks=tuple(dataclasses.replace(task, output="", conditional_output="") for task in spec.tasks),
+        tasks=tuple(dataclasses.replace(task, output="", conditional_output="", offset=None) for task in spec.tasks),
         scenario=None,
         groups={},
     )

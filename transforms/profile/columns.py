@@ -14,6 +14,11 @@ from transforms.batches.times import parse_times
 NULL_TOKENS = ("NULL", "null", "\\N", "NaN", "nan", "NA", "N/A", "n/a", "None", "none", "?", "(null)", "<null>", "#N/A")
 """Texts by which programs write a missing value."""
 _SEPARATORS = ("|", ";", ",", " ")
+_UNREADABLE = {
+    "decimal comma": r"^ *[+-]?\d{1,3}(\.?\d{3})*,\d+ *$",
+    "ambiguous date": r"^ *\d{1,2}([/.-])\d{1,2}[/.-]\d{4}( .*)?$",
+}
+"""Pattern of texts that a person reads as a number or a date and this library does not, by their kind."""
 _TOP = 3
 _MIN_MOMENT, _MAX_MOMENT = (int(np.datetime64(day, "us").astype(np.int64)) for day in ("1980-01-01", "2100-01-01"))
 
@@ -24,7 +29,8 @@ class ColumnProfile:
 
     Attributes:
         name: Name of the column.
-        kind: Kind of the values: `number`, `integer`, `time`, `list`, `text` or `empty`.
+        kind: Kind of the values: `number`, `integer`, `time`, `list`, `text` or `empty`; `decimal comma` for numbers
+            such as 5,53, and `ambiguous date` for dates such as 11/08/2026, neither of which can be read.
         rows: Number of rows.
         missing: Number of rows without a value.
         distinct: Number of distinct values; of a list, of its tokens.
@@ -82,6 +88,9 @@ def profile_column(name: str, column: pa.Array) -> ColumnProfile:
         if not invalid.any():
             is_integer = bool(np.all(numbers[~np.isnan(numbers)] % 1 == 0))
             return _build("integer" if is_integer else "number", *common, numbers=numbers)
+    for kind, pattern in _UNREADABLE.items():
+        if pa.types.is_string(kept.type) and _all_match(kept, pattern):
+            return _build(kind, *common)
     if pa.types.is_string(kept.type) and (separator := _find_separator(kept)):
         return _profile_list(name, pc.split_pattern(kept, separator), separator, nulls)
     return _build("text", *common)
@@ -135,6 +144,10 @@ def _moments(name: str, column: pa.Array) -> np.ndarray | None:
     return moments
 
 
+def _all_match(column: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(column, pattern)).as_py())
+
+
 def _find_separator(column: pa.Array) -> str:
     """Returns the separator of the lists that the texts of a column are; empty if they are not lists."""
     distinct = column.drop_null().unique()
@@ -154,7 +167,7 @@ def _find_separator(column: pa.Array) -> str:
 def _are_plain(tokens: pa.Array, separator: str) -> bool:
     """Returns whether tokens are ids rather than words of a sentence."""
     pattern = r"^\d+$" if separator == " " else r"^[A-Za-z0-9_.:-]*$"
-    return bool(pc.all(pc.match_substring_regex(tokens, pattern)).as_py())
+    return _all_match(tokens, pattern)
 
 
 def _profile_list(name: str, column: pa.Array, separator: str, nulls: Sequence[tuple[str, int]] = ()) -> ColumnProfile:

@@ -105,8 +105,8 @@ def _rows(lines: Sequence[str], delimiter: str, log_format: LogFormat) -> list[l
 
 
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Returns False if a cell of the first row is a number or empty, or two cells are equal."""
+    """Returns False if a cell of the first row is a number or empty."""
     names = [cell.strip() for cell in rows[0]]
     while names and not names[-1]:  # A trailing delimiter.
         names.pop()
-    return len(set(names)) == len(names) and all(names) and not any(parse_number(name) is not None for name in names)
+    return all(names) and not any(parse_number(name) is not None for name in names)

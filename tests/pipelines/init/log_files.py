@@ -1,4 +1,4 @@
-"""Twenty small logs of different shapes, each with the arguments of `tfmtl init` and what it should decide."""
+"""Small logs of different shapes, each with the arguments of `tfmtl init` and what it should decide."""
 
 import csv
 import dataclasses
@@ -134,6 +134,8 @@ LEAKY = {
     "country": ["DE"] * ROWS,
 }
 NULLS = {**PLAIN, "tags": ["NULL" if i % 3 == 0 else f"t{i % 5}" for i in range(ROWS)]}
+COMMAS = [f"{price:.2f}".replace(".", ",") for price in PLAIN["price"]]
+AMBIGUOUS = [f"{1 + i % 12}/{1 + i % 28}/2026" for i in range(ROWS)]
 
 LOGS = {
     "csv": LogFile(written("log.csv", text(PLAIN)), expected=CHAIN),
@@ -188,6 +190,15 @@ LOGS = {
     ),
     "texts of missing values": LogFile(
         written("log.csv", text(NULLS)), expected={"data.null": ["NULL"], "features.tags": "categorical"}
+    ),
+    "decimal commas and ambiguous dates": LogFile(
+        written("log.csv", text({**PLAIN, "price": COMMAS, "time": AMBIGUOUS}, ";")),
+        expected={
+            "features.user_id": "categorical",
+            "features.price": None,
+            "features.time": None,
+            "split.column": None,
+        },
     ),
     "a count": LogFile(
         written("log.csv", text({**PLAIN, "visits": [i % 4 for i in range(ROWS)]})),

@@ -18,7 +18,7 @@ RUN = ("semicolons", "no header", "conditions on a rating", "folders by day", "t
 
 def init(log, folder, *options, tasks=("clicked", "bought")):
     arguments = [argument for task in tasks for argument in ("--task", task)]
-    command = ["init", str(log), *arguments, "--out", str(folder / "settings.yaml"), *options]
+    command = ["init", str(log), *arguments, "--out", str(folder / "settings.yaml"), "--overwrite", *options]
     return CliRunner().invoke(main, command, catch_exceptions=False)
 
 
@@ -80,6 +80,25 @@ def test_leaks_are_named_and_can_be_kept(tmp_path):
     names = [feature.name for feature in load_settings(tmp_path / "settings.yaml").spec.features]
     assert "dwell" in names
     assert "price" not in names
+
+
+def test_settings_are_not_replaced(tmp_path):
+    log = LOGS["csv"].write(tmp_path)
+    (tmp_path / "mine.yaml").write_text("name: mine\n")
+    command = ["init", str(log), "--task", "clicked", "--out", str(tmp_path / "mine.yaml")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "--out should be a new file (or use --overwrite)" in result.output
+    assert (tmp_path / "mine.yaml").read_text() == "name: mine\n"
+
+
+def test_a_missing_log_and_a_repeated_column(tmp_path):
+    result = init(tmp_path / "none.csv", tmp_path)
+    assert (result.exit_code, result.output.startswith("Error: LOG should be a file")) == (2, True)
+    log = written("log.csv", "user,user,clicked\na,b,1\nb,c,0\n")(tmp_path)
+    result = init(log, tmp_path, tasks=("clicked",))
+    assert result.exit_code == 2
+    assert "should name each column once. Received twice: user" in result.output
 
 
 def test_rows_that_break_the_chain_are_counted(tmp_path):

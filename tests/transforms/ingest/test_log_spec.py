@@ -57,11 +57,19 @@ def test_log_spec_ignores_fields_of_transform_and_model(other):
         dataclasses.replace(SPEC, features=SPEC.features[:3]),
         dataclasses.replace(SPEC, tasks=SPEC.tasks[:1]),
         dataclasses.replace(SPEC, tasks=(SPEC.tasks[0], Task("buy", "bought"))),
+        dataclasses.replace(SPEC, tasks=(Task("click", "clicked", positive=(">= 2",)), SPEC.tasks[1])),
     ],
 )
 def test_log_spec_keeps_fields_that_change_rows(other):
     assert log_spec(other) != log_spec(SPEC)
     assert log_spec(other, pruned=False) != log_spec(SPEC, pruned=False)
+
+
+def test_log_spec_ignores_the_offset_of_a_count():
+    counts = [Task("visits", "visits", kind="count", offset=offset) for offset in (None, "price")]
+    plain, other = (dataclasses.replace(SPEC, tasks=(task,)) for task in counts)
+    assert other != plain
+    assert log_spec(other) == log_spec(plain)
 
 
 def test_log_spec_keeps_frequencies_only_if_vocabularies_are_pruned():
