@@ -151,10 +151,11 @@ def _sample_parquet(path: str, names: Sequence[str], rows: int) -> tuple[pa.Tabl
     """Reads the first rows of evenly spaced row groups."""
     with open_random_access(path) as stream:
         file = pq.ParquetFile(stream)
-        groups = np.unique(np.linspace(0, file.num_row_groups - 1, min(_PIECES, file.num_row_groups)).astype(int))
+        count, total = file.num_row_groups, file.metadata.num_rows
+        wanted = min(count, max(_PIECES, -(-rows * count // max(total, 1))))
+        groups = np.unique(np.linspace(0, count - 1, wanted).astype(int))
         parts = [next(_batches(file, int(group), names, -(-rows // len(groups)))) for group in groups]
         table = pa.Table.from_batches(parts)
-        total = file.metadata.num_rows
     batch = arrow_batch(table, np.arange(1, table.num_rows + 1), path)
     return batch.columns, 1.0 if table.num_rows == total else table.num_rows / total
 

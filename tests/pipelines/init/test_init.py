@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -106,6 +107,25 @@ def test_rows_that_break_the_chain_are_counted(tmp_path):
     columns["clicked"] = [0 if i == 5 else click for i, click in enumerate(PLAIN["clicked"])]
     result = init(written("log.csv", text(columns))(tmp_path), tmp_path)
     assert "bought follows clicked: 1 of" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(("share", "is_chain"), [(0.01, True), (0.05, False)])
+def test_a_chain_allows_few_rows_that_break_it(share, is_chain, tmp_path):
+    clicked, bought = np.array(PLAIN["clicked"]), np.array(PLAIN["bought"])
+    clicked[np.flatnonzero(bought)[: round(share * bought.sum())]] = 0
+    init(written("log.csv", text({**PLAIN, "clicked": clicked.tolist()}))(tmp_path), tmp_path)
+    assert (load_settings(tmp_path / "settings.yaml").spec.tasks[1].follows == "clicked") == is_chain
+
+
+def test_integers_whose_size_says_nothing_are_ids(tmp_path):
+    rng = np.random.default_rng(0)
+    movie, size = rng.integers(100, size=4000), rng.integers(1000, size=4000)
+    effect = rng.random(100)
+    label = rng.random(4000) < 0.5 * effect[movie] + 0.0005 * size
+    columns = {"movie": movie.tolist(), "amount": size.tolist(), "clicked": label.astype(int).tolist()}
+    init(written("log.csv", text(columns))(tmp_path), tmp_path, tasks=("clicked",))
+    kinds = {feature.name: feature.kind for feature in load_settings(tmp_path / "settings.yaml").spec.features}
+    assert kinds == {"movie": "categorical", "amount": "numerical"}
 
 
 def test_tasks_without_a_chain(tmp_path):

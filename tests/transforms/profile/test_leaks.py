@@ -46,5 +46,15 @@ def test_texts_are_judged_by_rows_that_their_means_do_not_come_from():
     assert find_leak(profile, {"y": values}, {"y": LABEL}) is not None
 
 
+def test_the_rows_of_which_a_text_has_its_mean_do_not_count():
+    """The AUC over all rows is above the bound, that over the other rows is not."""
+    codes = RNG.integers(900, size=ROWS)
+    likely = RNG.random(900) < 0.5
+    label = (RNG.random(ROWS) < np.where(likely[codes], 0.95, 0.05)).astype(int)
+    values = label_means(codes, np.zeros(ROWS, bool), label)
+    assert rank_auc(label, values) > 0.9 > rank_auc(label[1::2], values[1::2])
+    assert find_leak(ColumnProfile("x", "text", ROWS, 0, 900, ()), {"y": values}, {"y": label}) is None
+
+
 def test_auc_counts_ties_half():
     assert rank_auc(np.array([1, 0, 1, 0]), np.array([3.0, 1.0, 2.0, 2.0])) == 0.875

@@ -183,6 +183,13 @@ def test_row_is_rejected_for_the_first_reason():
     assert validated.typed.num_rows == 0
 
 
+@pytest.mark.parametrize("missing", [None, "", "nan", " "])
+def test_a_missing_label_is_0_where_the_previous_event_did_not_happen(missing):
+    validated = validate(batch({"clicked": "0", "bought": missing}, {"clicked": "1", "bought": missing}), SPEC)
+    assert validated.typed.to_pydict()["bought"] == [[0]]
+    assert [(reject.line, reject.reason) for reject in validated.rejects] == [(20, "missing_label")]
+
+
 def test_missing_label_of_a_later_task_precedes_invalid_label():
     (reject,) = validate(batch({"clicked": "2", "visits": None}), SPEC).rejects
     assert reject.reason == "missing_label"
