@@ -18,7 +18,8 @@ from rich.table import Table
 
 from pipelines.runners.lineage import Run, latest_run
 from pipelines.runners.local import RunPaths
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
+from pipelines.settings_file import load_settings
 from pipelines.terminal import console
 from pipelines.training.input_pipeline import Cache, InputPipeline, cache_folder
 from pipelines.training.trainer import vocabulary_sizes

@@ -25,7 +25,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from pipelines.raw_log import locate_log
     from pipelines.runners.beam_runner import run_in_process
     from pipelines.runners.local import ReportingDagRunner
-    from pipelines.settings import load_settings
+    from pipelines.settings_file import load_settings
     from tfmtl.model_inputs import vocabularies
 
     run_in_process()

@@ -34,7 +34,7 @@ def write_log(rows: int, folder: pathlib.Path) -> None:
         rows: Number of rows.
         folder: Folder of the log.
     """
-    from pipelines.settings import load_settings
+    from pipelines.settings_file import load_settings
     from tfmtl import config
     from transforms.simulation.options import SimulatorOptions
     from transforms.simulation.simulator import simulate

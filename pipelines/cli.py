@@ -49,7 +49,7 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     Example:
       tfmtl run examples/movielens.yaml --data ml-1m
     """
-    from pipelines.settings import load_settings
+    from pipelines.settings_file import load_settings
 
     experiment = load_settings(settings, data=data)
     from pipelines.log_check import check_log, check_out, check_warm_start  # Imports pandas.
@@ -169,7 +169,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
       tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
         --data gs://bucket/log --out pipeline.yaml
     """
-    from pipelines.settings import load_settings
+    from pipelines.settings_file import load_settings
 
     experiment = load_settings(settings, data=data)
     from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.

@@ -12,7 +12,8 @@ from pipelines.prediction.output import scores_table
 from pipelines.prediction.rows import read_rows
 from pipelines.prepared.ground_truth import oracle_auc, test_split_indices
 from pipelines.runners.local import RunPaths
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
+from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw_once
 from pipelines.terminal import console
 from serving.client import TfmtlClient

@@ -4,7 +4,7 @@ import pathlib
 
 from rich.table import Table
 
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
 from transforms.batches.reasons import REASONS

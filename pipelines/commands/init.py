@@ -17,7 +17,7 @@ from pipelines.init.names import unique_names
 from pipelines.init.settings_text import settings_text
 from pipelines.init.splits import decide_split
 from pipelines.init.task_arguments import LabelledTask, order_tasks, read_task
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
 from transforms.batches.errors import LogError, check_columns

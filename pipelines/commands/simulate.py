@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 import time
 
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
+from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw
 from pipelines.terminal import console
 from tfmtl.config import ConfigError

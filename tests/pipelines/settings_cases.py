@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tfmtl.config import ConfigError
 
 

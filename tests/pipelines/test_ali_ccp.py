@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.compare.plan.candidates import load_comparison
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from serving.raw_features import parse_examples
 from tests.transforms.ali_ccp.plain import prepare
 from tests.transforms.ali_ccp.raw_cases import write_raw

@@ -10,7 +10,7 @@ import pytest
 from pipelines import code_hash as subject
 from pipelines import pipeline
 from pipelines.code_hash import code_hash
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 EXAMPLE_GEN = "pipelines.components.example_gen"

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import count_rows
 from transforms.batches.raw_batch import SPLITS
@@ -20,7 +20,7 @@ REPOSITORY = pathlib.Path(__file__).parents[2]
 KILLED = """
 import os, pathlib, signal, sys
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from transforms.ingest import beam_ingest
 
 class Killed(beam_ingest.ShardWriter):

@@ -11,7 +11,7 @@ from pipelines.cli import main
 from pipelines.evaluation.results import read_metrics
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from serving.server import EmbeddedServer
 from tfmtl.metrics import nmae
 

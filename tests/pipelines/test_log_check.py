@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.log_check import check_log, check_out
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import write_shop
 from tfmtl.config import ConfigError
 from transforms.batches.errors import LogError, MissingColumnError

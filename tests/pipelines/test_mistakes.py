@@ -96,7 +96,7 @@ def test_ctrl_c_ends_with_exit_code_130(folder, monkeypatch, command, resumes):
     def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.settings.load_settings", interrupt)
+    monkeypatch.setattr("pipelines.settings_file.load_settings", interrupt)
     monkeypatch.setattr("pipelines.commands.simulate.load_settings", interrupt)
     code, lines = invoke(command)
     assert code == 130

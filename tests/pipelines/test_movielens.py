@@ -12,7 +12,7 @@ from pipelines.evaluation.logistic_regression import fit_reference
 from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 
 DATA = pathlib.Path(os.environ.get("TFMTL_DATA", "")) / "movielens"
 EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "movielens.yaml"

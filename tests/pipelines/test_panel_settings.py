@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.settings_cases import assert_names_line_and_field
 from transforms.panels.simulator_options import PanelOptions
 from transforms.simulation.options import SimulatorOptions

@@ -17,7 +17,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
 from pipelines.prediction.rows import read_rows
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.trainer import vocabulary_sizes
 from serving import raw_features

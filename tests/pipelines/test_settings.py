@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.settings_cases import assert_names_line_and_field
 from tfmtl.config import ConfigError
 

@@ -10,7 +10,7 @@ import yaml
 from pipelines import simulated_log
 from pipelines.commands import demo
 from pipelines.prepared import prepare as data
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw, draw_once
 from tests.pipelines.test_code_hash import modules
 from tfmtl.config import ConfigError

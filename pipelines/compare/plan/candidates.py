@@ -10,7 +10,8 @@ from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
 from pipelines.raw_log import require_simulator
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
-from pipelines.settings import Settings, TrainingSettings, load_settings
+from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings_file import load_settings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
 from tfmtl.models import MODELS

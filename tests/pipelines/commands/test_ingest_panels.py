@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.commands import ingest_panels
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.transforms.panels import test_windows as cases
 from transforms.ingest.ingest_files import ingest
 

@@ -17,7 +17,8 @@ from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_repor
 from pipelines.evaluation.results import read_metrics
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import DataSettings, Settings, Thresholds, load_settings
+from pipelines.settings import DataSettings, Settings, Thresholds
+from pipelines.settings_file import load_settings
 from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
 from transforms.batches.raw_batch import SPLITS

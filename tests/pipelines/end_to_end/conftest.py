@@ -7,7 +7,8 @@ import pytest
 
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import Settings
+from pipelines.settings_file import load_settings
 from transforms.simulation.simulator import simulate
 
 EXAMPLES = pathlib.Path(__file__).parents[3] / "examples"

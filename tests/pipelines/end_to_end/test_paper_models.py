@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.components.pusher import newest_version
 from pipelines.runners.local import run_pipeline
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from serving.client import TfmtlClient
 from serving.export import describe
 from serving.server import EmbeddedServer

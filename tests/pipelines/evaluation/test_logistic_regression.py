@@ -14,7 +14,7 @@ from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import fit_reference, logistic_regression_auc
 from pipelines.evaluation.one_hot_rows import RowSample
 from pipelines.evaluation.results import OutputMetrics
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tfmtl.metrics import roc_auc
 
 SETTINGS = """

@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.init.log_files import LOGS, PLAIN, text, written
 from tfmtl.config import to_plain
 

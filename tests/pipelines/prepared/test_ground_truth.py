@@ -14,7 +14,8 @@ from pipelines.prepared import write_prepared as subject
 from pipelines.prepared.ground_truth import find_simulated_log, oracle_auc, write_truth
 from pipelines.prepared.ground_truth import test_split_indices as indices_of_test_split
 from pipelines.prepared.prepared import TRUTH, Prepared
-from pipelines.settings import DataSettings, load_settings
+from pipelines.settings import DataSettings
+from pipelines.settings_file import load_settings
 from transforms.batches.columns import raw_columns
 from transforms.examples.from_columns import encode
 from transforms.examples.shards import ShardWriter

@@ -19,7 +19,7 @@ from apache_beam.runners.portability.stager import Stager
 from pipelines.components.example_gen import VOCABULARIES, ingest_report
 from pipelines.runners.beam_runner import run_in_process, with_runner
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import PARTS, SETTINGS, write_shop
 from tests.pipelines.splits import count_rows
 from transforms.batches.raw_batch import SPLITS

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.commands.run import NOT_BLESSED
-from pipelines.settings import load_settings
+from pipelines.settings_file import load_settings
 
 pytestmark = pytest.mark.slow
 DEMO = pathlib.Path(__file__).parents[3] / "examples" / "demo.yaml"

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from pipelines.settings import TrainingSettings, load_settings
+from pipelines.settings import TrainingSettings
+from pipelines.settings_file import load_settings
 from pipelines.tuning.plan import load_plan
 from pipelines.tuning.report import best_table, changes, result, space_lines
 from pipelines.tuning.tuned_settings import write_tuned_settings
