@@ -8,6 +8,7 @@ from pipelines.exported_names import check_names
 from pipelines.search.space import check_names as check_space_names
 from tfmtl.config import FieldError, require
 from tfmtl.models import MODELS
+from tfmtl.models.options.info import DEFAULT
 from tfmtl.search_space import Choice, Dimension
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import Distribution, Stage
@@ -63,17 +64,25 @@ class ModelSettings:
 
     Attributes:
         name: Name of the model, as listed by `tfmtl models`.
-        options: Options of the model, as plain data; an option that is not given has its default.
+        preset: Preset with whose options the model starts: `default`, whose options were chosen by measurement on logs
+            of different kinds, or an experiment of the model's paper; null for the defaults of the options' class. A
+            preset of a paper has no option that the paper does not have, such as `wide`.
+        options: Options of the model, as plain data, in place of those of the preset. `load_settings` adds the others.
     """
 
     name: str
+    preset: str | None = DEFAULT
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
-            MODELS.info(self.name)
+            info = MODELS.info(self.name)
         except ValueError as error:
             raise FieldError("name", str(error).removeprefix("`model` ")) from error
+        try:
+            info.options(self.preset, {})
+        except ValueError as error:
+            raise FieldError("preset", str(error).removeprefix("`name` ")) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +90,8 @@ class TrainingSettings(Stage):
     """Training of a model: the settings of its first stage (`tfmtl.training.Stage`) and those of the whole training.
 
     Attributes:
-        batch_size: Number of rows per training step.
+        batch_size: Number of rows per training step; null for a number by the number of training
+            rows (`tfmtl.training.default_batch_size`).
         schedule: Schedule of the learning rate: `constant`, or `cosine`, a half cosine that reaches 0 after
             `max_epochs` epochs.
         precision: Data type of the computation: `float32`, or `mixed_bfloat16`, which computes matrix products in
@@ -101,7 +111,7 @@ class TrainingSettings(Stage):
             stage.
     """
 
-    batch_size: int = 1024
+    batch_size: int | None = None
     schedule: Literal["constant", "cosine"] = "constant"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     seed: int = 17
@@ -113,13 +123,14 @@ class TrainingSettings(Stage):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("batch_size", "shuffle_rows"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        is_valid = self.batch_size is None or self.batch_size >= 1
+        require(is_valid, "batch_size", "at least 1, or null", self.batch_size)
+        require(self.shuffle_rows >= 1, "shuffle_rows", "at least 1", self.shuffle_rows)
         require(self.warm_start != "", "warm_start", "latest, a folder, or null", self.warm_start)
 
     def declared_space(self) -> dict[str, Dimension]:
         """Returns the hyper-parameters that a search varies by default: those of the stage and the batch size."""
-        return {**super().declared_space(), "batch_size": Choice((512, 1024, 2048, 4096))}
+        return {**super().declared_space(), "batch_size": Choice((256, 512, 1024, 2048, 4096))}
 
 
 @dataclasses.dataclass(frozen=True)

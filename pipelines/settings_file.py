@@ -3,17 +3,20 @@
 import dataclasses
 import pathlib
 
-from pipelines.settings import Settings
+from pipelines.settings import ModelSettings, Settings, TrainingSettings
 from tfmtl import config
 from tfmtl.config import FieldError
 from tfmtl.models import MODELS
+from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.training import Stage
 
 
 def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Settings:
     """Loads settings from a YAML file.
 
     A file may name another one as its `base`, by a path relative to its own folder. It then inherits the sections that
-    it does not have itself.
+    it does not have itself. Options of the model that the file does not give are those of its preset, and the monitor
+    that it does not give is `main_metric`.
 
     Args:
         path: Path of the file.
@@ -28,16 +31,51 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
     """
     document = read_document(path)
     settings: Settings = config.build(Settings, document)
-    options_class = MODELS.info(settings.model.name).options_class
-    given = "options" in document.data["model"]
-    options = config.build(options_class, document, ("model", "options")) if given else options_class()
-    try:
-        options.check_tasks(settings.spec)
-    except FieldError as error:
-        raise document.error(("model", "options", *error.path), error.message) from error
+    settings = dataclasses.replace(settings, model=_resolved_model(settings, document))
+    if "monitor" not in (document.data.get("training") or {}):
+        settings = dataclasses.replace(settings, training=with_monitor(settings.training, main_metric(settings.spec)))
     if data is not None:
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(data)))
     return settings
+
+
+def main_metric(spec: DatasetSpec) -> str:
+    """Returns the metric that is monitored by default: the AUC of the last binary task over all rows, or the loss.
+
+    Args:
+        spec: Tasks of the dataset.
+    """
+    binary = [o.name for o in spec.outputs if o.space == ENTIRE and spec.task(o.task).kind == "binary"]
+    return f"{binary[-1]}_auc" if binary else "loss"
+
+
+def with_monitor(training: TrainingSettings, monitor: str) -> TrainingSettings:
+    """Returns training settings with a monitor for the first stage, and for the second one if it has the default.
+
+    Args:
+        training: Training settings.
+        monitor: Name of the metric.
+    """
+    stage = training.fine_tuning
+    if stage is not None and stage.monitor == Stage.monitor:
+        stage = dataclasses.replace(stage, monitor=monitor)
+    return dataclasses.replace(training, monitor=monitor, fine_tuning=stage)
+
+
+def _resolved_model(settings: Settings, document: config.Document) -> ModelSettings:
+    """Returns the model with all options that differ from the defaults of its class, validated."""
+    model, path = settings.model, ("model", "options")
+    info = MODELS.info(model.name)
+    if "options" in document.data["model"]:
+        config.build(info.options_class, document, path)
+    merged = info.options(model.preset, model.options)
+    data = {**document.data, "model": {**document.data["model"], "options": merged}}
+    options = config.build(info.options_class, dataclasses.replace(document, data=data), path)
+    try:
+        options.check_tasks(settings.spec)
+    except FieldError as error:
+        raise document.error((*path, *error.path), error.message) from error
+    return dataclasses.replace(model, options=merged)
 
 
 def read_document(path: str | pathlib.Path) -> config.Document:

@@ -14,7 +14,7 @@ _ENTRY_POINTS = (
     "pipelines.components.transform_module",  # Defines the transform graph; Transform loads it by name.
 )
 """Modules that determine the scores and metrics of a run, with all that they import."""
-_LIBRARIES = ("keras", "tensorflow", "lightgbm")
+_LIBRARIES = ("keras", "tensorflow", "lightgbm", "scikit-learn")
 NO_SEED = -1
 """Seed of a model without randomness."""
 

@@ -1,6 +1,7 @@
 """Reference model: one-hot logistic regression on the rows of the pipeline."""
 
 import dataclasses
+import glob
 import json
 import math
 import pathlib
@@ -8,16 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
-from pipelines.evaluation.one_hot_rows import OneHotColumns, RowSample
+from pipelines.evaluation.one_hot_regression import MAX_ROWS, OneHotRegression, binary_outputs, rows_and_labels
 from tfmtl.metrics import roc_auc
-from tfmtl.spec import ENTIRE, DatasetSpec, Output
+from tfmtl.spec import DatasetSpec
 
 NAME = "logistic regression"
-MAX_ROWS = 500_000
-"""Number of training rows above which the regression is fitted on a random sample of that many."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +61,7 @@ def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, trai
 
 
 def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:
-    """Fits scikit-learn's logistic regression (C = 1) on one-hot raw features, and returns its test AUC.
-
-    The columns are those of `pipelines.evaluation.one_hot_rows.OneHotColumns`, divided by their largest absolute value
-    in the training rows, with which the solver needs a third of the time. Each binary output has its own regression, on
-    the rows of its space.
+    """Fits one-hot logistic regression (`OneHotRegression`), and returns its test AUC.
 
     Args:
         spec: Spec of the dataset.
@@ -79,54 +72,12 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: in
     Returns:
         AUC of each binary output by name; NaN if the training or test rows of its space have one class only.
     """
-    columns = OneHotColumns(spec)
-    train, train_labels = _training_rows(columns, f"{examples_uri}/Split-train/*", RowSample(train_rows, max_rows))
-    largest = abs(train).max(axis=0).toarray().ravel()
-    scale = sparse.diags(1 / np.where(largest > 0, largest, 1.0))
-    train = train @ scale
-    outputs = [output for output in spec.outputs if spec.task(output.task).kind == "binary"]
-    models = {output.name: _fit(train, *_rows_and_labels(spec, output, train_labels)) for output in outputs}
-
-    scores: dict[str, list[np.ndarray]] = {output.name: [] for output in outputs}
-    targets: dict[str, list[np.ndarray]] = {output.name: [] for output in outputs}
-    for matrix, labels in columns.read(f"{examples_uri}/Split-test/*", grow=False):
-        for output in outputs:
-            rows, target = _rows_and_labels(spec, output, labels)
-            model = models[output.name]
-            if model is not None and len(rows):
-                scores[output.name].append(model.decision_function(matrix[rows] @ scale))
-                targets[output.name].append(target)
-    return {name: _auc(targets[name], scores[name]) for name in scores}
-
-
-def _training_rows(
-    columns: OneHotColumns, pattern: str, sample: RowSample
-) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
-    """Returns a sample of the training rows as one matrix, and their labels by name."""
-    parts = list(columns.read(pattern, grow=True, sample=sample))
-    for matrix, _ in parts:
-        matrix.resize(matrix.shape[0], max(1, len(columns.indices)))
-    labels = {label: np.concatenate([part[label] for _, part in parts]) for label in columns.spec.labels}
-    return sparse.vstack([matrix for matrix, _ in parts], format="csr"), labels
-
-
-def _rows_and_labels(
-    spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices of the rows in the output's space, and the labels of these rows."""
-    task = spec.task(output.task)
-    rows = np.arange(len(labels[task.label]))
-    if output.space != ENTIRE and task.follows:
-        rows = np.flatnonzero(labels[spec.task(task.follows).label] == 1)
-    return rows, labels[task.label][rows]
-
-
-def _fit(train: sparse.csr_matrix, rows: np.ndarray, labels: np.ndarray) -> LogisticRegression | None:
-    """Fits a regression; None if the rows have one class only."""
-    if len(np.unique(labels)) < 2:
-        return None
-    return LogisticRegression(C=1.0, solver="lbfgs", max_iter=1000).fit(train[rows], labels)
-
-
-def _auc(labels: list[np.ndarray], scores: list[np.ndarray]) -> float:
-    return roc_auc(np.concatenate(labels), np.concatenate(scores)) if scores else math.nan
+    files = {split: glob.glob(f"{examples_uri}/Split-{split}/*") for split in ("train", "test")}
+    regression = OneHotRegression.fit(spec, files["train"], train_rows, max_rows)
+    scores, labels = regression.predict(files["test"])
+    auc = {}
+    for output in binary_outputs(spec):
+        rows, target = rows_and_labels(spec, output, labels)
+        score = scores[output.name][rows]
+        auc[output.name] = math.nan if np.isnan(score).any() else roc_auc(target, score)
+    return auc

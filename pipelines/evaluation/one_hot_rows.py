@@ -1,8 +1,7 @@
 """Rows of a split as sparse one-hot matrices of raw features, for models of scikit-learn."""
 
 import dataclasses
-import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -60,12 +59,12 @@ class OneHotColumns:
     indices: dict[tuple[str, bytes], int] = dataclasses.field(default_factory=dict)
 
     def read(
-        self, pattern: str, grow: bool, sample: RowSample | None = None
+        self, files: Sequence[str], grow: bool, sample: RowSample | None = None
     ) -> Iterator[tuple[sparse.csr_matrix, dict[str, np.ndarray]]]:
         """Reads tf.Examples in batches.
 
         Args:
-            pattern: Pattern of the TFRecord files, compressed with GZIP.
+            files: TFRecord files, compressed with GZIP.
             grow: Adds a column for each new token; other tokens are ignored.
             sample: Draws the rows that are parsed; None for all.
 
@@ -74,7 +73,7 @@ class OneHotColumns:
         """
         features = parsing_spec(self.spec)
         labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
-        records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_BATCH_ROWS)
+        records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").batch(_BATCH_ROWS)
         for examples in records.as_numpy_iterator():
             rows = examples if sample is None else sample.draw(examples)
             parsed = tf.io.parse_example(rows, features | labels)

@@ -8,12 +8,15 @@ Adam's usual epsilon of 1e-7, overfit rare ids within the first epochs.
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.init.splits import EVAL_SHARE, TEST_SHARE
 from pipelines.init.task_arguments import LabelledTask
+from pipelines.settings import TrainingSettings
+from tfmtl.models import MODELS
+from tfmtl.models.options.info import DEFAULT
+from tfmtl.training import AdamOptions, default_batch_size
 
-_BATCH_SIZES = ((100_000, 256), (2_000_000, 512), (20_000_000, 1024), (float("inf"), 4096))
-"""Upper bound of the rows of a log, and the batch size below it."""
-_LARGE_ROWS = 2_000_000
-_TEST_SHARE = 0.1
+MODEL = "mmoe"
+"""Model of the settings."""
 _MIN_TEST_POSITIVES = 30
 
 
@@ -26,31 +29,25 @@ def min_frequency(rows: int) -> int:
     return 1 if rows < 1_000_000 else 2 if rows < 20_000_000 else 5
 
 
-def model_defaults(rows: int) -> dict[str, Any]:
-    """Returns the model and its options.
-
-    Args:
-        rows: Number of rows of the log.
-    """
-    units = [64] if rows < _LARGE_ROWS else [128, 64]
-    options = {"wide": True, "num_experts": 4, "expert_units": units, "tower_units": [32], "dropout": 0.3}
-    return {"name": "mmoe", "options": options}
+def model_defaults() -> dict[str, Any]:
+    """Returns the model and its options."""
+    return {"name": MODEL, "options": MODELS.info(MODEL).preset(DEFAULT)}
 
 
 def training_defaults(rows: int, tasks: Sequence[LabelledTask]) -> dict[str, Any]:
-    """Returns the settings of the training.
+    """Returns the settings of the training, which are the defaults of `TrainingSettings`, in full.
 
     Args:
         rows: Number of rows of the log.
         tasks: Tasks, the last one of which is monitored.
     """
-    last = tasks[-1].task
-    batch_size = next(size for limit, size in _BATCH_SIZES if rows < limit)
+    last, stage = tasks[-1].task, TrainingSettings()
+    assert isinstance(stage.optimizer, AdamOptions)
     return {
-        "batch_size": batch_size,
-        "learning_rate": 0.01,
-        "optimizer": {"kind": "adam", "epsilon": 1e-3},
-        "patience": 2,
+        "batch_size": default_batch_size(round(rows * (1 - EVAL_SHARE - TEST_SHARE))),
+        "learning_rate": stage.learning_rate,
+        "optimizer": {"kind": stage.optimizer.kind, "epsilon": stage.optimizer.epsilon},
+        "patience": stage.patience,
         "monitor": f"{last.output}_auc" if last.kind == "binary" else "loss",
     }
 
@@ -65,7 +62,7 @@ def threshold_defaults(tasks: Sequence[LabelledTask], rows: int) -> dict[str, An
     thresholds: dict[str, Any] = {}
     for one in tasks:
         share = one.positives / max(len(one.labels), 1)
-        if share * rows * _TEST_SHARE < _MIN_TEST_POSITIVES:
+        if share * rows * TEST_SHARE < _MIN_TEST_POSITIVES:
             continue
         bounds = {"calibration": [0.5, 2.0]}
         thresholds[one.task.output] = {"min_auc": 0.5, **bounds} if one.is_binary else bounds

@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
 from tfmtl.models import model_class
 from tfmtl.precision import dtype_policy
@@ -65,7 +66,7 @@ def train(
     files = {split: data.files(split) for split in ("train", "eval")}
     cache = choose_cache(training.cache, files["train"])
     with cache_folder(cache) as folder:
-        reading = (training.batch_size, training.shuffle_rows, training.seed, cache, folder)
+        reading = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache, folder)
         inputs = InputPipeline(data.spec, data.transform(), *reading)
         start = time.perf_counter()
         history = fit(model, inputs, files, training, watch_input=False, callbacks=callbacks)

@@ -14,6 +14,7 @@ import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.warm_start import start_folder, start_from, write_model_run_path
 from serving.export import export
 from tfmtl import config
@@ -68,7 +69,7 @@ def _train_and_export(fn_args: Any) -> None:
         print("    no blessed model to start from: training starts from random weights")
 
     cache = choose_cache(training.cache, files["train"])
-    batching = (training.batch_size, training.shuffle_rows, training.seed, cache)
+    batching = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache)
     with cache_folder(cache) as folder:
         history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
 
@@ -139,9 +140,7 @@ def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -
     """
     rate: Any = stage.learning_rate
     if stage is training and training.schedule == "cosine":
-        blocks = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(65536)
-        rows = int(blocks.reduce(tf.constant(0, tf.int64), lambda count, block: count + tf.size(block, tf.int64)))
-        steps = stage.max_epochs * math.ceil(rows / training.batch_size)
+        steps = stage.max_epochs * math.ceil(count_rows(files) / batch_size(training, files))
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     return stage.optimizer.optimizer(rate)
 

@@ -16,7 +16,6 @@ from tfmtl import config
 from tfmtl.config import ConfigError, Document, FieldError, to_plain
 from tfmtl.models import MODELS
 from tfmtl.search_space import Choice, Dimension, Space, values_to_validate
-from tfmtl.spec import ENTIRE, DatasetSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,8 +109,6 @@ def load_plan(
         raise document.error(
             ("training", "warm_start"), f"should be {expected}. Received: {settings.training.warm_start!r}"
         )
-    if "monitor" not in (document.data.get("training") or {}):
-        settings = dataclasses.replace(settings, training=_with_monitor(settings.training, _main_auc(settings.spec)))
     options = _options(settings)
     model = dataclasses.replace(settings.model, options=to_plain(options))
     settings = dataclasses.replace(settings, model=model)
@@ -126,18 +123,6 @@ def plain_training(training: TrainingSettings) -> dict[str, Any]:
         training: Training settings.
     """
     return {**to_plain(training), "optimizer": to_plain(training.optimizer)}
-
-
-def _main_auc(spec: DatasetSpec) -> str:
-    """Returns the name of the AUC of the last binary task over all rows; the loss if there is no binary task."""
-    binary = [o.name for o in spec.outputs if o.space == ENTIRE and spec.task(o.task).kind == "binary"]
-    return f"{binary[-1]}_auc" if binary else "loss"
-
-
-def _with_monitor(training: TrainingSettings, monitor: str) -> TrainingSettings:
-    stage = training.fine_tuning
-    stage = None if stage is None else dataclasses.replace(stage, monitor=monitor)
-    return dataclasses.replace(training, monitor=monitor, fine_tuning=stage)
 
 
 def _options(settings: Settings) -> Any:

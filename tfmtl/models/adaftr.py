@@ -96,6 +96,7 @@ class AdaFTR(MultiTaskModel):
     options_class = AdaFTROptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: AdaFTROptions

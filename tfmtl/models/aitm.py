@@ -76,6 +76,7 @@ class AITM(MultiTaskModel):
     options_class = AITMOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: AITMOptions

@@ -78,6 +78,7 @@ class APEM(MultiTaskModel):
     options_class = APEMOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: APEMOptions

@@ -75,6 +75,7 @@ class AutoHERI(ESMM):
     options_class = AutoHERIOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: AutoHERIOptions

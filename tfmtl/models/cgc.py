@@ -57,6 +57,7 @@ class CustomizedGateControl(MultiTaskModel):
     options_class = CGCOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
 
     options: CGCOptions
 

@@ -65,6 +65,7 @@ class CrossStitchNetwork(MultiTaskModel):
     options_class = CrossStitchOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: CrossStitchOptions

@@ -81,6 +81,7 @@ class ESCM2DR(ESCM2IPS):
     options_class = ESCM2DROptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: ESCM2DROptions

@@ -95,6 +95,7 @@ class ESCM2IPS(ESMM):
     options_class = ESCM2Options
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: ESCM2Options

@@ -74,6 +74,7 @@ class ESMM(MultiTaskModel):
     options_class = ESMMOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: ESMMOptions

@@ -91,6 +91,7 @@ class M2M(MultiTaskModel):
     options_class = M2MOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: M2MOptions

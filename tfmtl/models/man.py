@@ -75,6 +75,7 @@ class MAN(MultiTaskModel):
     options_class = MANOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: MANOptions

@@ -56,6 +56,7 @@ class MMoE(MultiTaskModel):
     options_class = MMoEOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: MMoEOptions

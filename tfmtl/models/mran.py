@@ -73,6 +73,7 @@ class MRAN(MultiTaskModel):
     options_class = MRANOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: MRANOptions

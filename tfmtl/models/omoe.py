@@ -56,6 +56,7 @@ class OMoE(MultiTaskModel):
     options_class = OMoEOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: OMoEOptions

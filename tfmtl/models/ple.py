@@ -69,6 +69,7 @@ class PLE(MultiTaskModel):
     options_class = PLEOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: PLEOptions

@@ -161,5 +161,6 @@ def _info_of(name: str, model: "type[MultiTaskModel]") -> ModelInfo:
         summary=summary,
         paper=model.paper,
         equations=model.equations,
+        defaults=model.defaults,
         presets=model.presets,
     )

@@ -52,6 +52,7 @@ class SharedBottom(MultiTaskModel):
     options_class = SharedBottomOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: SharedBottomOptions

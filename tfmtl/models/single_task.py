@@ -63,6 +63,7 @@ class SingleTask(MultiTaskModel):
     options_class = SingleTaskOptions
     paper = INFO.paper
     equations = INFO.equations
+    defaults = INFO.defaults
     presets = INFO.presets
 
     options: SingleTaskOptions

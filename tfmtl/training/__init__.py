@@ -12,6 +12,7 @@ Example:
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfmtl.training.batch_sizes import default_batch_size
 from tfmtl.training.distribution_options import Distribution
 from tfmtl.training.optimizer_options import AdagradOptions, AdamOptions, FtrlOptions, OptimizerOptions
 from tfmtl.training.options import ArchitectureSearchOptions, MetaLearningOptions, PlainOptions, Stage, StrategyOptions
@@ -44,6 +45,7 @@ __all__ = [
     "StrategyOptions",
     "TrainableModel",
     "TwoStage",
+    "default_batch_size",
     "fit_stage",
 ]
 

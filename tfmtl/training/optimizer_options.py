@@ -52,7 +52,8 @@ class AdamOptions(GradientOptions):
     """Options of Adam (`tfmtl.optimizers.RowSparseAdam`).
 
     Row-sparse Adam moves an embedding row by about the learning rate each time a batch looks it up, however small its
-    gradient is. An `epsilon` of the size of the gradients of rare rows (1e-3) reduces their overfitting.
+    gradient is. An `epsilon` of the size of the gradients of rare rows, as by default, reduces their overfitting.
+    Papers that name Adam without an epsilon have 1e-8.
 
     Attributes:
         kind: Always `adam`.
@@ -76,7 +77,7 @@ class AdamOptions(GradientOptions):
     kind: Literal["adam"] = "adam"
     beta_1: float = 0.9
     beta_2: float = 0.999
-    epsilon: float = 1e-7
+    epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()

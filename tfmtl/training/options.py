@@ -114,6 +114,9 @@ StrategyOptions: TypeAlias = PlainOptions | MetaLearningOptions | ArchitectureSe
 class Stage:
     """Options of a stage of training, which ends by early stopping.
 
+    The defaults were chosen by measurement on logs of 20,000 to 2,000,000 rows, together with those of the optimizer
+    and of the models (`tfmtl.models.options.info.ModelInfo.defaults`).
+
     Attributes:
         learning_rate: Learning rate of the optimizer.
         optimizer: Options of the optimizer.
@@ -132,11 +135,11 @@ class Stage:
         (0.0001, 'adagrad', 10)
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-2
     optimizer: OptimizerOptions = dataclasses.field(default_factory=AdamOptions)
     max_epochs: int = 10
     monitor: str = "loss"
-    patience: int = 1
+    patience: int = 2
     strategy: StrategyOptions = PlainOptions()
 
     def __post_init__(self) -> None:

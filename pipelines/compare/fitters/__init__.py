@@ -1,4 +1,4 @@
-"""Fitters: the networks of `tfmtl`, LightGBM, and the values of the last week. Each gives scores by output."""
+"""Fitters: the networks of `tfmtl`, logistic regression, LightGBM, and the values of the last week."""
 
 import warnings
 from collections.abc import Mapping
@@ -7,12 +7,17 @@ from typing import Any
 from pipelines.compare.fitters.base import Fitted, Fitter
 from pipelines.compare.fitters.boosting import LightGBM
 from pipelines.compare.fitters.last_week import LastWeek
+from pipelines.compare.fitters.logistic_regression import LogisticRegression
 from pipelines.compare.fitters.network import Network
 from tfmtl.config import Document, RenamedWarning
 from tfmtl.config.renaming import present_names
 from tfmtl.models import MODELS
 
-FITTERS: dict[str, Fitter] = {"last_week": LastWeek(), "lightgbm": LightGBM()}
+FITTERS: dict[str, Fitter] = {
+    "last_week": LastWeek(),
+    "lightgbm": LightGBM(),
+    "logistic_regression": LogisticRegression(),
+}
 """Fitters of models other than those of `tfmtl`, by name."""
 _NETWORK = Network()
 

@@ -105,7 +105,7 @@ def load_comparison(
     _check_claims(settings, document, base.spec)
     shared = {"embedding_dim": base.model.options.get("embedding_dim"), **settings.options}
     shared = {name: value for name, value in shared.items() if value is not None}
-    resolver = _Resolver(document, base, shared, {**to_plain(base.training), **settings.training})
+    resolver = _Resolver(document, base, settings.preset, shared, {**to_plain(base.training), **settings.training})
     return Comparison(settings, base, tuple(resolver.candidate(row, entry) for row, entry in settings.models.items()))
 
 
@@ -152,6 +152,7 @@ def _with_overrides(settings: CompareSettings, document: Document, base: Setting
 class _Resolver:
     document: Document
     base: Settings
+    preset: str | None
     options: Mapping[str, Any]
     training: Mapping[str, Any]
 
@@ -160,7 +161,7 @@ class _Resolver:
         network = fitter_of(model).network
         if network:
             self._check_shared_options(model)
-        options = {**self._preset(row, model, entry.preset), **(self.options if network else {}), **entry.options}
+        options = self._options(row, model, entry)
         training = {**self.training, **entry.training}
         fields = [*entry.training, *(name for name in entry.space if name.startswith(f"{TRAINING}."))]
         if fields and not network:
@@ -171,17 +172,20 @@ class _Resolver:
         training = self._plain_training(training) if network else {}
         return Candidate(row, model, options, training, entry.space)
 
-    def _preset(self, row: str, model: str, name: str | None) -> Plain:
-        if name is None:
-            return {}
-        path = ("models", row, "preset")
+    def _options(self, row: str, model: str, entry: ModelEntry) -> Plain:
+        path: config.Path = ("models", row, "preset")
         if not fitter_of(model).network:
-            raise self.document.error(path, f"should be omitted, as {model} has no presets. Received: {name!r}")
+            if entry.preset is not None:
+                message = f"should be omitted, as {model} has no presets. Received: {entry.preset!r}"
+                raise self.document.error(path, message)
+            return dict(entry.options)
+        preset = self.preset if entry.preset is None else entry.preset
         try:
-            preset: Plain = to_plain(MODELS.info(model).preset(name))
+            options: Plain = to_plain(MODELS.info(model).options(preset, {**self.options, **entry.options}))
         except ValueError as error:
+            path = ("preset",) if entry.preset is None else path
             raise self.document.error(path, f"should {str(error).partition(' should ')[2]}") from error
-        return preset
+        return options
 
     def _plain_training(self, training: Mapping[str, Any]) -> Plain:
         """Returns the training settings of a candidate with the comparison's monitor, without the seed."""

@@ -10,6 +10,7 @@ from pipelines.compare.metrics.significance import Gain
 from pipelines.search.proposals import Method
 from pipelines.search.space import check_names
 from tfmtl.config import FieldError, require
+from tfmtl.models.options.info import DEFAULT
 from tfmtl.search_space import Dimension
 
 _COMPARISON_FIELDS = ("seed", "monitor")
@@ -21,9 +22,10 @@ class ModelEntry:
     """One row of the table.
 
     Attributes:
-        name: Name of a model that `tfmtl models` lists, `lightgbm` or `last_week`; by default the name of the row.
-        preset: Name of a preset of the model, which holds the options of an experiment of its paper. The options that
-            all models share override it.
+        name: Name of a model that `tfmtl models` lists, `logistic_regression`, `lightgbm` or `last_week`; by default
+            the name of the row.
+        preset: Name of a preset of the model, such as one with the options of an experiment of its paper; by default
+            that of the comparison. The options that all models share override it.
         options: Options of this model, which override those that all models share.
         training: Fields of the training settings that differ for this model.
         space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`.
@@ -100,6 +102,7 @@ class CompareSettings:
         baselines: Rows of which the best one with all seeds is the baseline; each of the other rows is tested against
             it.
         monitor: Validation metric for early stopping and trials; by default that of the base.
+        preset: Preset of the networks that name none; null for the defaults of their classes.
         trials: Number of settings that the search of each model tries; 0 turns the search off.
         search: Search method: `random`, or `bayesian`, whose proposals depend on the results of the trials before.
         tuning_seed: Seed of the search and of the trials' trainings.
@@ -118,6 +121,7 @@ class CompareSettings:
     gain: Gain = "relative"
     baselines: tuple[str, ...] = ()
     monitor: str | None = None
+    preset: str | None = DEFAULT
     trials: int = 0
     search: Method = "random"
     tuning_seed: int = 0

@@ -15,7 +15,7 @@ from tfmtl.models.core.heads import task_outputs
 from tfmtl.models.core.logit_terms import LogitTerms
 from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.models.options.base import ModelOptions
-from tfmtl.models.options.info import find_preset
+from tfmtl.models.options.info import DEFAULT, find_preset
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor
@@ -83,6 +83,7 @@ class MultiTaskModel(LogitTerms, TrainedModel):
     options_class: ClassVar[type[ModelOptions]] = ModelOptions
     paper: ClassVar[str] = ""
     equations: ClassVar[str] = ""
+    defaults: ClassVar[Mapping[str, Any]] = {}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -136,15 +137,15 @@ class MultiTaskModel(LogitTerms, TrainedModel):
 
     @classmethod
     def preset(cls, name: str) -> dict[str, Any]:
-        """Returns the options of an experiment in the model's paper, for `from_spec`.
+        """Returns the options of a preset, for `from_spec`.
 
         Args:
-            name: Name of the preset.
+            name: `default`, with which a settings file starts, or the name of an experiment in the model's paper.
 
         Raises:
             ValueError: If the model has no preset of this name; the message lists the presets.
         """
-        return find_preset(cls.__name__, cls.presets, name)
+        return find_preset(cls.__name__, {DEFAULT: cls.defaults, **cls.presets}, name)
 
     @property
     def decayed_variables(self) -> list[keras.Variable]:

@@ -203,4 +203,8 @@ INFO = ModelInfo(
     paper="Lin et al., 2023, AdaFTR (KDD)",
     equations="5-14, Algorithm 1",
     presets=PRESETS,
+    defaults={
+        "wide": True,
+        "backbone_options": {"num_experts": 4, "expert_units": [64], "tower_units": [64, 32], "dropout": 0.3},
+    },
 )

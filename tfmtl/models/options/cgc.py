@@ -59,4 +59,12 @@ INFO = ModelInfo(
     summary="Shared and task-specific experts, gates",
     paper="Tang et al., 2020, Customized Gate Control (RecSys)",
     equations="section 4.1",
+    defaults={
+        "wide": True,
+        "num_shared": 2,
+        "num_per_task": 1,
+        "expert_units": [64],
+        "tower_units": [32],
+        "dropout": 0.3,
+    },
 )

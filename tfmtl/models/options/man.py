@@ -84,4 +84,12 @@ INFO = ModelInfo(
     paper="Luo et al., 2023, Multi-Task Deep Learning with Task Attention (MAN)",
     equations="1-3, sections 3.2.2 and 3.2.3",
     presets=PRESETS,
+    defaults={
+        "wide": True,
+        "num_shared": 2,
+        "num_per_task": 1,
+        "expert_units": [64],
+        "tower_units": [32],
+        "dropout": 0.3,
+    },
 )

@@ -72,4 +72,12 @@ INFO = ModelInfo(
     paper="Tang et al., 2020, Progressive Layered Extraction (RecSys)",
     equations="section 4.2",
     presets=PRESETS,
+    defaults={
+        "wide": True,
+        "num_shared": 2,
+        "num_per_task": 1,
+        "expert_units": [64],
+        "tower_units": [32],
+        "dropout": 0.3,
+    },
 )

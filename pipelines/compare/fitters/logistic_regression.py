@@ -1,0 +1,87 @@
+"""One-hot logistic regression as a row of a comparison."""
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.compare.fitters.base import Fitted
+from pipelines.compare.jobs import Job
+from tfmtl import config
+from tfmtl.config import require
+from tfmtl.spec import DatasetSpec
+
+if TYPE_CHECKING:
+    from pipelines.prepared.prepared import Prepared
+
+
+@dataclasses.dataclass(frozen=True)
+class LogisticRegressionOptions:
+    """Options of the regression.
+
+    Attributes:
+        inverse_regularization: Weight of the log loss against half the squared norm of the weights, `C` in
+            scikit-learn.
+        max_rows: Number of training rows to fit the regression on, a random sample if there are more.
+    """
+
+    inverse_regularization: float = 1.0
+    max_rows: int = 500_000
+
+    def __post_init__(self) -> None:
+        value = self.inverse_regularization
+        require(value > 0, "inverse_regularization", "above 0", value)
+        require(self.max_rows >= 1, "max_rows", "at least 1", self.max_rows)
+
+    def check_tasks(self, spec: DatasetSpec) -> None:
+        """Checks that all tasks are binary.
+
+        Args:
+            spec: Spec of the dataset.
+
+        Raises:
+            FieldError: If a task is a count.
+        """
+        for task in spec.tasks:
+            require(task.kind == "binary", "max_rows", "used with binary tasks", task.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogisticRegression:
+    """Fits a regression for each output on the rows of its space (`OneHotRegression`)."""
+
+    network: bool = False
+    tunable: bool = True
+    seeded: bool = False
+
+    def options_class_of(self, model: str) -> Any:
+        """Returns `LogisticRegressionOptions`.
+
+        Args:
+            model: Name of the model.
+        """
+        return LogisticRegressionOptions
+
+    def fit(self, job: Job, data: "Prepared") -> Fitted:
+        """Fits the regressions and scores eval and test.
+
+        Args:
+            job: Options.
+            data: Prepared data.
+        """
+        from pipelines.evaluation.one_hot_regression import OneHotRegression  # Imported here: it needs TensorFlow.
+
+        options = config.build(LogisticRegressionOptions, config.Document(dict(job.options)))
+        start = time.perf_counter()
+        regression = OneHotRegression.fit(
+            data.spec, data.files("train"), data.rows["train"], options.max_rows, options.inverse_regularization
+        )
+        training_seconds = time.perf_counter() - start
+        scores, seconds = {}, 0.0
+        for split in ("eval", "test"):
+            start = time.perf_counter()
+            predicted, _ = regression.predict(data.files(split))
+            seconds = time.perf_counter() - start
+            scores[split] = {name: values.astype(np.float32) for name, values in predicted.items()}
+        return Fitted(scores, regression.parameters, training_seconds, seconds)
