@@ -33,6 +33,8 @@ def list_models() -> None:
 def show_model(name: str) -> None:
     """Prints the options of a model, those of every model last, and its presets.
 
+    The default of an option is that of settings files; that of the class in Python is shown where it is another one.
+
     Args:
         name: Name of the model.
 
@@ -67,11 +69,14 @@ def _own_classes(info: ModelInfo) -> list[type]:
 
 
 def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> Table:
-    table = _table("name", "type", "default", "meaning", title=title)
+    table = _table("name", "type", "default", "in Python", "meaning", title=title)
     descriptions, hints = option_descriptions(info.options_class), typing.get_type_hints(info.options_class)
-    defaults = info.options_class()
+    class_defaults = info.options_class()
     for field in fields:
-        texts = (_type_name(hints[field.name]), _flow(getattr(defaults, field.name)), descriptions.get(field.name, ""))
+        in_python = getattr(class_defaults, field.name)
+        default = info.defaults.get(field.name, in_python)
+        other = "" if _flow(default) == _flow(in_python) else _flow(in_python)
+        texts = (_type_name(hints[field.name]), _flow(default), other, descriptions.get(field.name, ""))
         table.add_row(field.name, *map(Text, texts))  # A list in brackets is no markup.
     return table
 

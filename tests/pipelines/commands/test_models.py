@@ -61,9 +61,12 @@ def test_an_option_has_its_type_its_default_and_its_meaning(capsys):
     assert [cell.strip() for cell in line.split("  ") if cell.strip()] == [
         "expert_units",
         "list of int",
+        "[64]",
         "[256, 128]",
-        "Width of each layer of an expert.",
+        "Width of each layer of an",
     ]
+    (line,) = (line for line in own.splitlines() if line.startswith(" attention_query "))
+    assert " current     " + " " * 10 in line, "the class has the same default"
     assert " embedding | raw " in own
     assert "weighting" in rows(own), "MAN changes the default"
     assert "weighting" not in rows(common)

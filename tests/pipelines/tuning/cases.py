@@ -21,7 +21,11 @@ def document(**changes):
     plain = {
         "base": str(EXAMPLES / "demo.yaml"),
         "name": "small",
-        "model": {"name": "mmoe", "options": {"num_experts": 2, "expert_units": [8], "tower_units": [4]}},
+        "model": {
+            "name": "mmoe",
+            "preset": None,
+            "options": {"num_experts": 2, "expert_units": [8], "tower_units": [4]},
+        },
         "training": {"max_epochs": EPOCHS, "learning_rate": 0.05, "batch_size": 256},
         "tune": {"space": SPACE},
     }

@@ -18,7 +18,7 @@ def test_space_is_that_of_model_optimizer_and_training(tmp_path):
     assert made.given["options.expert_units"] == [8]
     assert made.given["options.embedding_dim"] == 16, "a default"
     assert made.given["training.learning_rate"] == 0.05
-    assert made.given["training.optimizer.epsilon"] == 1e-7
+    assert made.given["training.optimizer.epsilon"] == 1e-3
 
 
 def test_space_has_no_values_that_do_not_fit_the_settings(tmp_path):

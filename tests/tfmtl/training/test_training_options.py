@@ -72,7 +72,7 @@ def test_stage_is_unchanged_after_writing_and_reading():
           strategy: {kind: maml}
     """
     built = settings(text)
-    assert built.second == Stage(1e-4, AdagradOptions(epsilon=1e-3), 3, "ctcvr_auc", 1, MetaLearningOptions())
+    assert built.second == Stage(1e-4, AdagradOptions(epsilon=1e-3), 3, "ctcvr_auc", 2, MetaLearningOptions())
     plain = config.to_plain(built)
     assert plain["second"]["optimizer"] == {"kind": "adagrad", "epsilon": 1e-3}
     assert plain["second"]["strategy"] == {"kind": "maml"}

@@ -139,7 +139,7 @@ def test_stage_restores_the_weights_of_its_best_epoch(monitor, best):
 
 
 def test_early_stopping_without_validation_watches_the_training_metric():
-    history = fit_stage(model_of(), Stage(learning_rate=1e-30, max_epochs=9), rows(), **QUIET)
+    history = fit_stage(model_of(), Stage(learning_rate=1e-30, max_epochs=9, patience=1), rows(), **QUIET)
     assert len(history["loss"]) == 2
 
 

@@ -7,6 +7,7 @@ import yaml
 
 from pipelines.compare.plan.candidates import load_comparison
 from tfmtl.config import ConfigError
+from tfmtl.models import MODELS
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / "examples"
 
@@ -44,6 +45,7 @@ def test_models_share_options_training_monitor_and_simulator(tmp_path):
         simulator={"rows": 123},
     )
     plain["models"]["wide"] |= {"options": {"num_experts": 8, "embedding_dim": 5}, "training": {"batch_size": 32}}
+    plain["preset"] = None
     made = load(tmp_path, plain, seeds=(7,))
     assert made.settings.seeds == (7,)
     assert made.base.simulator.rows == 123
@@ -68,6 +70,20 @@ def test_shared_options_override_presets(tmp_path):
     assert candidate(made, "alone").options == {"embedding_dim": 6, "attention": True}
 
 
+def test_networks_have_the_preset_of_the_comparison_unless_they_name_one(tmp_path):
+    plain = document(options={"embedding_dim": 6})
+    plain["models"]["alone"] = {"name": "man", "preset": "ali_ccp"}
+    made = load(tmp_path, plain)
+    shared = candidate(made, "shared_bottom").options
+    assert shared == {**MODELS.info("shared_bottom").preset("default"), "embedding_dim": 6}
+    assert shared["wide"] is True
+    assert "wide" not in candidate(made, "alone").options
+    assert candidate(made, "lightgbm").options == {}
+    assert candidate(load(tmp_path, {**plain, "preset": None}), "shared_bottom").options == {"embedding_dim": 6}
+    with pytest.raises(ConfigError, match=r"compare.yaml:\d+: preset: should be a preset of SharedBottom: default, .*"):
+        load(tmp_path, {**plain, "preset": "taobao"})
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("row", "mmoe"), ("over", ["x"]), ("over", []), ("output", "rate"), ("metric", "calibration")]
 )
@@ -80,7 +96,10 @@ def test_rejects_claims_about_unknown_rows_outputs_and_metrics(tmp_path, field, 
 
 @pytest.mark.parametrize(
     ("model", "message"),
-    [("man", "should be a preset of MAN: ali_ccp, "), ("lightgbm", "should be omitted, as lightgbm has no presets")],
+    [
+        ("man", "should be a preset of MAN: default, ali_ccp, "),
+        ("lightgbm", "should be omitted, as lightgbm has no presets"),
+    ],
 )
 def test_rejects_unknown_presets(tmp_path, model, message):
     plain = document()
@@ -118,7 +137,11 @@ def changed(path, value):
         (["baselines"], ["none"], r"baselines\[0\]: should be one of the models"),
         (["gain"], "absolute", r"gain: should be one of difference, relative, relaimpr"),
         (["monitor"], "cvr_gauc", r"compare.yaml:\d+: monitor: should be one of loss, click_loss"),
-        (["models", "mmo"], {}, r"compare.yaml:\d+: models.mmo: should be one of .*lightgbm. Received: 'mmo'"),
+        (
+            ["models", "mmo"],
+            {},
+            r"compare.yaml:\d+: models.mmo: should be one of .*, logistic_regression. Received: 'mmo'",
+        ),
         (["models", "wide", "name"], "wider", r"models.wide.name: should be one of"),
         (
             ["models", "wide", "options"],

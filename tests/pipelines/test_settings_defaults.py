@@ -1,0 +1,92 @@
+"""Defaults of a settings file: options of the preset, the monitor, and the batch size by the number of rows."""
+
+import dataclasses
+
+import pytest
+import tensorflow as tf
+import yaml
+
+from pipelines.settings import TrainingSettings
+from pipelines.settings_file import load_settings
+from pipelines.training.row_counts import batch_size, count_rows, estimate_rows
+from tfmtl.config import Document, build, to_plain
+from tfmtl.models import MODELS, model_class
+from tfmtl.training import default_batch_size
+
+SPEC = {
+    "features": [{"name": "user", "kind": "categorical"}],
+    "tasks": [
+        {"name": "click", "label": "click"},
+        {"name": "sale", "label": "sale", "follows": "click"},
+        {"name": "visits", "label": "visits", "kind": "count"},
+    ],
+}
+
+
+def load(folder, **sections):
+    plain = {"name": "shop", "spec": {"name": "shop", **SPEC}, "model": {"name": "mmoe"}, **sections}
+    path = folder / "settings.yaml"
+    path.write_text(yaml.safe_dump(plain), encoding="utf-8")
+    return load_settings(path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_options_that_are_absent_are_those_of_the_preset(tmp_path, name):
+    info = MODELS.info(name)
+    spec = {"name": "shop", **SPEC, "tasks": SPEC["tasks"][:2]}
+    if name == "m2m":
+        spec["features"] = [
+            {"name": "user", "kind": "categorical"},
+            {"name": "week", "kind": "sequence", "max_length": 7},
+        ]
+        spec["groups"] = {"scenario": ["user"], "profile": ["user"], "behaviour": ["week"], "performance": ["week"]}
+    model = load(tmp_path, spec=spec, model={"name": name}).model
+    assert model.options == info.defaults == model_class(name).preset("default")
+    assert model.options["wide"] is True
+    given = load(tmp_path, spec=spec, model={"name": name, "options": {"embedding_dim": 8, "wide": False}}).model
+    assert given.options == {**info.defaults, "embedding_dim": 8, "wide": False}
+    assert load(tmp_path, spec=spec, model={"name": name, "preset": None}).model.options == {}
+    for preset, options in info.presets.items():
+        built = build(info.options_class, Document(to_plain(dict(options))))
+        assert built.wide is False, f"the paper of {preset} has no linear term"
+
+
+def test_another_backbone_does_not_get_the_options_of_the_first(tmp_path):
+    spec = {"name": "shop", **SPEC, "tasks": SPEC["tasks"][:2]}
+    options = load(tmp_path, spec=spec, model={"name": "adaftr", "options": {"backbone": "ple"}}).model.options
+    assert "backbone_options" not in options
+    assert "backbone_options" in load(tmp_path, spec=spec, model={"name": "adaftr"}).model.options
+
+
+def test_the_monitor_is_the_auc_of_the_last_binary_task(tmp_path):
+    assert load(tmp_path).training.monitor == "sale_auc"
+    assert load(tmp_path, training={"monitor": "loss"}).training.monitor == "loss"
+    counts = {"name": "shop", **SPEC, "tasks": SPEC["tasks"][2:]}
+    assert load(tmp_path, spec=counts).training.monitor == "loss"
+    stages = load(tmp_path, training={"fine_tuning": {"max_epochs": 1}}).training
+    assert stages.fine_tuning.monitor == "sale_auc"
+    stages = load(tmp_path, training={"fine_tuning": {"monitor": "click_auc"}}).training
+    assert (stages.monitor, stages.fine_tuning.monitor) == ("sale_auc", "click_auc")
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(0, 256), (79_999, 256), (80_000, 512), (1_600_000, 1024), (16_000_000, 4096), (10**9, 4096)]
+)
+def test_batch_size_by_rows(rows, size):
+    assert default_batch_size(rows) == size
+
+
+def test_batch_size_is_chosen_by_the_rows_of_the_files(tmp_path, monkeypatch):
+    files = []
+    for i, rows in enumerate((300, 900)):
+        files.append(str(tmp_path / f"part-{i}.gz"))
+        with tf.io.TFRecordWriter(files[-1], tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+            for row in range(rows):
+                writer.write(f"{row * 7919 % 1000:03}".encode() * 20)
+    assert count_rows(files) == 1200
+    assert estimate_rows(files) == pytest.approx(1200, rel=0.1)
+    assert estimate_rows([]) == 0
+    assert batch_size(TrainingSettings(), files) == 256
+    monkeypatch.setattr("pipelines.training.row_counts.estimate_rows", lambda names: 100_000)
+    assert batch_size(TrainingSettings(), files) == 512
+    assert batch_size(dataclasses.replace(TrainingSettings(), batch_size=7), files) == 7
