@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pipelines.init.defaults import min_frequency, model_defaults, threshold_defaults, training_defaults
 from pipelines.init.features import ColumnDecision, decide
+from pipelines.init.list_weights import pair_weights
 from pipelines.init.names import unique_names
 from pipelines.init.settings_text import settings_text
 from pipelines.init.splits import decide_split
@@ -184,7 +185,7 @@ def _decide_columns(
         decisions.append(decide(profile, column, names[name], labels, frequency, keep, is_category))
     if not any(one.feature for one in decisions):
         raise LogError(f"{arguments.log}: should have at least one usable column besides the labels (see --keep)")
-    return decisions, names
+    return pair_weights(decisions, batch), names
 
 
 def _report(

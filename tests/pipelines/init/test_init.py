@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from pipelines.cli import main
 from pipelines.settings_file import load_settings
-from tests.pipelines.init.log_files import LOGS, PLAIN, text, written
+from tests.pipelines.init.log_files import LOGS, PLAIN, draw, text, written
 from tfmtl.config import to_plain
 
 RUN = ("semicolons", "no header", "conditions on a rating", "folders by day", "texts of missing values")
@@ -173,3 +173,35 @@ def test_init_imports_no_tensorflow(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "imported: []", done.stderr
+
+
+WEIGHTED = {"tag_weights": "0.{}", "tags_weight": "{}", "tag_scores": "1.{}"}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weights_of_a_list_belong_to_it(name, tmp_path):
+    columns = draw()
+    weights = [
+        "|".join(WEIGHTED[name].format(i + 1) for i, _ in enumerate(tags.split("|"))) for tags in columns["tags"]
+    ]
+    (tmp_path / "log.csv").write_text(text({**columns, name: weights}), encoding="utf-8")
+    assert init(tmp_path / "log.csv", tmp_path).exit_code == 0
+    features = {one.name: one for one in load_settings(tmp_path / "settings.yaml").spec.features}
+    assert features["tags"].weights == name
+    assert name not in features
+
+
+@pytest.mark.parametrize("change", ["another length", "negative", "another name", "another separator"])
+def test_a_list_of_numbers_that_fits_no_list_is_a_feature_of_its_own(change, tmp_path):
+    columns = draw()
+    name = "bids" if change == "another name" else "tag_weights"
+    separator = ";" if change == "another separator" else "|"
+    weights = [separator.join(f"{1.5 + i}" for i, _ in enumerate(tags.split("|"))) for tags in columns["tags"]]
+    weights[7] = {"another length": f"{weights[7]}|2.5", "negative": weights[7].replace("1.5", "-1.5")}.get(
+        change, weights[7]
+    )
+    (tmp_path / "log.csv").write_text(text({**columns, name: weights}), encoding="utf-8")
+    assert init(tmp_path / "log.csv", tmp_path).exit_code == 0
+    features = {one.name: one for one in load_settings(tmp_path / "settings.yaml").spec.features}
+    assert features["tags"].weights is None
+    assert features[name].kind == "number_sequence"
