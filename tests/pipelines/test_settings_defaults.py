@@ -70,7 +70,8 @@ def test_the_monitor_is_the_auc_of_the_last_binary_task(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "size"), [(0, 256), (79_999, 256), (80_000, 512), (1_600_000, 1024), (16_000_000, 4096), (10**9, 4096)]
+    ("rows", "size"),
+    [(0, 64), (19_999, 64), (20_000, 128), (40_000, 256), (100_000, 512), (1_600_000, 1024), (16_000_000, 4096)],
 )
 def test_batch_size_by_rows(rows, size):
     assert default_batch_size(rows) == size
@@ -86,7 +87,7 @@ def test_batch_size_is_chosen_by_the_rows_of_the_files(tmp_path, monkeypatch):
     assert count_rows(files) == 1200
     assert estimate_rows(files) == pytest.approx(1200, rel=0.1)
     assert estimate_rows([]) == 0
-    assert batch_size(TrainingSettings(), files) == 256
-    monkeypatch.setattr("pipelines.training.row_counts.estimate_rows", lambda names: 100_000)
+    assert batch_size(TrainingSettings(), files) == 64
+    monkeypatch.setattr("pipelines.training.row_counts.estimate_rows", lambda names: 100_001)
     assert batch_size(TrainingSettings(), files) == 512
     assert batch_size(dataclasses.replace(TrainingSettings(), batch_size=7), files) == 7
