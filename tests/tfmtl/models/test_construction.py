@@ -153,7 +153,8 @@ def test_the_registry_describes_the_class(name):
     info, model = MODELS.info(name), MODELS[name]
     assert (info.name, info.class_name, info.module) == (name, model.__name__, model.__module__)
     assert info.options_class is model.options_class
-    assert (info.paper, info.equations, info.presets) == (model.paper, model.equations, model.presets)
+    assert (info.paper, info.equations) == (model.paper, model.equations)
+    assert (info.defaults, info.presets) == (model.defaults, model.presets)
     assert 0 < len(info.summary) <= 39
     for preset in info.presets:
         assert info.preset(preset) == model.preset(preset)

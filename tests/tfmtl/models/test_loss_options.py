@@ -142,7 +142,7 @@ def test_rejects_wrong_options():
     assert message(weighting="uncertainty", task_weights={"buy": 0}) == expected
 
 
-def test_error_for_a_model_without_presets():
-    expected = "`name` should be a preset of CustomizedGateControl: it has none. Received: 'ali_ccp'"
+def test_error_for_a_preset_that_a_model_does_not_have():
+    expected = "`name` should be a preset of CustomizedGateControl: default. Received: 'ali_ccp'"
     with pytest.raises(ValueError, match=expected):
         CustomizedGateControl.preset("ali_ccp")

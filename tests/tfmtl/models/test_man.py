@@ -133,7 +133,7 @@ def test_presets():
     assert built["ali_ccp_without_attention"].attention == {}
     assert built["ali_ccp_without_meta_attention"].embedding.weights == []
     assert MAN.preset("ali_ccp") is not MAN.presets["ali_ccp"]
-    with pytest.raises(ValueError, match=r"`name` should be a preset of MAN: ali_ccp, .*attention\. Received: 'x'"):
+    with pytest.raises(ValueError, match=r"`name` should be a preset of MAN: default, .*attention\. Received: 'x'"):
         MAN.preset("x")
 
 

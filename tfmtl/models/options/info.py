@@ -87,6 +87,6 @@ def find_preset(class_name: str, presets: Mapping[str, Mapping[str, Any]], name:
         ValueError: If there is no preset of this name; the message lists the presets.
     """
     if name not in presets:
-        expected = f"a preset of {class_name}: {', '.join(presets) or 'it has none'}"
+        expected = f"a preset of {class_name}: {', '.join(presets)}"
         raise ValueError(f"`name` should be {expected}. Received: {name!r}")
     return dict(presets[name])
