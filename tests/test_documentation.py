@@ -161,7 +161,8 @@ def test_ten_lines_of_python_run():
 def test_models_are_made_as_the_page_says():
     scope = {"spec": cases.pair(), "vocabulary_sizes": cases.SIZES}
     exec(blocks("python", "models.md")[0], scope)
-    assert scope["model"].options.embedding_dim == 8
+    options = scope["model"].options
+    assert (options.embedding_dim, options.wide, options.dropout) == (8, True, 0.3)
 
 
 def test_training_settings_are_valid():
