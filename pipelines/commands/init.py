@@ -112,7 +112,7 @@ def init_settings(arguments: InitArguments) -> None:
         split,
         {"path": root, "pattern": pattern},
         log_format,
-        model_defaults(),
+        model_defaults(tasks),
         training_defaults(sample.rows, tasks),
         threshold_defaults(tasks, sample.rows),
         [*sample.decisions, *notes, *sentences],

@@ -16,7 +16,7 @@ from pipelines.terminal import console
 from tfmtl.config import ConfigError, to_plain
 from tfmtl.models import MODELS, ModelOptions
 from tfmtl.models.options.descriptions import option_descriptions
-from tfmtl.models.options.info import ModelInfo
+from tfmtl.models.options.info import COMMON_DEFAULTS, ModelInfo
 
 
 def list_models() -> None:
@@ -74,7 +74,7 @@ def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[A
     class_defaults = info.options_class()
     for field in fields:
         in_python = getattr(class_defaults, field.name)
-        default = info.defaults.get(field.name, in_python)
+        default = {**COMMON_DEFAULTS, **info.defaults}.get(field.name, in_python)
         other = "" if _flow(default) == _flow(in_python) else _flow(in_python)
         texts = (_type_name(hints[field.name]), _flow(default), other, descriptions.get(field.name, ""))
         table.add_row(field.name, *map(Text, texts))  # A list in brackets is no markup.

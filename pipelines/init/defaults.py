@@ -29,9 +29,16 @@ def min_frequency(rows: int) -> int:
     return 1 if rows < 1_000_000 else 2 if rows < 20_000_000 else 5
 
 
-def model_defaults() -> dict[str, Any]:
-    """Returns the model and its options."""
-    return {"name": MODEL, "options": MODELS.info(MODEL).preset(DEFAULT)}
+def model_defaults(tasks: Sequence[LabelledTask]) -> dict[str, Any]:
+    """Returns the model and its options.
+
+    Args:
+        tasks: Tasks.
+    """
+    options = MODELS.info(MODEL).preset(DEFAULT)
+    if all(one.is_binary for one in tasks):
+        del options["count_loss"]
+    return {"name": MODEL, "options": options}
 
 
 def training_defaults(rows: int, tasks: Sequence[LabelledTask]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
 from tfmtl.models import model_class
@@ -61,12 +62,14 @@ def train(
     strategy = training.distribution.strategy()
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
+    files = {split: data.files(split) for split in ("train", "eval")}
+    batch = batch_size(training, files["train"])
+    options = with_label_means(options, InputPipeline(data.spec, data.transform(), batch), files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(name).from_spec(data.spec, data.vocabulary_sizes(), **options)
-    files = {split: data.files(split) for split in ("train", "eval")}
     cache = choose_cache(training.cache, files["train"])
     with cache_folder(cache) as folder:
-        reading = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache, folder)
+        reading = (batch, training.shuffle_rows, training.seed, cache, folder)
         inputs = InputPipeline(data.spec, data.transform(), *reading)
         start = time.perf_counter()
         history = fit(model, inputs, files, training, watch_input=False, callbacks=callbacks)

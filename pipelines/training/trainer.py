@@ -14,8 +14,10 @@ import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.label_means import OPTION as LABEL_MEANS
+from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import batch_size, count_rows
-from pipelines.training.warm_start import start_folder, start_from, write_model_run_path
+from pipelines.training.warm_start import saved_label_means, start_folder, start_from, write_model_run_path
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies
@@ -57,19 +59,21 @@ def _train_and_export(fn_args: Any) -> None:
     transform = transformed.transform_features_layer()
     files = {"train": tf.io.gfile.glob(fn_args.train_files), "eval": tf.io.gfile.glob(fn_args.eval_files)}
 
-    with strategy.scope(), dtype_policy(training.precision):
-        model = model_class(model_settings.name).from_spec(
-            spec, vocabulary_sizes(spec, transformed), **model_settings.options
-        )
-    tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
+    cache = choose_cache(training.cache, files["train"])
+    batching = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache)
     start = start_folder(training.warm_start, fn_args.base_model)
+    options = model_settings.options
+    if start is not None and (means := saved_label_means(start)):
+        options = {**options, LABEL_MEANS: means}  # The weights were trained with these constants.
+    options = with_label_means(options, InputPipeline(spec, transform, batching[0]), files["train"])
+    with strategy.scope(), dtype_policy(training.precision):
+        model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)
+    tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
     if start is not None:
         start_from(start, model, tokens)
     elif training.warm_start == LATEST:
         print("    no blessed model to start from: training starts from random weights")
 
-    cache = choose_cache(training.cache, files["train"])
-    batching = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache)
     with cache_folder(cache) as folder:
         history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
 

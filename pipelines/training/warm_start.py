@@ -1,7 +1,11 @@
 """Warm start of the Trainer: finds the model to start from and reports the weights that were copied."""
 
+import io
+import json
 import os
+import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -54,6 +58,26 @@ def start_folder(setting: str | None, base_model: str | None) -> str | None:
     if setting == LATEST:
         return read_model_run_path(base_model) if base_model else None
     return setting
+
+
+def saved_label_means(folder: str) -> dict[str, float]:
+    """Returns the option `label_means` of the model in a `model_run` folder; empty if there is no such model.
+
+    Args:
+        folder: Folder of `model.keras`.
+    """
+    path = os.path.join(folder, KERAS_MODEL)
+    if not tf.io.gfile.exists(path):
+        return {}
+    try:
+        # `zipfile` seeks from the end, which files of TensorFlow do not.
+        source: Any = path if os.path.exists(path) else io.BytesIO(tf.io.gfile.GFile(path, "rb").read())
+        with zipfile.ZipFile(source) as archive:
+            config = json.loads(archive.read("config.json"))
+        means: dict[str, float] = config["config"]["options"].get("label_means", {})
+    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError):
+        return {}  # `start_from` reports what is wrong with the file.
+    return means
 
 
 def start_from(

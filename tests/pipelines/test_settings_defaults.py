@@ -41,10 +41,10 @@ def test_options_that_are_absent_are_those_of_the_preset(tmp_path, name):
         ]
         spec["groups"] = {"scenario": ["user"], "profile": ["user"], "behaviour": ["week"], "performance": ["week"]}
     model = load(tmp_path, spec=spec, model={"name": name}).model
-    assert model.options == info.defaults == model_class(name).preset("default")
+    assert model.options == info.preset("default") == model_class(name).preset("default")
     assert model.options["wide"] is True
     given = load(tmp_path, spec=spec, model={"name": name, "options": {"embedding_dim": 8, "wide": False}}).model
-    assert given.options == {**info.defaults, "embedding_dim": 8, "wide": False}
+    assert given.options == {**info.preset("default"), "embedding_dim": 8, "wide": False}
     assert load(tmp_path, spec=spec, model={"name": name, "preset": None}).model.options == {}
     for preset, options in info.presets.items():
         built = build(info.options_class, Document(to_plain(dict(options))))

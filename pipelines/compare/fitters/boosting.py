@@ -101,7 +101,8 @@ class LightGBM:
 
     Training stops by the booster's own loss, as the AUC of an eval split may be highest after a few trees, whose
     probabilities are all close to the mean. A task that follows another has two boosters: one trained on all rows, and
-    one trained on the rows where the previous label is 1.
+    one trained on the rows where the previous label is 1. The logarithm of the exposure of a count with an offset is
+    added to the trees' prediction of the logarithm of the rate.
     """
 
     network: bool = False
@@ -136,7 +137,7 @@ class LightGBM:
             parameters += count_parameters(booster)
             for split, split_scores in scores.items():
                 start = time.perf_counter()
-                split_scores[output.name] = np.asarray(booster.predict(tables[split].values), np.float32)
+                split_scores[output.name] = _predict(booster, tables[split], output.task)
                 scoring_seconds += time.perf_counter() - start if split == "test" else 0.0
             print(f"    {output.name}: {booster.best_iteration} trees")
         return Fitted(scores, parameters, training_seconds, scoring_seconds)
@@ -150,6 +151,14 @@ def count_parameters(booster: Any) -> int:
     """
     trees = booster.dump_model(num_iteration=booster.best_iteration)["tree_info"]
     return sum(2 * (tree["num_leaves"] - 1) + tree["num_leaves"] for tree in trees)
+
+
+def _predict(booster: Any, table: "Table", task: str) -> np.ndarray:
+    """Returns probabilities or rates; those of the trees are per unit of exposure if the task has an offset."""
+    scores = booster.predict(table.values)
+    if task in table.log_exposures:
+        scores = scores * np.exp(table.log_exposures[task])
+    return np.asarray(scores, np.float32)
 
 
 def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", options: LightGBMOptions, seed: int) -> Any:
@@ -178,5 +187,6 @@ def _dataset(spec: DatasetSpec, output: Output, table: "Table", reference: Any =
         feature_name=table.names,
         categorical_feature=table.categorical,
         reference=reference,
+        init_score=table.log_exposures[output.task][rows] if output.task in table.log_exposures else None,
         free_raw_data=True,
     )

@@ -7,6 +7,8 @@ import numpy as np
 from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
+from tfmtl.model_inputs import offsets
+from tfmtl.offsets import EXPOSURE_SUFFIX
 
 _BATCH = 8192
 
@@ -20,12 +22,14 @@ class Table:
         names: Names of the columns.
         categorical: Names of the columns that hold ids, whose order has no meaning.
         labels: Labels by task, `(rows,)`.
+        log_exposures: Logarithm of the exposure of each count with an offset, by task, `(rows,)`.
     """
 
     values: np.ndarray
     names: list[str]
     categorical: list[str]
     labels: dict[str, np.ndarray]
+    log_exposures: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
@@ -47,6 +51,8 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
     inputs = InputPipeline(data.spec, data.transform(), _BATCH)
     blocks: list[np.ndarray] = []
     labels: dict[str, list[np.ndarray]] = {task.name: [] for task in data.spec.tasks}
+    floors = {name: offset.floor for name, offset in offsets(data.spec).items()}
+    exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
     sizes = data.vocabulary_sizes()
     names: list[str] = []
     categorical: list[str] = []
@@ -63,8 +69,12 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
         blocks.append(np.stack(list(columns.values()), axis=1))
         for name, values in batch_labels.items():
             labels[name].append(values.numpy())
+        for name, floor in floors.items():
+            exposure = features[name + EXPOSURE_SUFFIX].numpy()
+            exposures[name].append(np.log(np.where(exposure > floor, exposure, floor)))
     all_labels = {name: np.concatenate(parts) for name, parts in labels.items()}
-    return Table(np.concatenate(blocks), names, categorical, all_labels)
+    log_exposures = {name: np.concatenate(parts) for name, parts in exposures.items()}
+    return Table(np.concatenate(blocks), names, categorical, all_labels, log_exposures)
 
 
 def _columns(

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,17 @@ from tfmtl.losses.batch_mean import replica_mean
 from tfmtl.model_inputs import embedding_rows, multivalent_features, offsets
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.offsets import EXPOSURE_SUFFIX
+from tfmtl.spec import ENTIRE
 from tfmtl.types import Features, Logits, Tensor
+
+_LARGEST_SHARE = 0.999
+"""Largest share of a task's events among those of its previous task."""
 
 
 class LogitTerms(EmbeddedFeatures):
-    """Base of `MultiTaskModel` that adds the linear term of the option `wide` and the offsets of counts to the logits.
+    """Base of `MultiTaskModel` that adds constants, a linear term and the offsets of counts to the logits.
+
+    The constants are those of the option `label_means`, and the linear term that of the option `wide`.
 
     The `call` of a subclass is wrapped, so that a model whose `call` knows nothing of the terms has them too. The terms
     are added to the logits that `call` returns, before a loss or an output forms products of probabilities. Only the
@@ -61,8 +68,24 @@ class LogitTerms(EmbeddedFeatures):
         """Embedding layers of whose tables a batch reads few rows; each is called with the model's features."""
         return super().sparse_embeddings if self.wide is None else (*super().sparse_embeddings, self.wide)
 
+    def logit_constants(self) -> dict[str, float]:
+        """Returns the constant of each task's logit that the option `label_means` gives, by task name."""
+        means, spaces = self.options.label_means, self.spaces
+        constants = {}
+        for task in self.spec.tasks:
+            if task.name not in means:
+                continue
+            mean = means[task.name]
+            if task.kind == "count":
+                constants[task.name] = math.log(mean)
+                continue
+            if task.follows and spaces[task.name] != ENTIRE:
+                mean = min(mean / means.get(task.follows, 1.0), _LARGEST_SHARE)
+            constants[task.name] = math.log(mean / (1 - mean))
+        return constants
+
     def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
-        """Adds the linear term and the offsets to logits, and the loss of the option `wide_l2` to the losses.
+        """Adds constants, linear term and offsets to logits, and the loss of the option `wide_l2` to the losses.
 
         Args:
             features: Transformed features by name.
@@ -75,6 +98,8 @@ class LogitTerms(EmbeddedFeatures):
             ValueError: If the features lack the exposure of a task with an offset.
         """
         added = dict(logits)
+        for name, constant in self.logit_constants().items():
+            added[name] = added[name] + constant
         if self.wide is not None:
             weights = self.wide(features)
             if self.options.wide_l2:

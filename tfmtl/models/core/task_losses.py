@@ -16,6 +16,8 @@ from tfmtl.types import Labels, Logits, Tensor
 def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor) -> Tensor:
     """Returns the loss of each row: the negative log-likelihood, or the focal loss, times the weight of its class.
 
+    That of a count is divided by the task's mean label if the option `count_loss` is "relative".
+
     The weight of a class multiplies the loss only; the loss of a task remains a mean over rows.
 
     Args:
@@ -28,7 +30,8 @@ def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor
         `(batch,)` float32.
     """
     if task.kind != "binary":
-        return BY_KIND[task.kind](labels, logits)
+        mean = options.label_means.get(task.name, 1.0) if options.count_loss == "relative" else 1.0
+        return BY_KIND[task.kind](labels, logits) / mean
     gamma = options.focal_gamma
     losses = focal_cross_entropy(labels, logits, gamma) if gamma else BY_KIND["binary"](labels, logits)
     positive = options.positive_weights.get(task.name, 1.0)

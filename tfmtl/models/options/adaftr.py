@@ -204,7 +204,6 @@ INFO = ModelInfo(
     equations="5-14, Algorithm 1",
     presets=PRESETS,
     defaults={
-        "wide": True,
         "backbone_options": {"num_experts": 4, "expert_units": [64], "tower_units": [64, 32], "dropout": 0.3},
     },
 )

@@ -64,5 +64,5 @@ INFO = ModelInfo(
     paper="Xi et al., 2021, Adaptive Information Transfer Multi-task (AITM, KDD)",
     equations="the AIT module, section 3; equation 14",
     presets=PRESETS,
-    defaults={"wide": True, "bottom_units": [64, 32], "dropout": 0.3},
+    defaults={"bottom_units": [64, 32], "dropout": 0.3},
 )

@@ -101,5 +101,5 @@ INFO = ModelInfo(
     paper="Tao et al., 2023, Adaptive Pattern Extraction Multi-Task Learning (APEM)",
     equations="10-23",
     presets=PRESETS,
-    defaults={"wide": True, "num_layers": 2, "num_points": 16, "tower_units": [32], "dependence": 0.1, "dropout": 0.3},
+    defaults={"num_layers": 2, "num_points": 16, "tower_units": [32], "dependence": 0.1, "dropout": 0.3},
 )

@@ -55,5 +55,5 @@ INFO = ModelInfo(
     paper="Wei et al., 2021, Automated Hierarchical Representation Integration (AutoHERI, CIKM)",
     equations="hierarchical representation integration, one-shot search",
     presets=PRESETS,
-    defaults={"wide": True, "network_units": [64, 32], "dropout": 0.3},
+    defaults={"network_units": [64, 32], "dropout": 0.3},
 )

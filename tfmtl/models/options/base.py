@@ -46,6 +46,13 @@ class ModelOptions:
             the label of the previous task is 1, although its head predicts on the entire space. Importance weights
             (`tfmtl.losses.label_importance`) correct for the other rows, by Theorems 2.1 and 3.1 of APEM.
         max_weight: Upper bound of an importance weight.
+        label_means: Mean m of each task's label over all rows by task name; of a count with an offset, the sum of the
+            labels over the sum of the exposures. The logit of the task has a constant with which a model without
+            trained weights predicts m: `log m` of a count, `log(m / (1 - m))` of a binary task, in which m is divided
+            by the mean of the previous task if the head predicts on the conditional space. The constant of a task that
+            is not named is 0. The pipeline measures the means of counts on the training rows.
+        count_loss: Loss of a count. "likelihood": the negative log-likelihood of a Poisson distribution. "relative":
+            the same divided by the task's mean in `label_means`, so that large counts do not outweigh other tasks.
         wide: Whether a linear term is added to the logit of each task's head, whatever its space is: the sum over the
             fields of a trained weight for each id and task, initially 0. It is the wide part of Wide & Deep (Cheng et
             al., 2016) and the linear part of DeepFM (Guo et al., 2017). A multivalent field adds the weighted mean of
@@ -82,6 +89,8 @@ class ModelOptions:
     calibrator: float = 0.0
     local_space: bool = False
     max_weight: float = 100.0
+    label_means: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    count_loss: Literal["likelihood", "relative"] = "likelihood"
     wide: bool = False
     wide_l2: float = 0.0
 
@@ -93,6 +102,8 @@ class ModelOptions:
         for name in ("task_weights", "positive_weights", "negative_weights"):
             for task, weight in getattr(self, name).items():
                 require(weight >= 0, (name, task), "at least 0", weight)
+        for task, mean in self.label_means.items():
+            require(mean > 0, ("label_means", task), "above 0", mean)
         for task, weight in self.task_weights.items():
             is_valid = self.weighting == "fixed" or weight > 0  # The best variance of a loss of 0 is 0.
             require(is_valid, ("task_weights", task), "above 0 where `weighting` is uncertainty", weight)
@@ -108,6 +119,7 @@ class ModelOptions:
             "sequences": ("mean", "concat"),
             "space": ("entire", "conditional"),
             "weighting": ("fixed", "uncertainty"),
+            "count_loss": ("likelihood", "relative"),
         }
         for name, values in choices.items():
             value = getattr(self, name)
@@ -137,12 +149,15 @@ class ModelOptions:
             FieldError: If an option names a task that the spec does not have, or a task of a wrong kind.
         """
         tasks = {task.name: task for task in spec.tasks}
-        for name in ("task_weights", "positive_weights", "negative_weights"):
+        for name in ("task_weights", "positive_weights", "negative_weights", "label_means"):
             for task in getattr(self, name):
                 require(task in tasks, (name, task), "a task of the spec", task)
         for name in ("positive_weights", "negative_weights"):
             for task in getattr(self, name):
                 require(tasks[task].kind == "binary", (name, task), "a binary task", task)
+        for task, mean in self.label_means.items():
+            is_valid = tasks[task].kind == "count" or mean < 1
+            require(is_valid, ("label_means", task), "below 1 for a binary task", mean)
         for task in self.dependence if isinstance(self.dependence, Mapping) else ():
             follows = task in tasks and tasks[task].follows is not None
             require(follows, ("dependence", task), "a task of the spec that follows another", task)

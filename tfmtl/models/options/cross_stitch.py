@@ -73,5 +73,5 @@ INFO = ModelInfo(
     paper="Misra et al., 2016, Cross-stitch Networks (CVPR)",
     equations="1",
     presets=PRESETS,
-    defaults={"wide": True, "network_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults={"network_units": [64], "tower_units": [32], "dropout": 0.3},
 )

@@ -37,5 +37,5 @@ INFO = ModelInfo(
     paper="Wang et al., 2022, Entire Space Counterfactual Multi-Task Model (ESCM^2, SIGIR)",
     equations="the DR regularizer, section 3",
     presets=PRESETS,
-    defaults={"wide": True, "tower_units": [64, 32], "dropout": 0.3},
+    defaults={"tower_units": [64, 32], "dropout": 0.3},
 )

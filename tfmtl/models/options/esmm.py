@@ -55,5 +55,5 @@ INFO = ModelInfo(
     paper="Ma et al., 2018, Entire Space Multi-Task Model (ESMM, SIGIR)",
     equations="1-3",
     presets=PRESETS,
-    defaults={"wide": True, "tower_units": [64, 32], "dropout": 0.3},
+    defaults={"tower_units": [64, 32], "dropout": 0.3},
 )

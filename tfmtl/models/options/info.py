@@ -8,6 +8,8 @@ from tfmtl.models.options.base import ModelOptions
 
 DEFAULT = "default"
 """Name of the preset with which a settings file starts."""
+COMMON_DEFAULTS: Mapping[str, Any] = {"wide": True, "count_loss": "relative"}
+"""Options of the preset `default` of every model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +24,8 @@ class ModelInfo:
         summary: Description in a few words, without a period.
         paper: Authors, year, title and conference of the paper.
         equations: Equations or sections of the paper that the model implements.
-        defaults: Options that differ from the defaults of `options_class`, with which a settings file starts: the
-            preset `default`. The defaults of the class are sizes of papers; these were chosen by measurement, so that
+        defaults: Options with which a settings file starts, besides those of every model: the preset `default`. The
+            defaults of the class are sizes of papers; these were chosen by measurement, so that
             the model is not worse than logistic regression on logs of any size.
         presets: Options of the paper's experiments by preset name.
 
@@ -52,7 +54,7 @@ class ModelInfo:
         Raises:
             ValueError: If the model has no preset of this name; the message lists the presets.
         """
-        return find_preset(self.class_name, {DEFAULT: self.defaults, **self.presets}, name)
+        return find_preset(self.class_name, {DEFAULT: {**COMMON_DEFAULTS, **self.defaults}, **self.presets}, name)
 
     def options(self, preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the options of a preset, with those that are given in their place.

@@ -164,5 +164,5 @@ INFO = ModelInfo(
     paper="Zhang et al., 2022, Leaving No One Behind (M2M, WSDM)",
     equations="1-20",
     presets=PRESETS,
-    defaults={"wide": True, "view_units": [64], "anchor_units": 16, "knowledge_units": [16], "dropout": 0.1},
+    defaults={"view_units": [64], "anchor_units": 16, "knowledge_units": [16], "dropout": 0.1},
 )

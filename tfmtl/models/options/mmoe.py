@@ -83,5 +83,5 @@ INFO = ModelInfo(
     paper="Ma et al., 2018, Multi-gate Mixture-of-Experts (KDD)",
     equations="5-7",
     presets=PRESETS,
-    defaults={"wide": True, "num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults={"num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
 )

@@ -61,5 +61,5 @@ INFO = ModelInfo(
     paper="Zhao et al., 2019, Multiple Relational Attention Network (MRAN, KDD)",
     equations="the three relationship learning modules, section 3",
     presets=PRESETS,
-    defaults={"wide": True, "tower_units": [64, 32], "dropout": 0.3},
+    defaults={"tower_units": [64, 32], "dropout": 0.3},
 )

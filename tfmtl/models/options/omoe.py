@@ -26,5 +26,5 @@ INFO = ModelInfo(
     paper="Ma et al., 2018, One-gate Mixture-of-Experts (KDD)",
     equations="5",
     presets={"man_ali_ccp": PRESETS["man_ali_ccp"]},
-    defaults={"wide": True, "num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults={"num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
 )

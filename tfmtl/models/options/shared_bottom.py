@@ -63,5 +63,5 @@ INFO = ModelInfo(
     paper="Caruana, 1997, Multitask Learning",
     equations="section 2",
     presets=PRESETS,
-    defaults={"wide": True, "bottom_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults={"bottom_units": [64], "tower_units": [32], "dropout": 0.3},
 )

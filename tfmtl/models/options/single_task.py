@@ -56,5 +56,5 @@ INFO = ModelInfo(
     paper="Caruana, 1997, Multitask Learning: the single-task baseline",
     equations="section 1",
     presets=PRESETS,
-    defaults={"wide": True, "tower_units": [64, 32], "dropout": 0.3},
+    defaults={"tower_units": [64, 32], "dropout": 0.3},
 )

@@ -14,6 +14,7 @@ from pipelines.compare.jobs import Job
 from tests.pipelines.compare.cases import SPEC
 from tfmtl.config import FieldError
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
+from tfmtl.spec import DatasetSpec, Offset, Task
 
 
 def table(rows, seed):
@@ -109,3 +110,25 @@ def test_error_without_openmp_names_the_package_to_install(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [NoOpenMP(), *sys.meta_path])
     with pytest.raises(RuntimeError, match=r"install libgomp1 .* Received: libgomp\.so\.1"):
         boosting._library()
+
+
+def test_rates_of_a_count_with_an_offset_are_per_unit_of_exposure(monkeypatch):
+    """The count is 2 or 6 events per unit of exposure by the category, whatever the exposure is."""
+    features = (*SPEC.features, NumericalFeature("price"))
+    spec = DatasetSpec("shop", features, (Task("visits", "visits", kind="count", offset=Offset("price")),))
+
+    def counts(rows, seed, factor=1.0):
+        rng = np.random.default_rng(seed)
+        k, exposure = rng.integers(0, 2, rows), factor * rng.uniform(0.5, 20, rows)
+        visits = rng.poisson(np.where(k == 1, 6.0, 2.0) * exposure).astype(np.float32)
+        values = np.stack([rng.normal(size=rows), k], axis=1).astype(np.float32)
+        return Table(values, ["x", "k"], ["k"], {"visits": visits}, {"visits": np.log(exposure)})
+
+    tables = {"train": counts(3000, 0), "eval": counts(500, 1), "test": counts(500, 2, factor=10.0)}
+    target = "pipelines.compare.fitters.columns.make_table"
+    monkeypatch.setattr(target, lambda data, split, multivalent_tokens: tables[split])
+    data = dataclasses.make_dataclass("Counts", [("spec", object)])(spec)
+    options = {"max_rounds": 300, "num_leaves": 4, "cat_smooth": 1.0, "feature_fraction": 1.0}
+    scores = LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, 1), data).scores["test"]["visits"]
+    rates = scores / np.exp(tables["test"].log_exposures["visits"])
+    np.testing.assert_allclose(rates, np.where(tables["test"].values[:, 1] == 1, 6.0, 2.0), rtol=0.1)

@@ -1,0 +1,67 @@
+"""Mean labels of counts in the training rows: their measurement, and those of the model of a warm start."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.training.label_means import count_means, with_label_means
+from pipelines.training.warm_start import saved_label_means
+from tests.tfmtl import cases
+from tests.tfmtl.tiny_models import tiny
+from tfmtl.spec import DatasetSpec, Offset
+
+CHAIN = cases.chain()
+VIEWS = np.float32([3, 0, 5, 0, 4])
+EXPOSURES = np.float32([2.0, np.nan, 0.1, -1.0, 1.5])
+
+
+@dataclasses.dataclass
+class Inputs:
+    """Stands for the input pipeline: two blocks of rows."""
+
+    spec: DatasetSpec
+    views: np.ndarray = dataclasses.field(default_factory=lambda: VIEWS)
+
+    def blocks(self, files, open_files):
+        for rows in (slice(0, 2), slice(2, 5)):
+            features = {"views__exposure": tf.constant(EXPOSURES[rows])}
+            yield features, {name: tf.constant(self.views[rows]) for name in ("click", "buy", "back", "views")}
+
+
+def with_offset():
+    tasks = [
+        dataclasses.replace(t, offset=Offset("price", floor=0.5) if t.name == "views" else None) for t in CHAIN.tasks
+    ]
+    return dataclasses.replace(CHAIN, tasks=tuple(tasks))
+
+
+def test_means_are_those_of_counts_alone():
+    assert count_means(Inputs(CHAIN), []) == {"views": pytest.approx(12 / 5)}
+    assert with_label_means({"wide": True}, Inputs(CHAIN), [])["label_means"] == {"views": pytest.approx(12 / 5)}
+
+
+def test_mean_of_a_count_with_an_offset_is_per_unit_of_exposure():
+    exposure = 2.0 + 0.5 + 0.5 + 0.5 + 1.5
+    assert count_means(Inputs(with_offset()), []) == {"views": pytest.approx(12 / exposure)}
+
+
+def test_a_count_without_events_has_no_mean():
+    assert count_means(Inputs(CHAIN, np.zeros(5, np.float32)), []) == {}
+
+
+def test_means_of_the_settings_and_specs_without_counts_remain():
+    given = {"label_means": {"views": 7.0}}
+    assert with_label_means(given, Inputs(CHAIN), []) == given
+    assert with_label_means({}, Inputs(cases.pair()), []) == {}
+
+
+def test_a_warm_start_has_the_means_of_its_model(tmp_path):
+    assert saved_label_means(str(tmp_path)) == {}
+    tiny("mmoe", CHAIN, label_means={"views": 7.5}).save(tmp_path / "model.keras")
+    assert saved_label_means(str(tmp_path)) == {"views": 7.5}
+    tiny("mmoe", CHAIN).save(tmp_path / "model.keras")
+    assert saved_label_means(str(tmp_path)) == {}
+    (tmp_path / "model.keras").write_bytes(b"no archive")
+    assert saved_label_means(str(tmp_path)) == {}
