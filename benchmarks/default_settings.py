@@ -2,7 +2,8 @@
 
 For each log (`benchmarks.default_logs`), `tfmtl init` writes settings. `tfmtl compare` trains their model, and the
 models of `Log.others` with their defaults, with several seeds on several splits of the log: other salts of a random
-split, earlier bounds of a split by time. Finished runs are kept in `--out`, so that an interrupted measurement goes on.
+split, earlier bounds of a split by time. Finished runs are kept in `--out`, so that an interrupted measurement goes on,
+and the page keeps the runs of logs that are not measured again.
 
     python -m benchmarks.default_settings --data DATA --out runs/defaults --report docs/results/defaults
 
@@ -11,7 +12,6 @@ left out.
 """
 
 import argparse
-import dataclasses
 import json
 import pathlib
 import subprocess
@@ -23,13 +23,12 @@ import numpy as np
 import yaml
 
 from benchmarks.default_logs import Log, logs
-from benchmarks.default_settings_page import REGRESSION, Run, write_page
+from benchmarks.default_settings_page import REGRESSION, Run, read_runs, write_page
 from transforms.batches.raw_batch import RawBatch
 from transforms.profile.columns import profile_column
 from transforms.profile.sample import SAMPLE_ROWS, read_sample
 from transforms.readers.log_format import LogFormat
 
-_RUNS = "runs.json"
 _SALTS = ("", "1", "2")
 _TIME_SHARES = ((0.8, 0.9), (0.7, 0.85), (0.6, 0.8))
 """Shares of the rows before the bounds of a split by time."""
@@ -45,14 +44,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds of the model of `tfmtl init`")
     parser.add_argument("--other-seeds", type=int, default=2, help="number of seeds of the other models")
     arguments = parser.parse_args()
+    report = arguments.report or arguments.out / "report"
     for log in logs():
         if arguments.logs is None or log.name in arguments.logs.split(","):
-            measured = [dataclasses.asdict(run) for run in _measure(log, arguments)]
-            if measured:
-                (arguments.out / log.name / _RUNS).write_text(json.dumps(measured), encoding="utf-8")
-    kept = [arguments.out / log.name / _RUNS for log in logs()]
-    runs = [Run(**run) for file in kept if file.exists() for run in json.loads(file.read_text(encoding="utf-8"))]
-    write_page(arguments.report or arguments.out / "report", runs)
+            measured = _measure(log, arguments)
+            by_log = {log.name: measured} if measured else {}
+            for run in read_runs(report):
+                if not measured or run.log != log.name:
+                    by_log.setdefault(run.log, []).append(run)
+            write_page(report, [run for one in logs() for run in by_log.get(one.name, [])])
 
 
 def _measure(log: Log, arguments: argparse.Namespace) -> list[Run]:

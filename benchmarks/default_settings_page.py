@@ -93,6 +93,22 @@ def make_rows(runs: Iterable[Run], part: str) -> list[Row]:
     ]
 
 
+def read_runs(folder: pathlib.Path) -> list[Run]:
+    """Reads the runs of a page; none if there is no page.
+
+    Args:
+        folder: Folder of the page.
+    """
+    path = folder / RUNS
+    if not path.exists():
+        return []
+    kinds = {"split": int, "seed": int, "auc": float}
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            Run(**{name: kinds.get(name, str)(value) for name, value in row.items()}) for row in csv.DictReader(file)
+        ]
+
+
 def write_page(folder: pathlib.Path, runs: Sequence[Run]) -> None:
     """Writes the page, its figure and the CSV file of all runs.
 

@@ -11,7 +11,7 @@ from tfmtl.models import MODELS
 from tfmtl.models.options.info import DEFAULT
 from tfmtl.search_space import Choice, Dimension
 from tfmtl.spec import DatasetSpec
-from tfmtl.training import Distribution, Stage
+from tfmtl.training import Distribution, OptimizerOptions, Stage
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.batches.columns import raw_columns
 from transforms.panels.simulator_options import PanelOptions
@@ -86,6 +86,17 @@ class ModelSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class FineTuning(Stage):
+    """Second stage of training, with the fields of the first one (`tfmtl.training.Stage`).
+
+    Attributes:
+        optimizer: Options of the optimizer; null for those of the first stage. The learning rate is the stage's own.
+    """
+
+    optimizer: OptimizerOptions | None = None  # type: ignore[assignment]
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingSettings(Stage):
     """Training of a model: the settings of its first stage (`tfmtl.training.Stage`) and those of the whole training.
 
@@ -119,7 +130,7 @@ class TrainingSettings(Stage):
     cache: CacheSetting = "auto"
     warm_start: str | None = None
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
-    fine_tuning: Stage | None = None
+    fine_tuning: FineTuning | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,6 +138,14 @@ class TrainingSettings(Stage):
         require(is_valid, "batch_size", "at least 1, or null", self.batch_size)
         require(self.shuffle_rows >= 1, "shuffle_rows", "at least 1", self.shuffle_rows)
         require(self.warm_start != "", "warm_start", "latest, a folder, or null", self.warm_start)
+
+    @property
+    def second_stage(self) -> Stage | None:
+        """Options of the second stage, with the optimizer of the first one unless it has its own."""
+        stage = self.fine_tuning
+        if stage is None or stage.optimizer is not None:
+            return stage
+        return dataclasses.replace(stage, optimizer=self.optimizer)
 
     def declared_space(self) -> dict[str, Dimension]:
         """Returns the hyper-parameters that a search varies by default: those of the stage and the batch size."""

@@ -129,9 +129,9 @@ def fit(
     with warnings.catch_warnings():
         # Keras warns at the end of every epoch whose number of batches it does not know in advance.
         warnings.filterwarnings("ignore", message="Your input ran out of data")
-        if training.fine_tuning is None:
+        if training.second_stage is None:
             return fit_stage(model, training, train, validation, **options)
-        return TwoStage(training, training.fine_tuning).fit(model, train, validation, **options)
+        return TwoStage(training, training.second_stage).fit(model, train, validation, **options)
 
 
 def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -> keras.optimizers.Optimizer:

@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.default_logs import logs
 from benchmarks.default_settings import _splits
-from benchmarks.default_settings_page import REGRESSION, Run, make_rows, write_page
+from benchmarks.default_settings_page import REGRESSION, Run, make_rows, read_runs, write_page
 from pipelines.settings_file import load_settings
 
 SEEDS = (1, 2)
@@ -48,6 +48,8 @@ def test_page_says_which_outputs_are_better_level_or_worse(tmp_path):
     assert (tmp_path / "differences.png").stat().st_size > 5000
     with open(tmp_path / "results.csv", encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == len(runs()) * 2
+    assert read_runs(tmp_path) == [*runs(), *runs(gain=-0.01, log="shop")]
+    assert read_runs(tmp_path / "elsewhere") == []
 
 
 def test_splits_differ_and_the_first_is_that_of_the_settings(tmp_path):

@@ -11,7 +11,7 @@ from pipelines.settings_file import load_settings
 from pipelines.training.row_counts import batch_size, count_rows, estimate_rows
 from tfmtl.config import Document, build, to_plain
 from tfmtl.models import MODELS, model_class
-from tfmtl.training import default_batch_size
+from tfmtl.training import AdagradOptions, FtrlOptions, default_batch_size
 
 SPEC = {
     "features": [{"name": "user", "kind": "categorical"}],
@@ -67,6 +67,17 @@ def test_the_monitor_is_the_auc_of_the_last_binary_task(tmp_path):
     assert stages.fine_tuning.monitor == "sale_auc"
     stages = load(tmp_path, training={"fine_tuning": {"monitor": "click_auc"}}).training
     assert (stages.monitor, stages.fine_tuning.monitor) == ("sale_auc", "click_auc")
+
+
+def test_the_second_stage_has_the_optimizer_of_the_first_unless_it_names_one(tmp_path):
+    first = {"optimizer": {"kind": "adagrad", "weight_decay": 0.1}, "fine_tuning": {"learning_rate": 0.2}}
+    training = load(tmp_path, training=first).training
+    assert training.second_stage.optimizer == training.optimizer == AdagradOptions(weight_decay=0.1)
+    assert (training.second_stage.learning_rate, training.learning_rate) == (0.2, 0.01)
+    assert "optimizer" not in to_plain(training)["fine_tuning"], "which a search may still change in the first stage"
+    own = {**first, "fine_tuning": {"optimizer": {"kind": "ftrl"}}}
+    assert load(tmp_path, training=own).training.second_stage.optimizer == FtrlOptions()
+    assert load(tmp_path).training.second_stage is None
 
 
 @pytest.mark.parametrize(

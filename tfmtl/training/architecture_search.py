@@ -60,7 +60,7 @@ class ArchitectureSearch(Strategy):
           at first order (section 2.3, `xi = 0`)
     """
 
-    def __init__(self, held_out: float = 0.5):
+    def __init__(self, held_out: float = 0.1):
         if not 0 < held_out < 1:
             raise ValueError(f"`held_out` should be between 0 and 1. Received: {held_out}")
         self.held_out = held_out

@@ -47,7 +47,8 @@ class MetaLearning(Strategy):
     Args:
         inner_learning_rate: Step size alpha of the inner steps.
         episodes: Number of episodes into which a batch is divided.
-        support_fraction: Share of an episode's rows that are in its support set, between 0 and 1.
+        support_fraction: Share of an episode's rows that are in its support set, between 0 and 1. The step is along the
+            gradient of the query rows, so that a share of 0.5 trains on half of the rows in each epoch.
         inner_steps: Number of steps on a support set, at least 1.
         first_order: Whether the derivative of the inner gradients is omitted (first-order MAML).
         group_by: Name of a feature with one id per row by whose values the rows of an episode are grouped; None for
@@ -79,7 +80,7 @@ class MetaLearning(Strategy):
         self,
         inner_learning_rate: float = 0.01,
         episodes: int = 4,
-        support_fraction: float = 0.5,
+        support_fraction: float = 0.1,
         inner_steps: int = 1,
         first_order: bool = False,
         group_by: str | None = None,

@@ -44,7 +44,8 @@ class MetaLearningOptions:
         kind: Always `maml`.
         inner_learning_rate: Step size on a support set.
         episodes: Number of episodes into which a batch is divided.
-        support_fraction: Share of an episode's rows that are in its support set, between 0 and 1.
+        support_fraction: Share of an episode's rows that are in its support set, between 0 and 1. The gradient is that
+            of the other rows, so that a share of 0.5 trains on half of the rows in each epoch.
         inner_steps: Number of steps on a support set.
         first_order: Whether the derivative of the inner gradients is omitted, which is cheaper and less exact.
         group_by: Name of the feature by whose values the rows of an episode are grouped; null for random episodes.
@@ -58,7 +59,7 @@ class MetaLearningOptions:
     kind: Literal["maml"] = "maml"
     inner_learning_rate: float = 0.01
     episodes: int = 4
-    support_fraction: float = 0.5
+    support_fraction: float = 0.1
     inner_steps: int = 1
     first_order: bool = False
     group_by: str | None = None
@@ -94,7 +95,7 @@ class ArchitectureSearchOptions:
     """
 
     kind: Literal["architecture_search"] = "architecture_search"
-    held_out: float = 0.5
+    held_out: float = 0.1
 
     def __post_init__(self) -> None:
         require(0 < self.held_out < 1, "held_out", "between 0 and 1", self.held_out)

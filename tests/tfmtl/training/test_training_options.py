@@ -44,7 +44,7 @@ def test_meta_learning_has_the_given_options():
     assert strategy.get_config() == {
         "inner_learning_rate": 0.1,
         "episodes": 2,
-        "support_fraction": 0.5,
+        "support_fraction": 0.1,
         "inner_steps": 1,
         "first_order": True,
         "group_by": "user",
