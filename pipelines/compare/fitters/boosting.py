@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pipelines.prepared.prepared import Prepared
 
 
+_MAX_STEP = 0.7
+"""Largest output of a leaf, times the learning rate, where rows have exposures: the second derivative of a row with a
+small exposure and a large count is close to 0, so that a step without a bound overflows."""
+
+
 def _library() -> Any:
     """Imports LightGBM when it is used: it needs the system's OpenMP, which other models do not.
 
@@ -128,6 +133,7 @@ class LightGBM:
 
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
         tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", "eval", "test")}
+        tables = _with_mean_rates(tables)
         scores: dict[str, dict[str, np.ndarray]] = {"eval": {}, "test": {}}
         parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
         for output in data.spec.outputs:
@@ -153,8 +159,25 @@ def count_parameters(booster: Any) -> int:
     return sum(2 * (tree["num_leaves"] - 1) + tree["num_leaves"] for tree in trees)
 
 
+def _with_mean_rates(tables: "dict[str, Table]") -> "dict[str, Table]":
+    """Adds the logarithm of the mean rate in the training rows to the logarithms of the exposures.
+
+    The trees then predict a factor of that rate, which begins at 1.
+    """
+    train = tables["train"]
+    rates = {
+        task: train.labels[task].sum() / np.exp(exposure).sum() or 1.0 for task, exposure in train.log_exposures.items()
+    }
+    return {
+        split: dataclasses.replace(
+            table, log_exposures={task: values + np.log(rates[task]) for task, values in table.log_exposures.items()}
+        )
+        for split, table in tables.items()
+    }
+
+
 def _predict(booster: Any, table: "Table", task: str) -> np.ndarray:
-    """Returns probabilities or rates; those of the trees are per unit of exposure if the task has an offset."""
+    """Returns probabilities or rates; the trees predict a factor of the exposure if the task has an offset."""
     scores = booster.predict(table.values)
     if task in table.log_exposures:
         scores = scores * np.exp(table.log_exposures[task])
@@ -166,8 +189,11 @@ def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", option
     train = _dataset(spec, output, tables["train"])
     validation = _dataset(spec, output, tables["eval"], train)
     lightgbm = _library()
+    parameters = options.parameters(objective, seed)
+    if output.task in tables["train"].log_exposures:
+        parameters["max_delta_step"] = _MAX_STEP
     return lightgbm.train(
-        options.parameters(objective, seed),
+        parameters,
         train,
         num_boost_round=options.max_rounds,
         valid_sets=[validation],
