@@ -13,8 +13,9 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.init.log_files import LOGS, PLAIN, draw, text, written
 from tfmtl.config import to_plain
 
-RUN = ("semicolons", "no header", "conditions on a rating", "folders by day", "texts of missing values")
-"""Logs on which the pipeline runs."""
+RUN = ("no header", "conditions on a rating", "folders by day")
+RUN_LONG = ("semicolons", "texts of missing values")
+"""Logs on which the pipeline runs, in every test run and in `make test-long`."""
 
 
 def init(log, folder, *options, tasks=("clicked", "bought")):
@@ -54,7 +55,7 @@ def test_decisions(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", [*RUN, *(pytest.param(name, marks=pytest.mark.long) for name in RUN_LONG)])
 def test_the_pipeline_runs_with_the_settings(name, tmp_path):
     log = LOGS[name]
     result = init(log.write(tmp_path), tmp_path, *log.options, tasks=log.tasks)

@@ -27,7 +27,7 @@ def write(folder, **space):
     plain |= {
         "name": "small",
         "model": {"name": "shared_bottom", "options": {"embedding_dim": 4, "bottom_units": [8], "tower_units": [4]}},
-        "training": {"max_epochs": 2, "batch_size": 256, "learning_rate": 0.01},
+        "training": {"max_epochs": 2, "batch_size": 256, "learning_rate": 0.02},
         "thresholds": {},
         "reference": False,
         "tune": {"space": {name: {"kind": "choice", "values": values} for name, values in space.items()}},
@@ -51,7 +51,7 @@ def results(out):
 def tuned(tmp_path_factory):
     """Folder, output and settings of a search of three trials, one of which diverges."""
     folder = tmp_path_factory.mktemp("tune")
-    path = write(folder, **{"options.bottom_units": [[8], [16]], "training.learning_rate": [0.01, 1e30]})
+    path = write(folder, **{"options.bottom_units": [[8], [16]], "training.learning_rate": [0.02, 1e30]})
     output = CliRunner().invoke(main, ["tune", str(path), "--trials", "3", "--out", str(folder / "out")])
     assert output.exit_code == 0, output.output
     return folder / "out", output.output, path
@@ -64,7 +64,7 @@ def test_finds_settings_and_records_a_trial_that_diverges(tuned):
     failed = [one for one in trials if one["training"]["learning_rate"] == 1e30]
     assert failed
     assert all(one["status"] == "failed" and "loss is nan" in one["error"] for one in failed)
-    finished = [one for one in trials if one["training"]["learning_rate"] == 0.01]
+    finished = [one for one in trials if one["training"]["learning_rate"] == 0.02]
     for one in finished:
         history = one["history"]["val_ctcvr_auc"]
         assert one["status"] == "finished"
