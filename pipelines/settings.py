@@ -91,9 +91,11 @@ class FineTuning(Stage):
 
     Attributes:
         optimizer: Options of the optimizer; null for those of the first stage. The learning rate is the stage's own.
+        monitor: Name of the metric that early stopping watches; null for that of the first stage.
     """
 
     optimizer: OptimizerOptions | None = None  # type: ignore[assignment]
+    monitor: str | None = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +103,8 @@ class TrainingSettings(Stage):
     """Training of a model: the settings of its first stage (`tfmtl.training.Stage`) and those of the whole training.
 
     Attributes:
-        batch_size: Number of rows per training step; null for a number by the number of training
-            rows (`tfmtl.training.default_batch_size`).
+        batch_size: Number of rows per training step; null for a number by that of the training rows
+            (`tfmtl.training.default_batch_size`).
         schedule: Schedule of the learning rate: `constant`, or `cosine`, a half cosine that reaches 0 after
             `max_epochs` epochs.
         precision: Data type of the computation: `float32`, or `mixed_bfloat16`, which computes matrix products in
@@ -141,15 +143,16 @@ class TrainingSettings(Stage):
 
     @property
     def second_stage(self) -> Stage | None:
-        """Options of the second stage, with the optimizer of the first one unless it has its own."""
+        """Options of the second stage, with optimizer and monitor of the first one unless it has its own."""
         stage = self.fine_tuning
-        if stage is None or stage.optimizer is not None:
-            return stage
-        return dataclasses.replace(stage, optimizer=self.optimizer)
+        if stage is None:
+            return None
+        optimizer, monitor = stage.optimizer or self.optimizer, stage.monitor or self.monitor
+        return dataclasses.replace(stage, optimizer=optimizer, monitor=monitor)
 
     def declared_space(self) -> dict[str, Dimension]:
         """Returns the hyper-parameters that a search varies by default: those of the stage and the batch size."""
-        return {**super().declared_space(), "batch_size": Choice((256, 512, 1024, 2048, 4096))}
+        return {**super().declared_space(), "batch_size": Choice((128, 256, 512, 1024, 2048, 4096))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +249,7 @@ class Settings:
         for name in self.data.columns:
             require(name in columns, ("data", "columns", name), f"a column of the spec: {', '.join(columns)}", name)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
-        if self.training.fine_tuning is not None:
-            monitors["training", "fine_tuning", "monitor"] = self.training.fine_tuning.monitor
+        if self.training.second_stage is not None:
+            monitors["training", "fine_tuning", "monitor"] = self.training.second_stage.monitor
         for path, monitor in monitors.items():
             require(monitor in known, path, f"one of {', '.join(known)}", monitor)

@@ -3,12 +3,11 @@
 import dataclasses
 import pathlib
 
-from pipelines.settings import ModelSettings, Settings, TrainingSettings
+from pipelines.settings import ModelSettings, Settings
 from tfmtl import config
 from tfmtl.config import FieldError
 from tfmtl.models import MODELS
 from tfmtl.spec import ENTIRE, DatasetSpec
-from tfmtl.training import Stage
 
 
 def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Settings:
@@ -33,7 +32,8 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
     settings: Settings = config.build(Settings, document)
     settings = dataclasses.replace(settings, model=_resolved_model(settings, document))
     if "monitor" not in (document.data.get("training") or {}):
-        settings = dataclasses.replace(settings, training=with_monitor(settings.training, main_metric(settings.spec)))
+        training = dataclasses.replace(settings.training, monitor=main_metric(settings.spec))
+        settings = dataclasses.replace(settings, training=training)
     if data is not None:
         settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(data)))
     return settings
@@ -47,19 +47,6 @@ def main_metric(spec: DatasetSpec) -> str:
     """
     binary = [o.name for o in spec.outputs if o.space == ENTIRE and spec.task(o.task).kind == "binary"]
     return f"{binary[-1]}_auc" if binary else "loss"
-
-
-def with_monitor(training: TrainingSettings, monitor: str) -> TrainingSettings:
-    """Returns training settings with a monitor for the first stage, and for the second one if it has the default.
-
-    Args:
-        training: Training settings.
-        monitor: Name of the metric.
-    """
-    stage = training.fine_tuning
-    if stage is not None and stage.monitor == Stage.monitor:
-        stage = dataclasses.replace(stage, monitor=monitor)
-    return dataclasses.replace(training, monitor=monitor, fine_tuning=stage)
 
 
 def _resolved_model(settings: Settings, document: config.Document) -> ModelSettings:

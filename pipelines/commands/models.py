@@ -16,7 +16,7 @@ from pipelines.terminal import console
 from tfmtl.config import ConfigError, to_plain
 from tfmtl.models import MODELS, ModelOptions
 from tfmtl.models.options.descriptions import option_descriptions
-from tfmtl.models.options.info import COMMON_DEFAULTS, ModelInfo
+from tfmtl.models.options.info import DEFAULT, ModelInfo
 
 
 def list_models() -> None:
@@ -71,10 +71,10 @@ def _own_classes(info: ModelInfo) -> list[type]:
 def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> Table:
     table = _table("name", "type", "default", "in Python", "meaning", title=title)
     descriptions, hints = option_descriptions(info.options_class), typing.get_type_hints(info.options_class)
-    class_defaults = info.options_class()
+    defaults, class_defaults = info.preset(DEFAULT), info.options_class()
     for field in fields:
         in_python = getattr(class_defaults, field.name)
-        default = {**COMMON_DEFAULTS, **info.defaults}.get(field.name, in_python)
+        default = defaults.get(field.name, in_python)
         other = "" if _flow(default) == _flow(in_python) else _flow(in_python)
         texts = (_type_name(hints[field.name]), _flow(default), other, descriptions.get(field.name, ""))
         table.add_row(field.name, *map(Text, texts))  # A list in brackets is no markup.

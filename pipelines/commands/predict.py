@@ -75,7 +75,7 @@ def _ordered(scores: dict[str, np.ndarray], spec: DatasetSpec) -> dict[str, np.n
 
 
 def _load_settings(path: str) -> tuple[DatasetSpec, LogFormat]:
-    from pipelines.settings_file import load_settings  # It imports TensorFlow.
+    from pipelines.settings_file import load_settings  # Used with --settings only.
 
     settings = load_settings(path)
     log_format = settings.data.log_format

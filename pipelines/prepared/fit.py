@@ -63,13 +63,14 @@ def train(
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     files = {split: data.files(split) for split in ("train", "eval")}
-    batch = batch_size(training, files["train"])
-    options = with_label_means(options, InputPipeline(data.spec, data.transform(), batch), files["train"])
+    rows_per_step = batch_size(training, files["train"])
+    inputs = InputPipeline(data.spec, data.transform(), rows_per_step)
+    options = with_label_means(options, inputs, files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(name).from_spec(data.spec, data.vocabulary_sizes(), **options)
     cache = choose_cache(training.cache, files["train"])
     with cache_folder(cache) as folder:
-        reading = (batch, training.shuffle_rows, training.seed, cache, folder)
+        reading = (rows_per_step, training.shuffle_rows, training.seed, cache, folder)
         inputs = InputPipeline(data.spec, data.transform(), *reading)
         start = time.perf_counter()
         history = fit(model, inputs, files, training, watch_input=False, callbacks=callbacks)

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
 
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.model_inputs import offsets
@@ -43,10 +43,10 @@ def count_means(inputs: InputPipeline, files: Sequence[str]) -> dict[str, float]
     exposures: dict[str, float] = collections.defaultdict(float)
     for features, labels in inputs.blocks(files, _OPEN_FILES):
         for name in counts:
-            events[name] += float(tf.reduce_sum(tf.cast(labels[name], tf.float64)))
-            exposures[name] += float(len(labels[name]))
+            exposure = np.ones(len(labels[name]))
             if name in floors:
-                exposure = tf.cast(features[name + EXPOSURE_SUFFIX], tf.float64)
-                exposure = tf.where(exposure > floors[name], exposure, floors[name])
-                exposures[name] += float(tf.reduce_sum(exposure)) - float(len(labels[name]))
-    return {name: events[name] / exposures[name] for name in counts if events[name] > 0}
+                given = features[name + EXPOSURE_SUFFIX].numpy()
+                exposure = np.where(given > floors[name], given, floors[name])
+            events[name] += labels[name].numpy().sum(dtype=np.float64)
+            exposures[name] += exposure.sum(dtype=np.float64)
+    return {name: float(events[name] / exposures[name]) for name in counts if events[name] > 0}

@@ -60,12 +60,13 @@ def _train_and_export(fn_args: Any) -> None:
     files = {"train": tf.io.gfile.glob(fn_args.train_files), "eval": tf.io.gfile.glob(fn_args.eval_files)}
 
     cache = choose_cache(training.cache, files["train"])
-    batching = (batch_size(training, files["train"]), training.shuffle_rows, training.seed, cache)
+    rows_per_step = batch_size(training, files["train"])
+    batching = (rows_per_step, training.shuffle_rows, training.seed, cache)
     start = start_folder(training.warm_start, fn_args.base_model)
     options = model_settings.options
     if start is not None and (means := saved_label_means(start)):
         options = {**options, LABEL_MEANS: means}  # The weights were trained with these constants.
-    options = with_label_means(options, InputPipeline(spec, transform, batching[0]), files["train"])
+    options = with_label_means(options, InputPipeline(spec, transform, rows_per_step), files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)
     tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
@@ -117,7 +118,7 @@ def fit(
     """
     wait = InputWait()
     options: dict[str, Any] = {
-        "make_optimizer": functools.partial(make_optimizer, training, files["train"]),
+        "make_optimizer": functools.partial(make_optimizer, training, files["train"], inputs.batch_size),
         "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines(), *callbacks],
         "shuffle": False,
         "verbose": 0,
@@ -134,17 +135,20 @@ def fit(
         return TwoStage(training, training.second_stage).fit(model, train, validation, **options)
 
 
-def make_optimizer(training: TrainingSettings, files: list[str], stage: Stage) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    training: TrainingSettings, files: list[str], rows_per_step: int, stage: Stage
+) -> keras.optimizers.Optimizer:
     """Creates the optimizer of a stage of training.
 
     Args:
         training: Settings of the training, with the learning-rate schedule of its first stage.
         files: TFRecord files of the training split, whose rows are counted for a schedule.
+        rows_per_step: Batch size.
         stage: Stage to create the optimizer for.
     """
     rate: Any = stage.learning_rate
     if stage is training and training.schedule == "cosine":
-        steps = stage.max_epochs * math.ceil(count_rows(files) / batch_size(training, files))
+        steps = stage.max_epochs * math.ceil(count_rows(files) / rows_per_step)
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
     return stage.optimizer.optimizer(rate)
 

@@ -1,7 +1,7 @@
 """Settings with the hyper-parameters of the best trial, as a file that `tfmtl run` accepts."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
@@ -72,8 +72,5 @@ def _tuned(plan: SearchPlan, best: Trial) -> dict[str, Any]:
     if any(name.startswith(f"{TRAINING}.optimizer.") for name in drawn):
         given.setdefault("optimizer", plan.training["optimizer"])
     training = with_drawn_values(given, drawn, TRAINING)
-    if isinstance(training.get("fine_tuning"), Mapping):
-        stage = plan.training["fine_tuning"].get("monitor")
-        training["fine_tuning"] = {**training["fine_tuning"], **({"monitor": stage} if stage else {})}
     log = {**(data.get("data") or {}), "path": plan.settings.data.path}
     return {**data, "data": log, "model": model, "training": training}

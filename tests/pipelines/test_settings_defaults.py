@@ -1,7 +1,5 @@
 """Defaults of a settings file: options of the preset, the monitor, and the batch size by the number of rows."""
 
-import dataclasses
-
 import pytest
 import tensorflow as tf
 import yaml
@@ -55,7 +53,9 @@ def test_another_backbone_does_not_get_the_options_of_the_first(tmp_path):
     spec = {"name": "shop", **SPEC, "tasks": SPEC["tasks"][:2]}
     options = load(tmp_path, spec=spec, model={"name": "adaftr", "options": {"backbone": "ple"}}).model.options
     assert "backbone_options" not in options
-    assert "backbone_options" in load(tmp_path, spec=spec, model={"name": "adaftr"}).model.options
+    for given in ({}, {"backbone": "mmoe"}):
+        options = load(tmp_path, spec=spec, model={"name": "adaftr", "options": given}).model.options
+        assert options["backbone_options"]["expert_units"] == [64]
 
 
 def test_the_monitor_is_the_auc_of_the_last_binary_task(tmp_path):
@@ -64,9 +64,13 @@ def test_the_monitor_is_the_auc_of_the_last_binary_task(tmp_path):
     counts = {"name": "shop", **SPEC, "tasks": SPEC["tasks"][2:]}
     assert load(tmp_path, spec=counts).training.monitor == "loss"
     stages = load(tmp_path, training={"fine_tuning": {"max_epochs": 1}}).training
-    assert stages.fine_tuning.monitor == "sale_auc"
+    assert stages.second_stage.monitor == "sale_auc"
     stages = load(tmp_path, training={"fine_tuning": {"monitor": "click_auc"}}).training
-    assert (stages.monitor, stages.fine_tuning.monitor) == ("sale_auc", "click_auc")
+    assert (stages.monitor, stages.second_stage.monitor) == ("sale_auc", "click_auc")
+    stages = load(tmp_path, training={"monitor": "click_auc", "fine_tuning": {}}).training
+    assert stages.second_stage.monitor == "click_auc", "that of the first stage"
+    stages = load(tmp_path, training={"fine_tuning": {"monitor": "loss"}}).training
+    assert (stages.monitor, stages.second_stage.monitor) == ("sale_auc", "loss"), "a monitor that is given"
 
 
 def test_the_second_stage_has_the_optimizer_of_the_first_unless_it_names_one(tmp_path):
@@ -101,4 +105,4 @@ def test_batch_size_is_chosen_by_the_rows_of_the_files(tmp_path, monkeypatch):
     assert batch_size(TrainingSettings(), files) == 64
     monkeypatch.setattr("pipelines.training.row_counts.estimate_rows", lambda names: 100_001)
     assert batch_size(TrainingSettings(), files) == 512
-    assert batch_size(dataclasses.replace(TrainingSettings(), batch_size=7), files) == 7
+    assert batch_size(TrainingSettings(batch_size=7), files) == 7

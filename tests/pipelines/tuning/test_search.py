@@ -7,10 +7,12 @@ import types
 import pytest
 
 from pipelines.search.median_rule import MIN_TRIALS
+from pipelines.settings import TrainingSettings
 from pipelines.tuning import search as subject
 from pipelines.tuning.search import ranked
 from pipelines.tuning.trials import TrialFolder
 from tests.pipelines.tuning.cases import EPOCHS, Observer, plan, run
+from tfmtl.config import Document, build
 
 
 def comparable(trials):
@@ -62,7 +64,8 @@ def test_training_with_a_second_stage_is_not_stopped(tmp_path):
     made = plan(tmp_path / "settings", training=training)
     trials, fake, _ = run(made, tmp_path, 8)
     assert all(one.status == "finished" for one in trials)
-    assert fake.requests[-1].training["fine_tuning"]["monitor"] == "ctcvr_auc"
+    sent = build(TrainingSettings, Document(dict(fake.requests[-1].training)))
+    assert sent.second_stage.monitor == "ctcvr_auc"
 
 
 def test_loss_is_minimized(tmp_path):

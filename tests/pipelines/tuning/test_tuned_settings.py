@@ -78,7 +78,7 @@ def test_second_stage_has_the_objective_as_monitor(tmp_path):
     made = plan(tmp_path / "settings", training=training)
     trials, _, _ = run(made, tmp_path, 3)
     write_tuned_settings(tmp_path / "tuned.yaml", made, trials, "small.yaml")
-    assert load_settings(tmp_path / "tuned.yaml").training.fine_tuning.monitor == "ctcvr_auc"
+    assert load_settings(tmp_path / "tuned.yaml").training.second_stage.monitor == "ctcvr_auc"
 
 
 def test_report_names_what_differs_from_the_settings(made, tmp_path):

@@ -15,7 +15,7 @@ from tfmtl.models.core.heads import task_outputs
 from tfmtl.models.core.logit_terms import LogitTerms
 from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.models.options.base import ModelOptions
-from tfmtl.models.options.info import COMMON_DEFAULTS, DEFAULT, find_preset
+from tfmtl.models.options.info import find_preset
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor
@@ -145,7 +145,7 @@ class MultiTaskModel(LogitTerms, TrainedModel):
         Raises:
             ValueError: If the model has no preset of this name; the message lists the presets.
         """
-        return find_preset(cls.__name__, {DEFAULT: {**COMMON_DEFAULTS, **cls.defaults}, **cls.presets}, name)
+        return find_preset(cls.__name__, cls.defaults, cls.presets, name)
 
     @property
     def decayed_variables(self) -> list[keras.Variable]:

@@ -204,6 +204,7 @@ INFO = ModelInfo(
     equations="5-14, Algorithm 1",
     presets=PRESETS,
     defaults={
+        "backbone": "mmoe",
         "backbone_options": {"num_experts": 4, "expert_units": [64], "tower_units": [64, 32], "dropout": 0.3},
     },
 )

@@ -51,6 +51,9 @@ class CGCOptions(ModelOptions):
         require_widths("tower_units", self.tower_units)
 
 
+DEFAULTS = {"num_shared": 2, "num_per_task": 1, "expert_units": [64], "tower_units": [32], "dropout": 0.3}
+"""Options of the preset `default`; PLE and MAN, whose experts are those of CGC, have the same."""
+
 INFO = ModelInfo(
     name="cgc",
     class_name="CustomizedGateControl",
@@ -59,12 +62,5 @@ INFO = ModelInfo(
     summary="Shared and task-specific experts, gates",
     paper="Tang et al., 2020, Customized Gate Control (RecSys)",
     equations="section 4.1",
-    defaults={
-        "wide": True,
-        "num_shared": 2,
-        "num_per_task": 1,
-        "expert_units": [64],
-        "tower_units": [32],
-        "dropout": 0.3,
-    },
+    defaults=DEFAULTS,
 )

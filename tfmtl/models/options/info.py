@@ -54,7 +54,7 @@ class ModelInfo:
         Raises:
             ValueError: If the model has no preset of this name; the message lists the presets.
         """
-        return find_preset(self.class_name, {DEFAULT: {**COMMON_DEFAULTS, **self.defaults}, **self.presets}, name)
+        return find_preset(self.class_name, self.defaults, self.presets, name)
 
     def options(self, preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the options of a preset, with those that are given in their place.
@@ -77,18 +77,22 @@ class ModelInfo:
         return {**options, **given}
 
 
-def find_preset(class_name: str, presets: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
+def find_preset(
+    class_name: str, defaults: Mapping[str, Any], presets: Mapping[str, Mapping[str, Any]], name: str
+) -> dict[str, Any]:
     """Returns the options of a preset.
 
     Args:
         class_name: Name of the model's class, for the error message.
-        presets: Presets of the model by name.
+        defaults: Options of the preset `default`, besides those of every model.
+        presets: Other presets of the model by name.
         name: Name of the preset.
 
     Raises:
         ValueError: If there is no preset of this name; the message lists the presets.
     """
-    if name not in presets:
-        expected = f"a preset of {class_name}: {', '.join(presets)}"
+    known = {DEFAULT: {**COMMON_DEFAULTS, **defaults}, **presets}
+    if name not in known:
+        expected = f"a preset of {class_name}: {', '.join(known)}"
         raise ValueError(f"`name` should be {expected}. Received: {name!r}")
-    return dict(presets[name])
+    return dict(known[name])

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
+from tfmtl.models.options.cgc import DEFAULTS
 from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
 from tfmtl.search_space import Choice, Space
@@ -84,12 +85,5 @@ INFO = ModelInfo(
     paper="Luo et al., 2023, Multi-Task Deep Learning with Task Attention (MAN)",
     equations="1-3, sections 3.2.2 and 3.2.3",
     presets=PRESETS,
-    defaults={
-        "wide": True,
-        "num_shared": 2,
-        "num_per_task": 1,
-        "expert_units": [64],
-        "tower_units": [32],
-        "dropout": 0.3,
-    },
+    defaults=DEFAULTS,
 )

@@ -74,6 +74,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
+DEFAULTS = {"num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3}
+"""Options of the preset `default`."""
+
 INFO = ModelInfo(
     name="mmoe",
     class_name="MMoE",
@@ -83,5 +86,5 @@ INFO = ModelInfo(
     paper="Ma et al., 2018, Multi-gate Mixture-of-Experts (KDD)",
     equations="5-7",
     presets=PRESETS,
-    defaults={"num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults=DEFAULTS,
 )

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfmtl.models.options.info import ModelInfo
-from tfmtl.models.options.mmoe import PRESETS, MMoEOptions
+from tfmtl.models.options.mmoe import DEFAULTS, PRESETS, MMoEOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,5 +26,5 @@ INFO = ModelInfo(
     paper="Ma et al., 2018, One-gate Mixture-of-Experts (KDD)",
     equations="5",
     presets={"man_ali_ccp": PRESETS["man_ali_ccp"]},
-    defaults={"num_experts": 4, "expert_units": [64], "tower_units": [32], "dropout": 0.3},
+    defaults=DEFAULTS,
 )

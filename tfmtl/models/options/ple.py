@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tfmtl.config import require
-from tfmtl.models.options.cgc import CGCOptions
+from tfmtl.models.options.cgc import DEFAULTS, CGCOptions
 from tfmtl.models.options.info import ModelInfo
 from tfmtl.search_space import Choice, Space
 
@@ -72,12 +72,5 @@ INFO = ModelInfo(
     paper="Tang et al., 2020, Progressive Layered Extraction (RecSys)",
     equations="section 4.2",
     presets=PRESETS,
-    defaults={
-        "wide": True,
-        "num_shared": 2,
-        "num_per_task": 1,
-        "expert_units": [64],
-        "tower_units": [32],
-        "dropout": 0.3,
-    },
+    defaults=DEFAULTS,
 )
