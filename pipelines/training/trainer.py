@@ -14,10 +14,9 @@ import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.label_means import OPTION as LABEL_MEANS
 from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import batch_size, count_rows
-from pipelines.training.warm_start import saved_label_means, start_folder, start_from, write_model_run_path
+from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies
@@ -63,9 +62,7 @@ def _train_and_export(fn_args: Any) -> None:
     rows_per_step = batch_size(training, files["train"])
     batching = (rows_per_step, training.shuffle_rows, training.seed, cache)
     start = start_folder(training.warm_start, fn_args.base_model)
-    options = model_settings.options
-    if start is not None and (means := saved_label_means(start)):
-        options = {**options, LABEL_MEANS: means}  # The weights were trained with these constants.
+    options = with_saved_label_means(model_settings.options, start)
     options = with_label_means(options, InputPipeline(spec, transform, rows_per_step), files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)

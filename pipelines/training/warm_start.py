@@ -4,13 +4,14 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from pipelines.settings import KERAS_MODEL, LATEST
+from pipelines.training.label_means import OPTION
 from tfmtl.config import ConfigError
 from tfmtl.models import MultiTaskModel
 from tfmtl.training.vocabularies import Tokens, read_vocabularies
@@ -60,12 +61,19 @@ def start_folder(setting: str | None, base_model: str | None) -> str | None:
     return setting
 
 
-def saved_label_means(folder: str) -> dict[str, float]:
-    """Returns the option `label_means` of the model in a `model_run` folder; empty if there is no such model.
+def with_saved_label_means(options: Mapping[str, Any], folder: str | None) -> dict[str, Any]:
+    """Returns the options of a model with the `label_means` with which the weights that it starts from were trained.
 
     Args:
-        folder: Folder of `model.keras`.
+        options: Options of the model, as plain data.
+        folder: `model_run` folder of the initial weights; None for random ones.
     """
+    means = {} if folder is None else _saved_label_means(folder)
+    return {**options, OPTION: means} if means else dict(options)
+
+
+def _saved_label_means(folder: str) -> dict[str, float]:
+    """Returns the option `label_means` of the model in a folder; empty if there is no such model."""
     path = os.path.join(folder, KERAS_MODEL)
     if not tf.io.gfile.exists(path):
         return {}

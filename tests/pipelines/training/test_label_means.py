@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.training.label_means import count_means, with_label_means
-from pipelines.training.warm_start import saved_label_means
+from pipelines.training.warm_start import with_saved_label_means
 from tests.tfmtl import cases
 from tests.tfmtl.tiny_models import tiny
 from tfmtl.spec import DatasetSpec, Offset
@@ -58,10 +58,13 @@ def test_means_of_the_settings_and_specs_without_counts_remain():
 
 
 def test_a_warm_start_has_the_means_of_its_model(tmp_path):
-    assert saved_label_means(str(tmp_path)) == {}
+    folder, options = str(tmp_path), {"wide": True, "label_means": {"views": 3.0}}
+    assert with_saved_label_means(options, None) == options
+    assert with_saved_label_means(options, folder) == options
     tiny("mmoe", CHAIN, label_means={"views": 7.5}).save(tmp_path / "model.keras")
-    assert saved_label_means(str(tmp_path)) == {"views": 7.5}
+    assert with_saved_label_means(options, folder) == {"wide": True, "label_means": {"views": 7.5}}
+    assert with_saved_label_means({}, folder) == {"label_means": {"views": 7.5}}
     tiny("mmoe", CHAIN).save(tmp_path / "model.keras")
-    assert saved_label_means(str(tmp_path)) == {}
+    assert with_saved_label_means(options, folder) == options
     (tmp_path / "model.keras").write_bytes(b"no archive")
-    assert saved_label_means(str(tmp_path)) == {}
+    assert with_saved_label_means(options, folder) == options
