@@ -143,6 +143,17 @@ def test_rates_of_a_count_with_an_offset_are_per_unit_of_exposure(monkeypatch):
     np.testing.assert_allclose(rates, np.where(test.values[:, 1] == 1, 6.0, 2.0), rtol=0.1)
 
 
+def test_steps_of_counts_with_an_offset_are_bounded(monkeypatch):
+    boosters = []
+    train = lightgbm.train
+    monkeypatch.setattr(
+        lightgbm, "train", lambda *args, **kwargs: boosters.append(train(*args, **kwargs)) or boosters[0]
+    )
+    count_scores(monkeypatch, floored=200)
+    leaves = boosters[0].trees_to_dataframe().query("left_child.isnull()")["value"].abs()
+    assert 0.5 * 0.7 * 0.05 < leaves.max() <= 1.001 * 0.7 * 0.05, "max_delta_step times the learning rate"
+
+
 def test_counts_do_not_explode_where_exposures_are_at_their_floor(monkeypatch):
     scores, test = count_scores(monkeypatch, floored=200)
     assert np.max(scores[:200]) < 2 * np.max(test.labels["visits"])
