@@ -14,7 +14,7 @@ import pytest
 
 import tfmtl
 
-PACKAGES = ("layers", "losses", "metrics", "models", "ops", "optimizers", "training")
+PACKAGES = ("health", "layers", "losses", "metrics", "models", "ops", "optimizers", "training")
 SECTION = re.compile(
     r"^(Args|Attributes|Call arguments|Returns|Yields|Raises|Example|Examples|References):$", re.MULTILINE
 )

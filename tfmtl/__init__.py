@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from tfmtl.spec import DatasetSpec
 
 if TYPE_CHECKING:
-    from tfmtl import introspection, layers, losses, metrics, models, ops, optimizers, training
+    from tfmtl import health, introspection, layers, losses, metrics, models, ops, optimizers, training
 
 __all__ = [
     "DatasetSpec",
+    "health",
     "introspection",
     "layers",
     "losses",

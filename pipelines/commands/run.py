@@ -13,6 +13,8 @@ from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console
+from pipelines.training.health import read_health
+from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
 from transforms.ingest.sampling import format_steps
 
@@ -87,7 +89,7 @@ def _check_examples(settings: Settings, examples: str) -> None:
 
 
 def report_metrics(settings: Settings, result: Run, reference: Reference | None) -> None:
-    """Prints the table of the test metrics, and what to know about them.
+    """Prints the table of the test metrics, what to know about them, and which mechanisms of the model are dead.
 
     Args:
         settings: Settings of the experiment.
@@ -100,6 +102,7 @@ def report_metrics(settings: Settings, result: Run, reference: Reference | None)
     notes = [scenario_note(settings.spec, metrics)]
     if reference is not None:
         notes += [reference.sample_note(), *advice(settings, metrics, reference.auc)]
+    notes += dead_sentences(read_health(result.uri("Trainer", "model_run")))
     for note in filter(None, notes):
         console.print(note, highlight=False, markup=False)
 

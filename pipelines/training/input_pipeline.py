@@ -102,6 +102,16 @@ class InputPipeline:
         batches = self.blocks(files, 1).cache().rebatch(_EVALUATION_BATCH).map(self._cast_features)
         return share(batches).prefetch(1)
 
+    def first_rows(self, files: Sequence[str], rows: int) -> tf.data.Dataset:
+        """Returns a dataset of the first rows in the order of the files, in batches of the size of training.
+
+        Args:
+            files: TFRecord files, compressed with GZIP.
+            rows: Number of rows, rounded up to whole batches; fewer if the files have fewer.
+        """
+        size = min(self.batch_size, rows)
+        return self.blocks(files, 1).rebatch(size).take(-(-rows // size)).map(self._cast_features)
+
     def blocks(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
         """Returns a dataset of blocks of transformed rows, with integers as int32.
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
+from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import batch_size, count_rows
@@ -37,8 +38,9 @@ def run_fn(fn_args: Any) -> None:
     """Trains a model with early stopping, and writes the weights of the best epoch.
 
     The folder `model_run` receives `model.keras` and `vocabularies/`, from which a later training can start, and
-    `history.json`. The SavedModel is exported to `serving_model_dir`. If the settings ask for several workers, each of
-    them calls this function with the same arguments, and the chief writes the files.
+    `history.json`, and `health.json`, which says whether the mechanisms of the model are alive
+    (`tfmtl.health.model_health`). The SavedModel is exported to `serving_model_dir`. If the settings ask for several
+    workers, each of them calls this function with the same arguments, and the chief writes the files.
 
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
@@ -85,6 +87,9 @@ def _train_and_export(fn_args: Any) -> None:
     write_vocabularies(fn_args.model_run_dir, tokens)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
         json.dump(history, file, indent=1)
+    healths = measure_health(model, InputPipeline(spec, transform, rows_per_step), files["eval"])
+    print_health(healths)
+    write_health(fn_args.model_run_dir, healths)
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
     export(model, transform, fn_args.serving_model_dir, warmup_examples=warmup, model_name=name)

@@ -10,7 +10,7 @@ import pytest
 import tfmtl
 
 ROOT = pathlib.Path(__file__).parents[2]
-SUBPACKAGES = ("introspection", "layers", "losses", "metrics", "models", "ops", "optimizers", "training")
+SUBPACKAGES = ("health", "introspection", "layers", "losses", "metrics", "models", "ops", "optimizers", "training")
 
 
 def run(program):

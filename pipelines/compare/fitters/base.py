@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipelines.compare.jobs import Job
+from tfmtl.health import Health
 
 if TYPE_CHECKING:
     from pipelines.prepared.prepared import Prepared
@@ -21,6 +22,7 @@ class Fitted:
         training_seconds: Seconds of training and validation, without reading settings and building the model.
         scoring_seconds: Seconds of scoring the test split, with its features in memory.
         history: Metrics by name and epoch, stages one after another; empty for a model without epochs.
+        health: Health of the model's mechanisms; empty for a model without any.
     """
 
     scores: dict[str, dict[str, np.ndarray]]
@@ -28,6 +30,7 @@ class Fitted:
     training_seconds: float
     scoring_seconds: float
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    health: tuple[Health, ...] = ()
 
     @property
     def epochs(self) -> int:

@@ -10,6 +10,7 @@ from pipelines.compare.jobs import Job
 from pipelines.prepared.fit import train
 from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
+from pipelines.training.health import measure_health
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl import config
 
@@ -24,12 +25,14 @@ def fit_network(job: Job, data: Prepared) -> Fitted:
     training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
     with train(job.model, job.options, training, data) as trained:
         scores = {split: _score(trained.model, trained.inputs, data.files(split)) for split in ("eval", "test")}
+        health = measure_health(trained.model, trained.inputs, data.files("eval"))
     return Fitted(
         {split: split_scores for split, (split_scores, _) in scores.items()},
         trained.model.count_params(),
         trained.seconds,
         scores["test"][1],
         _join_stages(trained.history),
+        health,
     )
 
 

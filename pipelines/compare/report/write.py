@@ -13,6 +13,7 @@ from pipelines.compare.metrics.evaluate import monitored_value
 from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report import figures
 from pipelines.compare.report.claims import judge_claims
+from pipelines.compare.report.health_sheets import dead_notes, health_sheets
 from pipelines.compare.report.records import make_records, nan_to_none, write_csv
 from pipelines.compare.report.scenario_sheets import scenario_note, scenario_records, scenario_sheets
 from pipelines.compare.report.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
@@ -59,6 +60,7 @@ def make_sheets(comparison: Comparison, table: ResultTable, outcome: Outcome) ->
     if settings.claims:
         sheets.append(claim_sheet(judge_claims(settings, spec, table)))
     sheets.append(cost_sheet(table))
+    sheets += health_sheets(outcome.runs)
     trials = _trial_rows(comparison, outcome)
     if trials:
         sheets.append(trial_sheet(trials, comparison.monitor))
@@ -102,6 +104,7 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
         )
     if table.scenarios is not None:
         notes.append(scenario_note(comparison.spec, table.scenarios))
+    notes += dead_notes(outcome.runs)
     codes, current = {run.code for run in _all_runs(outcome)}, run_code_hash()
     if codes - {current}:
         notes.append(
@@ -138,7 +141,7 @@ def write_report(
         "data": {"fingerprint": origin.data, "rows": origin.rows},
         "records": records,
         "scenario_records": records_by_scenario,
-        "runs": [nan_to_none(dataclasses.asdict(run)) for results in outcome.runs.values() for run in results],
+        "runs": [nan_to_none(run.to_plain()) for results in outcome.runs.values() for run in results],
     }
     (folder / JSON).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     with log_level("error"):  # matplotlib logs its search for fonts.

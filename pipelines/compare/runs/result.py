@@ -13,6 +13,7 @@ from pipelines.compare.fitters import present_options
 from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import Metrics
 from pipelines.compare.metrics.scenarios import ScenarioMetrics
+from tfmtl.health import Health
 
 RESULT, SCORES = "result.json", "scores.npz"
 
@@ -33,6 +34,7 @@ class Result:
         seconds: Seconds of the whole run.
         rows: Number of rows of the test split.
         scenarios: Metrics of the test split by output, scenario and name.
+        health: Health of the model's mechanisms; empty for a model without any, and for a run of older code.
     """
 
     job: Job
@@ -46,10 +48,15 @@ class Result:
     seconds: float
     rows: int
     scenarios: ScenarioMetrics = dataclasses.field(default_factory=dict)
+    health: tuple[Health, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns the result as plain data."""
+        return {**dataclasses.asdict(self), "health": [health.to_plain() for health in self.health]}
 
     def to_json(self) -> str:
         """Returns the JSON text that `from_json` reads."""
-        return json.dumps(dataclasses.asdict(self), indent=1)
+        return json.dumps(self.to_plain(), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Result":
@@ -61,7 +68,8 @@ class Result:
         plain: dict[str, Any] = json.loads(text)
         job = Job(**plain["job"])
         job = dataclasses.replace(job, options=present_options(job.model, job.options))
-        return cls(**{**plain, "job": job})
+        health = tuple(Health.from_plain(one) for one in plain.get("health", ()))
+        return cls(**{**plain, "job": job, "health": health})
 
 
 def write_run(folder: pathlib.Path, result: Result, scores: Mapping[str, Any]) -> None:

@@ -49,6 +49,7 @@ def run_job(job: Job, prepared: pathlib.Path, fingerprint: str, folder: pathlib.
         seconds=time.perf_counter() - start,
         rows=data.rows["test"],
         scenarios=evaluate_scenarios(data.spec, data.columns("test"), fitted.scores["test"]),
+        health=fitted.health,
     )
     write_run(folder, result, fitted.scores["test"])
     return result

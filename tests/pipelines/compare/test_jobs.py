@@ -51,6 +51,7 @@ PLANNED_AND_REPORTED = [
     "pipelines/compare/plan/settings.py",
     "pipelines/compare/report/claims.py",
     "pipelines/compare/report/figures.py",
+    "pipelines/compare/report/health_sheets.py",
     "pipelines/compare/report/sheets.py",
     "pipelines/compare/report/table.py",
     "pipelines/compare/report/write.py",

@@ -1,5 +1,6 @@
 """Finished runs: complete or absent, whatever happens to the process that writes them."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from pipelines.compare.runs.result import RESULT, Result, write_run
 from pipelines.compare.runs.store import RunStore, lock_runs
 from tests.pipelines.compare.cases import columns, job, noisy, result
 from tfmtl.config import ConfigError
+from tfmtl.health import Bound, Health
 
 DATA = columns()
 
@@ -86,6 +88,24 @@ def test_reads_the_space_previous_of_kept_runs_as_conditional(tmp_path):
     with store.writing(present) as folder:
         write_run(folder, new, scores)
     assert RunStore(tmp_path, "data", "c").get(present) == new, "a run with the present names comes first"
+
+
+def test_reads_the_health_of_a_run_and_runs_that_were_kept_without_it(tmp_path):
+    store = RunStore(tmp_path, "data", "c")
+    health = (
+        Health("gate", "gate of click", "relative_entropy", 0.998, Bound(high=0.99)),
+        Health("selector", "selector, layer 1", "saturation", 0.25),
+    )
+    one, _ = keep(store, "base", 1, health=health)
+    kept = store.get(one.job)
+    assert kept == one
+    assert [mechanism.alive for mechanism in kept.health] == [False, True]
+    path = tmp_path / one.job.key("data") / RESULT
+    plain = json.loads(path.read_text())
+    assert plain["health"][0]["sentence"].startswith("The gate of click is uniform")
+    del plain["health"]
+    path.write_text(json.dumps(plain))
+    assert store.get(one.job) == dataclasses.replace(one, health=())
 
 
 def test_error_leaves_no_files(tmp_path):
