@@ -132,8 +132,9 @@ def test_your_own_data(tmp_path, monkeypatch):
 
 def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):
     """The code is a module of a package that is imported while every other distribution is hidden."""
-    code = blocks("python", "reuse.md")[0]
+    code = "\n".join(blocks("python", "reuse.md"))
     check = "assert {name: scores.shape for name, scores in logits.items()} == dict.fromkeys(TASKS, (1000,))\n"
+    check += "assert 'task attention of purchase: entropy ' in '\\n'.join(lines)\n"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").touch()
     (tmp_path / "mine" / "model.py").write_text(code + check, encoding="utf-8")

@@ -15,16 +15,15 @@ from tfmtl.health.evaluate import model_health
 from tfmtl.health.health import Bound, Health
 from tfmtl.health.measure_kinds import MEASURES, MeasureKind
 from tfmtl.health.measures import (
-    effective_rank,
     expert_use,
     relative_entropy,
-    relative_variation,
     row_variation,
     saturation,
     temperature_spread,
     weight_variation,
 )
 from tfmtl.health.mechanisms import MECHANISMS, Mechanism
+from tfmtl.health.representations import effective_rank, relative_variation
 from tfmtl.health.summary import dead_sentences, health_lines
 
 __all__ = [

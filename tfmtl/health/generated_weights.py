@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfmtl.health.health import Bound, Health
-from tfmtl.health.measures import relative_variation
+from tfmtl.health.representations import relative_variation
 
 KNOWLEDGE = "scenario_knowledge"
 """Path of the recorded values from which weights are generated."""

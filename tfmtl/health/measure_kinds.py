@@ -57,7 +57,7 @@ MEASURES: Mapping[str, MeasureKind] = {
         "spread", "5th to 95th percentile {} of the allowed range", "is the same on all rows"
     ),
     "gradient_ratio": MeasureKind(
-        "gradient ratio", "gradient {} of that of the tasks", "does not train the towers"
+        "gradient ratio", "gradient {} of that of the tasks", "hardly moves the weights that it trains with the tasks"
     ),
     "relative_variation": MeasureKind(
         "variation", "variation between rows {} of their size", "generates the same weights for all rows"

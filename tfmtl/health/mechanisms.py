@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tfmtl.health import connections, measures
+from tfmtl.health import connections, measures, representations
 from tfmtl.health.health import Bound
 
 Measure = Callable[[np.ndarray], float]
@@ -74,7 +74,11 @@ _TASK_ATTENTION = Mechanism(
 MECHANISMS: Mapping[str, Mechanism] = {
     "gate": _GATE,
     "task_attention": _TASK_ATTENTION,
-    "meta_attention": dataclasses.replace(_TASK_ATTENTION, title="meta attention of {0}"),
+    "meta_attention": Mechanism(
+        "meta attention of {0}",
+        _TASK_ATTENTION.bounds,
+        "Uniform attention is the mean of the views. Without variation, the views do not depend on the scenario.",
+    ),
     "attention": Mechanism(
         "attention, layer {0}",
         {"relative_entropy": Bound(high=0.9)},
@@ -96,9 +100,8 @@ MECHANISMS: Mapping[str, Mechanism] = {
     "shared_representation": Mechanism(
         "shared representation",
         {"effective_rank": Bound(low=10.0)},
-        "The towers see as many independent numbers as the representation has directions; with fewer than ten, rows "
-        "differ by less than one direction for each of a few features. A representation of less than 40 numbers needs "
-        "a quarter of them.",
+        "A tower can tell rows apart only in the directions in which they differ, and a log has tens of features. "
+        "Representations of less than 40 numbers need a quarter of them.",
         is_choice=False,
     ),
     "self_attention": Mechanism(
@@ -134,7 +137,7 @@ MEASURE_FUNCTIONS: Mapping[str, Measure] = {
     "row_variation": measures.row_variation,
     "expert_use": measures.expert_use,
     "saturation": measures.saturation,
-    "effective_rank": measures.effective_rank,
+    "effective_rank": representations.effective_rank,
     "connection_shift": connections.connection_shift,
     "largest_connection": connections.largest_connection,
     "cross_share": connections.cross_share,

@@ -214,3 +214,12 @@ def test_measuring_the_wait_does_not_change_the_batches(files):
     watched = epoch(wait.watch(path.training(files)))
     np.testing.assert_array_equal(row_numbers(watched), row_numbers(epoch(path.training(files))))
     assert wait.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rows", "found"), [(50, 120, 150), (50, 100, 100), (500, 80, 80), (50, 9999, ROWS)]
+)
+def test_first_rows_are_those_of_the_files_in_whole_batches(files, batch_size, rows, found):
+    batches = epoch(InputPipeline(SPEC, transform, batch_size).first_rows(files, rows))
+    assert_batches(batches, min(batch_size, rows))
+    np.testing.assert_array_equal(row_numbers(batches), np.arange(found))

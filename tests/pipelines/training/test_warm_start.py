@@ -22,10 +22,12 @@ from tfx_bsl.public import tfxio
 
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings, TrainingSettings
+from pipelines.training.health import read_health
 from pipelines.training.trainer import run_fn
 from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
 from serving.raw_features import parse_examples, raw_inputs
 from tfmtl import config
+from tfmtl.health import health_lines
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.vocabularies import read_vocabularies
@@ -169,6 +171,13 @@ def test_a_run_writes_model_vocabularies_and_history(days, first):
         history = json.load(file)
     assert len(history["input_wait"]) == 2
     assert all(0 <= share <= 1 for share in history["input_wait"])
+
+
+def test_a_run_prints_and_writes_the_health_of_the_model(first):
+    healths = read_health(first.model_run_dir)
+    assert {one.mechanism for one in healths} == {"gate of click", "gate of buy"}
+    assert "".join(f"    {line}\n" for line in health_lines(healths)) in first.output
+    assert first.output.index("epoch 2/2") < first.output.index("gate of click: entropy ")
 
 
 def test_starts_from_the_model_in_a_folder(days, first, tmp_path, capsys):
