@@ -86,6 +86,15 @@ def test_table_equals_the_metrics_of_the_kept_scores(finished):
                 assert values[job["row"], output_name, metric][str(job["seed"])] == pytest.approx(value, nan_ok=True)
 
 
+def test_health_of_networks_is_measured_in_every_run(finished):
+    _, output, plain = finished
+    assert "Health of mechanisms" in output
+    measured = {run["job"]["row"]: {one["kind"] for one in run["health"]} for run in plain["runs"]}
+    assert measured == {"mmoe": {"gate"}, "lightgbm": set()}
+    values = [one["value"] for run in plain["runs"] for one in run["health"]]
+    assert len(set(values)) == len(values) == 2 * 2 * 3, "two seeds, two gates and three measures"
+
+
 def by_scenario(plain):
     return {(r["model"], r["output"], r["scenario"]): r for r in plain["scenario_records"] if r["metric"] == "auc"}
 
@@ -130,7 +139,7 @@ def test_evaluates_scenarios_of_data_and_runs_that_were_kept_without_them(finish
     np.savez_compressed(prepared / "test.npz", **old)
     for path in finished_runs(root / "out"):
         result = json.loads(path.read_text())
-        del result["scenarios"]
+        del result["scenarios"], result["health"]
         path.write_text(json.dumps(result))
     _, again = compare(root / "small.yaml", root / "out", "--kept-only")
     assert again["data"] == plain["data"]
