@@ -48,6 +48,20 @@ def collect() -> Iterator[dict[str, Any]]:
         _active.taps = outer
 
 
+def is_collecting() -> bool:
+    """Returns True inside a `collect` block, for values that are computed only to be recorded.
+
+    Example:
+        >>> from tfmtl.introspection import collect, is_collecting
+        >>> is_collecting()
+        False
+        >>> with collect():
+        ...     is_collecting()
+        True
+    """
+    return getattr(_active, "taps", None) is not None
+
+
 def record(name: str, value: Any) -> None:
     """Records a value for the innermost `collect` block; does nothing outside of such a block.
 

@@ -13,6 +13,7 @@ from pipelines.prepared.prepared import Prepared
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.label_means import with_label_means
+from pipelines.training.planned_steps import with_planned_steps
 from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
 from tfmtl.models import model_class
@@ -66,6 +67,7 @@ def train(
     rows_per_step = batch_size(training, files["train"])
     inputs = InputPipeline(data.spec, data.transform(), rows_per_step)
     options = with_label_means(options, inputs, files["train"])
+    options = with_planned_steps(name, options, training, rows_per_step, files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(name).from_spec(data.spec, data.vocabulary_sizes(), **options)
     cache = choose_cache(training.cache, files["train"])

@@ -16,6 +16,7 @@ from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSetti
 from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.label_means import with_label_means
+from pipelines.training.planned_steps import with_planned_steps
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
 from serving.export import export
@@ -66,6 +67,7 @@ def _train_and_export(fn_args: Any) -> None:
     start = start_folder(training.warm_start, fn_args.base_model)
     options = with_saved_label_means(model_settings.options, start)
     options = with_label_means(options, InputPipeline(spec, transform, rows_per_step), files["train"])
+    options = with_planned_steps(model_settings.name, options, training, rows_per_step, files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)
     tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}

@@ -9,7 +9,7 @@ from keras import ops
 
 from tfmtl import introspection
 from tfmtl.layers._shapes import known
-from tfmtl.layers._weights import DenseArguments
+from tfmtl.layers._weights import DenseArguments, copy, get_initializer
 from tfmtl.layers.mlp import MLP
 from tfmtl.ops.smooth_step import smooth_step
 from tfmtl.types import Activation, Config, Initializer, Regularizer, Shape, Tensor
@@ -45,6 +45,8 @@ class DynamicSelector(keras.layers.Layer):
             (meta-learning calls it twice); `tfmtl.models` do so.
         kernel_initializer: Initializer of the kernels of the MLP.
         bias_initializer: Initializer of the biases of the MLP.
+        head_bias_initializer: Initializer of the biases of the last layer; by default `bias_initializer`. With positive
+            biases, most points take part at the beginning.
         kernel_regularizer: Regularizer of the kernels of the MLP.
         bias_regularizer: Regularizer of the biases of the MLP.
 
@@ -83,6 +85,7 @@ class DynamicSelector(keras.layers.Layer):
         advance_in_call: bool = True,
         kernel_initializer: Initializer = "glorot_uniform",
         bias_initializer: Initializer = "zeros",
+        head_bias_initializer: Initializer = None,
         kernel_regularizer: Regularizer = None,
         bias_regularizer: Regularizer = None,
         **kwargs: Any,
@@ -106,7 +109,11 @@ class DynamicSelector(keras.layers.Layer):
             bias_regularizer=bias_regularizer,
         )
         self.hidden = MLP(units, activation, dtype=self.dtype_policy, name="hidden", **self._arguments.shared())
-        self.head = keras.layers.Dense(num_points, dtype=self.dtype_policy, name="head", **self._arguments.dense())
+        head_arguments = self._arguments.dense()
+        self.head_bias_initializer = get_initializer(head_bias_initializer)
+        if self.head_bias_initializer is not None:
+            head_arguments["bias_initializer"] = copy(self.head_bias_initializer)
+        self.head = keras.layers.Dense(num_points, dtype=self.dtype_policy, name="head", **head_arguments)
 
     def build(self, input_shape: Shape) -> None:
         flat_shape = (input_shape[0], math.prod(map(known, input_shape[1:])))
@@ -159,5 +166,6 @@ class DynamicSelector(keras.layers.Layer):
             "gamma_decay": self.gamma_decay,
             "gamma_end": self.gamma_end,
             "advance_in_call": self.advance_in_call,
+            "head_bias_initializer": keras.initializers.serialize(self.head_bias_initializer),
             **self._arguments.get_config(),
         }

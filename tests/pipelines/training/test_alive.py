@@ -78,9 +78,6 @@ def test_adaftr(impressions):
     assert dead(found) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="APEM starts as a mean pool: its attention is uniform and its representation collapses"
-)
 def test_apem(impressions):
     """Attention of the inducing points, and a representation that keeps the rows apart."""
     found = trained_health("apem.yaml", impressions, max_epochs=3, learning_rate=0.01)

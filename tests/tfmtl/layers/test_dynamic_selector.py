@@ -123,3 +123,10 @@ def test_rejects_wrong_arguments():
     ):
         with pytest.raises(ValueError, match=message):
             DynamicSelector(**kwargs)
+
+
+def test_bias_of_the_last_layer_opens_the_selector():
+    """With zero inputs z is f_D of the bias alone; f_D(1) with gamma 4 is 1/2 + 3/8 - 1/32."""
+    layer = DynamicSelector(5, gamma_start=4.0, head_bias_initializer=keras.initializers.Constant(1.0))
+    assert_close(layer(np.zeros((2, 3, 4), "float32")), np.full((2, 5), 0.84375), atol=1e-6)
+    assert DynamicSelector.from_config(layer.get_config()).head_bias_initializer.value == 1.0

@@ -51,6 +51,24 @@ def test_values():
         assert_close(later[task], expected(layer, task, PREVIOUS[task]), atol=1e-5)
 
 
+def test_values_without_normalization_and_with_a_scale():
+    layer = PatternSelector(TASKS, normalize=False, key_scale=4.0, indicators_initializer="random_normal")
+    layer.build((None, 5, 6))
+    indicators = np.random.default_rng(1).normal(size=(3, 6))
+    layer.set_weights([indicators])
+    later = layer(Y, PREVIOUS)
+    for task, indicator in zip(TASKS, indicators, strict=True):
+        weights = softmax(4.0 * Y.astype("float64") @ indicator / np.sqrt(6))
+        assert_close(later[task], PREVIOUS[task] + np.einsum("bk,bkd->bd", weights, Y), atol=1e-5)
+    with pytest.raises(ValueError, match=r"`key_scale` should be above 0\. Received: 0"):
+        PatternSelector(TASKS, key_scale=0)
+
+
+def test_layer_contract_without_normalization():
+    arguments = {"tasks": TASKS, "normalize": False, "key_scale": 4.0}
+    run_layer_test(PatternSelector, arguments, (Y, PREVIOUS), dict.fromkeys(TASKS, (4, 6)))
+
+
 def test_weights_are_recorded():
     layer = randomized()
     with introspection.collect() as taps:

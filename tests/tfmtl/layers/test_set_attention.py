@@ -1,11 +1,13 @@
 """SetAttention."""
 
+import keras
 import numpy as np
 import pytest
 
 from tests.tfmtl.backends import assert_close, import_tensorflow, to_numpy
 from tests.tfmtl.graphs import tensors_of_shape
 from tests.tfmtl.layers.layer_harness import run_layer_test
+from tfmtl import introspection
 from tfmtl.layers import SetAttention
 
 RNG = np.random.default_rng(0)
@@ -54,6 +56,48 @@ def test_layer_contract_without_a_selection():
 def test_values(num_heads):
     layer = randomized(num_heads)
     assert_close(layer(H, Z), equations_14_to_17(layer, H, Z), atol=1e-5)
+
+
+SCALED = {"normalize": False, "key_scale": 3.0, "position_keys": True, "residual_gain": 0.2}
+
+
+def test_layer_contract_with_scales():
+    run_layer_test(SetAttention, {"num_points": 5, "points_initializer": "orthogonal", **SCALED}, (H, Z), (4, 5, 6))
+
+
+def test_values_with_scales():
+    """`Y = r Q + O` with keys `(s H + P) W^K`, one example, one head, one point at a time."""
+    layer = SetAttention(5, 2, **SCALED)
+    layer.build((None, 7, 6), (None, 5))
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.normal(0, 0.7, weight.shape) for weight in layer.get_weights()])
+    weights = {weight.name: weight.numpy().astype("float64") for weight in layer.weights}
+    expected = np.zeros((4, 5, 6))
+    for b, h in enumerate(H.astype("float64")):
+        keys, values = (3.0 * h + weights["positions"]) @ weights["key_kernel"], h @ weights["value_kernel"]
+        for k, point in enumerate(weights["points"]):
+            query, parts = point * Z[b, k], []
+            for columns in (slice(0, 3), slice(3, 6)):
+                scores = np.exp(keys[:, columns] @ query[columns] / np.sqrt(3))
+                parts.append(scores / scores.sum() @ values[:, columns])
+            expected[b, k] = weights["residual_gain"] * query + np.concatenate(parts) @ weights["output_kernel"]
+    assert_close(layer(H, Z), expected, atol=1e-5)
+
+
+def test_attention_differs_at_the_beginning_with_scaled_keys_and_unit_points():
+    """Embeddings of rms .03 give uniform attention with the equations of the paper, and differing one with scales."""
+    tokens = (0.03 * RNG.normal(size=(50, 13, 8))).astype("float32")
+    entropies = {}
+    for name, arguments in {"paper": {}, "scaled": {**SCALED, "key_scale": 30.0}}.items():
+        initializer = keras.initializers.Orthogonal(4.0, seed=1) if arguments else "glorot_uniform"
+        layer = SetAttention(16, 2, points_initializer=initializer, name="one", **arguments)
+        with introspection.collect() as taps:
+            layer(tokens)
+        weights = to_numpy(taps["attention/one"]).astype("float64")
+        assert weights.shape == (50, 2, 16, 13)
+        entropies[name] = float(np.mean(-(weights * np.log(weights)).sum(axis=-1)) / np.log(13))
+    assert entropies["paper"] > 0.999
+    assert entropies["scaled"] < 0.9
 
 
 def test_all_points_take_part_without_a_selection():
@@ -107,5 +151,7 @@ def test_rejects_wrong_arguments():
         SetAttention(5, num_heads=4)(H, Z)
     with pytest.raises(ValueError, match=r"`num_heads` should be at least 1\. Received: 0"):
         SetAttention(5, num_heads=0)
+    with pytest.raises(ValueError, match=r"`key_scale` should be above 0\. Received: 0"):
+        SetAttention(3, key_scale=0)
     with pytest.raises(ValueError, match=r"`num_points` should be at least 1\. Received: 0"):
         SetAttention(0)

@@ -15,7 +15,10 @@ from tfmtl.models.apem import APEMOptions
 FEATURES = cases.features(7)
 TINY = {"embedding_dim": 4, "num_layers": 3, "num_points": 5, "selector_units": [6], "tower_units": [3]}
 STEP = 48_000
-GAMMA = 10 - 2e-4 * STEP
+GAMMA = {"default": 4 - 3.9 * STEP / 50_000, "as_written": 10 - 2e-4 * STEP}
+WRITTEN = {name: value for name, value in APEM.preset("as_written").items() if name not in APEM.preset("ali_ccp")}
+FORMS = {"default": {}, "as_written": WRITTEN}
+"""Options of the default form of the model and of the paper's."""
 
 
 def apem(spec=None, step=STEP, **options):
@@ -38,25 +41,35 @@ def multi_head(queries, keys, values, num_heads=2):
     return np.concatenate([softmax(q @ k.transpose(0, 2, 1) / np.sqrt(k.shape[-1])) @ v for q, k, v in parts], axis=-1)
 
 
-def numpy_selection(selector, shared):
+def numpy_selection(selector, tokens, gamma):
     _, k1, b1, k2, b2 = selector.get_weights()
-    z = relu_layers(shared.reshape(len(shared), -1), [k1, b1]) @ k2 + b2
-    return np.select([z <= -GAMMA / 2, z >= GAMMA / 2], [0, 1], -2 / GAMMA**3 * z**3 + 3 / (2 * GAMMA) * z + 0.5)
+    z = relu_layers(tokens.reshape(len(tokens), -1), [k1, b1]) @ k2 + b2
+    return np.select([z <= -gamma / 2, z >= gamma / 2], [0, 1], -2 / gamma**3 * z**3 + 3 / (2 * gamma) * z + 0.5)
 
 
 def numpy_fields(model):
     return embedded(model.embedding.get_weights()[0], FEATURES).astype("float64")
 
 
+def form(model):
+    return "as_written" if model.options.layer_norm else "default"
+
+
 def shared_and_selections(model):
-    """Y and z of each layer, equations 11 to 17."""
+    """Y and z of each layer, equations 11 to 17, with the scales, the position keys and the gain of the default form."""
     shared, outputs, selections = numpy_fields(model), [], []
-    for layer in range(3):
-        points, key, value, output, gain, bias = model.interactions[layer].get_weights()
-        selection = numpy_selection(model.selectors[layer], shared) if model.selectors else np.ones((7, 5))
-        queries = points * selection[:, :, None]
-        mixed = multi_head(queries, shared @ key, shared @ value) @ output
-        shared = normalize(queries + mixed, gain, bias)
+    scale = model.options.token_scale
+    for index, layer in enumerate(model.interactions):
+        selection = np.ones((7, 5))
+        if model.selectors:
+            selection = numpy_selection(model.selectors[index], scale * shared, GAMMA[form(model)])
+        weights = {weight.name: weight.numpy().astype("float64") for weight in layer.weights}
+        queries = weights["points"] * selection[:, :, None]
+        keys = (scale * shared + weights.get("positions", 0)) @ weights["key_kernel"]
+        mixed = multi_head(queries, keys, shared @ weights["value_kernel"]) @ weights["output_kernel"]
+        shared = weights.get("residual_gain", 1) * queries + mixed
+        if layer.norm is not None:
+            shared = normalize(shared, weights["gamma"], weights["beta"])
         outputs.append(shared)
         selections.append(selection)
     return outputs, selections
@@ -66,36 +79,45 @@ def pattern(model, index, outputs):
     """T of the last layer of the task at `index`, equations 18 and 19."""
     total = np.zeros((7, 4))
     for selector, shared in zip(model.pattern_selectors, outputs, strict=True):
-        indicator, gain, bias = (weight[index] for weight in selector.get_weights())
-        weights = softmax(shared @ indicator / np.sqrt(4))
-        total = normalize(total + np.einsum("bk,bkd->bd", weights, shared), gain, bias)
+        indicator, *norm = (weight[index] for weight in selector.get_weights())
+        weights = softmax(model.options.token_scale * shared @ indicator / np.sqrt(4))
+        total = total + np.einsum("bk,bkd->bd", weights, shared)
+        total = normalize(total, *norm) if norm else total
     return total
 
 
+def with_fields(model, inputs):
+    """Input of a tower, to which the default form adds the embeddings of the fields."""
+    return np.concatenate([inputs, numpy_fields(model).reshape(7, -1)], axis=1) if form(model) == "default" else inputs
+
+
+@pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("asrg", ["dynamic", "static"])
 @pytest.mark.parametrize("tower_input", ["flatten", "mean"])
-def test_forward_pass(asrg, tower_input):
-    model = apem(asrg=asrg, tower_input=tower_input)
+def test_forward_pass(name, asrg, tower_input):
+    model = apem(asrg=asrg, tower_input=tower_input, **FORMS[name])
+    assert form(model) == name
     outputs, selections = shared_and_selections(model)
     assert asrg == "static" or 0.2 < np.mean(np.concatenate(selections) > 0) < 0.8
     common = outputs[-1].reshape(7, -1) if tower_input == "flatten" else outputs[-1].mean(axis=1)
     logits = model(FEATURES)
     assert list(logits) == ["click", "buy", "back", "views"]
     for index, (name, logit) in enumerate(logits.items()):
-        inputs = np.concatenate([pattern(model, index, outputs), common], axis=1)
+        inputs = with_fields(model, np.concatenate([pattern(model, index, outputs), common], axis=1))
         np.testing.assert_allclose(logit, tower(model.towers[name], inputs), rtol=1e-4, atol=1e-4)
 
 
-def test_without_pattern_selector():
-    model = apem(pattern_selector=False)
-    common = shared_and_selections(model)[0][-1].reshape(7, -1)
+@pytest.mark.parametrize("name", FORMS)
+def test_without_pattern_selector(name):
+    model = apem(pattern_selector=False, **FORMS[name])
+    common = with_fields(model, shared_and_selections(model)[0][-1].reshape(7, -1))
     assert not any("indicators" in weight.path for weight in model.weights)
     for name, logit in model(FEATURES).items():
         np.testing.assert_allclose(logit, tower(model.towers[name], common), rtol=1e-4, atol=1e-4)
 
 
 def test_fields_without_asrg_attend_to_each_other():
-    model = apem(asrg="self_attention", pattern_selector=False)
+    model = apem(asrg="self_attention", pattern_selector=False, fields_in_tower=False)
     shared = numpy_fields(model)
     for attention, norm in zip(model.interactions, model.norms, strict=True):
         query, key, value, output = attention.get_weights()
@@ -107,7 +129,7 @@ def test_fields_without_asrg_attend_to_each_other():
 
 
 def test_pattern_selectors_without_asrg_read_the_fields():
-    model = apem(asrg="self_attention")
+    model = apem(asrg="self_attention", fields_in_tower=False)
     assert model.inspect(FEATURES)["pattern/buy/layer_3"].shape == (7, 4)
     assert model.inspect(FEATURES)["tower_input/buy"].shape == (7, 4 + 4 * 4)
 
@@ -117,6 +139,7 @@ def test_records():
     layers = ["layer_1", "layer_2", "layer_3"]
     expected = {f"{kind}/{layer}" for kind in ("selector", "selection_rate") for layer in layers}
     expected |= {f"pattern/{task}/{layer}" for task in ("click", "buy") for layer in layers}
+    expected |= {f"attention/{layer}" for layer in layers}
     expected |= {f"{kind}" for task in ("click", "buy") for kind in (f"tower_input/{task}", f"tower/{task}/0")}
     assert set(taps) == expected | {"shared_representation"}
     for layer, selection in zip(layers, shared_and_selections(apem(cases.pair()))[1], strict=True):
@@ -141,7 +164,8 @@ def test_defaults_and_presets_have_the_sizes_of_the_paper():
     assert preset == {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
     defaults = dataclasses.asdict(APEMOptions())
     assert {name: defaults[name] for name in preset} == preset
-    assert (defaults["gamma_start"], defaults["gamma_decay"], defaults["gamma_end"]) == (10.0, 2e-4, 1e-3)
+    written = dataclasses.asdict(APEMOptions(**APEM.preset("as_written")))
+    assert (written["gamma_start"], written["gamma_decay"], written["gamma_end"]) == (10.0, 2e-4, 1e-3)
     assert APEM.preset("ali_ccp_without_asrg") == {**preset, "asrg": "self_attention"}
     assert APEM.preset("ali_ccp_without_pattern_selector") == {**preset, "pattern_selector": False}
     assert APEM.preset("ali_ccp_without_dependence") == {**preset, "dependence": 0.0}
@@ -157,8 +181,10 @@ def test_rejects_wrong_options():
     assert message(num_heads=3) == "num_heads: should be a divisor of embedding_dim, 4. Received: 3"
     assert message(num_layers=0) == "num_layers: should be at least 1. Received: 0"
     assert message(num_points=0) == "num_points: should be at least 1. Received: 0"
-    assert message(gamma_end=0.0) == "gamma_end: should be in (0, gamma_start], 10.0. Received: 0.0"
-    assert message(gamma_decay=-1.0) == "gamma_decay: should be at least 0. Received: -1.0"
+    assert message(gamma_end=0.0) == "gamma_end: should be in (0, gamma_start], 4.0. Received: 0.0"
+    assert message(gamma_decay=-1.0) == "gamma_decay: should be at least 0, or null. Received: -1.0"
+    assert message(gamma_steps=0) == "gamma_steps: should be at least 1, or null. Received: 0"
+    assert message(token_scale=0.0) == "token_scale: should be above 0. Received: 0.0"
     assert message(selector_units=[0]) == "selector_units: should be positive widths. Received: (0,)"
     assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"

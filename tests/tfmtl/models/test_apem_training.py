@@ -11,7 +11,9 @@ from tfmtl.optimizers import RowSparseAdam
 from tfmtl.training import MetaLearning
 
 TINY = {"embedding_dim": 4, "num_layers": 2, "num_points": 5, "selector_units": [6], "tower_units": [3]}
-ABLATIONS = [{}, {"asrg": "static"}, {"asrg": "self_attention"}, {"pattern_selector": False}, {"dependence": 0.0}]
+WRITTEN = {name: value for name, value in APEM.preset("as_written").items() if name not in APEM.preset("ali_ccp")}
+ABLATIONS = [WRITTEN, {}, {"asrg": "static"}, {"asrg": "self_attention"}, {"pattern_selector": False}, {"dependence": 0.0}]
+ABLATION_NAMES = ["as_written", "whole", "static", "self_attention", "without_patterns", "without_dependence"]
 FAST = {"gamma_start": 2.0, "gamma_decay": 0.05, "gamma_end": 0.01}
 """A schedule that reaches its end in 40 steps."""
 
@@ -120,9 +122,9 @@ def test_exported_model_keeps_the_step_of_its_selectors(step, tmp_path):
     assert any(np.abs(model.score(features)[name] - values).max() > 1e-3 for name, values in scores.items())
 
 
-@pytest.mark.parametrize("options", ABLATIONS, ids=lambda options: "_".join(map(str, options.values())) or "whole")
+@pytest.mark.parametrize("options", ABLATIONS, ids=ABLATION_NAMES)
 def test_training_reduces_losses(options):
-    model = apem(**FAST, **options)
+    model = apem(**{**options, **FAST})
     features = cases.features(200)
     click = (features["user"] % 2).astype("float32")
     labels = {"click": click, "buy": click * (features["price"] % 2)}
@@ -135,11 +137,14 @@ def test_training_reduces_losses(options):
 @pytest.mark.parametrize("spec", [cases.pair(), cases.chain()], ids=["pair", "chain"])
 @pytest.mark.parametrize("space", ["entire", "conditional"])
 @pytest.mark.parametrize("rows", [1, 6])
-def test_extreme_batches_are_finite(spec, space, rows):
-    model = apem(spec, space=space, calibrator=1.0)
+@pytest.mark.parametrize("form", ["default", "as_written"])
+def test_extreme_batches_are_finite(spec, space, rows, form):
+    """The largest factor gives logits far beyond 100. Without normalization, that takes a smaller factor."""
+    options, largest = ({}, 1e2) if form == "default" else (WRITTEN, 1e3)
+    model = apem(spec, space=space, calibrator=1.0, **options)
     features, labels = data(rows, spec=spec)
     negative = {name: np.zeros(rows, "float32") for name in labels}
-    for factor in (1.0, 1e3):  # The second factor gives logits far beyond 100.
+    for factor in (1.0, largest):
         model.set_weights([w.numpy() * (factor if w.trainable else 1) for w in model.weights])
         for batch_labels in (labels, negative):
             with tf.GradientTape() as tape:
