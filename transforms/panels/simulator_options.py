@@ -10,7 +10,8 @@ from tfmtl.features import CategoricalFeature, NumberSequenceFeature, NumericalF
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
-from transforms.simulation.options import CONTEXT, FeatureOptions, check_feature_options, check_task_names
+from transforms.simulation.feature_options import CONTEXT, FeatureOptions, check_feature_options
+from transforms.simulation.options import check_task_names
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from transforms.panels import simulator as panel_simulator
 from transforms.panels.simulator import simulate_panels
 from transforms.panels.simulator_options import PanelOptions, PanelScenario, PanelSeries, check_panel_options
 from transforms.panels.simulator_world import PanelWorld
-from transforms.simulation.options import FeatureOptions
+from transforms.simulation.feature_options import FeatureOptions
 
 M2M = read_yaml(pathlib.Path(__file__).parents[3] / "examples" / "m2m.yaml")
 SPEC: DatasetSpec = build(DatasetSpec, M2M, ("spec",))
