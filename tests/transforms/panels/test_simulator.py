@@ -186,7 +186,7 @@ def test_chunks_are_independent_and_progress_counts_rows(tmp_path):
 
 def test_scenarios_with_equal_attributes_have_equal_factors():
     twin = dataclasses.replace(OPTIONS, scenarios=(*OPTIONS.scenarios, OPTIONS.scenarios[2]))
-    factors = PanelWorld(SPEC, twin)._scenarios
+    factors = PanelWorld(SPEC, twin).effects.factors
     np.testing.assert_array_equal(factors[2], factors[5])
     assert np.abs(factors[0] - factors[1]).max() > 0.1
 
