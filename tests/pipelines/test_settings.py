@@ -10,6 +10,7 @@ from tfmtl.config import ConfigError
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.yaml"))
 EXAMPLES = [path for path in EXAMPLES if not path.stem.startswith("compare_")]
+WORLDS = sorted((EXAMPLES[0].parent / "worlds").glob("*.yaml"))
 DEMO = next(path for path in EXAMPLES if path.name == "demo.yaml")
 
 
@@ -20,6 +21,19 @@ def test_examples_load(path):
     assert settings.data.path == "elsewhere"
     assert settings.thresholds, "an example should have thresholds"
     assert "# Command:" in path.read_text(), "the header of an example should give its command"
+
+
+@pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
+def test_worlds_have_their_premise_at_full_strength(path):
+    settings = load_settings(path)
+    assert (settings.name, settings.model.name) == (f"world_{path.stem}", path.stem)
+    assert settings.simulator.premise.strength == 1
+    assert 30_000 <= settings.simulator.rows <= 50_000
+    assert settings.thresholds
+    header = path.read_text().partition("\nname:")[0]
+    for command in ("simulate", "run"):
+        assert f"tfmtl {command} examples/worlds/{path.name}" in header
+    assert len(WORLDS) == 4
 
 
 MISTAKES = [

@@ -7,7 +7,8 @@ from tfmtl.config import require
 from tfmtl.features import CategoricalFeature, Feature, MultiValuedFeature
 from tfmtl.spec import DatasetSpec
 from transforms.ali_ccp.fields import ALL, CONTEXT, CROSSES, HISTORIES, ITEM, USER, column, weight_column
-from transforms.simulation.options import EntityOptions, FeatureOptions, SimulatorOptions, TaskOptions
+from transforms.simulation.feature_options import EntityOptions, FeatureOptions
+from transforms.simulation.options import SimulatorOptions, TaskOptions
 
 USER_ENTITY, ITEM_ENTITY = "user", "item"
 POSITIONS = ("1", "2", "3")

@@ -62,7 +62,16 @@ def _select_rows(world: PanelWorld, chunk: Chunk) -> np.ndarray:
     """Returns entity, scenario and period of each row, those with at least one day before their date; `(rows, 3)`."""
     days = world.options.horizon * (world.lead + np.arange(world.options.periods))
     exists = chunk.active[:, :, None] & (chunk.start[:, None, None] < days)
-    return np.argwhere(exists)
+    return np.argwhere(exists & ~_is_hidden(world))
+
+
+def _is_hidden(world: PanelWorld) -> np.ndarray:
+    """Returns a mask of the rows of an unseen scenario before the test split, `(scenarios, periods)`."""
+    options, split, premise = world.options, world.spec.split, world.options.premise
+    if premise is None or premise.unseen is None or not isinstance(split, TimeSplit):
+        return np.zeros((1, 1), bool)
+    unseen = np.array([one.attributes[str(world.spec.scenario)] == premise.unseen for one in options.scenarios])
+    return unseen[:, None] & (np.array(options.dates) < str(split.test_from))
 
 
 def _period_sums(world: PanelWorld, values: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,8 @@ from tfmtl.features import CategoricalFeature, NumberSequenceFeature, NumericalF
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
-from transforms.simulation.options import CONTEXT, FeatureOptions, check_feature_options, check_task_names
+from transforms.simulation.feature_options import CONTEXT, FeatureOptions, check_feature_options
+from transforms.simulation.options import check_task_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,46 @@ class PanelSeries:
 
 
 @dataclasses.dataclass(frozen=True)
+class ScenarioParametersOptions:
+    """Scenarios whose parameters are a function of their attributes, and one without training rows: the premise of M2M.
+
+    Attributes:
+        kind: Kind of the premise: `scenario_parameters`.
+        strength: Strength from 0, with which all scenarios have the same level, weekly cycle and response to effort, to
+            1, with which these are functions of the scenario's attributes other than its name. Means and standard
+            deviations of the logarithms of the counts do not depend on it.
+        unseen: Name of a scenario with rows in the test split only; null for none. It does not depend on the strength.
+    """
+
+    kind: Literal["scenario_parameters"] = "scenario_parameters"
+    strength: float = 1.0
+    unseen: str | None = None
+
+    def __post_init__(self) -> None:
+        require(0 <= self.strength <= 1, "strength", "from 0 to 1", self.strength)
+
+    def check(self, spec: DatasetSpec, scenarios: tuple[PanelScenario, ...]) -> None:
+        """Checks that the premise fits the spec and the scenarios.
+
+        Args:
+            spec: Spec of the dataset.
+            scenarios: Scenarios of the panel.
+
+        Raises:
+            FieldError: If an option does not fit; the error has its path within `PanelOptions`.
+        """
+        attributes = [name for name in scenarios[0].attributes if name != spec.scenario]
+        expected = "at least one besides the scenario's name"
+        require(bool(attributes), ("scenarios", 0, "attributes"), expected, list(scenarios[0].attributes))
+        if self.unseen is not None:
+            path = ("premise", "unseen")
+            require(isinstance(spec.split, TimeSplit), path, "null if the split is not by time", self.unseen)
+            names = [scenario.attributes.get(str(spec.scenario)) for scenario in scenarios]
+            expected = f"a scenario of which there are others: {', '.join(map(str, names))}"
+            require(self.unseen in names and len(set(names)) > 1, path, expected, self.unseen)
+
+
+@dataclasses.dataclass(frozen=True)
 class PanelOptions:
     """Options of simulated panels. A row is an entity in a scenario on the first day of a period.
 
@@ -75,6 +116,8 @@ class PanelOptions:
         missing_days: Share of the days without a record, which are absent in all series.
         season: Amplitude of the weekly cycle of the logarithm of a count; its phase depends on the scenario.
         trend: Standard deviation over entities of the growth of the logarithm in one period.
+        premise: Dependence of the scenarios' parameters on their attributes, with a strength from 0 to 1; null for that
+            of `transforms.panels.scenario_effects.ScenarioEffects`, which has none.
     """
 
     rows: int
@@ -92,6 +135,7 @@ class PanelOptions:
     missing_days: float = 0.02
     season: float = 0.3
     trend: float = 0.03
+    premise: ScenarioParametersOptions | None = None
 
     def __post_init__(self) -> None:
         for name in ("rows", "periods", "horizon"):
@@ -161,6 +205,8 @@ def check_panel_options(spec: DatasetSpec, options: PanelOptions) -> None:
         require(single, ("profile", name), "a categorical or numerical feature of the spec", name)
         check_feature_options(features[name], feature_options, ("profile", name))
     _check_columns(spec, options)
+    if options.premise is not None:
+        options.premise.check(spec, options.scenarios)
     for task in spec.tasks:
         require(task.kind == "count", ("tasks", task.name), "a task of kind count", task.kind)
     check_task_names(spec, options.tasks)

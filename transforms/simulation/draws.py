@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.batches.parsing import build_lists
-from transforms.simulation.options import FeatureOptions
+from transforms.simulation.feature_options import FeatureOptions
 
 _WORDS = 4  # Random numbers in one step of a Philox counter.
 

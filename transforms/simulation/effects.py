@@ -8,7 +8,8 @@ import numpy as np
 
 from tfmtl.spec import DatasetSpec
 from transforms.simulation.draws import Draws, Tokens
-from transforms.simulation.options import CONTEXT, SimulatorOptions
+from transforms.simulation.feature_options import CONTEXT
+from transforms.simulation.options import SimulatorOptions
 
 BEND = 0.5
 """Factor of the quadratic part of a number's effect."""
@@ -94,6 +95,18 @@ class Effects:
             sums["scenario"] = tables[np.arange(len(codes)), codes]
         return sums
 
+    def main_effects(self, name: str, values: Values) -> np.ndarray:
+        """Returns the unscaled additive effects of a feature that is not the key of an entity, `(rows, tasks)`.
+
+        Args:
+            name: Name of the feature.
+            values: Values of the feature.
+        """
+        return self._mix(name, values, self._tables[name]["attributes" if isinstance(values, Tokens) else "numbers"])
+
+    def _mix(self, name: str, values: Values, table: np.ndarray) -> np.ndarray:
+        return values.mix(table) if isinstance(values, Tokens) else self._basis(name, values) @ table
+
     def _entity_sums(self, scope: str) -> dict[str, np.ndarray]:
         """Sums the effects of the features and the id of each entity, by kind of effect."""
         sums = self._feature_sums(self._values[scope])
@@ -110,8 +123,7 @@ class Effects:
         sums: dict[str, np.ndarray] = collections.defaultdict(lambda: np.zeros(1))
         for name, column in values.items():
             for kind, table in self._tables.get(name, {}).items():
-                effect = column.mix(table) if isinstance(column, Tokens) else self._basis(name, column) @ table
-                sums[kind] = sums[kind] + effect
+                sums[kind] = sums[kind] + self._mix(name, column, table)
         return dict(sums)
 
     def _basis(self, name: str, numbers: np.ndarray) -> np.ndarray:

@@ -12,14 +12,12 @@ from transforms.simulation.draws import Tokens, numbers_column
 from transforms.simulation.effects import Values
 from transforms.simulation.log_writer import LogChunk, Progress, Simulation, write_log
 from transforms.simulation.options import SimulatorOptions, check_options
+from transforms.simulation.times import DECIMALS, time_column
 from transforms.simulation.world import Rows, World, output_probabilities
 
 IMPRESSIONS, PROBABILITIES = "impressions.csv", "probabilities.csv"
 """Names of the files of rows and of true probabilities."""
 CHUNK_ROWS = 65_536
-_DECIMALS = 9
-_TRAIN_SPANS = 8
-"""Length of the training split in a split by time, in lengths of the eval split."""
 
 
 def simulate(
@@ -29,7 +27,8 @@ def simulate(
 
     The files are determined, byte by byte, by spec, options and seed. A log with more rows begins with the same rows,
     except for the times of a split by time: these divide the log into ten parts that are as long as the eval split, of
-    which the first eight are `train`, then one `eval` and one `test`.
+    which the first eight are `train`, then one `eval` and one `test`. If the premise has new groups, the time of each
+    row is drawn, and the rows are not in the order of their times; a log with more rows then has the same times too.
 
     Args:
         spec: Spec of the dataset, which names all columns.
@@ -47,7 +46,7 @@ def simulate(
     world = World(spec, options)
     folder = pathlib.Path(directory)
     return write_log(
-        spec, _chunks(world), folder / IMPRESSIONS, folder / PROBABILITIES, decimals=_DECIMALS, progress=progress
+        spec, _chunks(world), folder / IMPRESSIONS, folder / PROBABILITIES, decimals=DECIMALS, progress=progress
     )
 
 
@@ -95,8 +94,7 @@ def _chunks(world: World) -> Iterator[LogChunk]:
             columns[options.entities[scope].key] = pa.array(members)
             columns |= {name: column.take(pa.array(members)) for name, column in entity_columns[scope].items()}
         if isinstance(spec.split, TimeSplit):
-            position = np.arange(rows.draws.start, rows.draws.stop) / options.rows
-            columns[spec.split.column] = _times(spec.split, position)
+            columns[spec.split.column] = time_column(spec.split, rows.position)
         yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.probabilities))
 
 
@@ -115,19 +113,3 @@ def _columns(spec: DatasetSpec, options: SimulatorOptions, values: dict[str, Val
         else:
             columns[name] = value.column(settings.tokens, None)
     return columns
-
-
-def _times(split: TimeSplit, position: np.ndarray) -> pa.Array:
-    """Returns the times of rows by their relative position in the log, from 0 to below 1."""
-    bounds = [
-        np.datetime64(bound, "D").astype(int) if isinstance(bound, str) else bound
-        for bound in (split.eval_from, split.test_from)
-    ]
-    span = bounds[1] - bounds[0]
-    times = bounds[0] - _TRAIN_SPANS * span + (_TRAIN_SPANS + 2) * span * position
-    if isinstance(split.eval_from, float) or isinstance(split.test_from, float):
-        return pa.array(np.round(times, _DECIMALS))
-    days = np.floor(times).astype(np.int64)
-    if isinstance(split.eval_from, str):
-        return pa.array(days.astype("datetime64[D]")).cast(pa.string())
-    return pa.array(days)

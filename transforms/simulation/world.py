@@ -6,10 +6,16 @@ import numpy as np
 
 from tfmtl.config import require
 from tfmtl.features import MultiValuedFeature, NumericalFeature
-from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.spec import ENTIRE, DatasetSpec, TimeSplit
 from transforms.simulation.draws import Draws, draw_numbers, draw_tokens, pick, zipf_shares
 from transforms.simulation.effects import Effects, Values
-from transforms.simulation.options import CONTEXT, SimulatorOptions
+from transforms.simulation.feature_options import CONTEXT
+from transforms.simulation.options import SimulatorOptions
+from transforms.simulation.premises.fit import fit_premise
+from transforms.simulation.premises.new_groups import NewGroups
+from transforms.simulation.premises.options import GroupPreferencesOptions
+from transforms.simulation.premises.premise import RowValues, ScaledPremise
+from transforms.simulation.times import in_test
 
 LARGEST_MEAN = 500.0
 """Largest mean of a count."""
@@ -27,12 +33,14 @@ class Rows:
         values: Values of the features that are drawn for each row, by column.
         probabilities: By task, P(label = 1 | x) on the space of the task's label: given that the previous task's label
             is 1, if the task follows another one. For a count, its mean. Shape `(rows,)`.
+        position: Relative position of each row in time, from 0 to below 1, `(rows,)`.
     """
 
     draws: Draws
     members: dict[str, np.ndarray]
     values: dict[str, Values]
     probabilities: dict[str, np.ndarray]
+    position: np.ndarray
 
 
 class World:
@@ -41,7 +49,8 @@ class World:
     The score of a task is a weighted sum of effects (`EffectShares`) of the row's ids, the values of its features, and
     which of them are missing. The probability is therefore a function of the row, which a model can learn:
     `sigmoid(bias + score)`, or `min(exp(bias + score), LARGEST_MEAN)` for the mean of a count. Scores are scaled to the
-    `strength` of their task, and biases are set to its `rate`, on a sample of rows that are not part of the log.
+    `strength` of their task, and biases are set to its `rate`, on a sample of rows that are not part of the log. A
+    premise (`transforms.simulation.premises`) changes the scores before they are scaled.
 
     Args:
         spec: Spec of the dataset.
@@ -57,13 +66,17 @@ class World:
         self._features = {feature.name: feature for feature in spec.features}
         self._shares = {name: self._entity_shares(name) for name in options.entities}
         self.values = {name: self._draw_values(name, self._entity_draws(name)) for name in options.entities}
+        self._new_groups = self._draw_new_groups()
         sample = Draws(options.seed, "sample", 0, _SAMPLE)
         members, context = self._draw_rows(sample)
         self._effects = Effects(spec, options, {**self.values, CONTEXT: context}, self._shares)
         self._biases: dict[str, float] = {}
         sums = self._effects.sums(members, context)
         self._weights = _effect_weights(sums, options, [options.tasks[task.name].strength for task in spec.tasks])
-        self._set_biases(self._scores(sums))
+        base = self._weighted_sum(sums)
+        rows = self._row_values(members, context)
+        self.premise: ScaledPremise | None = fit_premise(spec, options, self._effects, base, rows)
+        self._set_biases(self._scores(members, context))
 
     def rows(self, start: int, stop: int) -> Rows:
         """Draws the rows `start .. stop - 1` of the log, which do not depend on the other rows that are drawn.
@@ -74,11 +87,11 @@ class World:
         """
         draws = Draws(self.options.seed, "rows", start, stop)
         members, context = self._draw_rows(draws)
-        scores = self._scores(self._effects.sums(members, context))
+        scores = self._scores(members, context)
         probabilities = {
             task.name: self._probability(task.name, scores[:, i]) for i, task in enumerate(self.spec.tasks)
         }
-        return Rows(draws, members, context, probabilities)
+        return Rows(draws, members, context, probabilities, self._positions(draws))
 
     def _entity_draws(self, name: str) -> Draws:
         return Draws(self.options.seed, name, 0, self.options.entities[name].count)
@@ -105,10 +118,40 @@ class World:
     def _draw_rows(self, draws: Draws) -> tuple[dict[str, np.ndarray], dict[str, Values]]:
         members = {}
         for name, shares in self._shares.items():
-            members[name] = pick(np.cumsum(shares), draws.uniform(f"member/{name}")[:, 0])
+            uniform = draws.uniform(f"member/{name}")[:, 0]
+            if name in self._new_groups and isinstance(self.spec.split, TimeSplit):
+                tested = in_test(self.spec.split, self._positions(draws))
+                members[name] = self._new_groups[name].pick(uniform, tested)
+            else:
+                members[name] = pick(np.cumsum(shares), uniform)
         return members, self._draw_values(CONTEXT, draws)
 
-    def _scores(self, sums: dict[str, np.ndarray]) -> np.ndarray:
+    def _draw_new_groups(self) -> dict[str, NewGroups]:
+        """Draws the groups that occur in the test split only, by kind of entity."""
+        premise = self.options.premise
+        if not isinstance(premise, GroupPreferencesOptions) or not premise.new_groups:
+            return {}
+        return {premise.groups: NewGroups(self.options.seed, premise.new_groups, self._shares[premise.groups])}
+
+    def _positions(self, draws: Draws) -> np.ndarray:
+        """Returns the relative positions of rows in time: their order in the log, or drawn if there are new groups.
+
+        The group of a row, which depends on its position, thus does not depend on the number of rows of the log.
+        """
+        if self._new_groups:
+            return draws.uniform("premise/time")[:, 0]
+        return np.arange(draws.start, draws.stop) / self.options.rows
+
+    def _row_values(self, members: dict[str, np.ndarray], context: dict[str, Values]) -> RowValues:
+        return RowValues(self.options.features, self.values, members, context)
+
+    def _scores(self, members: dict[str, np.ndarray], context: dict[str, Values]) -> np.ndarray:
+        base = self._weighted_sum(self._effects.sums(members, context))
+        if self.premise is None:
+            return base
+        return self.premise.scores(base, self._row_values(members, context))
+
+    def _weighted_sum(self, sums: dict[str, np.ndarray]) -> np.ndarray:
         zero = np.zeros((1, len(self.spec.tasks)))
         return sum((sums[kind] * weight for kind, weight in self._weights.items()), zero)
 

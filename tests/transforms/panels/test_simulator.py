@@ -15,7 +15,7 @@ from transforms.panels import simulator as panel_simulator
 from transforms.panels.simulator import simulate_panels
 from transforms.panels.simulator_options import PanelOptions, PanelScenario, PanelSeries, check_panel_options
 from transforms.panels.simulator_world import PanelWorld
-from transforms.simulation.options import FeatureOptions
+from transforms.simulation.feature_options import FeatureOptions
 
 M2M = read_yaml(pathlib.Path(__file__).parents[3] / "examples" / "m2m.yaml")
 SPEC: DatasetSpec = build(DatasetSpec, M2M, ("spec",))
@@ -186,7 +186,7 @@ def test_chunks_are_independent_and_progress_counts_rows(tmp_path):
 
 def test_scenarios_with_equal_attributes_have_equal_factors():
     twin = dataclasses.replace(OPTIONS, scenarios=(*OPTIONS.scenarios, OPTIONS.scenarios[2]))
-    factors = PanelWorld(SPEC, twin)._scenarios
+    factors = PanelWorld(SPEC, twin).effects.factors
     np.testing.assert_array_equal(factors[2], factors[5])
     assert np.abs(factors[0] - factors[1]).max() > 0.1
 

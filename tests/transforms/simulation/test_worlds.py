@@ -8,7 +8,8 @@ import pytest
 from tfmtl.config import FieldError
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature, SequenceFeature
 from tfmtl.spec import DatasetSpec, Task
-from transforms.simulation.options import EffectShares, EntityOptions, FeatureOptions, SimulatorOptions, TaskOptions
+from transforms.simulation.feature_options import EntityOptions, FeatureOptions
+from transforms.simulation.options import EffectShares, SimulatorOptions, TaskOptions
 from transforms.simulation.simulator import simulate
 
 SPEC = DatasetSpec(
