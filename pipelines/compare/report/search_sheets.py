@@ -1,4 +1,4 @@
-"""What the searches of a comparison tried and chose: tables, the line of the page's header, and a note on the code."""
+"""Results of the searches of a comparison: tables, the line of the page's header, and a note on the code."""
 
 import collections
 import statistics
@@ -47,7 +47,7 @@ def search_line(settings: CompareSettings, monitor: str) -> str:
     if method is None:
         rungs = [
             f"{rung.trials} on {_share(rung.rows_fraction)}"
-            + (f" and at most {rung.max_epochs} epochs" if rung.max_epochs else "")
+            + (f" (at most {rung.max_epochs} epochs)" if rung.max_epochs else "")
             for rung in settings.halving.schedule(settings.trials)
         ]
         how = f"successive halving, {settings.trials} trials of each tunable row: {', then '.join(rungs)}"

@@ -99,6 +99,12 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
         )
     if table.scenarios is not None:
         notes.append(scenario_note(comparison.spec, table.scenarios))
+    threads = {run.threads for runs in outcome.runs.values() for run in runs}
+    if len(threads) > 1:
+        notes.append(
+            f"Runs computed with different numbers of threads ({', '.join(map(_threads_text, sorted(threads)))}): "
+            "their seconds are not comparable, and scores with another number may differ in the last digits."
+        )
     codes, current = {run.code for runs in outcome.runs.values() for run in runs}, run_code_hash()
     if codes - {current}:
         notes.append(
@@ -163,6 +169,10 @@ def commit() -> str:
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _threads_text(threads: int) -> str:
+    return str(threads) if threads else "one for each core"
 
 
 def _page(comparison: Comparison, table: ResultTable, outcome: Outcome, origin: Origin, figure_names: list[str]) -> str:

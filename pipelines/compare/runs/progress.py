@@ -48,7 +48,7 @@ class RunProgress:
         self._remaining_jobs, self._done, self._total = list(jobs), len(kept), len(jobs) + len(kept)
         if self._total:
             kept_part = f", {self._done} of them finished before" if self._done else ""
-            text = f"{self._total} {_kind([*jobs, *kept])}{kept_part}{self._remaining_time()}"
+            text = f"{_counted(self._total, [*jobs, *kept])}{kept_part}{self._remaining_time()}"
             self._console.print(text, highlight=False)
 
     def start(self, job: Job) -> None:
@@ -118,10 +118,10 @@ class RunProgress:
         return f"  about {duration(seconds / self._at_a_time)} left" if seconds else ""
 
 
-def _kind(jobs: Sequence[Job]) -> str:
-    if jobs[0].trial is None:
-        return "runs"
-    return "trials" if jobs[0].rows_fraction == 1 else f"trials on {100 * jobs[0].rows_fraction:.0f} % of the rows"
+def _counted(total: int, jobs: Sequence[Job]) -> str:
+    kind = f"{'run' if jobs[0].trial is None else 'trial'}{'' if total == 1 else 's'}"
+    share = jobs[0].rows_fraction
+    return f"{total} {kind}" if share == 1 else f"{total} {kind} on {100 * share:.0f} % of the rows"
 
 
 def _last_line(error: str) -> str:

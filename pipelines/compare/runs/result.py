@@ -35,6 +35,7 @@ class Result:
         rows: Number of rows of that split.
         scenarios: Metrics of the test split by output, scenario and name.
         versions: Versions of the libraries that trained it.
+        threads: Number of threads with which it computed; 0 for one for each core.
     """
 
     job: Job
@@ -49,6 +50,7 @@ class Result:
     rows: int
     scenarios: ScenarioMetrics = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    threads: int = 0
 
     def to_json(self) -> str:
         """Returns the JSON text that `from_json` reads."""

@@ -1,5 +1,6 @@
 """Training, scoring and measuring of one run. The hash of a run's code begins here (`jobs.run_code_hash`)."""
 
+import os
 import pathlib
 import time
 
@@ -51,6 +52,7 @@ def run_job(job: Job, prepared: pathlib.Path, fingerprint: str, folder: pathlib.
         rows=data.rows[job.splits[-1]],
         scenarios={} if test_scores is None else evaluate_scenarios(data.spec, data.columns("test"), test_scores),
         versions=library_versions(),
+        threads=int(os.environ.get("TF_NUM_INTRAOP_THREADS") or 0),
     )
     write_run(folder, result, test_scores)
     return result

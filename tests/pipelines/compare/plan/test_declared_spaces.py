@@ -1,5 +1,7 @@
 """Spaces of rows that have none of their own: every tunable row is searched alike."""
 
+import re
+
 import pytest
 
 from pipelines.compare.plan.candidates import load_comparison
@@ -102,6 +104,17 @@ def test_space_of_a_row_may_hold_an_option_of_the_optimizer(tmp_path):
     one = candidate(load(tmp_path, plain), "wide")
     assert one.given == {"training.optimizer.epsilon": 1e-3}
     assert one.training["optimizer"]["kind"] == "adam"
+
+
+def test_settings_of_the_documentation_are_valid(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "comparing.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```text\n(trials:.*?)```", page, re.DOTALL)
+    made = load(tmp_path, document(**config.parse_yaml(first).data))
+    assert (made.settings.trials, made.settings.jobs, made.settings.search) == (12, 2, "halving")
+    assert [rung.trials for rung in made.settings.halving.schedule(12)] == [12, 4, 2], "as the page says"
+    plain = config.parse_yaml(second).data
+    made = load(tmp_path, document(**plain, reference="mmoe"))
+    assert list(candidate(made, "mmoe").space) == list(plain["models"]["mmoe"]["space"])
 
 
 def test_number_of_runs_at_a_time_may_be_given(tmp_path):

@@ -1,4 +1,4 @@
-"""What the report says about the searches: what was chosen, its progress, and the code that ran the trials."""
+"""Tables of the searches: the settings that were chosen, the progress, and the code that ran the trials."""
 
 import dataclasses
 
@@ -83,7 +83,7 @@ def test_no_tables_without_trials(made):
         ({"trials": 0}, "no search of hyper-parameters"),
         (
             {"trials": 12},
-            "12 on 11 % of the rows and at most 4 epochs, then 4 on 33 % of the rows and at most 4 epochs, ",
+            "12 on 11 % of the rows (at most 4 epochs), then 4 on 33 % of the rows (at most 4 epochs), ",
         ),
         ({"trials": 12}, "then 2 on all rows; by ctr_auc on the eval split, with the seed 3"),
         ({"trials": 6, "halving": Halving(max_epochs=None)}, "6 on 33 % of the rows, then 2 on all rows;"),

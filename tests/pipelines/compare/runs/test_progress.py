@@ -74,6 +74,6 @@ def test_shows_the_metrics_of_a_trial_on_the_eval_split(console):
     progress.start(trial)
     progress.end(trial, dataclasses.replace(evaluated, metrics={}))
     shown = console.file.getvalue()
-    assert "1 trials on 11 % of the rows" in shown
+    assert "1 trial on 11 % of the rows" in shown
     assert f"wide, trial 5 (11 %) {'':10} 0.0 s  eval ctr {done.metrics['eval']['ctr']['auc']:.4f}" in shown
     assert "0.0 s  its scores are not finite" in shown
