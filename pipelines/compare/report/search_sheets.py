@@ -74,7 +74,7 @@ def code_note(outcome: Outcome) -> str:
         (record.code, ", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())))
         for record in unique_records(outcome)
     )
-    if {code for code, _ in counts} <= {run_code_hash()} and len(counts) <= 1:
+    if not counts or (len(counts) == 1 and next(iter(counts))[0] == run_code_hash()):
         return ""
     versions = "; ".join(f"{count} by {code} ({libraries})" for (code, libraries), count in counts.most_common())
     return f"Trials are used whatever code ran them, as they only choose hyper-parameters: {versions}."

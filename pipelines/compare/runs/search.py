@@ -44,8 +44,9 @@ def search(candidate: Candidate, settings: CompareSettings) -> Search:
         return
     rungs = settings.halving.schedule(len(jobs))
     for rung, following in zip(rungs, [*rungs[1:], None], strict=True):
+        max_epochs = rung.max_epochs if fitter_of(candidate.model).network else None  # Others have no epochs.
         scores = yield [
-            dataclasses.replace(job, rows_fraction=rung.rows_fraction, max_epochs=rung.max_epochs) for job in jobs
+            dataclasses.replace(job, rows_fraction=rung.rows_fraction, max_epochs=max_epochs) for job in jobs
         ]
         if following is not None:
             jobs = [jobs[i] for i in promoted(scores, following.trials)]

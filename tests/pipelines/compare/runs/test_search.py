@@ -73,6 +73,15 @@ def test_halving_tries_the_best_settings_on_more_rows(store):
     assert observer.plans == [(18, 0), (6, 0), (4, 0), (2, 0)]
 
 
+def test_model_without_epochs_has_no_maximum_of_epochs(store):
+    made = comparison(NOISES, trials=9, seeds=(1,))
+    rows = (dataclasses.replace(made.candidates[0], model="lightgbm"), made.candidates[1])
+    outcome, _, _ = run(store, dataclasses.replace(made, candidates=rows))
+    assert {one.job.max_epochs for one in outcome.trials["base"]} == {None}
+    assert {one.job.max_epochs for one in outcome.trials["ours"]} == {4, None}
+    assert outcome.runs["base"][0].job.rows_fraction == 1
+
+
 def test_halving_returns_to_the_settings_as_they_are_if_they_are_best_on_all_rows(store):
     """On few rows a small noise wins; on all rows nothing is better than the settings as they are."""
     space = {"options.noise": Choice((2.5, 3.0, 4.0))}
