@@ -78,6 +78,11 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
     help="Seed of a run; may be repeated; default: the seeds of the settings.",
 )
 @click.option("--report", type=click.Path(file_okay=False), help="Folder of the report; default: OUT/report.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Number of runs at a time; if above 1, each has one thread; default: that of the settings, which is 1.",
+)
 @click.option("--any-code", is_flag=True, help="Also use finished runs of other versions of the code.")
 @click.option("--kept-only", is_flag=True, help="Train nothing: print the table of the finished runs.")
 def compare(
@@ -86,6 +91,7 @@ def compare(
     out: str | None,
     seeds: tuple[int, ...],
     report: str | None,
+    jobs: int | None,
     any_code: bool,
     kept_only: bool,
 ) -> None:
@@ -101,7 +107,7 @@ def compare(
 
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report should be given with one SETTINGS only.")
-    comparisons = [load_comparison(path, data=data, seeds=seeds or None) for path in settings]
+    comparisons = [load_comparison(path, data=data, seeds=seeds or None, jobs=jobs) for path in settings]
     from pipelines.log_check import check_out
 
     for comparison in comparisons:

@@ -4,11 +4,23 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+ONE_THREAD: Mapping[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+}
+"""Environment of a process whose TensorFlow, LightGBM and NumPy compute with one thread each."""
 
 
 def run_worker(
-    module: str, arguments: Sequence[str], request: str, on_line: Callable[[str], object]
+    module: str,
+    arguments: Sequence[str],
+    request: str,
+    on_line: Callable[[str], object],
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int, list[str]]:
     """Runs a module in a subprocess, which ends with this process.
 
@@ -17,6 +29,7 @@ def run_worker(
         arguments: Arguments of the module.
         request: Line that the module reads from its standard input.
         on_line: Called with each line that the module prints.
+        environment: Variables of its environment in addition to those of this process.
 
     Returns:
         Exit code, negative for a signal, and the lines that were printed, with their line breaks.
@@ -28,7 +41,7 @@ def run_worker(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=_environment(),
+        env={**_environment(), **(environment or {})},
     )
     try:
         assert process.stdin is not None

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import shlex
 import sys
+import threading
 from collections.abc import Callable
 
 from pipelines.compare.jobs import NO_SEED, Job, run_code_hash
@@ -16,8 +17,10 @@ from pipelines.compare.runs.progress import RunProgress
 from pipelines.compare.runs.runner import Outcome, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
+from pipelines.compare.runs.trial_records import TRIALS, TrialRecords
 from pipelines.prepared.prepare import LOG, prepare, simulated_log
 from pipelines.prepared.prepared import Prepared
+from pipelines.prepared.row_sample import write_sample
 from pipelines.terminal import ComponentProgress, console
 
 RUNS, REPORT = "runs", "report"
@@ -51,7 +54,7 @@ def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
         True if no run failed.
 
     Raises:
-        ConfigError: If another comparison uses the folder.
+        ConfigError: If another comparison uses the folder, or a line of the report's trials is not a record.
     """
     root = pathlib.Path(arguments.out) if arguments.out else pathlib.Path("runs") / comparison.settings.name
     console.print(f"comparison {comparison.settings.name!r} -> {root}", highlight=False)
@@ -60,16 +63,23 @@ def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
 
 
 def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.Path) -> bool:
+    report = pathlib.Path(arguments.report) if arguments.report else root / REPORT
+    records = TrialRecords(report / TRIALS)
+    if records.note:
+        console.print(records.note, style="yellow", highlight=False, markup=False)
     comparison, data = _prepare_data(comparison, root)
     store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else run_code_hash())
+    at_a_time = comparison.settings.jobs
+    sampling = threading.Lock()
 
     def execute(job: Job, on_line: Callable[[str], object]) -> None:
-        run_in_subprocess(job, data, store, on_line)
+        with sampling:
+            write_sample(data, job.rows_fraction)
+        run_in_subprocess(job, data, store, on_line, one_thread=at_a_time > 1)
 
-    progress = RunProgress(console, comparison.spec)
-    outcome = Runner(comparison, store, None if arguments.kept_only else execute, progress).run()
+    progress = RunProgress(console, comparison.spec, at_a_time)
+    outcome = Runner(comparison, store, None if arguments.kept_only else execute, progress, records).run()
     table = _make_table(comparison, data, store, outcome)
-    report = pathlib.Path(arguments.report) if arguments.report else root / REPORT
     _print_and_write(comparison, data, table, outcome, report)
     for job in outcome.failed:
         console.print(f"{job.title} failed; its output: {store.root / job.key(store.data)}.log", highlight=False)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +31,9 @@ class Job:
         training: Training settings without the seed, as plain data.
         seed: Seed of initial weights, shuffling and dropout.
         trial: Number of the trial of a search, from 0; None for a run of the table.
+        rows_fraction: Share of the training rows on which the model is trained; the same rows for all models.
+        max_epochs: Maximum number of epochs of each stage, if it is smaller than that of the training settings; None
+            for no other maximum.
     """
 
     row: str
@@ -38,6 +42,8 @@ class Job:
     training: Mapping[str, Any]
     seed: int
     trial: int | None = None
+    rows_fraction: float = 1.0
+    max_epochs: int | None = None
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -45,20 +51,30 @@ class Job:
     def key(self, data: str) -> str:
         """Computes the key under which the run is kept: a hash of everything that determines its scores but the code.
 
+        A trial has another key than a run of the table, as it is not scored on the test split.
+
         Args:
             data: Fingerprint of the data.
 
         Returns:
             16 hexadecimal digits.
         """
-        parts = [data, self.model, dict(self.options), dict(self.training), self.seed]
+        parts: list[Any] = [data, self.model, dict(self.options), dict(self.training), self.seed]
+        if self.trial is not None:
+            parts.append({"rows_fraction": self.rows_fraction, "max_epochs": self.max_epochs})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that the model scores. A trial does not read the test split."""
+        return ("eval", "test") if self.trial is None else ("eval",)
+
+    @property
     def title(self) -> str:
-        """Row and seed or trial, for progress lines and reports."""
+        """Row and seed, or trial and share of the rows, for progress lines and reports."""
         if self.trial is not None:
-            return f"{self.row}, trial {self.trial + 1}"
+            sample = "" if self.rows_fraction == 1 else f" ({100 * self.rows_fraction:.0f} %)"
+            return f"{self.row}, trial {self.trial + 1}{sample}"
         return self.row if self.seed == NO_SEED else f"{self.row}, seed {self.seed}"
 
     def to_json(self) -> str:
@@ -73,6 +89,11 @@ class Job:
             text: JSON text.
         """
         return cls(**json.loads(text))
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that train models."""
+    return {library: importlib.metadata.version(library) for library in _LIBRARIES}
 
 
 def run_code_hash() -> str:

@@ -64,7 +64,7 @@ def train(
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     files = {split: data.files(split) for split in ("train", "eval")}
-    rows_per_step = batch_size(training, files["train"])
+    rows_per_step = batch_size(training, data.whole().files("train"))  # A sample has the batches of all rows.
     inputs = InputPipeline(data.spec, data.transform(), rows_per_step)
     options = with_label_means(options, inputs, files["train"])
     options = with_planned_steps(name, options, training, rows_per_step, files["train"])

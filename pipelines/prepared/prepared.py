@@ -49,12 +49,16 @@ class Prepared:
         fingerprint: Hash of all rows, the vocabularies and the spec; equal for data on which the same models are
             trained.
         rows: Number of rows by split.
+        fraction: Share of the training rows that `files` has; see `pipelines.prepared.row_sample`.
+        training_folder: Folder of the training rows if they are a sample.
     """
 
     folder: pathlib.Path
     spec: DatasetSpec
     fingerprint: str
     rows: dict[str, int]
+    fraction: float = 1.0
+    training_folder: pathlib.Path | None = None
 
     @classmethod
     def load(cls, folder: pathlib.Path) -> "Prepared":
@@ -71,7 +75,14 @@ class Prepared:
 
     def files(self, split: str) -> list[str]:
         """Returns the GZIP TFRecord files of a split's tf.Examples, in their order."""
-        return sorted(str(path) for path in (self.folder / EXAMPLES).glob(f"{split}-*.gz"))
+        folder = self.folder / EXAMPLES
+        if split == "train" and self.training_folder is not None:
+            folder = self.training_folder
+        return sorted(str(path) for path in folder.glob(f"{split}-*.gz"))
+
+    def whole(self) -> "Prepared":
+        """Returns the data with all training rows."""
+        return self if self.fraction == 1 else Prepared.load(self.folder)
 
     @functools.cached_property
     def transformed(self) -> tft.TFTransformOutput:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import keras_tuner
 
 Method = Literal["bayesian", "random"]
-"""Search method: Bayesian optimization with a Gaussian process, or independent random draws."""
+"""Method of proposals: Bayesian optimization with a Gaussian process, or independent random draws."""
 
 _MAX_REPETITIONS = 100
 """Number of consecutive draws of known settings after which the space is considered exhausted."""
@@ -62,6 +62,22 @@ def propose(space: Space, tried: Sequence[Tried], seed: int, method: Method) -> 
                 return values
     drawn = draw_settings(space, len(tried) + 1, seed)
     return next((values for values in drawn if _comparable(values) not in known), None)
+
+
+def draw_others(space: Space, given: Mapping[str, Any], count: int, seed: int) -> list[dict[str, Any]]:
+    """Draws different settings with random search that are not those as they are.
+
+    Args:
+        space: Hyper-parameters by name.
+        given: Values of the settings as they are.
+        count: Number of settings.
+        seed: Seed of the draws; more settings with the same seed begin with the same ones.
+
+    Returns:
+        Values by name for each setting; fewer than `count` if the space has fewer.
+    """
+    drawn = draw_settings(space, count + 1, seed)
+    return [values for values in drawn if _comparable(values) != _comparable(given)][:count]
 
 
 def initial_trials(space: Space) -> int:

@@ -1,6 +1,7 @@
 """Plan of a search: settings, objective and space, all validated before anything is read or trained."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -8,6 +9,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.search.declared import declared_space, given_values
 from pipelines.search.proposals import Method
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 from pipelines.settings import Settings, TrainingSettings
@@ -15,7 +17,7 @@ from pipelines.settings_file import load_settings, read_document
 from tfmtl import config
 from tfmtl.config import ConfigError, Document, FieldError, to_plain
 from tfmtl.models import MODELS
-from tfmtl.search_space import Choice, Dimension, Space, values_to_validate
+from tfmtl.search_space import Space, values_to_validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +114,11 @@ def load_plan(
     options = _options(settings)
     model = dataclasses.replace(settings.model, options=to_plain(options))
     settings = dataclasses.replace(settings, model=model)
-    space = _given_space(settings, document) if settings.tune.space else _declared_space(settings, options)
-    return SearchPlan(settings, document, space, _given_values(settings, options, space), method, seed)
+    if settings.tune.space:
+        space = _given_space(settings, document)
+    else:
+        space = declared_space(options, settings.training, functools.partial(_check, settings))
+    return SearchPlan(settings, document, space, given_values(space, options, settings.training), method, seed)
 
 
 def plain_training(training: TrainingSettings) -> dict[str, Any]:
@@ -144,28 +149,6 @@ def _given_space(settings: Settings, document: Document) -> Space:
     return settings.tune.space
 
 
-def _declared_space(settings: Settings, options: Any) -> Space:
-    """Returns the space that model and training declare, without the values that do not fit the settings."""
-    declared = {f"{OPTIONS}.{name}": one for name, one in options.declared_space().items()}
-    declared |= {f"{TRAINING}.{name}": one for name, one in settings.training.declared_space().items()}
-    space: dict[str, Dimension] = {}
-    for name, dimension in declared.items():
-        valid = [value for value in values_to_validate(dimension) if _is_valid(settings, {name: value})]
-        if isinstance(dimension, Choice) and len(valid) >= 2:
-            space[name] = dataclasses.replace(dimension, values=tuple(valid))
-        elif len(valid) == len(values_to_validate(dimension)):
-            space[name] = dimension
-    return space
-
-
-def _is_valid(settings: Settings, values: Mapping[str, Any]) -> bool:
-    try:
-        _check(settings, values)
-    except ConfigError:
-        return False
-    return True
-
-
 def _check(settings: Settings, values: Mapping[str, Any]) -> None:
     """Raises a `ConfigError` if settings with these values are not valid."""
     options = with_drawn_values(settings.model.options, values, OPTIONS)
@@ -175,15 +158,3 @@ def _check(settings: Settings, values: Mapping[str, Any]) -> None:
     except FieldError as error:
         raise ConfigError(str(error)) from error
     config.build(TrainingSettings, Document(with_drawn_values(plain_training(settings.training), values, TRAINING)))
-
-
-def _given_values(settings: Settings, options: Any, space: Space) -> dict[str, Any]:
-    given = {}
-    for name in space:
-        part, *path = name.split(".")
-        value: Any = options if part == OPTIONS else settings.training
-        for field in path:
-            value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
-        if value is not None:
-            given[name] = list(value) if isinstance(value, tuple) else value
-    return given

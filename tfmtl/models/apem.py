@@ -186,9 +186,7 @@ class APEM(MultiTaskModel):
             selection = self.selectors[layer](inputs * self.options.token_scale, training=training)
         return self.interactions[layer](inputs, selection)
 
-    def _tower_inputs(
-        self, fields: Tensor, shared: Tensor, patterns: Mapping[str, Tensor] | None
-    ) -> dict[str, Tensor]:
+    def _tower_inputs(self, fields: Tensor, shared: Tensor, patterns: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
         """Returns the input of each tower by task name, `(batch, width)`."""
         common = [ops.mean(shared, axis=1) if self.options.tower_input == "mean" else _flat(shared)]
         if self.options.fields_in_tower:

@@ -4,10 +4,10 @@ The options need no TensorFlow; their strategies do.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from tfmtl.config import require
-from tfmtl.search_space import Dimension
+from tfmtl.search_space import Choice, Dimension, Range, Space
 from tfmtl.training.optimizer_options import AdamOptions, OptimizerOptions
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class PlainOptions:
         >>> type(PlainOptions().strategy()).__name__
         'PlainTraining'
     """
+
+    search_space: ClassVar[Space] = {}
 
     kind: Literal["plain"] = "plain"
 
@@ -55,6 +57,11 @@ class MetaLearningOptions:
         >>> MetaLearningOptions(episodes=2, group_by="scenario").strategy().episodes
         2
     """
+
+    search_space: ClassVar[Space] = {
+        "support_fraction": Choice((0.05, 0.1, 0.2, 0.5)),
+        "inner_learning_rate": Range(1e-3, 1e-1, log=True, digits=2),
+    }
 
     kind: Literal["maml"] = "maml"
     inner_learning_rate: float = 0.01
@@ -93,6 +100,8 @@ class ArchitectureSearchOptions:
         >>> ArchitectureSearchOptions(held_out=0.25).strategy().held_out
         0.25
     """
+
+    search_space: ClassVar[Space] = {"held_out": Choice((0.05, 0.1, 0.2))}
 
     kind: Literal["architecture_search"] = "architecture_search"
     held_out: float = 0.1
@@ -149,6 +158,10 @@ class Stage:
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 
     def declared_space(self) -> dict[str, Dimension]:
-        """Returns the hyper-parameters that a search varies by default: learning rate and options of the optimizer."""
-        options = {f"optimizer.{name}": one for name, one in self.optimizer.search_space.items()}
-        return {"learning_rate": self.optimizer.learning_rates, **options}
+        """Returns the hyper-parameters that a search varies by default.
+
+        They are the learning rate and options of the optimizer and of the strategy, such as `optimizer.epsilon`.
+        """
+        optimizer = {f"optimizer.{name}": one for name, one in self.optimizer.search_space.items()}
+        strategy = {f"strategy.{name}": one for name, one in self.strategy.search_space.items()}
+        return {"learning_rate": self.optimizer.learning_rates, **optimizer, **strategy}

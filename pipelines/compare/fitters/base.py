@@ -17,10 +17,10 @@ class Fitted:
     """Scores of a fitted model, and what they cost.
 
     Attributes:
-        scores: Scores by split (`eval`, `test`) and output, float32 `(rows,)`.
+        scores: Scores by split (those of `Job.splits`) and output, float32 `(rows,)`.
         parameters: Number of learned numbers.
         training_seconds: Seconds of training and validation, without reading settings and building the model.
-        scoring_seconds: Seconds of scoring the test split, with its features in memory.
+        scoring_seconds: Seconds of scoring the last split, with its features in memory.
         history: Metrics by name and epoch, stages one after another; empty for a model without epochs.
         health: Health of the model's mechanisms; empty for a model without any.
     """
@@ -54,16 +54,18 @@ class Fitter(Protocol):
         """True if the scores depend on the seed; else one run stands for all seeds."""
 
     def options_class_of(self, model: str) -> Any:
-        """Returns the dataclass of a model's options, which has a method `check_tasks(spec)`.
+        """Returns the dataclass of a model's options, with a method `check_tasks(spec)`.
+
+        That of a tunable model also has a method `declared_space()`.
 
         Args:
             model: Name of the model.
         """
 
     def fit(self, job: Job, data: "Prepared") -> Fitted:
-        """Fits a model on the training split, stops by the eval split, and scores eval and test.
+        """Fits a model on the training split, stops by the eval split, and scores the splits of the job.
 
         Args:
-            job: Model, options, training settings and seed.
-            data: Prepared data.
+            job: Model, options, training settings, seed and splits.
+            data: Prepared data, with the training rows of the job.
         """

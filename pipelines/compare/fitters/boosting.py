@@ -11,6 +11,7 @@ from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
 from tfmtl import config
 from tfmtl.config import require
+from tfmtl.search_space import Choice, Dimension, Range, Space
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ class LightGBMOptions:
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"bag_tokens": "multivalent_tokens"}
 
+    search_space: ClassVar[Space] = {
+        "num_leaves": Choice((15, 31, 63, 127)),
+        "learning_rate": Range(0.02, 0.2, log=True, digits=2),
+        "min_data_in_leaf": Range(10, 500, log=True, whole=True),
+        "feature_fraction": Range(0.4, 1.0, digits=2),
+        "bagging_fraction": Range(0.5, 1.0, digits=2),
+        "lambda_l2": Range(0.01, 100.0, log=True, digits=2),
+        "cat_smooth": Range(1.0, 500.0, log=True, digits=2),
+    }
+
     num_leaves: int = 31
     learning_rate: float = 0.05
     min_data_in_leaf: int = 50
@@ -84,6 +95,10 @@ class LightGBMOptions:
         Args:
             spec: Spec of the dataset.
         """
+
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default, by the names of the options."""
+        return dict(self.search_space)
 
     def parameters(self, objective: str, seed: int) -> dict[str, Any]:
         """Returns the parameters of LightGBM; the same seed gives the same trees.
@@ -123,7 +138,7 @@ class LightGBM:
         return LightGBMOptions
 
     def fit(self, job: Job, data: "Prepared") -> Fitted:
-        """Fits the boosters and scores eval and test; the seconds do not include the making of the columns.
+        """Fits the boosters and scores; the seconds do not include the making of the columns.
 
         Args:
             job: Options and seed.
@@ -132,9 +147,9 @@ class LightGBM:
         from pipelines.compare.fitters.columns import make_table  # Imported here: it needs TensorFlow.
 
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
-        tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", "eval", "test")}
+        tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", *job.splits)}
         tables = _with_mean_rates(tables)
-        scores: dict[str, dict[str, np.ndarray]] = {"eval": {}, "test": {}}
+        scores: dict[str, dict[str, np.ndarray]] = {split: {} for split in job.splits}
         parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
         for output in data.spec.outputs:
             start = time.perf_counter()
@@ -144,7 +159,7 @@ class LightGBM:
             for split, split_scores in scores.items():
                 start = time.perf_counter()
                 split_scores[output.name] = _predict(booster, tables[split], output.task)
-                scoring_seconds += time.perf_counter() - start if split == "test" else 0.0
+                scoring_seconds += time.perf_counter() - start if split == job.splits[-1] else 0.0
             print(f"    {output.name}: {booster.best_iteration} trees")
         return Fitted(scores, parameters, training_seconds, scoring_seconds)
 

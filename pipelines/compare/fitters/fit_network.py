@@ -1,5 +1,6 @@
 """Training and scoring of a model of `tfmtl` for a comparison."""
 
+import dataclasses
 import time
 from typing import Any
 
@@ -16,24 +17,40 @@ from tfmtl import config
 
 
 def fit_network(job: Job, data: Prepared) -> Fitted:
-    """Fits a model and scores eval and test. Sets the seeds and TensorFlow's determinism of the whole process.
+    """Fits a model and scores the splits of the job. Sets the seeds and TensorFlow's determinism of the whole process.
 
     Args:
         job: Model, options, training settings and seed.
         data: Prepared data.
     """
     training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
+    training = with_max_epochs(training, job.max_epochs)
     with train(job.model, job.options, training, data) as trained:
-        scores = {split: _score(trained.model, trained.inputs, data.files(split)) for split in ("eval", "test")}
-        health = measure_health(trained.model, trained.inputs, data.files("eval"))
+        scores = {split: _score(trained.model, trained.inputs, data.files(split)) for split in job.splits}
+        health = () if job.trial is not None else measure_health(trained.model, trained.inputs, data.files("eval"))
     return Fitted(
         {split: split_scores for split, (split_scores, _) in scores.items()},
         trained.model.count_params(),
         trained.seconds,
-        scores["test"][1],
+        scores[job.splits[-1]][1],
         _join_stages(trained.history),
         health,
     )
+
+
+def with_max_epochs(training: TrainingSettings, max_epochs: int | None) -> TrainingSettings:
+    """Returns training settings whose stages have at most a number of epochs.
+
+    Args:
+        training: Training settings.
+        max_epochs: Maximum number of epochs; None for that of the settings.
+    """
+    if max_epochs is None:
+        return training
+    stage = training.fine_tuning
+    if stage is not None:
+        stage = dataclasses.replace(stage, max_epochs=min(stage.max_epochs, max_epochs))
+    return dataclasses.replace(training, max_epochs=min(training.max_epochs, max_epochs), fine_tuning=stage)
 
 
 def _score(model: Any, inputs: InputPipeline, files: list[str]) -> tuple[dict[str, np.ndarray], float]:

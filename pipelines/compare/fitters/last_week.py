@@ -74,7 +74,7 @@ class LastWeek:
         return LastWeekOptions
 
     def fit(self, job: Job, data: "Prepared") -> Fitted:
-        """Scores eval and test; there is nothing to fit.
+        """Scores the splits of the job; there is nothing to fit.
 
         Args:
             job: Options.
@@ -82,7 +82,7 @@ class LastWeek:
         """
         options = config.build(LastWeekOptions, config.Document(dict(job.options)))
         scores, seconds = {}, 0.0
-        for split in ("eval", "test"):
+        for split in job.splits:
             start = time.perf_counter()
             scores[split] = sum_last_days(data.spec, data.files(split), options)
             seconds = time.perf_counter() - start

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
 from tfmtl import config
 from tfmtl.config import require
+from tfmtl.search_space import Dimension, Range, Space
 from tfmtl.spec import DatasetSpec
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class LogisticRegressionOptions:
             scikit-learn.
         max_rows: Number of training rows to fit the regression on, a random sample if there are more.
     """
+
+    search_space: ClassVar[Space] = {"inverse_regularization": Range(1e-3, 1e2, log=True, digits=2)}
 
     inverse_regularization: float = 1.0
     max_rows: int = 500_000
@@ -46,6 +49,10 @@ class LogisticRegressionOptions:
         for task in spec.tasks:
             require(task.kind == "binary", "max_rows", "used with binary tasks", task.name)
 
+    def declared_space(self) -> dict[str, Dimension]:
+        """Returns the hyper-parameters that a search varies by default, by the names of the options."""
+        return dict(self.search_space)
+
 
 @dataclasses.dataclass(frozen=True)
 class LogisticRegression:
@@ -64,7 +71,7 @@ class LogisticRegression:
         return LogisticRegressionOptions
 
     def fit(self, job: Job, data: "Prepared") -> Fitted:
-        """Fits the regressions and scores eval and test.
+        """Fits the regressions and scores the splits of the job.
 
         Args:
             job: Options.
@@ -79,7 +86,7 @@ class LogisticRegression:
         )
         training_seconds = time.perf_counter() - start
         scores, seconds = {}, 0.0
-        for split in ("eval", "test"):
+        for split in job.splits:
             start = time.perf_counter()
             predicted, _ = regression.predict(data.files(split))
             seconds = time.perf_counter() - start

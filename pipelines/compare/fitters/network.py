@@ -31,7 +31,7 @@ class Network:
         return MODELS.info(model).options_class
 
     def fit(self, job: Job, data: "Prepared") -> Fitted:
-        """Fits a model and scores eval and test. Sets the seeds and TensorFlow's determinism of the whole process.
+        """Fits a model and scores the splits of the job. Sets seeds and TensorFlow's determinism of the whole process.
 
         Args:
             job: Model, options, training settings and seed.

@@ -9,6 +9,7 @@ from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_path
 from pipelines.raw_log import require_simulator
+from pipelines.search.declared import Check, declared_space, given_values
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 from pipelines.settings import Settings, TrainingSettings
 from pipelines.settings_file import load_settings
@@ -31,6 +32,7 @@ class Candidate:
         options: Options of the model, as plain data.
         training: Training settings without the seed, as plain data; empty for a model that is not a network.
         space: Hyper-parameters to search.
+        given: Values of these settings, of the hyper-parameters of the space that have one.
     """
 
     row: str
@@ -38,6 +40,7 @@ class Candidate:
     options: Mapping[str, Any]
     training: Mapping[str, Any]
     space: Space
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +84,11 @@ class Comparison:
 
 
 def load_comparison(
-    path: str | pathlib.Path, *, data: str | None = None, seeds: tuple[int, ...] | None = None
+    path: str | pathlib.Path,
+    *,
+    data: str | None = None,
+    seeds: tuple[int, ...] | None = None,
+    jobs: int | None = None,
 ) -> Comparison:
     """Loads and validates a comparison.
 
@@ -89,6 +96,7 @@ def load_comparison(
         path: YAML file of the comparison.
         data: Path of the raw log, which overrides that of the base's settings.
         seeds: Seeds, which override those of the settings.
+        jobs: Number of runs at a time, which overrides that of the settings.
 
     Raises:
         ConfigError: If a field is unknown, missing or invalid, the options and training settings of each model and
@@ -96,16 +104,16 @@ def load_comparison(
     """
     document = config.read_yaml(path)
     settings: CompareSettings = config.build(CompareSettings, document)
-    if seeds:
+    if seeds or jobs:
         try:
-            settings = dataclasses.replace(settings, seeds=tuple(seeds))
+            settings = dataclasses.replace(settings, seeds=tuple(seeds or settings.seeds), jobs=jobs or settings.jobs)
         except FieldError as error:
             raise document.error(error.path, error.message) from error
     base = _with_overrides(settings, document, load_settings(base_path(path, settings.base), data=data))
     _check_claims(settings, document, base.spec)
     shared = {"embedding_dim": base.model.options.get("embedding_dim"), **settings.options}
     shared = {name: value for name, value in shared.items() if value is not None}
-    resolver = _Resolver(document, base, settings.preset, shared, {**to_plain(base.training), **settings.training})
+    resolver = _Resolver(document, base, settings, shared, {**to_plain(base.training), **settings.training})
     return Comparison(settings, base, tuple(resolver.candidate(row, entry) for row, entry in settings.models.items()))
 
 
@@ -152,7 +160,7 @@ def _with_overrides(settings: CompareSettings, document: Document, base: Setting
 class _Resolver:
     document: Document
     base: Settings
-    preset: str | None
+    settings: CompareSettings
     options: Mapping[str, Any]
     training: Mapping[str, Any]
 
@@ -167,10 +175,23 @@ class _Resolver:
         if fields and not network:
             message = f"should have no training settings, as {model} is not a network. Received: {fields[0]}"
             raise self.document.error(("models", row), message)
-        self._check(row, model, options, training)
-        self._check_space(row, model, options, training, entry.space)
-        training = self._plain_training(training) if network else {}
-        return Candidate(row, model, options, training, entry.space)
+        built_options, built_training = self._build(row, model, options, training)
+        declaring_training = built_training if network else None
+        whole_training = {**training, "optimizer": to_plain(built_training.optimizer)}
+
+        def check(values: Mapping[str, Any]) -> None:
+            drawn = with_drawn_values(options, values, OPTIONS), with_drawn_values(whole_training, values, TRAINING)
+            self._build(row, model, *drawn)
+
+        space: Space = entry.space
+        self._check_space(row, space, check)
+        if self.settings.trials and not space and fitter_of(model).tunable:
+            declared = declared_space(built_options, declaring_training, check)
+            space = {name: dimension for name, dimension in declared.items() if name not in self.settings.fixed}
+        if any(name.startswith(f"{TRAINING}.optimizer.") for name in space):
+            training = whole_training  # With the kind of the optimizer, which its drawn options need.
+        given = given_values(space, built_options, declaring_training)
+        return Candidate(row, model, options, self._plain_training(training) if network else {}, space, given)
 
     def _options(self, row: str, model: str, entry: ModelEntry) -> Plain:
         path: config.Path = ("models", row, "preset")
@@ -179,7 +200,7 @@ class _Resolver:
                 message = f"should be omitted, as {model} has no presets. Received: {entry.preset!r}"
                 raise self.document.error(path, message)
             return dict(entry.options)
-        preset = self.preset if entry.preset is None else entry.preset
+        preset = self.settings.preset if entry.preset is None else entry.preset
         try:
             options: Plain = to_plain(MODELS.info(model).options(preset, {**self.options, **entry.options}))
         except ValueError as error:
@@ -198,24 +219,23 @@ class _Resolver:
         written = {name: value for name, value in self.options.items() if name in self.document.data.get("options", {})}
         _build_at(MODELS.info(model).options_class, written, ("options",), self.document)
 
-    def _check(self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    def _build(
+        self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any]
+    ) -> tuple[Any, TrainingSettings]:
+        """Builds the options and training settings of a row, whose errors name file and line."""
         path = ("models", row)
         built = _build_at(fitter_of(model).options_class_of(model), options, (*path, "options"), self.document)
         try:
             built.check_tasks(self.base.spec)
         except FieldError as error:
             raise self.document.error((*path, "options", *error.path), error.message) from error
-        _build_at(TrainingSettings, training, (*path, "training"), self.document)
+        return built, _build_at(TrainingSettings, training, (*path, "training"), self.document)
 
-    def _check_space(
-        self, row: str, model: str, options: Mapping[str, Any], training: Mapping[str, Any], space: Space
-    ) -> None:
+    def _check_space(self, row: str, space: Space, check: Check) -> None:
         for name, dimension in space.items():
             for value in values_to_validate(dimension):
-                drawn_options = with_drawn_values(options, {name: value}, OPTIONS)
-                drawn_training = with_drawn_values(training, {name: value}, TRAINING)
                 try:
-                    self._check(row, model, drawn_options, drawn_training)
+                    check({name: value})
                 except config.ConfigError as error:
                     message = f"should hold valid values. Received: {value!r} ({error})"
                     raise self.document.error(("models", row, "space", name), message) from error

@@ -3,16 +3,18 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pipelines.compare.fitters import fitter_of
 from pipelines.compare.metrics.significance import Gain
-from pipelines.search.proposals import Method
-from pipelines.search.space import check_names
+from pipelines.search.halving import Halving
+from pipelines.search.space import OPTIONS, TRAINING, check_names
 from tfmtl.config import FieldError, require
 from tfmtl.models.options.info import DEFAULT
 from tfmtl.search_space import Dimension
 
+SearchMethod: TypeAlias = Literal["halving", "bayesian", "random"]
+"""Search method: successive halving of random draws, or Bayesian or random proposals, each trained on all rows."""
 _COMPARISON_FIELDS = ("seed", "monitor")
 """Fields of the training settings that the comparison sets for all models and stages."""
 
@@ -28,7 +30,8 @@ class ModelEntry:
             that of the comparison. The options that all models share override it.
         options: Options of this model, which override those that all models share.
         training: Fields of the training settings that differ for this model.
-        space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`.
+        space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`; if empty, those that the
+            model and the training declare, without those that the comparison fixes.
     """
 
     name: str = ""
@@ -101,11 +104,16 @@ class CompareSettings:
             for errors). `relaimpr`: `(m - 0.5) / (r - 0.5) - 1` of an AUC. A positive gain is always an improvement.
         baselines: Rows of which the best one with all seeds is the baseline; each of the other rows is tested against
             it.
-        monitor: Validation metric for early stopping and trials; by default that of the base.
+        monitor: Metric on the eval split for early stopping and trials; by default that of the base.
         preset: Preset of the networks that name none; null for the defaults of their classes.
-        trials: Number of settings that the search of each model tries; 0 turns the search off.
-        search: Search method: `random`, or `bayesian`, whose proposals depend on the results of the trials before.
+        trials: Number of settings that the search of each tunable row tries, the first of which are its settings as
+            they are; 0 turns the search off.
+        search: Search method. `halving`: successive halving of random draws (`halving`). `random`: random draws, each
+            trained on all rows. `bayesian`: the same with proposals that depend on the results of the trials before.
+        halving: Options of successive halving.
+        fixed: Hyper-parameters that are not searched where a row has no `space` of its own.
         tuning_seed: Seed of the search and of the trials' trainings.
+        jobs: Number of runs at a time, each in its own process. With more than one, each run has one thread.
         options: Options of all networks.
         training: Fields of the training settings that differ from the base, for all models.
         simulator: Fields of the simulator's settings that differ from the base.
@@ -123,8 +131,11 @@ class CompareSettings:
     monitor: str | None = None
     preset: str | None = DEFAULT
     trials: int = 0
-    search: Method = "random"
+    search: SearchMethod = "halving"
+    halving: Halving = dataclasses.field(default_factory=Halving)
+    fixed: tuple[str, ...] = ("options.embedding_dim", "training.batch_size")
     tuning_seed: int = 0
+    jobs: int = 1
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     simulator: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -145,6 +156,10 @@ class CompareSettings:
             for j, name in enumerate(claim.over):
                 require(name in self.models, ("claims", i, "over", j), f"one of the models: {rows}", name)
         require(self.trials >= 0, "trials", "at least 0", self.trials)
+        require(self.jobs >= 1, "jobs", "at least 1", self.jobs)
+        for i, name in enumerate(self.fixed):
+            is_name = name.startswith((f"{OPTIONS}.", f"{TRAINING}."))
+            require(is_name, ("fixed", i), f"{OPTIONS}.<field> or {TRAINING}.<field>", name)
         _require_absent(self.training, _COMPARISON_FIELDS)
         self._check_models()
 
@@ -156,9 +171,6 @@ class CompareSettings:
                 path = ("models", name, "name") if entry.name else ("models", name)
                 raise FieldError(path, f"should {str(error).partition(' should ')[2]}") from error
             path = ("models", name, "space")
-            if self.trials and fitter.tunable:
-                expected = "given if `trials` is above 0, as all models have the same number of trials"
-                require(bool(entry.space), path, expected, dict(entry.space))
             if not fitter.tunable:
                 expected = "omitted, as the model has no hyper-parameters to search"
                 require(not entry.space, path, expected, list(entry.space))

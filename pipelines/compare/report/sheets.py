@@ -122,22 +122,6 @@ def cost_sheet(table: ResultTable) -> Sheet:
     return Sheet("Cost (mean ± sd over runs)", columns, rows)
 
 
-def trial_sheet(trials: Sequence[tuple[str, int, str, float, bool]], monitor: str) -> Sheet:
-    """Creates the table of the trials.
-
-    Args:
-        trials: For each trial, the row of the table, the trial's number from 0, the drawn values, the monitor on the
-            eval split, and whether the trial was chosen.
-        monitor: Name of the monitor.
-    """
-    rows = [
-        [row, str(number + 1), drawn, f"{value:.4f}", "chosen" if chosen else ""]
-        for row, number, drawn, value, chosen in trials
-    ]
-    title = f"Trials, compared by {monitor} on the eval split"
-    return Sheet(title, ["model", "trial", "drawn values", monitor, ""], rows, 3)
-
-
 def claim_sheet(results: Sequence[ClaimResult]) -> Sheet:
     """Creates the table of claims and their results.
 

@@ -8,17 +8,16 @@ import platform
 import subprocess
 from typing import Any
 
-from pipelines.compare.jobs import Job, run_code_hash
-from pipelines.compare.metrics.evaluate import monitored_value
+from pipelines.compare.jobs import run_code_hash
 from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report import figures
 from pipelines.compare.report.claims import judge_claims
 from pipelines.compare.report.health_sheets import dead_notes, health_sheets
 from pipelines.compare.report.records import make_records, nan_to_none, write_csv
 from pipelines.compare.report.scenario_sheets import scenario_note, scenario_records, scenario_sheets
-from pipelines.compare.report.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet, trial_sheet
+from pipelines.compare.report.search_sheets import code_note, search_line, search_sheets, unique_records
+from pipelines.compare.report.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet
 from pipelines.compare.report.table import ORACLE, ResultTable
-from pipelines.compare.runs.result import Result
 from pipelines.compare.runs.runner import Outcome
 from pipelines.compare.runs.time_estimate import duration
 from pipelines.library_messages import log_level
@@ -61,9 +60,7 @@ def make_sheets(comparison: Comparison, table: ResultTable, outcome: Outcome) ->
         sheets.append(claim_sheet(judge_claims(settings, spec, table)))
     sheets.append(cost_sheet(table))
     sheets += health_sheets(outcome.runs)
-    trials = _trial_rows(comparison, outcome)
-    if trials:
-        sheets.append(trial_sheet(trials, comparison.monitor))
+    sheets += search_sheets(comparison, outcome)
     return [*sheets, *(paper_sheet(paper) for paper in settings.papers)]
 
 
@@ -105,12 +102,20 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
     if table.scenarios is not None:
         notes.append(scenario_note(comparison.spec, table.scenarios))
     notes += dead_notes(outcome.runs)
-    codes, current = {run.code for run in _all_runs(outcome)}, run_code_hash()
+    threads = {run.threads for runs in outcome.runs.values() for run in runs}
+    if len(threads) > 1:
+        notes.append(
+            f"Runs computed with different numbers of threads ({', '.join(map(_threads_text, sorted(threads)))}): "
+            "their seconds are not comparable, and scores with another number may differ in the last digits."
+        )
+    codes, current = {run.code for runs in outcome.runs.values() for run in runs}, run_code_hash()
     if codes - {current}:
         notes.append(
             f"The commit is that of the code that wrote this report ({current}); the code of the runs is "
             f"{', '.join(sorted(codes))}."
         )
+    if note := code_note(outcome):
+        notes.append(note)
     if outcome.failed:
         notes.append(f"FAILED: {'; '.join(job.title for job in outcome.failed)}.")
     if outcome.missing:
@@ -169,44 +174,28 @@ def commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def _threads_text(threads: int) -> str:
+    return str(threads) if threads else "one for each core"
+
+
 def _page(comparison: Comparison, table: ResultTable, outcome: Outcome, origin: Origin, figure_names: list[str]) -> str:
-    results = _all_runs(outcome)
-    seconds = sum(run.seconds for run in results)
+    settings = comparison.settings
+    runs = [run for results in outcome.runs.values() for run in results]
+    trials = unique_records(outcome)
+    seconds = sum(run.seconds for run in runs) + sum(trial.seconds for trial in trials)
+    counted = f"{len(runs)} runs" + (f" and {len(trials)} trials" if trials else "")
+    order = "one after another" if settings.jobs == 1 else f"{settings.jobs} at a time with one thread each"
     machine = f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
     split_rows = ", ".join(f"{count:,} {split}" for split, count in origin.rows.items())
     parts = [
-        f"# {comparison.settings.name}\n",
+        f"# {settings.name}\n",
         "Written by the command; not edited.\n",
         f"- Command: `{origin.command}`\n- Commit: {commit() or 'unknown'}\n"
         f"- Data: {comparison.spec.name}, rows: {split_rows} (fingerprint {origin.data})\n"
-        f"- Time: {duration(seconds)} for {len(results)} runs, one after another, on {machine}\n",
+        f"- Seeds: {', '.join(map(str, settings.seeds))}\n- Search: {search_line(settings, comparison.monitor)}\n"
+        f"- Time: {duration(seconds)} in all of {counted}, {order}, on {machine}\n",
         *(sheet.markdown() for sheet in make_sheets(comparison, table, outcome)),
         "\n".join(f"- {note}" for note in make_notes(comparison, table, outcome, origin.rows["test"])) + "\n",
         *(f"![{name.removesuffix('.png')}]({name})\n" for name in figure_names),
     ]
     return "\n".join(parts)
-
-
-def _all_runs(outcome: Outcome) -> list[Result]:
-    """Returns the runs of the table and the trials."""
-    return [run for by_row in (outcome.runs, outcome.trials) for results in by_row.values() for run in results]
-
-
-def _trial_rows(comparison: Comparison, outcome: Outcome) -> list[tuple[str, int, str, float, bool]]:
-    """Returns the trials as `trial_sheet` takes them."""
-    trials = []
-    for candidate in comparison.candidates:
-        for run in outcome.trials.get(candidate.row, []):
-            number = int(run.job.trial or 0)
-            drawn = ", ".join(f"{name} {_drawn_value(run.job, name)}" for name in candidate.space)
-            value = monitored_value(comparison.spec, run.metrics["eval"], comparison.monitor)
-            shown = value if comparison.monitor.endswith("_auc") else -value
-            trials.append((candidate.row, number, drawn, shown, outcome.chosen.get(candidate.row) == number))
-    return trials
-
-
-def _drawn_value(job: Job, name: str) -> str:
-    value: Any = {"options": job.options, "training": job.training}
-    for part in name.split("."):
-        value = value[part]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""Progress of a comparison on the terminal: a line for each run, the running one, and the remaining time."""
+"""Progress of a comparison on the terminal: a line for each run, the running ones, and the remaining time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,38 +13,43 @@ from pipelines.compare.runs.result import Result
 from pipelines.compare.runs.time_estimate import Estimate, duration
 from tfmtl.spec import DatasetSpec
 
+_STATUS_WIDTH = 110
+
 
 class RunProgress:
-    """Prints a line when a run ends, and shows the last line of the running one. A `RunObserver`.
+    """Prints a line when a run ends, and shows the last lines of the running ones. A `RunObserver`.
 
     Args:
         console: Console to print to.
         spec: Spec of the dataset.
+        at_a_time: Number of runs at a time.
     """
 
-    def __init__(self, console: Console, spec: DatasetSpec):
+    def __init__(self, console: Console, spec: DatasetSpec, at_a_time: int = 1):
         self._console = console
         self._spec = spec
+        self._at_a_time = at_a_time
         self._estimate = Estimate()
         self._remaining_jobs: list[Job] = []
         self._done = self._total = 0
         self._status: Status | None = None
-        self._start = 0.0
+        self._starts: dict[Job, float] = {}
+        self._shown: dict[Job, str] = {}
 
-    def plan(self, jobs: Sequence[Job], kept: Sequence[Result]) -> None:
+    def plan(self, jobs: Sequence[Job], kept: Mapping[Job, float]) -> None:
         """Prints the number of runs.
 
         Args:
             jobs: Jobs that will be run.
-            kept: Results of the runs that were finished before.
+            kept: Seconds of the runs that were finished before.
         """
-        for result in kept:
-            self._estimate.add(result.job, result.seconds)
+        for job, seconds in kept.items():
+            self._estimate.add(job, seconds)
         self._remaining_jobs, self._done, self._total = list(jobs), len(kept), len(jobs) + len(kept)
         if self._total:
-            kind = "trials" if any(job.trial is not None for job in [*jobs, *(r.job for r in kept)]) else "runs"
             kept_part = f", {self._done} of them finished before" if self._done else ""
-            self._console.print(f"{self._total} {kind}{kept_part}{self._remaining_time()}", highlight=False)
+            text = f"{_counted(self._total, [*jobs, *kept])}{kept_part}{self._remaining_time()}"
+            self._console.print(text, highlight=False)
 
     def start(self, job: Job) -> None:
         """Shows the running job.
@@ -52,19 +57,23 @@ class RunProgress:
         Args:
             job: Job of the run.
         """
-        self._start = time.monotonic()
-        self._status = self._console.status(escape(f"{job.title} ..."))
-        self._status.start()
+        self._starts[job] = time.monotonic()
+        self._shown[job] = f"{job.title} ..."
+        if self._status is None:
+            self._status = self._console.status("")
+            self._status.start()
+        self._show()
 
     def line(self, job: Job, text: str) -> None:
-        """Shows the last line of the running job.
+        """Shows the last line of a running job.
 
         Args:
             job: Job of the run.
             text: The line.
         """
-        if self._status is not None:
-            self._status.update(escape(f"{job.title}: {text.strip()[:80]}"))
+        if job in self._shown:
+            self._shown[job] = f"{job.title}: {text.strip()}"
+            self._show()
 
     def end(self, job: Job, result: Result | None, error: str = "") -> None:
         """Prints the metrics of a finished run, or the error of a failed one.
@@ -74,10 +83,13 @@ class RunProgress:
             result: Result of the run; None if it failed.
             error: Last lines that a failed run printed.
         """
-        if self._status is not None:
+        self._shown.pop(job, None)
+        if self._status is not None and not self._shown:
             self._status.stop()
-        seconds = time.monotonic() - self._start
-        self._remaining_jobs = [other for other in self._remaining_jobs if other.title != job.title]
+            self._status = None
+        self._show()
+        seconds = time.monotonic() - self._starts.pop(job, time.monotonic())
+        self._remaining_jobs = [other for other in self._remaining_jobs if other != job]
         self._done += 1
         if result is None:
             failed = escape(f"  {job.title:<28} failed: {_last_line(error)}")
@@ -88,13 +100,28 @@ class RunProgress:
         line = f"  {count:>7}  {job.title:<28} {seconds:6.1f} s  {self._metrics(result)}{self._remaining_time()}"
         self._console.print(escape(line), highlight=False)
 
+    def _show(self) -> None:
+        if self._status is not None:
+            width = _STATUS_WIDTH // max(1, len(self._shown))
+            self._status.update(escape(" | ".join(text[:width] for text in self._shown.values())))
+
     def _metrics(self, result: Result) -> str:
-        test = result.metrics["test"]
-        return "  ".join(f"{o.name} {test[o.name][main_metric(self._spec, o)]:.4f}" for o in self._spec.outputs)
+        """Returns the main metrics: of the test split, of a trial those of the eval split."""
+        metrics = result.metrics.get(result.job.splits[-1])
+        if metrics is None:
+            return "its scores are not finite"
+        shown = "  ".join(f"{o.name} {metrics[o.name][main_metric(self._spec, o)]:.4f}" for o in self._spec.outputs)
+        return shown if result.job.trial is None else f"eval {shown}"
 
     def _remaining_time(self) -> str:
         seconds = self._estimate.remaining(self._remaining_jobs)
-        return f"  about {duration(seconds)} left" if seconds else ""
+        return f"  about {duration(seconds / self._at_a_time)} left" if seconds else ""
+
+
+def _counted(total: int, jobs: Sequence[Job]) -> str:
+    kind = f"{'run' if jobs[0].trial is None else 'trial'}{'' if total == 1 else 's'}"
+    share = jobs[0].rows_fraction
+    return f"{total} {kind}" if share == 1 else f"{total} {kind} on {100 * share:.0f} % of the rows"
 
 
 def _last_line(error: str) -> str:

@@ -25,16 +25,19 @@ class Result:
     Attributes:
         job: The job that was run.
         code: Hash of the code that ran it.
-        metrics: Metrics by split (`eval`, `test`), output and name; NaN where a metric is not defined.
+        metrics: Metrics by split (`eval`, `test`), output and name; NaN where a metric is not defined. A trial has none
+            of the test split, and no metrics at all if its scores are not finite.
         parameters: Number of learned numbers.
         training_seconds: Seconds of training, validation included.
-        scoring_seconds: Seconds of scoring the test split, with its features in memory.
+        scoring_seconds: Seconds of scoring the test split, with its features in memory; of a trial, the eval split.
         epochs: Number of epochs.
         history: Training and validation metrics by name and epoch.
         seconds: Seconds of the whole run.
-        rows: Number of rows of the test split.
+        rows: Number of rows of that split.
         scenarios: Metrics of the test split by output, scenario and name.
         health: Health of the model's mechanisms; empty for a model without any, and for a run of older code.
+        versions: Versions of the libraries that trained it.
+        threads: Number of threads with which it computed; 0 for one for each core.
     """
 
     job: Job
@@ -49,6 +52,8 @@ class Result:
     rows: int
     scenarios: ScenarioMetrics = dataclasses.field(default_factory=dict)
     health: tuple[Health, ...] = ()
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    threads: int = 0
 
     def to_plain(self) -> dict[str, Any]:
         """Returns the result as plain data."""
@@ -72,16 +77,17 @@ class Result:
         return cls(**{**plain, "job": job, "health": health})
 
 
-def write_run(folder: pathlib.Path, result: Result, scores: Mapping[str, Any]) -> None:
+def write_run(folder: pathlib.Path, result: Result, scores: Mapping[str, Any] | None) -> None:
     """Writes a finished run and waits until it is on the disk.
 
     Args:
         folder: Folder to write to.
         result: Measurements of the run.
-        scores: Test scores by output, `(rows,)`.
+        scores: Test scores by output, `(rows,)`; None for a trial.
     """
-    np.savez_compressed(folder / SCORES, **scores)
+    if scores is not None:
+        np.savez_compressed(folder / SCORES, **scores)
     (folder / RESULT).write_text(result.to_json(), encoding="utf-8")
-    for name in (SCORES, RESULT):
-        with open(folder / name, "rb") as file:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
             os.fsync(file.fileno())

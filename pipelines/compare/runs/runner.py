@@ -2,18 +2,19 @@
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from pipelines.compare.fitters import fitter_of, present_options
-from pipelines.compare.jobs import NO_SEED, Job
+from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import monitored_value
-from pipelines.compare.plan.candidates import Candidate, Comparison, with_monitor
+from pipelines.compare.plan.candidates import Comparison
+from pipelines.compare.runs.parallel import for_each
 from pipelines.compare.runs.result import Result
+from pipelines.compare.runs.search import Search, Step, changed_values, is_whole, search, seed_job
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.subprocesses import RunFailedError
-from pipelines.search.proposals import Tried, draw_settings, propose
-from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
+from pipelines.compare.runs.trial_records import TrialRecord, TrialRecords, make_record
 
 Execute = Callable[[Job, Callable[[str], object]], None]
 """Runs a job and keeps it in the store; the second argument is called with each line that the run prints."""
@@ -22,12 +23,12 @@ Execute = Callable[[Job, Callable[[str], object]], None]
 class RunObserver(Protocol):
     """Receives the events of a comparison."""
 
-    def plan(self, jobs: Sequence[Job], kept: Sequence[Result]) -> None:
+    def plan(self, jobs: Sequence[Job], kept: Mapping[Job, float]) -> None:
         """Called before a series of runs.
 
         Args:
             jobs: Jobs that will be run.
-            kept: Results of the runs that were finished before.
+            kept: Seconds of the runs that were finished before.
         """
 
     def start(self, job: Job) -> None:
@@ -56,19 +57,34 @@ class RunObserver(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Trial:
+    """A finished trial.
+
+    Attributes:
+        job: Job of the trial.
+        record: Its record, which may be that of another row with the same job.
+        value: Monitor on the eval split, higher is better; None if the scores were not finite.
+    """
+
+    job: Job
+    record: TrialRecord
+    value: float | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
     """Runs of a comparison, finished and unfinished.
 
     Attributes:
         runs: Finished runs of the table by row, in the order of the seeds.
-        trials: Finished trials by row.
-        chosen: Number of the best trial by row.
+        trials: Finished trials by row, in the order in which they were run.
+        chosen: Number of the best trial by row, from 0.
         failed: Last lines that each failed run printed, by job.
         missing: Jobs that have not been run.
     """
 
     runs: dict[str, list[Result]]
-    trials: dict[str, list[Result]]
+    trials: dict[str, list[Trial]]
     chosen: dict[str, int]
     failed: dict[Job, str]
     missing: list[Job]
@@ -78,124 +94,151 @@ class Runner:
     """Runs what is missing of a comparison.
 
     Args:
-        comparison: The comparison, with rows and seeds.
+        comparison: The comparison, with rows, seeds and the number of runs at a time.
         store: Store of the finished runs.
         execute: Function that runs a job; None runs nothing, so that the outcome holds the kept runs.
-        observer: Receives the events.
+        observer: Receives the events, one at a time.
+        records: Finished trials, which are not run again; those of the store are added to them.
     """
 
-    def __init__(self, comparison: Comparison, store: RunStore, execute: Execute | None, observer: RunObserver):
+    def __init__(
+        self,
+        comparison: Comparison,
+        store: RunStore,
+        execute: Execute | None,
+        observer: RunObserver,
+        records: TrialRecords | None = None,
+    ):
         self.comparison = comparison
         self.store = store
         self.observer = observer
+        self._records = records or TrialRecords()
         self._execute = execute
         self._failed: dict[Job, str] = {}
+        self._lock = threading.Lock()
+        self._candidates = {candidate.row: candidate for candidate in comparison.candidates}
 
     def run(self) -> Outcome:
         """Runs all trials, then all rows with the first seed, with the second one, and so on.
 
         An interrupted comparison therefore has about as many seeds of each row.
         """
-        if self.comparison.settings.search == "random":
-            trials = {candidate.row: self.trials(candidate) for candidate in self.comparison.candidates}
-            self._run_missing([job for jobs in trials.values() for job in jobs])
-        else:
-            trials = {candidate.row: self._search(candidate) for candidate in self.comparison.candidates}
-        finished_trials = {row: self._results(jobs) for row, jobs in trials.items()}
-        chosen = {row: self._best(results) for row, results in finished_trials.items() if results}
+        settings = self.comparison.settings
+        trials = self._search()
+        chosen = {row: job for row, jobs in trials.items() if (job := self._best(jobs)) is not None}
         jobs = [
-            self._seed_job(candidate, seed, chosen.get(candidate.row))
-            for seed in self.comparison.settings.seeds
+            seed_job(candidate, settings, seed, chosen.get(candidate.row))
+            for seed in settings.seeds
             for candidate in self.comparison.candidates
-            if not trials[candidate.row] or candidate.row in chosen
+            if candidate.row not in trials or candidate.row in chosen
         ]
         jobs = list({(job.row, job.seed): job for job in jobs}.values())
         self._run_missing(jobs)
-        runs = {c.row: self._results([job for job in jobs if job.row == c.row]) for c in self.comparison.candidates}
+        runs: dict[str, list[Result]] = {row: [] for row in self._candidates}
+        for job in jobs:
+            if (result := self.store.get(job)) is not None:
+                runs[job.row].append(result)
         all_jobs = [*(job for row_trials in trials.values() for job in row_trials), *jobs]
-        missing = [job for job in all_jobs if job not in self._failed and self.store.get(job) is None]
+        missing = [job for job in all_jobs if job not in self._failed and self._seconds(job) is None]
+        finished = {row: [one for job in row_jobs if (one := self._trial(job))] for row, row_jobs in trials.items()}
         numbers = {row: int(job.trial or 0) for row, job in chosen.items()}
-        return Outcome(runs, finished_trials, numbers, self._failed, missing)
+        return Outcome(runs, finished, numbers, self._failed, missing)
 
-    def trials(self, candidate: Candidate) -> list[Job]:
-        """Returns the jobs of a row's random search.
-
-        Args:
-            candidate: Row of the table.
-        """
-        settings = self.comparison.settings
-        if not candidate.space or not settings.trials:
-            return []
-        drawn = draw_settings(candidate.space, settings.trials, settings.tuning_seed)
-        return [self._job(candidate, values, settings.tuning_seed, number) for number, values in enumerate(drawn)]
-
-    def _search(self, candidate: Candidate) -> list[Job]:
-        """Runs the trials of a row one after another, as each proposal depends on the results before it.
+    def _search(self) -> dict[str, list[Job]]:
+        """Searches the hyper-parameters of all rows, step by step; an interrupted search is equally far in each.
 
         Returns:
-            The jobs of the trials. If nothing is to be run, they end with the first one that has not been run.
+            The jobs of each row that has something to search. If nothing is to be run, they end with the first step
+            that has not been run.
         """
         settings = self.comparison.settings
-        if not candidate.space or not settings.trials:
-            return []
-        jobs: list[Job] = []
-        tried: list[Tried] = []
-        planned = False
-        while len(jobs) < settings.trials:
-            values = propose(candidate.space, tried, settings.tuning_seed, settings.search)
-            if values is None:
-                break
-            job = self._job(candidate, values, settings.tuning_seed, len(jobs))
-            if self.store.get(job) is None:
-                if not planned:
-                    numbers = range(len(jobs), settings.trials)
-                    remaining = [self._job(candidate, {}, settings.tuning_seed, number) for number in numbers]
-                    self.observer.plan(remaining, self._results(jobs))
-                    planned = True
-                self._run(job)
-            jobs.append(job)
-            result = self.store.get(job)
-            if self._execute is None and result is None:
-                break
-            score = None if result is None else self._monitored(result)
-            tried.append(Tried(values, score if score is not None and math.isfinite(score) else None))
+        searches: dict[str, Search] = {row: search(one, settings) for row, one in self._candidates.items()}
+        steps: dict[str, Step] = {row: step for row, one in searches.items() if (step := next(one, None)) is not None}
+        jobs: dict[str, list[Job]] = {row: [] for row in steps}
+        while steps:
+            self._run_missing([job for step in steps.values() for job in step])
+            for row, step in list(steps.items()):
+                jobs[row].extend(step)
+                following = self._following(searches[row], step)
+                steps.pop(row)
+                if following is not None:
+                    steps[row] = following
         return jobs
 
-    def _seed_job(self, candidate: Candidate, seed: int, chosen: Job | None) -> Job:
-        seed = seed if fitter_of(candidate.model).seeded else NO_SEED
-        if chosen is None:
-            return self._job(candidate, {}, seed, None)
-        return dataclasses.replace(chosen, seed=seed, trial=None)
+    def _following(self, one: Search, step: Step) -> Step | None:
+        """Returns the next step of a search, None at its end."""
+        trials = [self._trial(job) for job in step]
+        if self._execute is None and None in trials:
+            return None
+        try:
+            return one.send([None if trial is None else trial.value for trial in trials])
+        except StopIteration:
+            return None
 
-    def _job(self, candidate: Candidate, drawn: Mapping[str, Any], seed: int, trial: int | None) -> Job:
-        options = present_options(candidate.model, with_drawn_values(candidate.options, drawn, OPTIONS))
-        training = with_drawn_values(candidate.training, drawn, TRAINING)
-        return Job(candidate.row, candidate.model, options, with_monitor(training), seed, trial)
+    def _best(self, jobs: Sequence[Job]) -> Job | None:
+        """Returns the best trial by the monitor on the eval split, the first one of equal ones.
 
-    def _best(self, results: list[Result]) -> Job:
-        """Returns the job of the best trial by the monitor on the eval split."""
-        return max(results, key=self._monitored).job
+        Trials on a part of the rows are not comparable with it.
+        """
+        trials = [trial for job in jobs if is_whole(job) and (trial := self._trial(job)) is not None]
+        finite = {trial.job: trial.value for trial in trials if trial.value is not None}
+        return max(finite, key=finite.__getitem__) if finite else None
 
-    def _monitored(self, result: Result) -> float:
-        value = monitored_value(self.comparison.spec, result.metrics["eval"], self.comparison.monitor)
-        return -math.inf if math.isnan(value) else value
+    def _trial(self, job: Job) -> Trial | None:
+        """Returns a finished trial, from the records or, if they do not have it yet, from the store."""
+        key = job.key(self.store.data)
+        record = self._records.get(key)
+        if record is None:
+            result = self.store.get(job)
+            if result is None:
+                return None
+            changed = changed_values(self._candidates[job.row], job)
+            value = self._monitored(result.metrics.get("eval"))
+            record = make_record(job, self.store.data, result, (self.comparison.monitor, value), changed)
+            self._records.add(record)
+        value = self._monitored(record.eval_metrics())
+        return Trial(job, record, value if math.isfinite(value) else None)
 
-    def _results(self, jobs: Sequence[Job]) -> list[Result]:
-        return [result for result in map(self.store.get, jobs) if result is not None]
+    def _monitored(self, metrics: Mapping[str, Mapping[str, float]] | None) -> float:
+        return monitored_value(self.comparison.spec, metrics, self.comparison.monitor) if metrics else math.nan
+
+    def _seconds(self, job: Job) -> float | None:
+        """Returns the seconds of a finished run or trial, None if it is not finished."""
+        if job.trial is not None:
+            trial = self._trial(job)
+            return None if trial is None else trial.record.seconds
+        result = self.store.get(job)
+        return None if result is None else result.seconds
 
     def _run_missing(self, jobs: Sequence[Job]) -> None:
-        missing = [job for job in jobs if self.store.get(job) is None]
-        self.observer.plan(missing, self._results(jobs))
-        for job in missing:
-            if self.store.get(job) is None:  # Else another row has the same run.
-                self._run(job)
+        """Runs the jobs that are not finished; of several with the same key, the first one."""
+        seconds = {job: self._seconds(job) for job in jobs}
+        missing: dict[str, Job] = {}
+        for job in jobs:
+            if seconds[job] is None:
+                missing.setdefault(job.key(self.store.data), job)
+        kept = {job: one for job, one in seconds.items() if one is not None}
+        if missing or any(job.trial is None for job in jobs):
+            self.observer.plan(list(missing.values()), kept)
+        for_each(self._run, list(missing.values()), self.comparison.settings.jobs)
 
     def _run(self, job: Job) -> None:
         if self._execute is None:
             return
-        self.observer.start(job)
+        with self._lock:
+            self.observer.start(job)
+        error = ""
         try:
-            self._execute(job, lambda text: self.observer.line(job, text))
-        except RunFailedError as error:
-            self._failed[job] = str(error)
-        self.observer.end(job, self.store.get(job), self._failed.get(job, ""))
+            self._execute(job, lambda text: self._line(job, text))
+        except RunFailedError as failure:
+            error = str(failure)
+        with self._lock:
+            if error:
+                self._failed[job] = error
+            if job.trial is not None:
+                self._trial(job)  # Its record is written now, for a search that is interrupted.
+            self.observer.end(job, self.store.get(job), error)
+
+    def _line(self, job: Job, text: str) -> None:
+        with self._lock:
+            self.observer.line(job, text)

@@ -24,8 +24,9 @@ class RunStore:
     Args:
         root: Path of the folder; it is created if it does not exist.
         data: Fingerprint of the data of the runs.
-        code: Hash of the code whose runs are used; None uses runs of any code. Runs that this store has written are
-            always used: the code may be edited while a comparison runs, which the report then states.
+        code: Hash of the code whose runs are used; None uses runs of any code. Trials of any code are always used, as
+            they only choose hyper-parameters, and so are runs that this store has written: the code may be edited while
+            a comparison runs, which the report then states.
     """
 
     def __init__(self, root: pathlib.Path, data: str, code: str | None = None):
@@ -56,7 +57,7 @@ class RunStore:
         if not path.exists():
             return None
         result = Result.from_json(path.read_text(encoding="utf-8"))
-        if self.code not in (None, result.code) and job.key(self.data) not in self._written:
+        if job.trial is None and self.code not in (None, result.code) and job.key(self.data) not in self._written:
             return None
         return dataclasses.replace(result, job=job)
 

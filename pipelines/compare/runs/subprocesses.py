@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pipelines.compare.jobs import Job
 from pipelines.compare.runs.store import RunStore
 from pipelines.prepared.prepared import Prepared
-from pipelines.worker_process import run_worker
+from pipelines.worker_process import ONE_THREAD, run_worker
 
 _LAST_LINES = 12
 
@@ -14,7 +14,9 @@ class RunFailedError(RuntimeError):
     """A run ended without a result. The message holds the last lines that it printed."""
 
 
-def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, on_line: Callable[[str], object]) -> None:
+def run_in_subprocess(
+    job: Job, prepared: Prepared, store: RunStore, on_line: Callable[[str], object], one_thread: bool = False
+) -> None:
     """Runs a job in a subprocess, and keeps the result in the store.
 
     Args:
@@ -22,6 +24,7 @@ def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, on_line: Ca
         prepared: Prepared data.
         store: Store that keeps the run.
         on_line: Called with each line that the run prints.
+        one_thread: Whether the run computes with one thread.
 
     Raises:
         RunFailedError: If the run fails, or the prepared data are not those of the store. All lines that it printed are
@@ -29,9 +32,10 @@ def run_in_subprocess(job: Job, prepared: Prepared, store: RunStore, on_line: Ca
     """
     log = store.root / f"{job.key(store.data)}.log"
     log.unlink(missing_ok=True)
+    environment = ONE_THREAD if one_thread else None
     with store.writing(job) as folder:
         arguments = [str(prepared.folder), store.data, str(folder)]
-        code, lines = run_worker("pipelines.compare.runs.worker", arguments, job.to_json(), on_line)
+        code, lines = run_worker("pipelines.compare.runs.worker", arguments, job.to_json(), on_line, environment)
         if code != 0:
             log.write_text("".join(lines), encoding="utf-8")
             raise RunFailedError("".join(lines[-_LAST_LINES:]))

@@ -6,9 +6,11 @@ import pytest
 
 from pipelines.commands import compare as command
 from pipelines.compare.plan.candidates import load_comparison
+from pipelines.compare.runs import subprocesses
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import RunFailedError, run_in_subprocess
 from pipelines.prepared.prepared import PREPARED, Prepared
+from pipelines.worker_process import ONE_THREAD, run_worker
 from tests.pipelines.compare.cases import SPEC, job
 from tests.pipelines.compare.test_end_to_end import write
 from tfmtl.config import ConfigError
@@ -45,3 +47,27 @@ def test_run_on_other_data_than_those_of_the_store_fails(tmp_path):
     with pytest.raises(RunFailedError, match=r"should hold the data f00d\. Received: other"):
         run_in_subprocess(job("base", 1), Prepared(tmp_path, SPEC, "f00d", {}), store, lambda line: None)
     assert store.get(job("base", 1)) is None
+
+
+@pytest.mark.parametrize("one_thread", [True, False])
+def test_run_beside_others_computes_with_one_thread(tmp_path, monkeypatch, one_thread):
+    given = []
+    monkeypatch.setattr(subprocesses, "run_worker", lambda *arguments: given.append(arguments[-1]) or (0, []))
+    store = RunStore(tmp_path / "runs", "f00d")
+    data = Prepared(tmp_path, SPEC, "f00d", {})
+    run_in_subprocess(job("base", 1), data, store, lambda line: None, one_thread=one_thread)
+    assert given == [ONE_THREAD if one_thread else None]
+
+
+def test_worker_has_the_variables_of_its_environment():
+    _, lines = run_worker("tests.pipelines.commands.print_threads", [], "", lambda line: None, ONE_THREAD)
+    assert lines == ["1 1 1\n"]
+
+
+def test_malformed_record_is_reported_before_the_data_are_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "_prepare_data", lambda *given: pytest.fail("prepared"))
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "trials.jsonl").write_text("x\n")
+    arguments = command.CompareArguments(out=str(tmp_path / "out"), report=str(tmp_path / "report"))
+    with pytest.raises(ConfigError, match=r"trials.jsonl:1: should be a JSON object"):
+        command.compare_models(load_comparison(write(tmp_path)), arguments)

@@ -185,3 +185,54 @@ def test_continues_after_a_kill(finished):
     assert f"6 runs, {kept} of them finished before" in output
     assert len(numbers(plain)["mmoe", "ctr", "auc"]) == 3
     assert not list(runs.glob(".unfinished-*"))
+
+
+SEARCHED = {
+    "trials": 3,
+    "seeds": [1],
+    "halving": {"max_epochs": 1},
+    "models": {
+        "logistic_regression": {},
+        "mmoe": {
+            "options": {"num_experts": 2, "expert_units": [16], "tower_units": [8]},
+            "space": {
+                "options.expert_units": {"kind": "choice", "values": [[4], [32]]},
+                "training.optimizer.epsilon": {"kind": "range", "low": 1e-7, "high": 1e-2, "log": True},
+            },
+        },
+    },
+    "reference": "logistic_regression",
+    "baselines": ["logistic_regression"],
+}
+
+
+def without_seconds(path):
+    """Records of the trials of a report, in the order of their keys."""
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    return sorted(({**record, "seconds": 0} for record in records), key=lambda record: record["key"])
+
+
+@pytest.mark.long
+def test_searches_two_at_a_time_as_one_at_a_time_and_takes_recorded_trials_elsewhere(tmp_path, monkeypatch):
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    path = write(tmp_path, **SEARCHED)
+    output, one = compare(path, tmp_path / "one")
+    assert "6 trials on 33 % of the rows" in output
+    _, two = compare(path, tmp_path / "two", "--jobs", "2")
+    records = [tmp_path / name / "report" / "trials.jsonl" for name in ("one", "two")]
+    assert len(without_seconds(records[0])) == 2 * 3 + 2 * 2
+    assert without_seconds(records[0]) == without_seconds(records[1])
+    assert numbers(one) == numbers(two)
+    page = (tmp_path / "two" / "report" / "results.md").read_text()
+    assert "3 on 33 % of the rows (at most 1 epochs), then 2 on all rows; by ctr_auc on the eval split" in page
+    assert "| logistic_regression | " in page.partition("What was chosen")[2]
+
+    (tmp_path / "elsewhere" / "report").mkdir(parents=True)
+    text = records[0].read_text()
+    (tmp_path / "elsewhere" / "report" / "trials.jsonl").write_text(text + text[:30])
+    output, again = compare(path, tmp_path / "elsewhere")
+    assert "an incomplete last line is ignored" in output.replace("\n", " ")
+    assert "trials on" not in output
+    assert numbers(again) == numbers(one)
+    assert len(finished_runs(tmp_path / "elsewhere")) == 2

@@ -56,7 +56,7 @@ def form(model):
 
 
 def shared_and_selections(model):
-    """Y and z of each layer, equations 11 to 17, with the scales, the position keys and the gain of the default form."""
+    """Y and z of each layer, equations 11 to 17, with scales, position keys and gain of the default form."""
     shared, outputs, selections = numpy_fields(model), [], []
     scale = model.options.token_scale
     for index, layer in enumerate(model.interactions):

@@ -12,7 +12,14 @@ from tfmtl.training import MetaLearning
 
 TINY = {"embedding_dim": 4, "num_layers": 2, "num_points": 5, "selector_units": [6], "tower_units": [3]}
 WRITTEN = {name: value for name, value in APEM.preset("as_written").items() if name not in APEM.preset("ali_ccp")}
-ABLATIONS = [WRITTEN, {}, {"asrg": "static"}, {"asrg": "self_attention"}, {"pattern_selector": False}, {"dependence": 0.0}]
+ABLATIONS = [
+    WRITTEN,
+    {},
+    {"asrg": "static"},
+    {"asrg": "self_attention"},
+    {"pattern_selector": False},
+    {"dependence": 0.0},
+]
 ABLATION_NAMES = ["as_written", "whole", "static", "self_attention", "without_patterns", "without_dependence"]
 FAST = {"gamma_start": 2.0, "gamma_decay": 0.05, "gamma_end": 0.01}
 """A schedule that reaches its end in 40 steps."""

@@ -9,7 +9,7 @@ from tfmtl.config import FieldError, require
 from tfmtl.models.options.base import ModelOptions, require_widths
 from tfmtl.models.options.info import ModelInfo
 from tfmtl.models.registry import MODELS
-from tfmtl.search_space import Dimension, Range, Space
+from tfmtl.search_space import Choice, Dimension, Range, Space
 from tfmtl.spec import DatasetSpec
 
 
@@ -51,7 +51,8 @@ class AdaFTROptions(ModelOptions):
 
     search_space: ClassVar[Space] = {
         **ModelOptions.search_space,
-        "beta": Range(1e-3, 1e-1, log=True, digits=2),
+        "beta": Range(1e-4, 1.0, log=True, digits=2),
+        "contrast_scope": Choice(("towers", "all")),
     }
 
     space: Literal["entire", "conditional"] = "conditional"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.models.options.dimensions import DROPOUT, NETWORK_UNITS
 from tfmtl.models.options.info import ModelInfo
-from tfmtl.search_space import Space
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class AITMOptions(ModelOptions):
         **ModelOptions.search_space,
         "bottom_units": NETWORK_UNITS,
         "dropout": DROPOUT,
+        "calibrator": Choice((0.0, 0.1, 0.3, 0.6, 1.0)),
     }
 
     bottom_units: tuple[int, ...] = (128, 64, 32)

@@ -32,8 +32,8 @@ class APEMOptions(ModelOptions):
             pipeline gives the number of planned steps, `max_epochs` times the steps of an epoch, unless the options
             name a number. None is 50 000, for which the paper's decay is made.
         gamma_end: Lower bound of gamma. The selectors end as zeros and ones if it is small.
-        selector_bias: Initial bias of the last layer in the MLP of a selector. With the defaults, a selector begins with
-            values around .84, so that the points take part in the attention. 0 in the paper, which gives 1/2.
+        selector_bias: Initial bias of the last layer in the MLP of a selector. With the default, a selector begins with
+            values around .84, so that most points take part. 0 in the paper, which gives 1/2.
         token_scale: Factor of the tokens H wherever attention weights and selections are computed from them; values
             are not scaled. 1 in the paper.
         position_keys: Whether the keys of a field have a trained part of their own. False in the paper.

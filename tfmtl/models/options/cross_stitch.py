@@ -8,7 +8,7 @@ from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.models.options.dimensions import DROPOUT, EXPERT_UNITS, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
-from tfmtl.search_space import Space
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +33,7 @@ class CrossStitchOptions(ModelOptions):
         "network_units": EXPERT_UNITS,
         "tower_units": TOWER_UNITS,
         "dropout": DROPOUT,
+        "own": Choice((0.5, 0.7, 0.9, 0.98)),
     }
 
     network_units: tuple[int, ...] = (256, 128)

@@ -1,11 +1,13 @@
 """Options of ESCM2-DR."""
 
 import dataclasses
+from typing import ClassVar
 
 from tfmtl.config import require
 from tfmtl.models.options.escm2_ips import ESCM2Options
 from tfmtl.models.options.esmm import PRESETS
 from tfmtl.models.options.info import ModelInfo
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +22,11 @@ class ESCM2DROptions(ESCM2Options):
         >>> ESCM2DROptions(counterfactual_weight=0.5).imputation_weight
         0.1
     """
+
+    search_space: ClassVar[Space] = {
+        **ESCM2Options.search_space,
+        "imputation_weight": Choice((0.01, 0.1, 1.0)),
+    }
 
     imputation_weight: float = 0.1
 

@@ -56,7 +56,8 @@ class M2MOptions(ModelOptions):
     search_space: ClassVar[Space] = {
         **ModelOptions.search_space,
         "num_views": Choice((2, 4, 8)),
-        "view_units": Choice(((64,), (128,), (256,))),
+        "view_units": Choice(((32,), (64,), (128,), (256,))),
+        "knowledge_units": Choice(((16,), (32,), (64,))),
         "dropout": DROPOUT,
     }
 

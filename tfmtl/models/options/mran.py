@@ -8,7 +8,7 @@ from tfmtl.config import require
 from tfmtl.models.options.base import ModelOptions, require_rate, require_widths
 from tfmtl.models.options.dimensions import DROPOUT, TOWER_UNITS
 from tfmtl.models.options.info import ModelInfo
-from tfmtl.search_space import Space
+from tfmtl.search_space import Choice, Space
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,7 @@ class MRANOptions(ModelOptions):
 
     search_space: ClassVar[Space] = {
         **ModelOptions.search_space,
+        "num_heads": Choice((1, 2, 4)),
         "tower_units": TOWER_UNITS,
         "dropout": DROPOUT,
     }

@@ -186,7 +186,11 @@ def changed(path, value):
         (["options"], {"dim": 3}, r"compare.yaml:\d+: options.dim: should be a field of SharedBottomOptions"),
         (["training"], {"warm_start": "latest"}, r"training.warm_start: should be null"),
         (["simulator"], {"row": 3}, r"compare.yaml:\d+: simulator.row: should be a field of SimulatorOptions"),
-        (["trials"], 2, r"models.shared_bottom.space: should be given if `trials` is above 0"),
+        (["trials"], -1, r"compare.yaml:\d+: trials: should be at least 0"),
+        (["jobs"], 0, r"compare.yaml:\d+: jobs: should be at least 1. Received: 0"),
+        (["search"], "grid", r"compare.yaml:\d+: search: should be one of halving, bayesian, random. Received: 'grid'"),
+        (["halving"], {"eta": 1}, r"compare.yaml:\d+: halving.eta: should be at least 2. Received: 1"),
+        (["fixed"], ["wide"], r"compare.yaml:\d+: fixed\[0\]: should be options.<field> or training.<field>"),
         (["base"], "not_there.yaml", r"not_there.yaml: should be a readable YAML file"),
     ],
 )

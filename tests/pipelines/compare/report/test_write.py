@@ -80,6 +80,8 @@ def test_page_contains_command_table_and_figures(made, folder):
     page = (folder / "results.md").read_text()
     cell = made[1].cells["ours", "ctr", "auc"]
     assert f"- Command: `{ORIGIN.command}`" in page
+    assert "- Seeds: 1, 2, 3\n- Search: no search of hyper-parameters\n" in page
+    assert "2 min in all of 9 runs, one after another, on " in page
     assert f"| ours | {cell.summary.mean:.4f}±{cell.summary.sd:.4f} | {cell.gain:+.4f} |" in page
     assert "| MAN | 0.6225 | 0.6599 ± 0.0047 |" in page
     assert f"| {100 * cell.lift_share:.1f} % |" in page
@@ -140,16 +142,27 @@ def test_notes_name_the_code_of_runs_that_differs_from_the_current_code(made):
     current = with_code(outcome.runs, run_code_hash())
     old = with_code({"base": outcome.runs["base"]}, "old")
 
-    def code_notes(runs, trials):
-        changed = dataclasses.replace(outcome, runs=runs, trials=trials)
+    def code_notes(runs):
+        changed = dataclasses.replace(outcome, runs=runs)
         return [note for note in make_notes(comparison, table, changed, 400) if note.startswith("The commit")]
 
-    assert code_notes(current, {}) == []
-    assert code_notes(current, current) == []
+    assert code_notes(current) == []
     prefix = f"The commit is that of the code that wrote this report ({run_code_hash()}); the code of the runs is "
-    assert code_notes({**current, **old}, {}) == [f"{prefix}{', '.join(sorted([run_code_hash(), 'old']))}."]
-    assert code_notes(current, old) == code_notes({**current, **old}, {}), "trials are included"
-    assert code_notes(with_code(outcome.runs, "old"), {}) == [f"{prefix}old."], "one version, but not the current one"
+    assert code_notes({**current, **old}) == [f"{prefix}{', '.join(sorted([run_code_hash(), 'old']))}."]
+    assert code_notes(with_code(outcome.runs, "old")) == [f"{prefix}old."], "one version, but not the current one"
+
+
+def test_note_names_different_numbers_of_threads(made):
+    comparison, table, outcome = made
+    one = {row: [dataclasses.replace(run, threads=1) for run in runs] for row, runs in outcome.runs.items()}
+
+    def notes(runs):
+        changed = dataclasses.replace(outcome, runs=runs)
+        return [note for note in make_notes(comparison, table, changed, 400) if "threads" in note]
+
+    assert notes(outcome.runs) == notes(one) == []
+    (note,) = notes({**outcome.runs, "ours": one["ours"]})
+    assert note.startswith("Runs computed with different numbers of threads (one for each core, 1): ")
 
 
 def test_prints_markup_like_text_unchanged():

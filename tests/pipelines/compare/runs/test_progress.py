@@ -1,5 +1,6 @@
 """Progress lines on the terminal, in which the output of libraries may look like markup."""
 
+import dataclasses
 import io
 
 import pytest
@@ -25,7 +26,7 @@ def console():
 def test_prints_markup_like_output_unchanged(console, line):
     one = job("[/red]wide", 1)
     progress = RunProgress(console, SPEC)
-    progress.plan([one], [])
+    progress.plan([one], {})
     progress.start(one)
     progress.line(one, line)
     progress.end(one, None, f"Traceback\n{line}\n")
@@ -36,8 +37,43 @@ def test_prints_a_line_for_a_finished_run(console):
     data = columns()
     done = result("[/red]wide", 1, noisy(data, 2.0, 1), data)
     progress = RunProgress(console, SPEC)
-    progress.plan([done.job], [])
+    progress.plan([done.job], {})
     progress.start(done.job)
     progress.end(done.job, done)
     assert "1/1  [/red]wide, seed 1" in console.file.getvalue()
     assert f"ctr {done.metrics['test']['ctr']['auc']:.4f}" in console.file.getvalue()
+
+
+def test_shows_all_running_jobs_and_divides_the_remaining_time(console):
+    jobs = [job("wide", seed) for seed in (1, 2, 3)]
+    data = columns()
+    done = result("wide", 1, noisy(data, 2.0, 1), data)
+    progress = RunProgress(console, SPEC, at_a_time=2)
+    progress.plan(jobs, {job("wide", 9): 60.0})
+    assert "4 runs, 1 of them finished before  about 90 s left" in console.file.getvalue()
+    progress.start(jobs[0])
+    progress.start(jobs[1])
+    progress.line(jobs[0], "epoch 1")
+    assert progress._status.status == "wide, seed 1: epoch 1 | wide, seed 2 ..."
+    progress.end(jobs[0], done)
+    assert progress._status.status == "wide, seed 2 ..."
+    progress.end(jobs[1], None, "killed")
+    assert progress._status is None
+    assert "2/4  wide, seed 1" in console.file.getvalue()
+
+
+def test_shows_the_metrics_of_a_trial_on_the_eval_split(console):
+    data = columns()
+    done = result("wide", 1, noisy(data, 2.0, 1), data)
+    trial = dataclasses.replace(done.job, trial=4, rows_fraction=1 / 9)
+    evaluated = dataclasses.replace(done, job=trial, metrics={"eval": done.metrics["eval"]})
+    progress = RunProgress(console, SPEC)
+    progress.plan([trial], {})
+    progress.start(trial)
+    progress.end(trial, evaluated)
+    progress.start(trial)
+    progress.end(trial, dataclasses.replace(evaluated, metrics={}))
+    shown = console.file.getvalue()
+    assert "1 trial on 11 % of the rows" in shown
+    assert f"wide, trial 5 (11 %) {'':10} 0.0 s  eval ctr {done.metrics['eval']['ctr']['auc']:.4f}" in shown
+    assert "0.0 s  its scores are not finite" in shown
