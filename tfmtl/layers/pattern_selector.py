@@ -16,8 +16,8 @@ from tfmtl.types import Config, Initializer, Shape, Tensor
 class PatternSelector(keras.layers.Layer):
     """Pattern selector of APEM: a trained indicator of each task attends to a shared representation.
 
-    `F_i = softmax(s a_i Y^T / sqrt(d)) Y`, `T_i = LayerNorm(T_i' + F_i)` for the indicator a_i of task i. `key_scale` is
-    s, which is 1 in the paper.
+    `F_i = softmax(s a_i Y^T / sqrt(d)) Y`, `T_i = LayerNorm(T_i' + F_i)` for the indicator a_i of task i.
+    `key_scale` is s, which is 1 in the paper.
 
     T_i' is the task's representation from the layer before; the first layer has none, and `T_i = LayerNorm(F_i)`. The
     layer reads Y and does not change it. Tasks share no weights, including those of the normalization.

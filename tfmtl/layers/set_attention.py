@@ -17,9 +17,9 @@ from tfmtl.types import Config, Initializer, Regularizer, Shape, Tensor
 class SetAttention(keras.layers.Layer):
     """Set attention of APEM: trained inducing points, weighted by a selection, attend to any number of tokens.
 
-    `Q = I (.) z`, `K = (s H + P) W^K`, `V = H W^V`, `O = concat_j softmax(Q_j K_j^T / sqrt(d / m)) V_j W^O` over m heads,
-    each with d / m of the columns, and `Y = LayerNorm(r Q + O)`. The cost is O(K F) for F tokens and K points, not
-    O(F^2).
+    `Q = I (.) z`, `K = (s H + P) W^K`, `V = H W^V`, `O = concat_j softmax(Q_j K_j^T / sqrt(d / m)) V_j W^O` over m
+    heads, each with d / m of the columns, and `Y = LayerNorm(r Q + O)`. The cost is O(K F) for F tokens and K points,
+    not O(F^2).
 
     By default `s = r = 1` and `P = 0`, the equations of the paper. With them, tokens that are small at the beginning of
     training, as embeddings are, give attention weights that are equal for all tokens, and points that are larger than O
@@ -53,8 +53,8 @@ class SetAttention(keras.layers.Layer):
         Y, `(batch, num_points, d)`.
 
     Raises:
-        ValueError: If `num_points` or `num_heads` is below 1, `key_scale` is not above 0, or `num_heads` does not divide
-            d.
+        ValueError: If `num_points` or `num_heads` is below 1, `key_scale` is not above 0, or `num_heads` does not
+            divide d.
 
     Example:
         >>> import keras
