@@ -10,6 +10,7 @@ from pipelines.prepared.prepare import prepare, simulated_log
 from pipelines.settings_file import load_settings
 from pipelines.training.health import measure_health
 from tfmtl.health import Health
+from tfmtl.models import APEM
 from tfmtl.training import PlainOptions
 
 pytestmark = pytest.mark.long
@@ -84,3 +85,13 @@ def test_apem(impressions):
     assert found["attention", "relative_entropy"].value < 0.9
     assert found["shared_representation", "effective_rank"].value > 10
     assert dead(found) == []
+
+
+def test_apem_as_written_is_dead(impressions):
+    """With the paper's literal form, attention stays uniform and the representation collapses."""
+    sizes = APEM.preset("ali_ccp")
+    written = {name: value for name, value in APEM.preset("as_written").items() if name not in sizes}
+    found = trained_health("apem.yaml", impressions, written, max_epochs=3, learning_rate=0.01)
+    assert found["attention", "relative_entropy"].value > 0.98
+    assert found["shared_representation", "effective_rank"].value < 5
+    assert dead(found) != []
