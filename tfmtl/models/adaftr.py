@@ -9,7 +9,7 @@ from keras import ops
 from tfmtl import config, introspection
 from tfmtl.layers import FusedEmbedding, Relatedness, Tower
 from tfmtl.losses import alignment, binary_cross_entropy, bpr_contrast, info_nce
-from tfmtl.losses.batch_mean import batch_mean
+from tfmtl.losses.batch_mean import batch_mean, sum_over_replicas
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.options.adaftr import INFO, AdaFTROptions
@@ -34,7 +34,9 @@ class AdaFTR(MultiTaskModel):
       temperature `tau = (tau^U - tau^L) (1 - y_rel) + tau^L` of each row, which is a constant in this loss
       (equations 12 and 13, Algorithm 1).
 
-    Both are means over all rows. Count tasks are not contrasted. Under `tf.distribute` the negatives of a row are the
+    Both are means over all rows. Equation 13 writes a sum, while equation 4 is the loss of one row.
+    `contrast_reduction="sum"` takes the sum of L_cl and the means of the other losses, which is the mean of L_cl with
+    beta times the batch size. Count tasks are not contrasted. Under `tf.distribute` the negatives of a row are the
     rows of its replica.
 
     Deviation from the paper: section 2.4.1 says that the contrast trains "only the parameters for each task", line 17
@@ -262,7 +264,11 @@ class AdaFTR(MultiTaskModel):
                 extras[f"{task}_relatedness_loss"] = self.options.alpha * relatedness_loss
             sample_weight = weights.sample_of_pair(task, anchor)
             loss = self._contrast(anchor, task, taps, sample_weight)
-            extras[f"{task}_contrastive_loss"] = self.options.beta * batch_mean(loss, sample_weight)
+            contrast = batch_mean(loss, sample_weight)
+            if self.options.contrast_reduction == "sum":
+                weight = ops.ones_like(loss) if sample_weight is None else ops.cast(sample_weight, "float32")
+                contrast = contrast * sum_over_replicas(ops.sum(weight))
+            extras[f"{task}_contrastive_loss"] = self.options.beta * contrast
         return extras
 
     def _contrast(self, anchor: str, task: str, taps: Mapping[str, Tensor], sample_weight: Tensor | None) -> Tensor:

@@ -37,6 +37,23 @@ def average(losses, weighted):
     return np.average(losses, weights=WEIGHTS if weighted else None)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sum_over_the_rows(weighted):
+    """The contrast of equation 13 as a sum is the mean times the sum of the weights; other losses stay means."""
+    weights = WEIGHTS if weighted else None
+    mean, total = (
+        adaftr("mmoe", contrast_reduction=reduction).compute_losses(FEATURES, LABELS, weights, training=False)
+        for reduction in ("mean", "sum")
+    )
+    factor = WEIGHTS.sum() if weighted else ROWS
+    for task in ("buy", "back"):
+        name = f"{task}_contrastive_loss"
+        assert mean.extras[name] > 0
+        np.testing.assert_allclose(total.extras[name], factor * mean.extras[name], rtol=1e-5)
+        name = f"{task}_relatedness_loss"
+        np.testing.assert_array_equal(total.extras[name], mean.extras[name])
+
+
 @BACKBONE
 @pytest.mark.parametrize("weighted", [False, True])
 def test_equations(backbone, weighted):

@@ -33,6 +33,8 @@ class AdaFTROptions(ModelOptions):
             "all": those below the towers too.
         contrast_block: Number of consecutive rows that serve as each other's negatives in "info_nce". Defaults to the
             whole batch as in equation 13, at a cost of batch^2; 256 of 1024 rows cost a quarter of that.
+        contrast_reduction: Reduction of the contrastive loss over the rows of a batch: "mean", or "sum" as in equation
+            13. With the sum, the best beta depends on the batch size.
         similarity: Similarity of the contrasted layers: "dot" as in the paper, or "cosine". "mse" and "mae" use none.
         temperature: Temperature of "info_nce". "adaptive": equation 12. "learned": one trained value for all rows.
             "fixed": `fixed_temperature`.
@@ -53,6 +55,7 @@ class AdaFTROptions(ModelOptions):
         **ModelOptions.search_space,
         "beta": Range(1e-4, 1.0, log=True, digits=2),
         "contrast_scope": Choice(("towers", "all")),
+        "similarity": Choice(("dot", "cosine")),
     }
 
     space: Literal["entire", "conditional"] = "conditional"
@@ -63,6 +66,7 @@ class AdaFTROptions(ModelOptions):
     contrast_layer: int = 0
     contrast_scope: Literal["towers", "all"] = "towers"
     contrast_block: int | None = None
+    contrast_reduction: Literal["mean", "sum"] = "mean"
     similarity: Literal["dot", "cosine"] = "dot"
     temperature: Literal["adaptive", "learned", "fixed"] = "adaptive"
     min_temperature: float = 0.05
