@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.prepared.prepared import Prepared
+from pipelines.prepared.row_sample import sample_batch_size
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.label_means import with_label_means
@@ -64,7 +65,7 @@ def train(
     keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()
     files = {split: data.files(split) for split in ("train", "eval")}
-    rows_per_step = batch_size(training, data.whole().files("train"))  # A sample has the batches of all rows.
+    rows_per_step = sample_batch_size(batch_size(training, data.whole().files("train")), data.fraction)
     inputs = InputPipeline(data.spec, data.transform(), rows_per_step)
     options = with_label_means(options, inputs, files["train"])
     options = with_planned_steps(name, options, training, rows_per_step, files["train"])

@@ -14,6 +14,7 @@ from pipelines.prepared.prepared import EXAMPLES, Prepared
 from transforms.storage.atomic import atomic_dir
 
 _FILES = 8
+_SMALLEST_BATCH = 64
 
 
 def write_sample(data: Prepared, fraction: float) -> None:
@@ -55,6 +56,25 @@ def sampled(data: Prepared, fraction: float) -> Prepared:
     return dataclasses.replace(
         data, rows={**data.rows, "train": _sample_rows(data, fraction)}, training_folder=folder, fraction=fraction
     )
+
+
+def sample_batch_size(batch_size: int, fraction: float) -> int:
+    """Returns the batch size for a sample, with which an epoch has about as many steps as one of all rows.
+
+    With the batches of all rows, few epochs of a sample have so few steps that settings that learn fast look best. On
+    80,000 rows, the rank correlation of the AUCs of 12 settings with those on all rows was .43 instead of .67 with a
+    third of the rows, and .33 instead of .53 with a ninth.
+
+    Args:
+        batch_size: Batch size for all rows.
+        fraction: Share of the training rows.
+
+    Example:
+        >>> from pipelines.prepared.row_sample import sample_batch_size
+        >>> [sample_batch_size(size, 0.1) for size in (32, 256, 4096)]
+        [32, 64, 410]
+    """
+    return min(batch_size, max(_SMALLEST_BATCH, round(batch_size * fraction)))
 
 
 def _sample_rows(data: Prepared, fraction: float) -> int:

@@ -1,7 +1,7 @@
 """Successive halving (Jamieson and Talwalkar, 2016): many settings are tried cheaply, and the best ones on more rows.
 
 The first rung tries all settings on a share of the training rows. The best of each rung go on to the next one, with
-`eta` times as many rows, and the last rung uses all of them.
+more rows, and the last rung uses all of them.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tfmtl.config import require
 
-_LAST_TRIALS = 2
-"""Smallest number of settings of the last rung: those as they are, and another one."""
+_LAST_TRIALS = 3
+"""Smallest number of settings of the last rung: those as they are and two others, as few rows rank them roughly."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,24 +34,29 @@ class Halving:
     """Options of successive halving.
 
     Attributes:
-        eta: Factor by which the number of settings decreases, and that of the rows increases, from rung to rung.
-        rungs: Number of rungs, the last one with all rows. There are fewer if there are not `eta` trials for each rung
-            below the last one: n trials have at most `1 + floor(log(n) / log(eta))` rungs.
+        eta: Factor by which the number of settings decreases from rung to rung.
+        rungs: Maximum number of rungs. There are fewer if the last one would have fewer than 3 settings.
+        first_fraction: Share of the training rows of the first rung; the shares of the next ones increase by a constant
+            factor, up to 1.
         max_epochs: Maximum number of epochs of the rungs below the last one; null for that of the training settings.
 
     Example:
         >>> from pipelines.search.halving import Halving
         >>> [(rung.trials, round(rung.rows_fraction, 2)) for rung in Halving().schedule(trials=12)]
-        [(12, 0.11), (4, 0.33), (2, 1.0)]
+        [(12, 0.1), (4, 1.0)]
+        >>> [(rung.trials, round(rung.rows_fraction, 2)) for rung in Halving().schedule(trials=27)]
+        [(27, 0.1), (9, 0.32), (3, 1.0)]
     """
 
     eta: int = 3
     rungs: int = 3
+    first_fraction: float = 0.1
     max_epochs: int | None = 4
 
     def __post_init__(self) -> None:
         require(self.eta >= 2, "eta", "at least 2", self.eta)
         require(self.rungs >= 1, "rungs", "at least 1", self.rungs)
+        require(0 < self.first_fraction < 1, "first_fraction", "between 0 and 1", self.first_fraction)
         is_valid = self.max_epochs is None or self.max_epochs >= 1
         require(is_valid, "max_epochs", "at least 1, or null", self.max_epochs)
 
@@ -61,16 +66,14 @@ class Halving:
         Args:
             trials: Number of settings, at least 1.
         """
-        count = 1
-        while count < self.rungs and self.eta**count <= trials:
-            count += 1
-        rungs = []
-        for i in range(count):
-            is_last = i == count - 1
-            size = min(trials, max(math.ceil(trials / self.eta**i), _LAST_TRIALS))
-            fraction = 1.0 if is_last else self.eta ** -float(count - 1 - i)
-            rungs.append(Rung(size, fraction, None if is_last else self.max_epochs))
-        return rungs
+        sizes = [trials]
+        while len(sizes) < self.rungs and (size := math.ceil(trials / self.eta ** len(sizes))) >= _LAST_TRIALS:
+            sizes.append(size)
+        last = len(sizes) - 1
+        return [
+            Rung(size, self.first_fraction ** (1 - i / last), self.max_epochs) if i < last else Rung(size, 1.0, None)
+            for i, size in enumerate(sizes)
+        ]
 
 
 def promoted(scores: Sequence[float | None], count: int) -> list[int]:

@@ -37,10 +37,14 @@ class FakeRuns:
         test: Columns of the test split; the scores are those of the eval split.
         code: Hash of the code.
         diverges: Function of a job that tells whether its scores are not finite.
+        noise: Function of a job and its option, which gives the noise of the scores.
     """
 
-    def __init__(self, store, fails=(), test=DATA, code="c", diverges=lambda job: False):
-        self.store, self.fails, self.test, self.code, self.diverges = store, fails, test, code, diverges
+    def __init__(
+        self, store, fails=(), test=DATA, code="c", diverges=lambda job: False, noise=lambda job, noise: noise
+    ):
+        self.store, self.fails, self.test, self.code = store, fails, test, code
+        self.diverges, self.noise = diverges, noise
         self.done, self.jobs, self.running, self.most_running = [], [], 0, 0
         self._lock = threading.Lock()
 
@@ -55,7 +59,7 @@ class FakeRuns:
                 raise RunFailedError("out of memory")
             self.done.append(job.title)
             self.jobs.append(job)
-        scores = noisy(DATA, job.options.get("noise", AS_GIVEN), job.seed + 1)
+        scores = noisy(DATA, self.noise(job, job.options.get("noise", AS_GIVEN)), job.seed + 1)
         one = result(job.row, job.seed, scores, DATA, self.code, job=job)
         if self.test is not DATA:
             metrics = {**one.metrics, "test": evaluate(SPEC, self.test, scores)}

@@ -11,8 +11,10 @@ from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.runs.result import RESULT, SCORES, Result
 from pipelines.compare.runs.run_job import run_job
 from pipelines.evaluation.one_hot_regression import OneHotRegression
+from pipelines.prepared import fit
 from pipelines.prepared.prepared import EXAMPLES, PREPARED, Columns, Prepared, write_columns
 from pipelines.prepared.row_sample import sampled, write_sample
+from pipelines.settings import TrainingSettings
 from tests.pipelines.evaluation.test_logistic_regression import SETTINGS, draw_rows, write_split
 from tfmtl.config import Document, build, parse_yaml
 from tfmtl.spec import DatasetSpec
@@ -89,3 +91,22 @@ def test_trial_is_trained_on_the_sample_and_reads_no_test_split(data, tmp_path):
     assert not (folder / SCORES).exists()
     with pytest.raises((OSError, ValueError)):
         run_job(Job("lr", "logistic_regression", options, {}, NO_SEED), data.folder, "f00d", folder)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "batch_size", "expected"), [(1.0, 512, 512), (1 / 3, 512, 171), (1 / 9, None, 64)]
+)
+def test_training_on_a_sample_has_smaller_batches_in_proportion(data, monkeypatch, fraction, batch_size, expected):
+    class ReachedError(Exception):
+        pass
+
+    def reached(spec, transform, size):
+        raise ReachedError(size)
+
+    monkeypatch.setattr(fit, "InputPipeline", reached)
+    monkeypatch.setattr(fit.tf.config.experimental, "enable_op_determinism", lambda: None)
+    monkeypatch.setattr(Prepared, "transform", lambda self: None)
+    write_sample(data, fraction)
+    training = TrainingSettings(batch_size=batch_size)
+    with pytest.raises(ReachedError, match=f"^{expected}$"), fit.train("mmoe", {}, training, sampled(data, fraction)):
+        pass

@@ -7,19 +7,20 @@ from tfmtl.config import FieldError
 
 
 def sizes(rungs):
-    return [(rung.trials, round(1 / rung.rows_fraction), rung.max_epochs) for rung in rungs]
+    return [(rung.trials, round(rung.rows_fraction, 3), rung.max_epochs) for rung in rungs]
 
 
 @pytest.mark.parametrize(
     ("halving", "trials", "expected"),
     [
-        (Halving(), 12, [(12, 9, 4), (4, 3, 4), (2, 1, None)]),
-        (Halving(), 27, [(27, 9, 4), (9, 3, 4), (3, 1, None)]),
-        (Halving(), 9, [(9, 9, 4), (3, 3, 4), (2, 1, None)]),
-        (Halving(), 8, [(8, 3, 4), (3, 1, None)]),
-        (Halving(), 2, [(2, 1, None)]),
+        (Halving(), 12, [(12, 0.1, 4), (4, 1, None)]),
+        (Halving(), 27, [(27, 0.1, 4), (9, 0.316, 4), (3, 1, None)]),
+        (Halving(), 19, [(19, 0.1, 4), (7, 0.316, 4), (3, 1, None)]),
+        (Halving(), 18, [(18, 0.1, 4), (6, 1, None)]),
+        (Halving(), 7, [(7, 0.1, 4), (3, 1, None)]),
+        (Halving(), 6, [(6, 1, None)]),
         (Halving(), 1, [(1, 1, None)]),
-        (Halving(eta=2, rungs=4, max_epochs=None), 16, [(16, 8, None), (8, 4, None), (4, 2, None), (2, 1, None)]),
+        (Halving(2, 4, 0.125, None), 24, [(24, 0.125, None), (12, 0.25, None), (6, 0.5, None), (3, 1, None)]),
         (Halving(rungs=1), 12, [(12, 1, None)]),
     ],
 )
@@ -44,7 +45,7 @@ def test_the_first_trial_and_the_best_others_go_on(scores, count, expected):
     assert promoted(scores, count) == expected
 
 
-@pytest.mark.parametrize(("name", "value"), [("eta", 1), ("rungs", 0), ("max_epochs", 0)])
+@pytest.mark.parametrize(("name", "value"), [("eta", 1), ("rungs", 0), ("first_fraction", 1.0), ("max_epochs", 0)])
 def test_rejects_invalid_options(name, value):
-    with pytest.raises(FieldError, match=f"{name}: should be at least .*Received: {value}"):
+    with pytest.raises(FieldError, match=f"{name}: should be .*Received: {value}"):
         Halving(**{name: value})

@@ -111,7 +111,7 @@ def test_settings_of_the_documentation_are_valid(tmp_path):
     first, second = re.findall(r"```text\n(trials:.*?)```", page, re.DOTALL)
     made = load(tmp_path, document(**config.parse_yaml(first).data))
     assert (made.settings.trials, made.settings.jobs, made.settings.search) == (12, 2, "halving")
-    assert [rung.trials for rung in made.settings.halving.schedule(12)] == [12, 4, 2], "as the page says"
+    assert [rung.trials for rung in made.settings.halving.schedule(12)] == [12, 4], "as the page says"
     plain = config.parse_yaml(second).data
     made = load(tmp_path, document(**plain, reference="mmoe"))
     assert list(candidate(made, "mmoe").space) == list(plain["models"]["mmoe"]["space"])

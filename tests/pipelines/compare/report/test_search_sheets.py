@@ -19,7 +19,7 @@ SPACE = {"options.noise": Range(0.5, 9.0, digits=3)}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    made = comparison(SPACE, trials=9, seeds=(1, 2), jobs=2)
+    made = comparison(SPACE, trials=9, seeds=(1, 2), jobs=2, halving=Halving(first_fraction=1 / 9))
     return made, run(RunStore(tmp_path_factory.mktemp("runs"), "data", "c"), made)[0]
 
 
@@ -31,11 +31,9 @@ def test_table_of_what_was_chosen_has_values_and_metrics_before_and_after(made):
     chosen, _ = search_sheets(*made)
     outcome = made[1]
     assert [row[0] for row in chosen.rows] == ["base", "ours"]
-    number, (first, second) = (
-        outcome.chosen["ours"],
-        [one for one in outcome.trials["ours"] if one.job.rows_fraction == 1],
-    )
-    assert (first.job.trial, second.job.trial) == (0, number)
+    whole = {one.job.trial: one for one in outcome.trials["ours"] if one.job.rows_fraction == 1}
+    number = outcome.chosen["ours"]
+    first, second = whole[0], whole[number]
     noise = second.job.options["noise"]
     assert chosen.rows[1][1:] == [
         str(number + 1),
@@ -56,10 +54,10 @@ def test_settings_as_they_are_may_be_chosen(made):
 
 def test_progress_has_median_and_best_of_each_share_of_the_rows(made):
     _, progress = search_sheets(*made)
-    ninth, third, whole = (values(made[1], share) for share in (1 / 9, 1 / 3, 1))
-    assert (len(ninth), len(third), len(whole)) == (9, 3, 2)
-    expected = ["ours", "9", f"{ninth[4]:.4f} / {ninth[-1]:.4f}", "3", f"{third[1]:.4f} / {third[-1]:.4f}"]
-    assert progress.rows[1] == [*expected, "2", f"{sum(whole) / 2:.4f} / {whole[-1]:.4f}"]
+    ninth, whole = (values(made[1], share) for share in (1 / 9, 1))
+    assert (len(ninth), len(whole)) == (9, 3)
+    expected = ["ours", "9", f"{ninth[4]:.4f} / {ninth[-1]:.4f}", "3", f"{whole[1]:.4f} / {whole[-1]:.4f}"]
+    assert progress.rows[1] == expected
     assert progress.columns[1:3] == ["trials", "11 % of the rows:\nmedian / best"]
 
 
@@ -83,10 +81,13 @@ def test_no_tables_without_trials(made):
         ({"trials": 0}, "no search of hyper-parameters"),
         (
             {"trials": 12},
-            "12 on 11 % of the rows (at most 4 epochs), then 4 on 33 % of the rows (at most 4 epochs), ",
+            "12 on 10 % of the rows (at most 4 epochs), then 4 on all rows; by ctr_auc on the eval",
         ),
-        ({"trials": 12}, "then 2 on all rows; by ctr_auc on the eval split, with the seed 3"),
-        ({"trials": 6, "halving": Halving(max_epochs=None)}, "6 on 33 % of the rows, then 2 on all rows;"),
+        ({"trials": 12}, "on the eval split, with the seed 3"),
+        (
+            {"trials": 27, "halving": Halving(max_epochs=None)},
+            "27 on 10 % of the rows, then 9 on 32 % of the rows",
+        ),
         (
             {"trials": 6, "search": "random"},
             "random search, 6 trials of each tunable row on all training rows; by ctr_auc",
@@ -119,6 +120,6 @@ def test_page_has_trials_and_seeds_in_its_header_and_the_tables(made, tmp_path):
     write_report(tmp_path, made[0], table, made[1], Origin("tfmtl compare x.yaml", {"test": 400}, "data"))
     page = (tmp_path / "results.md").read_text()
     assert "- Seeds: 1, 2\n- Search: successive halving, 9 trials of each tunable row: 9 on 11 % of the rows" in page
-    assert "in all of 4 runs and 28 trials, 2 at a time with one thread each, on " in page
+    assert "in all of 4 runs and 24 trials, 2 at a time with one thread each, on " in page
     assert "**What was chosen, by ctr_auc on the eval split (one seed)**" in page
     assert "Trials are used whatever code ran them" in page

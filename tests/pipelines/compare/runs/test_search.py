@@ -11,6 +11,7 @@ from pipelines.compare.runs.search import changed_values
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.trial_records import TrialRecords
 from pipelines.prepared.prepared import Columns
+from pipelines.search.halving import Halving
 from pipelines.search.proposals import draw_settings
 from tests.pipelines.compare.fake_runs import AS_GIVEN, DATA, Observer, comparison, run, run_until
 from tfmtl.search_space import Choice, Range
@@ -60,17 +61,18 @@ def test_trains_the_best_trial_with_every_seed(store, method):
 
 
 def test_halving_tries_the_best_settings_on_more_rows(store):
-    outcome, fake_runs, observer = run(store, comparison(NOISES, trials=9, seeds=(1,)))
+    made = comparison(NOISES, trials=12, halving=Halving(eta=2, first_fraction=0.25), seeds=(1,))
+    outcome, fake_runs, observer = run(store, made)
     jobs = [one.job for one in outcome.trials["ours"]]
-    rungs = [[job for job in jobs if job.rows_fraction == share] for share in (1 / 9, 1 / 3, 1)]
-    assert [len(rung) for rung in rungs] == [9, 3, 2]
+    rungs = [[job for job in jobs if job.rows_fraction == share] for share in (0.25, 0.5, 1)]
+    assert [len(rung) for rung in rungs] == [12, 6, 3]
     assert [rung[0].max_epochs for rung in rungs] == [4, 4, None]
-    best = sorted(range(1, 9), key=lambda i: drawn(8)[i - 1])
-    assert {job.trial for job in rungs[1]} == {0, *best[:2]}
-    assert {job.trial for job in rungs[2]} == {0, best[0]}
-    assert fake_runs.done[:9] == [f"base, trial {n} (11 %)" for n in range(1, 10)]
-    assert fake_runs.done[9:12] == [f"ours, trial {n} (11 %)" for n in range(1, 4)]
-    assert observer.plans == [(18, 0), (6, 0), (4, 0), (2, 0)]
+    best = sorted(range(1, 12), key=lambda i: drawn(11)[i - 1])
+    assert {job.trial for job in rungs[1]} == {0, *best[:5]}
+    assert {job.trial for job in rungs[2]} == {0, *best[:2]}
+    assert fake_runs.done[:12] == [f"base, trial {n} (25 %)" for n in range(1, 13)]
+    assert fake_runs.done[12:15] == [f"ours, trial {n} (25 %)" for n in range(1, 4)]
+    assert observer.plans == [(24, 0), (12, 0), (6, 0), (2, 0)]
 
 
 def test_model_without_epochs_has_no_maximum_of_epochs(store):
@@ -83,9 +85,12 @@ def test_model_without_epochs_has_no_maximum_of_epochs(store):
 
 
 def test_halving_returns_to_the_settings_as_they_are_if_they_are_best_on_all_rows(store):
-    """On few rows a small noise wins; on all rows nothing is better than the settings as they are."""
-    space = {"options.noise": Choice((2.5, 3.0, 4.0))}
-    outcome, _, _ = run(store, comparison(space, trials=4, seeds=(1,)))
+    """On few rows, a large value of the option gives the small noise."""
+    made = comparison({"options.noise": Range(2.5, 8.5, digits=3)}, trials=9, seeds=(1,))
+    outcome, _, _ = run(store, made, noise=lambda job, noise: noise if job.rows_fraction == 1 else 9.0 - noise)
+    few, all_rows = outcome.trials["ours"][:9], outcome.trials["ours"][9:]
+    assert few[0].value == min(one.value for one in few)
+    assert all_rows[0].value == max(one.value for one in all_rows)
     assert outcome.chosen["ours"] == 0
     assert "noise" not in outcome.runs["ours"][0].job.options
 
@@ -141,10 +146,10 @@ def test_search_goes_on_after_a_failed_trial_which_runs_again(store):
 
 
 def test_halving_goes_on_after_failed_trials(store):
-    fails = tuple(f"ours, trial {n} (33 %)" for n in (1, 2, 3))
-    outcome, _, _ = run(store, comparison(NOISES, trials=4, seeds=(1,)), fails=fails)
-    assert [one.job.trial for one in outcome.trials["ours"]] == [3, 3], "the only one that has not failed"
-    assert outcome.chosen["ours"] == 3
+    fails = tuple(f"ours, trial {n} (10 %)" for n in (1, *range(3, 9)))
+    outcome, _, _ = run(store, comparison(NOISES, trials=9, seeds=(1,)), fails=fails)
+    assert [one.job.trial for one in outcome.trials["ours"]] == [1, 8, 1, 8], "the only ones that have not failed"
+    assert outcome.chosen["ours"] in (1, 8)
 
 
 def test_trial_whose_scores_are_not_finite_is_finished_but_never_chosen(store):
@@ -205,7 +210,7 @@ def test_recorded_trials_are_not_run_in_another_folder(tmp_path):
     path = tmp_path / "report" / "trials.jsonl"
     made = comparison(NOISES, trials=9, seeds=(1,))
     first, _, _ = run(RunStore(tmp_path / "here", "data", "c"), made, TrialRecords(path))
-    assert len(path.read_text().splitlines()) == 2 * 9 + 2 * 3 + 2 * 2
+    assert len(path.read_text().splitlines()) == 2 * 9 + 2 * 3
     elsewhere = RunStore(tmp_path / "there", "data", "c")
     outcome, fake_runs, observer = run(elsewhere, made, TrialRecords(path))
     assert fake_runs.done == ["base, seed 1", "ours, seed 1"]
@@ -213,7 +218,7 @@ def test_recorded_trials_are_not_run_in_another_folder(tmp_path):
     assert outcome == first
     on_other_data = RunStore(tmp_path / "there", "other data", "c")
     _, fake_runs, _ = run(on_other_data, made, TrialRecords(path))
-    assert len(fake_runs.done) == 2 * (9 + 3 + 2 + 1)
+    assert len(fake_runs.done) == 2 * (9 + 3 + 1)
 
 
 def test_record_counts_where_the_store_has_another_result(tmp_path):
