@@ -104,9 +104,18 @@ def compare(
       tfmtl compare examples/compare_demo.yaml
     """
     from pipelines.compare.plan.candidates import load_comparison
+    from pipelines.compare.worlds.settings import is_worlds_file, load_worlds
 
     if len(settings) > 1 and (out or report):
         raise click.UsageError("--out and --report should be given with one SETTINGS only.")
+    if any(map(is_worlds_file, settings)):
+        if len(settings) > 1 or data:
+            raise click.UsageError("a comparison over worlds should be given alone, and without --data.")
+        plan = load_worlds(settings[0], seeds=seeds or None, jobs=jobs)
+        from pipelines.commands.compare import CompareArguments
+        from pipelines.commands.compare_worlds import compare_worlds
+
+        sys.exit(0 if compare_worlds(plan, CompareArguments(out, report, any_code, kept_only)) else 1)
     comparisons = [load_comparison(path, data=data, seeds=seeds or None, jobs=jobs) for path in settings]
     from pipelines.log_check import check_out
 
@@ -116,8 +125,8 @@ def compare(
     from pipelines.commands.compare import CompareArguments, compare_models  # Imports TFX, as `run` does.
 
     arguments = CompareArguments(out, report, any_code, kept_only)
-    succeeded = [compare_models(comparison, arguments) for comparison in comparisons]
-    sys.exit(0 if all(succeeded) else 1)
+    failed = [compare_models(comparison, arguments).outcome.failed for comparison in comparisons]
+    sys.exit(1 if any(failed) else 0)
 
 
 @main.command(short_help="Search the hyper-parameters of the model on the eval split.")

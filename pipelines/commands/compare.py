@@ -43,7 +43,22 @@ class CompareArguments:
     kept_only: bool = False
 
 
-def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Result of a comparison.
+
+    Attributes:
+        table: Numbers of the comparison.
+        outcome: Its runs.
+        page: Path of its page.
+    """
+
+    table: ResultTable
+    outcome: Outcome
+    page: pathlib.Path
+
+
+def compare_models(comparison: Comparison, arguments: CompareArguments) -> Compared:
     """Runs what is missing of a comparison, prints its table and writes its report.
 
     Args:
@@ -51,7 +66,7 @@ def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
         arguments: Arguments of the command line.
 
     Returns:
-        True if no run failed.
+        The result. Runs that failed are in its outcome.
 
     Raises:
         ConfigError: If another comparison uses the folder, or a line of the report's trials is not a record.
@@ -62,7 +77,7 @@ def compare_models(comparison: Comparison, arguments: CompareArguments) -> bool:
         return _compare(comparison, arguments, root)
 
 
-def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.Path) -> bool:
+def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.Path) -> Compared:
     report = pathlib.Path(arguments.report) if arguments.report else root / REPORT
     records = TrialRecords(report / TRIALS)
     if records.note:
@@ -83,7 +98,7 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
     _print_and_write(comparison, data, table, outcome, report)
     for job in outcome.failed:
         console.print(f"{job.title} failed; its output: {store.root / job.key(store.data)}.log", highlight=False)
-    return not outcome.failed
+    return Compared(table, outcome, report / PAGE)
 
 
 def _prepare_data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:

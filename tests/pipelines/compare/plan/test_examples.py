@@ -5,12 +5,14 @@ import pathlib
 import pytest
 
 from pipelines.compare.plan.candidates import load_comparison
+from pipelines.compare.worlds.settings import is_worlds_file
 from pipelines.settings import TrainingSettings
 from tfmtl import config
 from tfmtl.models import MODELS, model_class
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / "examples"
-PATHS = sorted(EXAMPLES.glob("compare_*.yaml"))
+PATHS = [*sorted(EXAMPLES.glob("compare_*.yaml")), *sorted(EXAMPLES.glob("worlds/compare_*.yaml"))]
+PATHS = [path for path in PATHS if not is_worlds_file(path)]
 OPTIONS = ("space", "embedding_dim", "embedding_l2", "weight_decay")
 TRAINING = ("batch_size", "learning_rate", "optimizer", "max_epochs", "patience", "schedule")
 
@@ -19,8 +21,10 @@ TRAINING = ("batch_size", "learning_rate", "optimizer", "max_epochs", "patience"
 def test_example_is_valid(path):
     made = load_comparison(path)
     header = path.read_text(encoding="utf-8").partition("\nname:")[0]
-    assert made.settings.name == path.stem
-    assert f"tfmtl compare examples/{path.name}" in header
+    assert made.settings.name == path.stem.replace(
+        "compare_", "compare_world_" if path.parent != EXAMPLES else "compare_"
+    )
+    assert f"tfmtl compare {path.relative_to(EXAMPLES.parent)}" in header
     assert len(made.settings.seeds) >= 5
 
 
