@@ -11,7 +11,7 @@ from tests.tfmtl import cases
 from tests.tfmtl.model_harness import config_error
 from tfmtl import config
 from tfmtl.config import RenamedWarning
-from tfmtl.models import APEM, ESMM, AdaFTR, APEMOptions, MMoE, ModelOptions, SharedBottom
+from tfmtl.models import ESMM, AdaFTR, MMoE, ModelOptions, SharedBottom
 from tfmtl.models.mmoe import MMoEOptions
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -52,19 +52,6 @@ def test_saved_options_under_former_names_load_without_a_warning():
         model = MMoE.from_config(model_config)
     assert (model.options.space, model.options.max_weight) == ("conditional", 30.0)
     assert model.get_config()["options"]["space"] == "conditional"
-
-
-def test_model_that_was_saved_without_an_option_computes_what_it_did():
-    written = APEM.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, num_layers=1, **APEMOptions.former_values)
-    model_config = written.get_config()
-    model_config["options"] = {
-        name: value for name, value in model_config["options"].items() if name not in APEMOptions.former_values
-    }
-    model = APEM.from_config(model_config)
-    assert model.options == written.options != APEMOptions(embedding_dim=4, num_layers=1)
-    model.set_weights(written.get_weights())
-    features = cases.features(5)
-    np.testing.assert_array_equal(model(features)["buy"], written(features)["buy"])
 
 
 def test_saved_options_of_a_wrapper_under_former_names_load_without_a_warning():

@@ -56,16 +56,13 @@ def check_options(kind: Any, options: Any, arguments: Mapping[str, Any]) -> Any:
 def saved_options(options_class: Any, plain: Mapping[str, Any]) -> Any:
     """Returns the options of a saved model. Former names of fields and values are accepted without a warning.
 
-    An option that the model was saved without has the value of `former_values` of its class, if that names it: what
-    the model did before the option existed.
-
     Args:
         options_class: Dataclass of the options.
         plain: Plain data of the options, as saved.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", config.RenamedWarning)
-        return config.build(options_class, config.Document({**options_class.former_values, **plain}))
+        return config.build(options_class, config.Document(dict(plain)))
 
 
 def from_spec_with_options(kind: Any) -> Any:

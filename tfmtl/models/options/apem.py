@@ -60,16 +60,6 @@ class APEMOptions(ModelOptions):
         4
     """
 
-    former_values: ClassVar[Mapping[str, Any]] = {
-        "selector_bias": 0.0,
-        "token_scale": 1.0,
-        "position_keys": False,
-        "unit_points": False,
-        "residual_gain": None,
-        "layer_norm": True,
-        "fields_in_tower": False,
-    }
-
     search_space: ClassVar[Space] = {
         **ModelOptions.search_space,
         "num_layers": Choice((1, 2, 4)),
@@ -132,7 +122,13 @@ _AS_WRITTEN = {
     "gamma_start": 10.0,
     "gamma_decay": 2e-4,
     "gamma_end": 1e-3,
-    **APEMOptions.former_values,
+    "selector_bias": 0.0,
+    "token_scale": 1.0,
+    "position_keys": False,
+    "unit_points": False,
+    "residual_gain": None,
+    "layer_norm": True,
+    "fields_in_tower": False,
 }
 _PAPER = {"embedding_dim": 18, "num_layers": 4, "num_points": 64, "num_heads": 2, "dependence": 1.0}
 

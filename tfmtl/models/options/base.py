@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tfmtl.config import require
 from tfmtl.model_inputs import sequences
@@ -67,7 +67,6 @@ class ModelOptions:
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"max_importance": "max_weight"}
-    former_values: ClassVar[Mapping[str, Any]] = {}
     renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {"space": {"previous": "conditional"}}
 
     search_space: ClassVar[Space] = {
