@@ -23,6 +23,7 @@ MEASURED = {
     "man": GATES | TASK_ATTENTION,
     "aitm": TASK_ATTENTION,
     "apem": {
+        ("attention", "relative_entropy"),
         ("selector", "row_variation"),
         ("selector", "saturation"),
         ("pattern", "relative_entropy"),

@@ -84,8 +84,10 @@ def test_order_of_positions_matters_if_they_are_concatenated(name, sequence):
 
 
 def test_order_of_positions_does_not_matter_to_a_set():
-    """The fields are a set for the inducing points of APEM, if there are no selectors."""
-    assert order_effect(model_of("apem", asrg="static"), "clicks") < 1e-4
+    """The fields are a set for the inducing points of APEM as written, if there are no selectors."""
+    as_set = {"asrg": "static", "position_keys": False, "fields_in_tower": False}
+    assert order_effect(model_of("apem", **as_set), "clicks") < 1e-4
+    assert order_effect(model_of("apem", **{**as_set, "position_keys": True}), "clicks") > 1e-3
 
 
 @ALL
