@@ -55,7 +55,6 @@ class AdaFTROptions(ModelOptions):
         **ModelOptions.search_space,
         "beta": Range(1e-4, 1.0, log=True, digits=2),
         "contrast_scope": Choice(("towers", "all")),
-        "similarity": Choice(("dot", "cosine")),
     }
 
     space: Literal["entire", "conditional"] = "conditional"
