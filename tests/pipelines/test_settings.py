@@ -10,7 +10,7 @@ from tfmtl.config import ConfigError
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "examples").glob("*.yaml"))
 EXAMPLES = [path for path in EXAMPLES if not path.stem.startswith("compare_")]
-WORLDS = sorted((EXAMPLES[0].parent / "worlds").glob("*.yaml"))
+WORLDS = sorted(path for path in (EXAMPLES[0].parent / "worlds").glob("*.yaml") if "compare" not in path.stem)
 DEMO = next(path for path in EXAMPLES if path.name == "demo.yaml")
 
 
