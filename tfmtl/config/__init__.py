@@ -5,7 +5,7 @@ back. Unknown fields, missing fields, wrong types and values that the dataclass 
 `__post_init__`) all raise a `ConfigError`.
 """
 
-from tfmtl.config.conversion import build, to_plain
+from tfmtl.config.conversion import build, defaults_of, to_plain
 from tfmtl.config.document import Document, dump_yaml, overlay, parse_yaml, read_yaml
 from tfmtl.config.errors import ConfigError, FieldError, Path, require
 from tfmtl.config.renaming import RenamedWarning
@@ -17,6 +17,7 @@ __all__ = [
     "Path",
     "RenamedWarning",
     "build",
+    "defaults_of",
     "dump_yaml",
     "overlay",
     "parse_yaml",

@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from tfmtl.config.document import Document
@@ -87,6 +88,28 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_plain(entry) for entry in value]
     return value
+
+
+def defaults_of(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the default values of the fields of a dataclass that are not given, as plain data.
+
+    Args:
+        kind: The dataclass.
+        given: Values by name of the field.
+
+    Example:
+        >>> import dataclasses
+        >>> from tfmtl.config import defaults_of
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Circle:
+        ...     radius: float
+        ...     colours: tuple[str, ...] = ("red",)
+        >>> defaults_of(Circle, {"radius": 2.0})
+        {'colours': ['red']}
+    """
+    missing = [field for field in dataclasses.fields(kind) if field.name not in given]
+    defaults = {field.name: _default(field) for field in missing}
+    return {name: to_plain(value) for name, value in defaults.items() if value is not dataclasses.MISSING}
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

@@ -1,5 +1,6 @@
 """Loading of models that earlier versions saved, and former names of their options."""
 
+import dataclasses
 import pathlib
 import warnings
 
@@ -44,9 +45,22 @@ def test_loads_model_of_an_earlier_version(name):
     assert int(model.optimizer.iterations) == steps + 1
 
 
+def test_saved_options_hold_the_defaults():
+    """A default that changes later does not change a saved model."""
+    model = MMoE.from_spec(cases.pair(), cases.SIZES, embedding_dim=4)
+    saved = model.get_config()["options"]
+    assert set(saved) == {field.name for field in dataclasses.fields(MMoEOptions)}
+    assert (saved["embedding_dim"], saved["num_experts"]) == (4, MMoEOptions().num_experts)
+    assert MMoE.from_config(model.get_config()).options == model.options
+
+
 def test_saved_options_under_former_names_load_without_a_warning():
     model_config = MMoE.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, expert_units=[4]).get_config()
-    model_config["options"] |= FORMER
+    model_config["options"] = {
+        "embedding_dim": 4,
+        "expert_units": [4],
+        **FORMER,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("error", RenamedWarning)
         model = MMoE.from_config(model_config)
@@ -58,7 +72,7 @@ def test_saved_options_of_a_wrapper_under_former_names_load_without_a_warning():
     backbone = {"bottom_units": [4], "tower_units": [4]}
     options = {"backbone": "shared_bottom", "backbone_options": backbone, "space": "entire"}
     model_config = AdaFTR.from_spec(cases.pair(), cases.SIZES, embedding_dim=4, **options).get_config()
-    model_config["options"] |= FORMER
+    model_config["options"] = {"embedding_dim": 4, **options, **FORMER}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RenamedWarning)
         model = AdaFTR.from_config(model_config)

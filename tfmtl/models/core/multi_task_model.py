@@ -209,7 +209,8 @@ class MultiTaskModel(LogitTerms, TrainedModel):
             "name": self.name,
             "spec": self.spec.to_dict(),
             "vocabulary_sizes": self.vocabulary_sizes,
-            "options": config.to_plain(self.options),
+            # All values, so that a model stays as it was saved if a default changes.
+            "options": {**config.defaults_of(self.options_class, {}), **config.to_plain(self.options)},
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
