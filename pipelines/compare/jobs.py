@@ -34,6 +34,8 @@ class Job:
         rows_fraction: Share of the training rows on which the model is trained; the same rows for all models.
         max_epochs: Maximum number of epochs of each stage, if it is smaller than that of the training settings; None
             for no other maximum.
+        defaults: Values of the options and training settings of a trial that are not given. They are part of its key,
+            as trials are used whatever code ran them: with another default it is another trial.
     """
 
     row: str
@@ -44,6 +46,7 @@ class Job:
     trial: int | None = None
     rows_fraction: float = 1.0
     max_epochs: int | None = None
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -62,6 +65,7 @@ class Job:
         parts: list[Any] = [data, self.model, dict(self.options), dict(self.training), self.seed]
         if self.trial is not None:
             parts.append({"rows_fraction": self.rows_fraction, "max_epochs": self.max_epochs})
+            parts.append(dict(self.defaults))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property

@@ -9,7 +9,7 @@ from pipelines.compare.fitters.boosting import LightGBM
 from pipelines.compare.fitters.last_week import LastWeek
 from pipelines.compare.fitters.logistic_regression import LogisticRegression
 from pipelines.compare.fitters.network import Network
-from tfmtl.config import Document, RenamedWarning
+from tfmtl.config import Document, RenamedWarning, defaults_of
 from tfmtl.config.renaming import present_names
 from tfmtl.models import MODELS
 
@@ -21,7 +21,7 @@ FITTERS: dict[str, Fitter] = {
 """Fitters of models other than those of `tfmtl`, by name."""
 _NETWORK = Network()
 
-__all__ = ["FITTERS", "Fitted", "Fitter", "fitter_of", "present_options"]
+__all__ = ["FITTERS", "Fitted", "Fitter", "default_values", "fitter_of", "present_options"]
 
 
 def fitter_of(model: str) -> Fitter:
@@ -57,3 +57,18 @@ def present_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
         warnings.simplefilter("ignore", RenamedWarning)
         names = present_names(kind, options, (), Document(dict(options)))
     return {name: value for name, (_, value) in names.items()}
+
+
+def default_values(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values of the options that are not given, as plain data; those of a model that it wraps included.
+
+    Args:
+        model: Name of the model.
+        options: Options as plain data.
+    """
+    values = defaults_of(fitter_of(model).options_class_of(model), options)
+    backbone = options.get("backbone", values.get("backbone"))
+    if backbone is not None:
+        own = {name: value for name, value in options.items() if not name.startswith("backbone")}
+        values["backbone_options"] = default_values(backbone, {**own, **options.get("backbone_options", {})})
+    return values

@@ -4,13 +4,15 @@ import dataclasses
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from pipelines.compare.fitters import fitter_of, present_options
+from pipelines.compare.fitters import default_values, fitter_of, present_options
 from pipelines.compare.jobs import NO_SEED, Job
 from pipelines.compare.plan.candidates import Candidate, with_monitor
 from pipelines.compare.plan.settings import CompareSettings
 from pipelines.search.halving import promoted
 from pipelines.search.proposals import Tried, draw_others, propose
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
+from pipelines.settings import TrainingSettings
+from tfmtl.config import defaults_of
 
 Scores: TypeAlias = Sequence[float | None]
 """Monitor on the eval split of each job, higher is better; None for a job that failed."""
@@ -72,7 +74,11 @@ def trial_job(candidate: Candidate, drawn: Mapping[str, Any], settings: CompareS
     """
     options = present_options(candidate.model, with_drawn_values(candidate.options, drawn, OPTIONS))
     training = with_monitor(with_drawn_values(candidate.training, drawn, TRAINING))
-    return Job(candidate.row, candidate.model, options, training, _seed(candidate, settings.tuning_seed), number)
+    defaults = {OPTIONS: default_values(candidate.model, options)}
+    if fitter_of(candidate.model).network:
+        defaults[TRAINING] = defaults_of(TrainingSettings, training)
+    seed = _seed(candidate, settings.tuning_seed)
+    return Job(candidate.row, candidate.model, options, training, seed, number, defaults=defaults)
 
 
 def seed_job(candidate: Candidate, settings: CompareSettings, seed: int, chosen: Job | None) -> Job:
@@ -85,7 +91,7 @@ def seed_job(candidate: Candidate, settings: CompareSettings, seed: int, chosen:
         chosen: Job of the trial that was chosen; None for the row's settings as they are.
     """
     job = chosen or trial_job(candidate, {}, settings, 0)
-    return dataclasses.replace(job, seed=_seed(candidate, seed), trial=None)
+    return dataclasses.replace(job, seed=_seed(candidate, seed), trial=None, defaults={})
 
 
 def changed_values(candidate: Candidate, job: Job) -> dict[str, Any]:

@@ -6,9 +6,15 @@ import math
 
 import pytest
 
+from pipelines.compare.fitters import default_values
+from pipelines.compare.runs.search import seed_job, trial_job
 from pipelines.compare.runs.trial_records import TrialRecord, TrialRecords, make_record
 from tests.pipelines.compare.cases import columns, job, noisy, result
+from tests.pipelines.compare.fake_runs import comparison
 from tfmtl.config import ConfigError
+from tfmtl.models.options.mmoe import MMoEOptions
+from tfmtl.models.options.ple import PLEOptions
+from tfmtl.search_space import Choice
 
 DATA = columns()
 
@@ -142,3 +148,25 @@ def test_key_depends_on_the_fidelity_and_not_on_the_code():
     other = make_record(dataclasses.replace(one, rows_fraction=1 / 3, max_epochs=4), "data", done, ("ctr_auc", 0.7), {})
     assert other.key == base.key
     assert other.code != base.code
+
+
+def test_trial_with_another_default_is_another_trial(monkeypatch):
+    """Trials are used whatever code ran them, so that their keys hold the values that are not given."""
+    one = comparison({"options.noise": Choice((1.0, 3.0))}, trials=2)
+
+    def key():
+        return trial_job(one.candidates[0], {}, one.settings, 0).key("data")
+
+    before = key()
+    fields = {field.name: field for field in dataclasses.fields(MMoEOptions)}
+    monkeypatch.setattr(fields["num_experts"], "default", 77)
+    assert key() != before
+    assert seed_job(one.candidates[0], one.settings, 1, None).defaults == {}
+
+
+def test_defaults_of_a_wrapped_model_are_part_of_the_key():
+    values = default_values("adaftr", {"backbone": "ple", "backbone_options": {"num_shared": 3}})
+    assert values["backbone_options"]["num_per_task"] == PLEOptions().num_per_task
+    assert "num_shared" not in values["backbone_options"]
+    assert "num_per_task" not in values
+    assert values["beta"] == 0.01
