@@ -112,6 +112,9 @@ def compare(
         if len(settings) > 1 or data:
             raise click.UsageError("a comparison over worlds should be given alone, and without --data.")
         plan = load_worlds(settings[0], seeds=seeds or None, jobs=jobs)
+        from pipelines.log_check import check_out
+
+        check_out(out or f"runs/{plan.settings.name}")
         from pipelines.commands.compare import CompareArguments
         from pipelines.commands.compare_worlds import compare_worlds
 

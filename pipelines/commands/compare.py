@@ -50,12 +50,10 @@ class Compared:
     Attributes:
         table: Numbers of the comparison.
         outcome: Its runs.
-        page: Path of its page.
     """
 
     table: ResultTable
     outcome: Outcome
-    page: pathlib.Path
 
 
 def compare_models(comparison: Comparison, arguments: CompareArguments) -> Compared:
@@ -98,7 +96,7 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
     _print_and_write(comparison, data, table, outcome, report)
     for job in outcome.failed:
         console.print(f"{job.title} failed; its output: {store.root / job.key(store.data)}.log", highlight=False)
-    return Compared(table, outcome, report / PAGE)
+    return Compared(table, outcome)
 
 
 def _prepare_data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:

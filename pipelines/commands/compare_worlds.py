@@ -36,9 +36,9 @@ def compare_worlds(plan: WorldsPlan, arguments: CompareArguments) -> bool:
         chosen: dict[str, Job] = {}
         points = []
         for strength in plan.strengths():
-            comparison = (
-                with_chosen(plan.comparisons[name, strength], chosen) if chosen else plan.comparisons[name, strength]
-            )
+            comparison = plan.comparisons[name, strength]
+            if chosen:
+                comparison = with_chosen(comparison, chosen)
             part = f"{name}_{strength:g}"
             compared = compare_models(
                 comparison, dataclasses.replace(arguments, out=str(root / part), report=str(report / part))

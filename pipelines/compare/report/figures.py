@@ -21,7 +21,7 @@ from tfmtl.spec import DatasetSpec, Output
 
 GAINS, COST, CURVES, SELECTION = "gains.png", "cost.png", "curves.png", "selection.png"
 _DPI = 120
-_COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000")
+COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000")
 _MARKERS = "osD^vPX*"
 
 
@@ -45,7 +45,7 @@ def plot_gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable)
         cells = [table.cells[row, output.name, main_metric(spec, output)] for row in rows]
         gains = [factor * cell.gain for cell in cells]
         errors = [0.0 if math.isnan(cell.gain_sd) else factor * cell.gain_sd for cell in cells]
-        axis.errorbar(gains, range(len(rows)), xerr=errors, fmt="o", color=_COLORS[0], capsize=3, markersize=5)
+        axis.errorbar(gains, range(len(rows)), xerr=errors, fmt="o", color=COLORS[0], capsize=3, markersize=5)
         axis.axvline(0, color="0.6", linewidth=1)
         axis.set_yticks(range(len(rows)), rows if axis is axes[0] else [""] * len(rows))
         axis.set_ylim(len(rows) - 0.5, -0.5)
@@ -72,8 +72,8 @@ def plot_cost(spec: DatasetSpec, table: ResultTable) -> Figure:
                 summary.mean,
                 xerr=_nan_to_zero(seconds.sd),
                 yerr=_nan_to_zero(summary.sd),
-                fmt=_MARKERS[i // len(_COLORS) % len(_MARKERS)],
-                color=_COLORS[i % len(_COLORS)],
+                fmt=_MARKERS[i // len(COLORS) % len(_MARKERS)],
+                color=COLORS[i % len(COLORS)],
                 label=row,
                 capsize=2,
             )
@@ -102,8 +102,8 @@ def plot_curves(runs: Mapping[str, Sequence[Result]], monitor: str) -> Figure:
             continue
         longest = max(len(values) for values in series)
         padded = np.array([[*values, *[math.nan] * (longest - len(values))] for values in series])
-        epochs, color = np.arange(1, longest + 1), _COLORS[i % len(_COLORS)]
-        marker = _MARKERS[i // len(_COLORS) % len(_MARKERS)]
+        epochs, color = np.arange(1, longest + 1), COLORS[i % len(COLORS)]
+        marker = _MARKERS[i // len(COLORS) % len(_MARKERS)]
         axis.plot(epochs, np.nanmean(padded, axis=0), color=color, marker=marker, markersize=4, label=row)
         axis.fill_between(epochs, np.nanmin(padded, axis=0), np.nanmax(padded, axis=0), color=color, alpha=0.15)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -133,7 +133,7 @@ def plot_selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
     figure = Figure(figsize=(5.0 * len(outputs), 1.6 + 0.32 * len(table.rows)), layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(1, len(outputs))))
     for output, axis in zip(outputs, axes, strict=True):
-        series = {AUC: (_COLORS[0], space_name(spec, output)), AUC_ALL: (_COLORS[1], "all rows, true probability")}
+        series = {AUC: (COLORS[0], space_name(spec, output)), AUC_ALL: (COLORS[1], "all rows, true probability")}
         for metric, (color, label) in series.items():
             summaries = [table.cells[row, output.name, metric].summary for row in table.rows]
             means, errors = [summary.mean for summary in summaries], [_nan_to_zero(s.sd) for s in summaries]

@@ -9,7 +9,7 @@ from pipelines.compare.metrics.evaluate import main_metric
 from pipelines.compare.metrics.names import HIGHER_IS_BETTER
 from pipelines.compare.metrics.significance import Summary, best, p_value, paired, summarize
 from pipelines.compare.plan.candidates import Comparison
-from pipelines.compare.report.table import ORACLE, ResultTable
+from pipelines.compare.report.table import ResultTable
 from pipelines.compare.worlds.settings import World
 
 
@@ -81,11 +81,6 @@ def grows(gains: Sequence[WorldGain]) -> bool:
     """
     means = [one.gain.mean for one in gains]
     return all(earlier < later for earlier, later in itertools.pairwise(means))
-
-
-def oracle(gain: WorldGain) -> float:
-    """Returns the metric of the true probabilities; NaN if they are not known."""
-    return gain.summaries[ORACLE].mean if ORACLE in gain.summaries else math.nan
 
 
 def _differences(own: Mapping[int, float], other: Mapping[int, float], sign: float) -> dict[int, float]:

@@ -1,20 +1,22 @@
 """Page "when does each model help": gain of each model against the strength of its premise."""
 
+import functools
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.compare.report.figures import save
+from pipelines.compare.report.figures import COLORS, save
+from pipelines.compare.report.search_sheets import search_line
 from pipelines.compare.report.sheets import TITLES, Sheet
-from pipelines.compare.worlds.gains import WorldGain, grows, oracle
+from pipelines.compare.report.table import ORACLE
+from pipelines.compare.worlds.gains import WorldGain, grows
 from pipelines.compare.worlds.settings import WorldsPlan
 from transforms.storage.atomic import atomic_file
 
 PAGE, FIGURE = "results.md", "strengths.png"
-_COLORS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 NOTES = (
     "Gain: metric of the model minus that of the baseline with the best mean over the seeds; of an error, the reverse. "
     "Mean ± standard deviation over the seeds.",
@@ -26,7 +28,7 @@ NOTES = (
 
 
 def world_sheet(gains: Sequence[WorldGain], baselines: Sequence[str]) -> Sheet:
-    """Creates the table of a world: a row for each strength.
+    """Creates the table of a world: a column for each strength.
 
     Args:
         gains: Gains of the world by ascending strength.
@@ -34,20 +36,15 @@ def world_sheet(gains: Sequence[WorldGain], baselines: Sequence[str]) -> Sheet:
     """
     first = gains[0]
     title = f"{first.world}: {TITLES[first.metric]} of {first.row} and its baselines by the strength of the premise"
-    columns = ("strength", "oracle", first.row, *baselines, "gain", "over", "p", "better than all")
-    rows = [
-        (
-            f"{one.strength:g}",
-            _number(oracle(one)),
-            *(_mean(one, row) for row in (first.row, *baselines)),
-            f"{one.gain.mean:+.4f}{_deviation(one.gain.sd)}" if one.gain.runs else "",
-            one.best_baseline,
-            _number(one.p),
-            "yes" if one.beats_all else "no",
-        )
-        for one in gains
+    lines: list[tuple[str, Callable[[WorldGain], str]]] = [
+        *((row, functools.partial(_mean, row=row)) for row in (ORACLE, first.row, *baselines)),
+        (f"gain of {first.row}", lambda one: f"{one.gain.mean:+.4f}{_deviation(one.gain.sd)}" if one.gain.runs else ""),
+        ("over", lambda one: one.best_baseline),
+        ("p", lambda one: _number(one.p)),
+        ("better than all", lambda one: "yes" if one.beats_all else "no"),
     ]
-    return Sheet(title, columns, rows, 1)
+    columns = ("", *(f"strength {one.strength:g}" for one in gains))
+    return Sheet(title, columns, [(name, *map(text, gains)) for name, text in lines], 1)
 
 
 def sentences(gains: Mapping[str, Sequence[WorldGain]]) -> list[str]:
@@ -61,7 +58,11 @@ def sentences(gains: Mapping[str, Sequence[WorldGain]]) -> list[str]:
         last = points[-1]
         verb = "is better than each baseline" if last.beats_all else "is not better than each baseline with p below .05"
         growth = "grows" if grows(points) else "does not grow"
-        lines.append(f"{name}: at strength {last.strength:g}, {last.row} {verb}; its gain {growth} with the strength.")
+        gains_text = ", ".join(f"{one.gain.mean:+.4f} at {one.strength:g}" for one in points)
+        lines.append(
+            f"{name}: at strength {last.strength:g}, {last.row} {verb}. Its mean gain {growth} with the strength: "
+            f"{gains_text}."
+        )
     return lines
 
 
@@ -77,7 +78,7 @@ def plot_gains(gains: Mapping[str, Sequence[WorldGain]]) -> Figure:
         means = [one.gain.mean for one in points]
         errors = [0.0 if math.isnan(one.gain.sd) else one.gain.sd for one in points]
         strengths = [one.strength for one in points]
-        axis.errorbar(strengths, means, yerr=errors, fmt="o-", color=_COLORS[i % len(_COLORS)], capsize=3)
+        axis.errorbar(strengths, means, yerr=errors, fmt="o-", color=COLORS[i % len(COLORS)], capsize=3)
         axis.axhline(0, color="0.6", linewidth=1)
         axis.set_xticks(strengths)
         axis.set_title(name, fontsize=10)
@@ -98,15 +99,15 @@ def write_page(folder: pathlib.Path, plan: WorldsPlan, gains: Mapping[str, Seque
     """
     folder.mkdir(parents=True, exist_ok=True)
     save(plot_gains(gains), folder / FIGURE)
-    trials = sorted({plan.comparisons[name, plan.settings.tuned_at].settings.trials for name in gains})
+    tuned = {name: plan.comparisons[name, plan.settings.tuned_at] for name in gains}
+    searches = [f"  - {name}: {search_line(one.settings, one.monitor)}" for name, one in tuned.items()]
     header = (
-        f"Hyper-parameters: {', '.join(map(str, trials))} trials for each row, at strength {plan.settings.tuned_at:g}, "
-        "chosen on the eval split; the other strengths have the same ones."
+        f"Search at strength {plan.settings.tuned_at:g}; the other strengths have the hyper-parameters that it chose:"
     )
     parts = [
         f"# {plan.settings.name}",
         "Written by the command; not edited.",
-        f"- Command: `{command}`\n- {header}",
+        "\n".join([f"- Command: `{command}`", f"- {header}", *searches]),
         "\n".join(f"- {line}" for line in sentences(gains)),
         f"![gain of each model against the strength of its premise]({FIGURE})",
         *(world_sheet(points, baselines_of(plan, name)).markdown() for name, points in gains.items()),

@@ -25,7 +25,7 @@ def calls(monkeypatch, tmp_path):
     def compare_models(one, arguments):
         outcome, fake_runs, _ = run(RunStore(tmp_path / str(len(made)), "data", "c"), one)
         made.append(types.SimpleNamespace(comparison=one, arguments=arguments, jobs=fake_runs.jobs))
-        return Compared(make_table(one.settings, SPEC, outcome.runs), outcome, tmp_path)
+        return Compared(make_table(one.settings, SPEC, outcome.runs), outcome)
 
     monkeypatch.setattr(command, "compare_models", compare_models)
     return made
