@@ -13,8 +13,7 @@ from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import sample_batch_size
 from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.label_means import with_label_means
-from pipelines.training.planned_steps import with_planned_steps
+from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
 from tfmtl.models import model_class
@@ -67,8 +66,7 @@ def train(
     files = {split: data.files(split) for split in ("train", "eval")}
     rows_per_step = sample_batch_size(batch_size(training, data.whole().files("train")), data.fraction)
     inputs = InputPipeline(data.spec, data.transform(), rows_per_step)
-    options = with_label_means(options, inputs, files["train"])
-    options = with_planned_steps(name, options, training, rows_per_step, files["train"])
+    options = with_measured_options(name, options, training, inputs, files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(name).from_spec(data.spec, data.vocabulary_sizes(), **options)
     cache = choose_cache(training.cache, files["train"])

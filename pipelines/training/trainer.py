@@ -15,8 +15,7 @@ import tensorflow_transform as tft
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
-from pipelines.training.label_means import with_label_means
-from pipelines.training.planned_steps import with_planned_steps
+from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
 from serving.export import export
@@ -66,8 +65,8 @@ def _train_and_export(fn_args: Any) -> None:
     batching = (rows_per_step, training.shuffle_rows, training.seed, cache)
     start = start_folder(training.warm_start, fn_args.base_model)
     options = with_saved_label_means(model_settings.options, start)
-    options = with_label_means(options, InputPipeline(spec, transform, rows_per_step), files["train"])
-    options = with_planned_steps(model_settings.name, options, training, rows_per_step, files["train"])
+    inputs = InputPipeline(spec, transform, rows_per_step)
+    options = with_measured_options(model_settings.name, options, training, inputs, files["train"])
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)
     tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
@@ -89,7 +88,7 @@ def _train_and_export(fn_args: Any) -> None:
     write_vocabularies(fn_args.model_run_dir, tokens)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
         json.dump(history, file, indent=1)
-    healths = measure_health(model, InputPipeline(spec, transform, rows_per_step), files["eval"])
+    healths = measure_health(model, inputs, files["eval"])
     print_health(healths)
     write_health(fn_args.model_run_dir, healths)
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)

@@ -14,7 +14,7 @@ from tests.pipelines.compare.cases import SPEC
 from tests.pipelines.compare.fake_runs import comparison, run
 from tfmtl.search_space import Choice
 
-SPACE = {"options.noise": Choice((1.0, 3.0))}
+SPACE = {"options.noise": Choice((1.0, 3.0)), "training.learning_rate": Choice((0.25, 0.5))}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def calls(monkeypatch, tmp_path):
 
 
 def plan():
-    searched = comparison(SPACE, seeds=(1, 2), trials=2, search="random", baselines=("base",))
+    searched = comparison(SPACE, seeds=(1, 2), trials=4, search="random", baselines=("base",))
     others = dataclasses.replace(searched, settings=dataclasses.replace(searched.settings, trials=0))
     settings = WorldsSettings("worlds", {"shop": World("c.yaml", "ours", "ctr")})
     return WorldsPlan(settings, {("shop", 0.0): others, ("shop", 0.5): others, ("shop", 1.0): searched})
@@ -42,10 +42,13 @@ def test_strength_with_the_search_comes_first_and_the_others_have_its_choice(cal
     assert command.compare_worlds(plan(), CompareArguments(out=str(tmp_path / "out")))
     assert [call.arguments.out for call in calls] == [str(tmp_path / "out" / f"shop_{s}") for s in ("1", "0", "0.5")]
     searched, *others = calls
-    assert sum(job.trial is not None for job in searched.jobs) == 4
+    assert sum(job.trial is not None for job in searched.jobs) == 8
     chosen = {job.row: job.options["noise"] for job in searched.jobs if job.trial is None}
     assert chosen == {"base": 1.0, "ours": 1.0}  # Less noise than 2.0, that of the settings as they are.
+    training = {job.row: job.training for job in searched.jobs if job.trial is None}
+    assert all(one["learning_rate"] in (0.25, 0.5) for one in training.values())
     for call in others:
+        assert all(job.training == training[job.row] for job in call.jobs)
         assert all(job.trial is None for job in call.jobs)
         assert len(call.jobs) == 4
         assert {job.options["noise"] for job in call.jobs} == {1.0}

@@ -108,3 +108,20 @@ def test_training_on_a_sample_has_smaller_batches_in_proportion(data, monkeypatc
     training = TrainingSettings(batch_size=batch_size)
     with pytest.raises(ReachedError, match=f"^{expected}$"), fit.train("mmoe", {}, training, sampled(data, fraction)):
         pass
+
+
+def test_training_plans_its_steps(data, monkeypatch):
+    """901 rows in batches of 100 are 10 steps an epoch."""
+
+    class Model:
+        @staticmethod
+        def from_spec(spec, sizes, **options):
+            raise KeyError(options["gamma_steps"])
+
+    monkeypatch.setattr(fit, "model_class", lambda name: Model)
+    monkeypatch.setattr(fit.tf.config.experimental, "enable_op_determinism", lambda: None)
+    monkeypatch.setattr(Prepared, "transform", lambda self: None)
+    monkeypatch.setattr(Prepared, "vocabulary_sizes", lambda self: {})
+    training = TrainingSettings(batch_size=100, max_epochs=4)
+    with pytest.raises(KeyError, match=r"^40$"), fit.train("apem", {}, training, data):
+        pass

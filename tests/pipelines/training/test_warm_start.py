@@ -22,6 +22,7 @@ from tfx_bsl.public import tfxio
 
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings, TrainingSettings
+from pipelines.training import trainer
 from pipelines.training.health import read_health
 from pipelines.training.trainer import run_fn
 from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
@@ -139,6 +140,19 @@ def first(days, tmp_path_factory):
         run = train(days[0], tmp_path_factory.mktemp("trained"), learning_rate=0.05, max_epochs=2, warm_start="latest")
     run.output = output.getvalue()
     return run
+
+
+def test_steps_of_a_schedule_are_planned(days, monkeypatch, tmp_path):
+    """400 rows in batches of 64 are 7 steps an epoch."""
+
+    class Model:
+        @staticmethod
+        def from_spec(spec, sizes, **options):
+            raise KeyError(options["gamma_steps"])
+
+    monkeypatch.setattr(trainer, "model_class", lambda name: Model)
+    with pytest.raises(KeyError, match=r"^21$"):
+        train(days[0], tmp_path, model={"name": "apem", "options": {}}, max_epochs=3)
 
 
 def scores(run_dir, day, examples):

@@ -1,20 +1,20 @@
-"""Planned number of training steps as an option of models."""
+"""Options that are measured on the training rows: the planned number of training steps."""
 
 import pytest
 
 from pipelines.settings import TrainingSettings
-from pipelines.training import planned_steps
+from pipelines.training import measured_options
 
 TRAINING = TrainingSettings(max_epochs=4)
 
 
 @pytest.fixture(autouse=True)
 def rows(monkeypatch):
-    monkeypatch.setattr(planned_steps, "estimate_rows", lambda files: {"a": 1001, "b": 0}[files[0]])
+    monkeypatch.setattr(measured_options, "estimate_rows", lambda files: {"a": 1001, "b": 0}[files[0]])
 
 
 def planned(model, options, files=("a",)):
-    return planned_steps.with_planned_steps(model, options, TRAINING, 100, files)
+    return measured_options.with_planned_steps(model, options, TRAINING, 100, files)
 
 
 def test_steps_are_those_of_all_epochs():

@@ -1,4 +1,4 @@
-"""Number of planned training steps, for the models whose schedules depend on it."""
+"""Options of a model that depend on its training rows: mean labels of counts, and the number of planned steps."""
 
 import dataclasses
 import math
@@ -6,12 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.settings import TrainingSettings
+from pipelines.training.input_pipeline import InputPipeline
+from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import estimate_rows
 from tfmtl.models import MODELS
 
 OPTION = "gamma_steps"
 _REPLACED_BY = (OPTION, "gamma_decay")
 """Options with which the settings give the schedule themselves."""
+
+
+def with_measured_options(
+    model: str, options: Mapping[str, Any], training: TrainingSettings, inputs: InputPipeline, files: Sequence[str]
+) -> dict[str, Any]:
+    """Returns the options of a model with those that are measured on its training rows, unless the options give them.
+
+    Args:
+        model: Name of the model.
+        options: Options of the model, as plain data.
+        training: Training settings.
+        inputs: Input pipeline that reads the files, with the batch size of the training.
+        files: TFRecord files of the training rows, compressed with GZIP.
+    """
+    return with_planned_steps(model, with_label_means(options, inputs, files), training, inputs.batch_size, files)
 
 
 def with_planned_steps(
