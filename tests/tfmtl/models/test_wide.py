@@ -117,7 +117,7 @@ def test_model_starts_without_the_term_and_learns_it(name, tmp_path):
 def test_term_does_not_change_models_without_it():
     plain, model = tiny("mmoe"), tiny("mmoe", **WIDE)
     assert plain.wide is None
-    assert not {"wide", "wide_l2"} & set(plain.get_config()["options"])
+    assert plain.get_config()["options"]["wide"] is False
     assert not any("wide" in weight.path for weight in plain.weights)
     assert [w.path.split("/", 1)[1] for w in model.weights if "wide" in w.path] == ["wide/table"]
     assert not any(preset.get("wide") for kind in MODELS.values() for preset in kind.presets.values())
