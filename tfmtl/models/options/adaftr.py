@@ -53,7 +53,7 @@ class AdaFTROptions(ModelOptions):
 
     search_space: ClassVar[Space] = {
         **ModelOptions.search_space,
-        "beta": Range(1e-4, 1.0, log=True, digits=2),
+        "beta": Range(1e-2, 30.0, log=True, digits=2),
         "contrast_scope": Choice(("towers", "all")),
     }
 
