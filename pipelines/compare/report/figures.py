@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ GAINS, COST, CURVES, SELECTION = "gains.png", "cost.png", "curves.png", "selecti
 _DPI = 120
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000")
 _MARKERS = "osD^vPX*"
+_GREY = "#b0b0b0"
+_OUTLIER = 8
 
 
 def plot_gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> Figure | None:
@@ -87,31 +89,64 @@ def plot_cost(spec: DatasetSpec, table: ResultTable) -> Figure:
     return figure
 
 
-def plot_curves(runs: Mapping[str, Sequence[Result]], monitor: str) -> Figure:
+def plot_curves(runs: Mapping[str, Sequence[Result]], monitor: str, baselines: Collection[str] = ()) -> Figure:
     """Plots the monitor on the eval split by epoch: the mean over the seeds, with the range between them shaded.
+
+    The left panel has all epochs. The right one has the second half of them, and its vertical axis the range of the
+    means there, without rows whose last mean is farther from the rows' median than eight times the median distance.
 
     Args:
         runs: Finished runs by row.
         monitor: Name of the monitor.
+        baselines: Rows that are drawn in grey, below the other rows.
     """
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    axis = figure.add_subplot()
-    for i, (row, results) in enumerate(runs.items()):
-        series = [result.history[f"val_{monitor}"] for result in results if f"val_{monitor}" in result.history]
-        if not series:
-            continue
-        longest = max(len(values) for values in series)
-        padded = np.array([[*values, *[math.nan] * (longest - len(values))] for values in series])
-        epochs, color = np.arange(1, longest + 1), COLORS[i % len(COLORS)]
-        marker = _MARKERS[i // len(COLORS) % len(_MARKERS)]
-        axis.plot(epochs, np.nanmean(padded, axis=0), color=color, marker=marker, markersize=4, label=row)
-        axis.fill_between(epochs, np.nanmin(padded, axis=0), np.nanmax(padded, axis=0), color=color, alpha=0.15)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch")
-    axis.set_ylabel(f"{monitor}, eval split")
-    axis.grid(alpha=0.3)
-    _add_legend(figure, [axis])
+    figure = Figure(figsize=(10.0, 4.2), layout="constrained")
+    axes = list(figure.subplots(1, 2))
+    curves = {row: curve for row, results in runs.items() if len(curve := _curves(results, monitor))}
+    last = max((curve.shape[1] for curve in curves.values()), default=1)
+    colored = [row for row in curves if row not in baselines]
+    for axis in axes:
+        for row, curve in curves.items():
+            epochs, means = np.arange(1, curve.shape[1] + 1), np.nanmean(curve, axis=0)
+            if row in baselines:
+                axis.plot(epochs, means, color=_GREY, linewidth=1, zorder=2, label="baselines")
+                continue
+            i = colored.index(row)
+            color, marker = COLORS[i % len(COLORS)], _MARKERS[i % len(_MARKERS)]
+            axis.plot(epochs, means, color=color, marker=marker, markersize=4, linewidth=2, zorder=3, label=row)
+            axis.fill_between(epochs, np.nanmin(curve, axis=0), np.nanmax(curve, axis=0), color=color, alpha=0.15)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlabel("epoch")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel(f"{monitor}, eval split")
+    _zoom(axes[1], list(curves.values()), first=last // 2 + 1, last=last)
+    _add_legend(figure, axes)
     return figure
+
+
+def _curves(results: Sequence[Result], monitor: str) -> np.ndarray:
+    """Returns the monitor by run and epoch, `(runs, epochs)`; NaN after the last epoch of a run."""
+    series = [result.history[f"val_{monitor}"] for result in results if f"val_{monitor}" in result.history]
+    longest = max(map(len, series), default=0)
+    return np.array([[*values, *[math.nan] * (longest - len(values))] for values in series])
+
+
+def _zoom(axis: Axes, curves: Sequence[np.ndarray], first: int, last: int) -> None:
+    """Limits the axis to the epochs from `first` to `last`, and to the range of the means of rows without outliers."""
+    means = [np.nanmean(curve, axis=0) for curve in curves]
+    if not means:
+        return
+    ends = np.array([mean[-1] for mean in means])
+    distances = np.abs(ends - np.median(ends))
+    near = [
+        mean[min(first, len(mean)) - 1 :]
+        for mean, far in zip(means, distances, strict=True)
+        if far <= _OUTLIER * np.median(distances)
+    ]
+    low, high = np.concatenate(near).min(), np.concatenate(near).max()
+    margin = 0.08 * (high - low) or 1e-3
+    axis.set_ylim(low - margin, high + margin)
+    axis.set_xlim(first - 0.3, last + 0.3)
 
 
 def plot_selection(spec: DatasetSpec, table: ResultTable) -> Figure | None:
@@ -169,9 +204,9 @@ def _output_panels(spec: DatasetSpec, height: float) -> tuple[Figure, list[Axes]
 
 
 def _add_legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    handles, names = axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside right center", fontsize=8)
+    named = {name: handle for handle, name in zip(*axes[0].get_legend_handles_labels(), strict=True)}
+    if named:
+        figure.legend(named.values(), named.keys(), loc="outside right center", fontsize=8)
 
 
 def _title(spec: DatasetSpec, output: Output) -> str:

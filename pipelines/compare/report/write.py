@@ -153,7 +153,7 @@ def write_report(
         plots = {
             figures.GAINS: figures.plot_gains(settings, spec, table),
             figures.COST: figures.plot_cost(spec, table),
-            figures.CURVES: figures.plot_curves(outcome.runs, comparison.monitor),
+            figures.CURVES: figures.plot_curves(outcome.runs, comparison.monitor, settings.baselines),
             figures.SELECTION: figures.plot_selection(spec, table),
         }
         names = [name for name, figure in plots.items() if figure is not None]

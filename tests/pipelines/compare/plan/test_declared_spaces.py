@@ -58,7 +58,7 @@ def test_models_have_hyper_parameters_of_their_own(made):
     }
     for row, names in expected.items():
         assert names <= set(candidate(made, row).space), row
-    assert candidate(made, "adaftr").space["options.beta"] == Range(1e-4, 1.0, log=True, digits=2)
+    assert candidate(made, "adaftr").space["options.beta"] == Range(1e-2, 30.0, log=True, digits=2)
     assert not [name for name in candidate(made, "man").space if name.startswith("training.strategy")]
     assert not [name for name in candidate(made, "lightgbm").space if name.startswith(TRAINING)]
 
