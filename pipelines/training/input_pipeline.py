@@ -130,6 +130,7 @@ class InputPipeline:
         )
         return examples.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
+    @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
     def parse(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         """Parses and transforms a block of rows.
 
@@ -158,12 +159,14 @@ class InputPipeline:
             return blocks.cache(os.path.join(str(self.cache_dir), "blocks"))
         return blocks.cache() if self.cache == "memory" else blocks
 
+    @tf.autograph.experimental.do_not_convert
     def _permute(self, window: Any, draw: Any) -> Any:
         features, labels = window
         rows = tf.range(tf.shape(next(iter(labels.values())))[0])
         order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([draw, 0]))
         return self._cast_features(*tf.nest.map_structure(lambda column: tf.gather(column, order), (features, labels)))
 
+    @tf.autograph.experimental.do_not_convert
     def _cast_features(self, features: Any, labels: Any) -> Any:
         """Casts the features to the dtypes that models take."""
         return {i.name: tf.cast(features[i.name], i.dtype) for i in transformed_inputs(self.spec)}, labels
