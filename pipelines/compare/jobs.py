@@ -54,7 +54,8 @@ class Job:
     def key(self, data: str) -> str:
         """Computes the key under which the run is kept: a hash of everything that determines its scores but the code.
 
-        A trial has another key than a run of the table, as it is not scored on the test split.
+        A trial has another key than a run of the table, as it is not scored on the test split. Defaults that are off
+        (false, 0, null or empty) are not part of its key, so that a new option that is off changes no key.
 
         Args:
             data: Fingerprint of the data.
@@ -65,7 +66,7 @@ class Job:
         parts: list[Any] = [data, self.model, dict(self.options), dict(self.training), self.seed]
         if self.trial is not None:
             parts.append({"rows_fraction": self.rows_fraction, "max_epochs": self.max_epochs})
-            parts.append(dict(self.defaults))
+            parts.append(_without_off(self.defaults))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -93,6 +94,12 @@ class Job:
             text: JSON text.
         """
         return cls(**json.loads(text))
+
+
+def _without_off(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the entries that are not false, 0, null or empty, those of nested mappings included."""
+    kept = {name: _without_off(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+    return {name: value for name, value in kept.items() if value}
 
 
 def library_versions() -> dict[str, str]:

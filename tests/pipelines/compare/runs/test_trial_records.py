@@ -7,6 +7,7 @@ import math
 import pytest
 
 from pipelines.compare.fitters import default_values
+from pipelines.compare.jobs import Job
 from pipelines.compare.runs.search import seed_job, trial_job
 from pipelines.compare.runs.trial_records import TrialRecord, TrialRecords, make_record
 from tests.pipelines.compare.cases import columns, job, noisy, result
@@ -170,3 +171,15 @@ def test_defaults_of_a_wrapped_model_are_part_of_the_key():
     assert "num_shared" not in values["backbone_options"]
     assert "num_per_task" not in values
     assert values["beta"] == 0.01
+
+
+def test_a_new_default_that_is_off_does_not_change_the_key():
+    one = Job("mmoe", "mmoe", {}, {}, 1, 0, defaults={"options": {"dropout": 0.3}})
+    off = {"calibration": {}, "extra": None, "rate": 0.0, "use": False, "units": [], "nested": {"use": False}}
+    assert dataclasses.replace(one, defaults={"options": {"dropout": 0.3, **off}}).key("data") == one.key("data")
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.0}, {"dropout": 0.2}, {"dropout": 0.3, "use": True}])
+def test_a_changed_default_changes_the_key(options):
+    one = Job("mmoe", "mmoe", {}, {}, 1, 0, defaults={"options": {"dropout": 0.3}})
+    assert dataclasses.replace(one, defaults={"options": options}).key("data") != one.key("data")
