@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
+from pipelines.training.calibrate import calibrate
 from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.measured_options import with_measured_options
@@ -77,6 +78,7 @@ def _train_and_export(fn_args: Any) -> None:
 
     with cache_folder(cache) as folder:
         history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
+    calibrate(model, inputs, files["eval"])
 
     with chief_folder(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)

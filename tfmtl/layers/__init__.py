@@ -8,6 +8,7 @@ from tfmtl.layers.extraction_network import ExtractionNetwork
 from tfmtl.layers.fused_embedding import FusedEmbedding
 from tfmtl.layers.gate import Gate
 from tfmtl.layers.log_round_embedding import LogRoundEmbedding
+from tfmtl.layers.logit_calibration import LogitCalibration
 from tfmtl.layers.meta_attention import MetaAttention
 from tfmtl.layers.meta_tower import MetaTower
 from tfmtl.layers.meta_unit import MetaUnit
@@ -34,6 +35,7 @@ __all__ = [
     "FusedEmbedding",
     "Gate",
     "LogRoundEmbedding",
+    "LogitCalibration",
     "MetaAttention",
     "MetaTower",
     "MetaUnit",

@@ -9,6 +9,7 @@ import keras
 from tfmtl import config, introspection
 from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.models.core.batches import prepare_features
+from tfmtl.models.core.calibrated_heads import CalibratedHeads
 from tfmtl.models.core.chain_losses import ChainLosses
 from tfmtl.models.core.construction import build_after, check_options, from_spec_with_options, saved_options
 from tfmtl.models.core.heads import task_outputs
@@ -21,7 +22,7 @@ from tfmtl.spec import ENTIRE, DatasetSpec
 from tfmtl.types import Config, Features, Tensor
 
 
-class MultiTaskModel(LogitTerms, TrainedModel):
+class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
     """Model of the tasks of a dataset: an embedding of the transformed features, and one logit for each task.
 
     A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
@@ -111,6 +112,7 @@ class MultiTaskModel(LogitTerms, TrainedModel):
         self.options: Any = options
         self.embedding = self.make_embedding()
         self.wide = self.make_wide()
+        self.calibrations = self.make_calibrations()
         self.uncertainty = None
         if options.weighting == "uncertainty":
             self.uncertainty = UncertaintyWeighting([task.name for task in spec.tasks], name="uncertainty")
@@ -181,7 +183,9 @@ class MultiTaskModel(LogitTerms, TrainedModel):
         Returns:
             Probabilities and rates by output name, on both spaces, each `(batch,)` float32.
         """
-        return task_outputs(self.spec, self.spaces, self(prepare_features(self.spec, features), training=False))
+        features = prepare_features(self.spec, features)
+        logits = self.calibrated(self(features, training=False), features)
+        return task_outputs(self.spec, self.spaces, logits)
 
     def inspect(self, features: Features) -> dict[str, Tensor]:
         """Returns what the layers of the model record in a forward pass.

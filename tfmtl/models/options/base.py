@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from tfmtl.config import require
 from tfmtl.model_inputs import sequences
 from tfmtl.search_space import Choice, Dimension, Space
 from tfmtl.spec import DatasetSpec
+
+CalibrationMethod: TypeAlias = Literal["isotonic", "platt"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,12 @@ class ModelOptions:
             fields of a trained weight for each id and task, initially 0. It is the wide part of Wide & Deep (Cheng et
             al., 2016) and the linear part of DeepFM (Guo et al., 2017). A multivalent field adds the weighted mean of
             the weights of its ids; a sequence with a field for each position adds the weights of all positions.
+        calibration: Calibration of the heads of binary tasks after training, one method for all of them, or by task
+            name: "isotonic" (`tfmtl.calibration.fit_isotonic`) or "platt" (`tfmtl.calibration.fit_platt`). The maps are
+            fitted on the rows that `calibrate` is given, those of the eval split in the pipeline, and are a part of
+            `score`. Outputs that are derived, such as `ctcvr = ctr * cvr`, are derived from the calibrated heads.
+        calibration_rows: Number of positive and of negative rows from which a value of the spec's scenario has a map of
+            its own; other values share the map of all rows. None is 200.
         wide_l2: Factor of the mean over the batch of the squared weights of the linear term that a row looks up, summed
             over its fields and the tasks: what `embedding_l2` is for embeddings.
 
@@ -93,6 +101,8 @@ class ModelOptions:
     count_loss: Literal["likelihood", "relative"] = "likelihood"
     wide: bool = False
     wide_l2: float = 0.0
+    calibration: CalibrationMethod | Mapping[str, CalibrationMethod] = dataclasses.field(default_factory=dict)
+    calibration_rows: int | None = None
 
     def __post_init__(self) -> None:
         require(self.embedding_dim >= 1, "embedding_dim", "at least 1", self.embedding_dim)
@@ -113,6 +123,12 @@ class ModelOptions:
         is_entire = not self.local_space or self.space == "entire"
         require(is_entire, "local_space", "false where `space` is conditional", True)
         require(self.max_weight >= 1, "max_weight", "at least 1", self.max_weight)
+        is_positive = self.calibration_rows is None or self.calibration_rows >= 1
+        require(is_positive, "calibration_rows", "at least 1", self.calibration_rows)
+        methods = self.calibration.items() if isinstance(self.calibration, Mapping) else [("", self.calibration)]
+        for task, method in methods:
+            path = ("calibration", task) if task else "calibration"
+            require(method in ("isotonic", "platt"), path, "isotonic or platt", method)
 
     def _check_choices(self) -> None:
         choices = {
@@ -130,6 +146,16 @@ class ModelOptions:
     def declared_space(self) -> dict[str, Dimension]:
         """Returns the hyper-parameters that a search varies by default, by the names of the options."""
         return dict(self.search_space)
+
+    def calibration_methods(self, spec: DatasetSpec) -> dict[str, CalibrationMethod]:
+        """Returns the method of calibration of each head that has one, by task name.
+
+        Args:
+            spec: Tasks of the dataset.
+        """
+        if isinstance(self.calibration, Mapping):
+            return dict(self.calibration)
+        return {task.name: self.calibration for task in spec.tasks if task.kind == "binary"}
 
     def unpooled_sequences(self, spec: DatasetSpec) -> tuple[str, ...]:
         """Returns the names of the sequences that have a field for each position.
@@ -158,6 +184,9 @@ class ModelOptions:
         for task, mean in self.label_means.items():
             is_valid = tasks[task].kind == "count" or mean < 1
             require(is_valid, ("label_means", task), "below 1 for a binary task", mean)
+        for task in self.calibration if isinstance(self.calibration, Mapping) else ():
+            is_binary = task in tasks and tasks[task].kind == "binary"
+            require(is_binary, ("calibration", task), "a binary task of the spec", task)
         for task in self.dependence if isinstance(self.dependence, Mapping) else ():
             follows = task in tasks and tasks[task].follows is not None
             require(follows, ("dependence", task), "a task of the spec that follows another", task)
