@@ -1,4 +1,4 @@
-"""Exports of models with terms outside their network, compared with Keras."""
+"""Exports of models with terms and maps outside their network, compared with Keras."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,13 +6,18 @@ import tensorflow as tf
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
 from serving.servable import Servable
 from tests.serving.export_cases import FEATURES, SIZES, SPEC, HashTransform, examples, transformed
+from tests.tfmtl import cases
 from tests.tfmtl.tiny_models import tiny, tiny_randomized
 
 
-def test_linear_term(tmp_path):
-    model = tiny_randomized("adaftr", SPEC, SIZES, wide=True)
-    export(model, HashTransform(), str(tmp_path / "1"))
-    servable = Servable(tmp_path / "1")
+def assert_export_scores_as(model, folder):
+    """Exports a model, and compares the outputs of all signatures with its scores.
+
+    Returns:
+        The outputs of `transformed` for `FEATURES`.
+    """
+    export(model, HashTransform(), str(folder / "1"))
+    servable = Servable(folder / "1")
     tokens = tf.constant([b"t%d" % i for i in range(5)])
     requests = {
         TRANSFORMED: (FEATURES, FEATURES),
@@ -24,7 +29,24 @@ def test_linear_term(tmp_path):
         found[signature] = servable.predict(signature, {k: tf.make_tensor_proto(v) for k, v in inputs.items()})
         for output, scores in model.score(features).items():
             np.testing.assert_allclose(found[signature][output], scores, rtol=1e-5)
+    return found[TRANSFORMED]
+
+
+def test_linear_term(tmp_path):
+    model = tiny_randomized("adaftr", SPEC, SIZES, wide=True)
+    found = assert_export_scores_as(model, tmp_path)
     without = tiny("adaftr", SPEC, SIZES)
     deep = [w for w, v in zip(model.get_weights(), model.weights, strict=True) if v is not model.wide.table]
     without.set_weights(deep)
-    assert np.abs(found[TRANSFORMED]["ctr"] - without.score(FEATURES)["ctr"]).max() > 0.05
+    assert np.abs(found["ctr"] - without.score(FEATURES)["ctr"]).max() > 0.05
+
+
+def test_calibrated_heads(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = 2000
+    features = {"user": rng.integers(0, 3, rows), "item": rng.integers(0, 31, rows)}
+    model = tiny("adaftr", SPEC, SIZES, calibration="isotonic", calibration_rows=50)
+    before = model.score(FEATURES)
+    assert model.calibrate([(features, cases.labels(SPEC, rows))])["click"] == 3
+    found = assert_export_scores_as(model, tmp_path)
+    assert np.abs(found["ctr"] - before["ctr"]).max() > 0.01
