@@ -15,10 +15,10 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
-from pipelines.settings import TrainingSettings
+from pipelines.settings import ModelSettings, TrainingSettings
 from tests.tfmtl import cases
 from tfmtl import config
-from tfmtl.models import MODELS, ModelOptions
+from tfmtl.models import MODELS, MMoEOptions, ModelOptions
 from transforms.batches.reasons import RENAMED_REASONS
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
@@ -167,7 +167,10 @@ def test_models_are_made_as_the_page_says():
 
 
 def test_training_settings_are_valid():
-    one, several = blocks("yaml", "training.md")
+    one, calibrated, several = blocks("yaml", "training.md")
+    model = config.build(ModelSettings, config.parse_yaml(calibrated), ("model",))
+    options = config.build(MMoEOptions, config.Document(dict(model.options)))
+    assert options.calibration == "isotonic"
     training = config.build(TrainingSettings, config.parse_yaml(one), ("training",))
     assert training.strategy.kind == "maml"
     assert training.fine_tuning.max_epochs == 2

@@ -18,8 +18,8 @@ from tfmtl.types import Config
 _MODULES = {
     "tfmtl.layers": (
         *("CGC", "CrossStitch", "DynamicSelector", "Experts", "ExtractionNetwork", "FusedEmbedding", "Gate"),
-        *("LogRoundEmbedding", "MLP", "MetaAttention", "MetaTower", "MetaUnit", "PatternSelector", "RawValues"),
-        *("Relatedness", "RepresentationIntegration", "SelfAttention", "SequenceEncoder", "SetAttention"),
+        *("LogRoundEmbedding", "LogitCalibration", "MLP", "MetaAttention", "MetaTower", "MetaUnit", "PatternSelector"),
+        *("RawValues", "Relatedness", "RepresentationIntegration", "SelfAttention", "SequenceEncoder", "SetAttention"),
         *("TaskAnchors", "TaskAttention", "TaskFeatureAttention", "Tower"),
     ),
     "tfmtl.losses": ("UncertaintyWeighting",),
