@@ -262,6 +262,25 @@ def predict(
         predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline, settings=settings)
 
 
+@main.command("export-check", short_help="Check that a server can run an exported model.")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+def export_check(folder: str) -> None:
+    """Check the SavedModel in DIR, or in the newest version folder of DIR, as a server would use it.
+
+    Every signature runs in a graph session on the requests that were recorded with the export, and its scores are
+    compared with the recorded ones. Python functions, operations compiled by XLA, unknown operations and files outside
+    the SavedModel are errors. The exit code is 1 if the export should not be served.
+
+    \b
+    Example:
+      tfmtl export-check runs/demo/serving/demo
+    """
+    from pipelines.commands.export_check import check_folder
+
+    if not check_folder(folder):
+        raise SystemExit(1)
+
+
 def program() -> None:
     """Entry point of the console script `tfmtl`."""
     from pipelines.terminal import run_program
