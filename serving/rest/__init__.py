@@ -1,0 +1,1 @@
+"""REST API of TensorFlow Serving, for the embedded server."""
