@@ -10,7 +10,7 @@ from serving.protos.schema import ENUMS
 from serving.rest.json_values import decode_base64, json_type, to_text, type_name
 
 _DTYPES = ENUMS["tensorflow.DataType"]
-STRING = _DTYPES["DT_STRING"]
+STRING, FLOAT = _DTYPES["DT_STRING"], _DTYPES["DT_FLOAT"]
 _BOOL = _DTYPES["DT_BOOL"]
 _INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
 _INTEGERS: dict[int, tuple[int, int]] = {
@@ -21,7 +21,7 @@ _INTEGERS: dict[int, tuple[int, int]] = {
 }
 # Digits of the significand, and the largest number.
 _FLOATS: dict[int, tuple[int, float]] = {
-    _DTYPES["DT_FLOAT"]: (24, (2 - 2**-23) * 2.0**127),
+    FLOAT: (24, (2 - 2**-23) * 2.0**127),
     _DTYPES["DT_DOUBLE"]: (53, (2 - 2**-52) * 2.0**1023),
 }
 

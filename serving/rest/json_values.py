@@ -114,6 +114,15 @@ def decode_base64(value: Any) -> bytes:
         raise invalid_argument("Unable to base64 decode") from error
 
 
+def shortest_float(value: float) -> float:
+    """Returns the number whose JSON text has as few digits as identify a float32.
+
+    Args:
+        value: A float32.
+    """
+    return float(str(np.float32(value)))
+
+
 def to_json(array: np.ndarray, as_bytes: bool) -> Any:
     """Returns an array as nested lists of JSON values; a float32 has as few digits as identify it.
 

@@ -1,14 +1,18 @@
 """Deployment files, parsed as TensorFlow Serving, Compose and Kubernetes parse them."""
 
 import inspect
+import json
 import pathlib
+import re
 
+import grpc
 import pytest
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 import serving
+from serving import request_metrics
 from serving.client import TfmtlClient
 
 DEPLOY = pathlib.Path(serving.__file__).parent / "deploy"
@@ -18,6 +22,14 @@ DEPLOY = pathlib.Path(serving.__file__).parent / "deploy"
 def models():
     text = (DEPLOY / "models.config").read_text(encoding="utf-8")
     return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+
+
+@pytest.fixture(scope="module")
+def monitoring():
+    """Returns the fields of `monitoring.config`, whose message type no Python package contains."""
+    text = re.sub(r"#.*", "", (DEPLOY / "monitoring.config").read_text(encoding="utf-8"))
+    fields = re.fullmatch(r"\s*prometheus_config \{([^{}]*)\}\s*", text)[1]
+    return dict(re.findall(r'(\w+): "?([^"\s]+)"?', fields))
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +125,49 @@ def test_kubernetes_service_selects_the_pods(kubernetes):
     assert service["clusterIP"] == "None"
     container = kubernetes["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     assert {port["targetPort"] for port in service["ports"]} == {port["name"] for port in container["ports"]}
+
+
+def test_metrics_are_on_the_rest_port(compose, kubernetes, monitoring):
+    assert monitoring == {"enable": "true", "path": request_metrics.PATH}
+    template = kubernetes["Deployment"]["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    annotations = template["metadata"]["annotations"]
+    assert annotations["prometheus.io/path"] == request_metrics.PATH
+    assert int(annotations["prometheus.io/port"]) in [port["containerPort"] for port in container["ports"]]
+    for flags in (arguments(compose), arguments(container)):
+        path = pathlib.PurePosixPath(flags["monitoring_config_file"])
+        assert (DEPLOY / path.name).is_file()
+    assert f"./{path.name}:{path}:ro" in compose["volumes"]
+
+
+def test_replicas_follow_the_load_and_end_after_their_requests(kubernetes):
+    deployment, scaler = kubernetes["Deployment"], kubernetes["HorizontalPodAutoscaler"]["spec"]
+    assert scaler["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert scaler["minReplicas"] >= deployment["spec"]["replicas"]
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert "cpu" in container["resources"]["requests"], "utilization is relative to the request"
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > pause + inspect.signature(TfmtlClient).parameters["deadline"].default
+    budget = kubernetes["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]
+    assert budget == deployment["spec"]["selector"]["matchLabels"]
+
+
+def test_dashboard_shows_the_metrics_of_our_server():
+    metrics = request_metrics.RequestMetrics({"ads"})
+    metrics.record("ads", "Predict", "GRPC", grpc.StatusCode.OK, 0.01)
+    text = metrics.text()
+    dashboard = json.loads((DEPLOY / "grafana-dashboard.json").read_text(encoding="utf-8"))
+    assert (
+        dashboard["templating"]["list"][1]["query"]["query"]
+        == "label_values(:tensorflow:serving:request_count, model_name)"
+    )
+    for panel in dashboard["panels"][:5]:
+        for target in panel["targets"]:
+            for name in re.findall(r":tensorflow:\w+:\w+", target["expr"]):
+                assert f"{name}{{" in text, (panel["title"], name)
+            for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
+                assert f'{label}="' in text or label == "instance", (panel["title"], label)
 
 
 def test_images_have_one_version(compose, kubernetes):
