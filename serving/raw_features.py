@@ -66,7 +66,10 @@ def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
 
 
 def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTensor]:
-    """Returns the raw features of serialized tf.Examples.
+    """Returns the raw features of serialized tf.Examples, without missing values.
+
+    As the pipeline does with the rows of a log, "" and NaN are taken for missing values, and an empty token of a
+    multi-valued feature is left out with the weight at its position.
 
     Args:
         spec: Spec of the dataset.
@@ -79,15 +82,32 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
         tf.errors.InvalidArgumentError: If an example cannot be parsed, or lacks a required feature.
     """
     parsed = tf.io.parse_example(examples, parsing_spec(spec))
-    return {name: _sparse(tf.expand_dims(t, 1)) if isinstance(t, tf.Tensor) else t for name, t in parsed.items()}
+    features: dict[str, tf.SparseTensor] = {}
+    for feature in spec.features:
+        values = parsed[feature.name]
+        if isinstance(values, tf.Tensor):  # Required.
+            features[feature.name] = _single(feature.name, values, required=True)
+        elif isinstance(feature, SEQUENCES):
+            features[feature.name] = values
+        elif isinstance(feature, MultiValuedFeature) and feature.weights:
+            tokens = tf.sparse.to_dense(values, "")
+            weights = tf.RaggedTensor.from_sparse(parsed[feature.weights])
+            weights = weights.to_tensor(float("nan"), shape=(None, None))[:, : tf.shape(tokens)[1]]
+            missing = tf.fill(tf.stack([tf.shape(tokens)[0], tf.shape(tokens)[1] - tf.shape(weights)[1]]), float("nan"))
+            features.update(_weighted(feature, tokens, tf.concat([weights, missing], 1)))
+        else:
+            present = _present(values.values)
+            rows = tf.RaggedTensor.from_sparse(values)
+            features[feature.name] = tf.ragged.boolean_mask(rows, rows.with_values(present)).to_sparse()
+    return features
 
 
 def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     """Returns the raw features of one dense tensor for each feature.
 
-    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight, and a token
-    whose weight is NaN has weight 1. In a sequence a missing value leaves its position empty, and the other values keep
-    theirs.
+    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight. Where all
+    weights of a row are NaN, its tokens have no weights, which means 1; where some are, a token whose weight is NaN has
+    weight 0. In a sequence a missing value leaves its position empty, and the other values keep theirs.
 
     Args:
         spec: Spec of the dataset.
@@ -103,24 +123,18 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
     for feature in spec.features:
         tensor = tensors[feature.name]
         if isinstance(feature, CategoricalFeature | NumericalFeature):
-            present = _present(tensor)
-            if feature.required:
-                message = f"`{feature.name}` should have a value in every row, the spec requires it"
-                with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
-                    present = tf.identity(present)
-            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present, 1))
+            features[feature.name] = _single(feature.name, tensor, feature.required)
         elif isinstance(feature, SEQUENCES):
             features[feature.name] = _sparse(tensor)
+        elif isinstance(feature, MultiValuedFeature) and feature.weights:
+            weights = tensors[feature.weights]
+            message = f"`{feature.weights}` should have the shape of `{feature.name}`"
+            same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
+            with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
+                weights = tf.identity(weights)
+            features.update(_weighted(feature, tensor, weights))
         else:
-            present = _present(tensor)
-            features[feature.name] = _sparse(tensor, present)
-            if isinstance(feature, MultiValuedFeature) and feature.weights:
-                weights = tensors[feature.weights]
-                message = f"`{feature.weights}` should have the shape of `{feature.name}`"
-                same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
-                with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-                    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-                features[feature.weights] = _sparse(weights, present)
+            features[feature.name] = _sparse(tensor, _present(tensor))
     return features
 
 
@@ -140,6 +154,28 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
             dense if i.is_multivalent else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
         )
     return tensors
+
+
+def _single(name: str, values: tf.Tensor, required: bool) -> tf.SparseTensor:
+    """Returns the values `(batch,)` of a feature with one value, without missing ones, which may be an error."""
+    present = _present(values)
+    if required:
+        message = f"`{name}` should have a value in every row, the spec requires it"
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
+            present = tf.identity(present)
+    return _sparse(tf.expand_dims(values, 1), tf.expand_dims(present, 1))
+
+
+def _weighted(feature: MultiValuedFeature, tokens: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.SparseTensor]:
+    """Returns tokens and weights `(batch, length)` without the positions of missing tokens.
+
+    A row without any weight has none; otherwise a missing weight is 0, as the transform takes it.
+    """
+    present, missing = _present(tokens), tf.math.is_nan(weights)
+    has_weights = tf.reduce_any(tf.logical_and(present, tf.logical_not(missing)), axis=1, keepdims=True)
+    weights = tf.where(missing, tf.zeros_like(weights), weights)
+    kept = tf.logical_and(present, has_weights)
+    return {feature.name: _sparse(tokens, present), str(feature.weights): _sparse(weights, kept)}
 
 
 def _present(tensor: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 A missing value is sent as "" (strings) or NaN (numbers). A list of variable length (tokens, weights) is padded on the
 right with missing values; all lists of a request have one width, since tokens and their weights must have equal shapes.
 A list whose width the signature fixes (a sequence) is padded on the left, since its last position is the most recent
-one. A wrong name, type or length raises a `ValueError` that names row and feature.
+one; of a longer one the last positions are sent. A wrong name, type or length raises a `ValueError` that names row and feature.
 """
 
 import dataclasses
@@ -182,6 +182,8 @@ def _list(feature: Feature, row: int, value: Any, element: Any) -> list:
         value = value.tolist()
     if not isinstance(value, list | tuple):
         raise _error(feature, row, f"a list of {feature.kind}s", value)
+    if feature.width is not None and feature.raw:
+        value = value[-feature.width :]  # The most recent positions, as the transform of a log does.
     if feature.width is not None and len(value) > feature.width:
         raise _error(feature, row, f"a list of at most {feature.width} {feature.kind}s", value)
     return [feature.padding if _missing(item) else element(feature, row, item) for item in value]
