@@ -1,6 +1,5 @@
 """Export of a trained model and its transform as one SavedModel for TensorFlow Serving's C++ session."""
 
-import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from serving import raw_features
+from serving.fingerprint import fingerprint
 from serving.raw_features import EXAMPLES
 from serving.warmup import write_warmup
 from tfmtl.model_inputs import transformed_inputs
@@ -99,16 +99,18 @@ def export(
         model: Built model.
         transform: Callable and trackable object such as `tft.TFTransformOutput.transform_features_layer()`.
         directory: Folder to write to.
-        warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log.
+        warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log, for the warm-up requests.
+            Without any, their only row has placeholders for the values that the spec requires.
         model_name: Name under which a server serves the model.
 
     Returns:
-        The model's fingerprint (see `fingerprint`).
+        The model's fingerprint (see `serving.fingerprint`).
     """
     module = ServingModule(model, transform)
     tf.saved_model.save(module, directory, signatures=module.signatures())
-    write_warmup(model.spec, transform, directory, list(warmup_examples) or [b""], model_name)
-    digest = fingerprint(model, directory)
+    score = model.serving_model().score
+    write_warmup(model.spec, transform, score, directory, warmup_examples, model_name)
+    digest = fingerprint(model, transform, directory)
     description = {
         "fingerprint": digest,
         "model": type(model).__name__,
@@ -119,25 +121,6 @@ def export(
     with tf.io.gfile.GFile(f"{directory}/{DESCRIPTION}", "w") as file:
         json.dump(description, file, indent=1)
     return digest
-
-
-def fingerprint(model: MultiTaskModel, directory: str) -> str:
-    """Returns the SHA-256 hash of everything that decides a score: configuration, weights and vocabularies.
-
-    All exports of one model have the same fingerprint.
-
-    Args:
-        model: Model that was exported.
-        directory: Folder of the SavedModel, which holds the vocabularies.
-    """
-    model = model.serving_model()
-    digest = hashlib.sha256(json.dumps(model.get_config(), sort_keys=True).encode())
-    for variable in model.weights:
-        digest.update(variable.path.encode() + variable.numpy().tobytes())
-    for asset in sorted(tf.io.gfile.listdir(f"{directory}/assets")):
-        with tf.io.gfile.GFile(f"{directory}/assets/{asset}", "rb") as file:
-            digest.update(asset.encode() + file.read())
-    return digest.hexdigest()
 
 
 def describe(directory: str | pathlib.Path) -> dict[str, Any]:

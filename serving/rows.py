@@ -3,7 +3,8 @@
 A missing value is sent as "" (strings) or NaN (numbers). A list of variable length (tokens, weights) is padded on the
 right with missing values; all lists of a request have one width, since tokens and their weights must have equal shapes.
 A list whose width the signature fixes (a sequence) is padded on the left, since its last position is the most recent
-one; of a longer one the last positions are sent. A wrong name, type or length raises a `ValueError` that names row and feature.
+one; of a longer one the last positions are sent. A wrong name, type or length raises a `ValueError` that names row and
+feature.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""Warm-up requests, which a server replays on a new version before it serves it."""
+"""Warm-up requests, which a server replays on a new version before it serves it, with the scores of each."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,16 +15,28 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 32, 256)
 
 
-def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str) -> None:
+def write_warmup(
+    spec: DatasetSpec,
+    transform: Any,
+    score: Callable[[dict[str, tf.Tensor]], Mapping[str, tf.Tensor]],
+    directory: str,
+    examples: Sequence[bytes],
+    model_name: str,
+) -> None:
     """Writes one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
+
+    Each record has the scores of its request too, with which `tfmtl export-check` compares those of the SavedModel. A
+    server ignores them.
 
     Args:
         spec: Spec of the dataset.
         transform: Callable that maps raw features to transformed features.
+        score: Callable that maps transformed features to the outputs by name.
         directory: Folder of the SavedModel.
-        examples: Serialized tf.Examples of raw features, at least one.
+        examples: Serialized tf.Examples of raw features; none for one row with placeholders for required values.
         model_name: `model_spec.name` of the requests.
     """
+    examples = list(examples) or [_placeholder(spec)]
     path = f"{directory}/{WARMUP}"
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.TFRecordWriter(path) as writer:
@@ -37,15 +49,30 @@ def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Se
                 "raw": raw_features.to_tensors(spec, features),
                 "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
             }
+            outputs = score(signature_inputs["transformed"])
             for signature, inputs in signature_inputs.items():
-                writer.write(_log(model_name, signature, inputs).SerializeToString())
+                writer.write(_log(model_name, signature, inputs, outputs).SerializeToString())
 
 
-def _log(model_name: str, signature: str, inputs: dict[str, tf.Tensor]) -> Message:
+def _placeholder(spec: DatasetSpec) -> bytes:
+    """Returns a tf.Example with a value for each required feature, which no row of a log need have."""
+    example: Any = tf.train.Example()
+    for i in raw_features.raw_inputs(spec):
+        if i.required and i.dtype == tf.string:
+            example.features.feature[i.name].bytes_list.value.append(b"0")
+        elif i.required:
+            example.features.feature[i.name].float_list.value.append(0.0)
+    serialized: bytes = example.SerializeToString()
+    return serialized
+
+
+def _log(model_name: str, signature: str, inputs: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> Message:
     log = protos.PredictionLog()
     request = log.predict_log.request
     request.model_spec.name = model_name
     request.model_spec.signature_name = signature
     for name, tensor in inputs.items():
         tensors.write(request.inputs[name], tensor.numpy(), content=True)
+    for name, tensor in outputs.items():
+        tensors.write(log.predict_log.response.outputs[name], tensor.numpy(), content=True)
     return log

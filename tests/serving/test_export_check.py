@@ -53,10 +53,11 @@ def exported(tmp_path_factory):
 def test_our_exports_have_no_errors(exported):
     check = check_export(exported)
     assert check.errors == ()
-    replayed = {one.signature: (one.requests, one.rows) for one in check.signatures}
-    assert {name: replayed[name] for name in ("raw", "serving_default", "transformed")} == dict.fromkeys(
-        ("raw", "serving_default", "transformed"), (3, 289)
-    )
+    replayed = {one.signature: one for one in check.signatures}
+    for name in ("raw", "serving_default", "transformed"):
+        assert (replayed[name].requests, replayed[name].rows) == (3, 289)
+        assert replayed[name].compared == 3 * 289, "three outputs"
+        assert replayed[name].difference < 1e-5
 
 
 @pytest.mark.parametrize(
