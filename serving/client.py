@@ -1,9 +1,9 @@
 """Client of TensorFlow Serving and of the embedded server: takes rows, returns an array for each prediction."""
 
-import json
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import numpy as np
@@ -12,18 +12,32 @@ from google.protobuf.message import Message
 from serving import protos, tensors
 from serving import rows as rows_lib
 from serving.connection import Connection, PredictionError
-from serving.metadata import ModelMetadata, ModelVersionStatus
+from serving.metadata import ModelMetadata, ModelVersionStatus, request_metadata
+from serving.predictions import Predictions
 from tfmtl.spec import DatasetSpec
 
-__all__ = ["ModelMetadata", "ModelVersionStatus", "PredictionError", "TfmtlClient"]
+__all__ = ["ModelMetadata", "ModelVersionStatus", "PredictionError", "Predictions", "TfmtlClient"]
 
 RAW = "raw"
 SERVING_DEFAULT = "serving_default"
-SPEC = "spec"
 
-_SIGNATURE_DEF = "signature_def"
 _READY_PAUSE = 0.1
+_CHANGED_CODES = (
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+)
+"""Codes with which a server answers a request for a version that it has replaced by one with other inputs."""
 _RETRIED_CODES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """Rows that were converted for a signature: their number, and a function that writes a part of them."""
+
+    signature: str
+    size: int
+    write: Callable[[Any, int, int], None]
 
 
 class TfmtlClient:
@@ -81,31 +95,50 @@ class TfmtlClient:
         self._known: ModelMetadata | None = None
 
     def predict(
-        self, rows: Any, *, outputs: Sequence[str] = (), deadline: float | None = None
-    ) -> dict[str, np.ndarray]:
+        self,
+        rows: Any,
+        *,
+        outputs: Sequence[str] = (),
+        deadline: float | None = None,
+        extra: Literal["error", "ignore"] = "error",
+    ) -> Predictions:
         """Scores rows of raw features.
 
+        All rows are scored by one version of the model. If it is unloaded during the call, or a new version has other
+        features, all rows are scored again by the newest version.
+
         Args:
-            rows: List of dicts, dict of columns, or DataFrame. A feature that is absent, None or NaN is missing; a
-                multivalent feature (multi-valued, sequence, weights) is a list.
-            outputs: Names of the predictions to compute. Defaults to all.
+            rows: List of dicts, dict of columns, DataFrame or Arrow table. A feature that is absent, None or NaN is
+                missing; a multivalent feature (multi-valued, sequence, weights) is a list, or a string that is split at
+                the feature's separator. Whole numbers are taken as the tokens of a categorical feature.
+            outputs: Names of the predictions to compute, or one name. Defaults to all, in the order of the spec.
             deadline: Seconds that the call may take, instead of the client's `deadline`.
+            extra: Whether a name that is no feature of the model is an error, or ignored.
 
         Returns:
-            An array of shape `(rows,)` for each prediction, in the order of the rows.
+            An array of shape `(rows,)` for each prediction, in the order of the rows, and the `version` that answered.
 
         Raises:
             ValueError: If a row has an unknown feature or a value of a wrong type; nothing is sent then.
             PredictionError: If the server fails.
         """
+        if extra not in ("error", "ignore"):
+            raise ValueError(f"extra should be 'error' or 'ignore'. Received: {extra!r}")
         end = self._end(deadline)
-        known = self._cached_metadata(end)
-        batch = rows_lib.Batch(rows, self._features(known))
-        return self._predict(known, self._signature, len(batch), batch.write, outputs, end)
+        removed: set[str] = set()
+
+        def prepare(known: ModelMetadata) -> _Rows:
+            features = self._features(known)
+            removed.difference_update(features)
+            batch = rows_lib.Batch(rows, features, ignored=None if extra == "ignore" else removed)
+            removed.update(features)
+            return _Rows(self._signature, len(batch), batch.write)
+
+        return self._predict(prepare, outputs, end)
 
     def predict_examples(
         self, examples: Sequence[bytes], *, outputs: Sequence[str] = (), deadline: float | None = None
-    ) -> dict[str, np.ndarray]:
+    ) -> Predictions:
         """Scores serialized `tf.Example`s of raw features with the signature `serving_default`.
 
         Args:
@@ -120,19 +153,21 @@ class TfmtlClient:
             ValueError: If an example is not of type bytes, or the signature does not take one input.
             PredictionError: If the server fails.
         """
-        end = self._end(deadline)
-        known = self._cached_metadata(end)
-        names = list(known.signature(SERVING_DEFAULT).inputs)
-        if len(names) != 1:
-            raise ValueError(f"{SERVING_DEFAULT} should take one input, serialized examples. Received: {names}")
         for index, example in enumerate(examples):
             if not isinstance(example, bytes):
                 raise ValueError(f"example {index} should be bytes, a serialized tf.Example. Received: {type(example)}")
 
-        def write(inputs: Any, start: int, stop: int) -> None:
-            tensors.write_strings(inputs[names[0]], examples[start:stop], [stop - start])
+        def prepare(known: ModelMetadata) -> _Rows:
+            names = list(known.signature(SERVING_DEFAULT).inputs)
+            if len(names) != 1:
+                raise ValueError(f"{SERVING_DEFAULT} should take one input, serialized examples. Received: {names}")
 
-        return self._predict(known, SERVING_DEFAULT, len(examples), write, outputs, end)
+            def write(inputs: Any, start: int, stop: int) -> None:
+                tensors.write_strings(inputs[names[0]], examples[start:stop], [stop - start])
+
+            return _Rows(SERVING_DEFAULT, len(examples), write)
+
+        return self._predict(prepare, outputs, self._end(deadline))
 
     def spec(self, deadline: float | None = None) -> DatasetSpec | None:
         """Returns the spec of the dataset on which the model was trained.
@@ -146,18 +181,7 @@ class TfmtlClient:
         Raises:
             PredictionError: If the server fails.
         """
-        end = self._end(deadline)
-        known = self._cached_metadata(end)
-        if SPEC not in known.signatures:
-            return None
-        names = list(known.signatures[SPEC].inputs)
-
-        def write(inputs: Any, start: int, stop: int) -> None:
-            for name in names:
-                tensors.write_strings(inputs[name], [b""], [1])
-
-        text = self._predict(known, SPEC, 1, write, [SPEC], end)[SPEC].item()
-        return DatasetSpec.from_dict(json.loads(text))
+        return self._cached_metadata(self._end(deadline)).spec
 
     def metadata(self, deadline: float | None = None) -> ModelMetadata:
         """Returns version and signatures of the model. Raises `PredictionError` if the server fails."""
@@ -216,44 +240,52 @@ class TfmtlClient:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _predict(
-        self,
-        known: ModelMetadata,
-        signature: str,
-        size: int,
-        write: Callable[[Any, int, int], None],
-        outputs: Sequence[str],
-        end: float,
-    ) -> dict[str, np.ndarray]:
-        infos = known.signatures[signature].outputs
+    def _predict(self, prepare: Callable[[ModelMetadata], "_Rows"], outputs: Sequence[str], end: float) -> Predictions:
+        """Scores all rows by one version, and once more by the newest one if that version cannot score them all."""
+        outputs = [outputs] if isinstance(outputs, str) else list(outputs)
+        known = self._cached_metadata(end)
+        try:
+            return self._predict_by_one_version(known, prepare(known), outputs, end)
+        except PredictionError as error:
+            if error.code not in _CHANGED_CODES:
+                raise
+            self._known = None
+            if self._spec.WhichOneof("version_choice") == "version":
+                raise
+            newest = self._cached_metadata(end)
+            if newest.version == known.version:
+                raise
+            return self._predict_by_one_version(newest, prepare(newest), outputs, end)
+
+    def _predict_by_one_version(
+        self, known: ModelMetadata, rows: "_Rows", outputs: list[str], end: float
+    ) -> Predictions:
+        infos = known.signature(rows.signature).outputs
         for name in outputs:
             if name not in infos:
                 raise ValueError(f"outputs should be among {', '.join(sorted(infos))}. Received: {name!r}")
-        names = list(outputs) or sorted(infos)
-        if not size:
-            return {name: np.empty(0, tensors.numpy_dtype(infos[name].dtype)) for name in names}
+        names = outputs or known.output_names(rows.signature)
+        version: int | None = None
         parts = []
-        for start in range(0, size, self._max_batch):
-            request = self._request(signature, outputs)
-            write(request.inputs, start, min(start + self._max_batch, size))
-            parts.append(self._send(request, known, end))
-        if len(parts) == 1:
-            return {name: parts[0][name] for name in names}
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
-
-    def _send(self, request: Message, known: ModelMetadata, end: float) -> dict[str, np.ndarray]:
-        try:
+        for start in range(0, rows.size, self._max_batch):
+            request = self._request(rows.signature, outputs)
+            if version is not None:
+                request.model_spec.version.value = version
+            rows.write(request.inputs, start, min(start + self._max_batch, rows.size))
             response = self._connection.predict(request, end)
-        except PredictionError as error:
-            if error.code is grpc.StatusCode.INVALID_ARGUMENT:
-                self._known = None  # A newer version may have other features: the next call asks for its signatures.
-            raise
-        if response.model_spec.version.value != known.version:
-            self._known = None
-        return {name: tensors.decode(tensor) for name, tensor in response.outputs.items()}
+            version = response.model_spec.version.value
+            parts.append({name: tensors.decode(tensor) for name, tensor in response.outputs.items()})
+        if version is not None and version != known.version:
+            self._known = None  # A newer version may have other features: the next call asks for its signatures.
+        if not parts:
+            return Predictions({name: np.empty(0, tensors.numpy_dtype(infos[name].dtype)) for name in names}, None)
+        columns = {name: [part[name] for part in parts] for name in names}
+        joined = {name: one[0] if len(one) == 1 else np.concatenate(one) for name, one in columns.items()}
+        return Predictions(joined, version)
 
     def _features(self, known: ModelMetadata) -> dict[str, rows_lib.Feature]:
-        return rows_lib.features_of(known.signature(self._signature), raw=self._signature == RAW)
+        raw = self._signature == RAW
+        return rows_lib.features_of(known.signature(self._signature), raw, known.spec if raw else None)
 
     def _request(self, signature: str, outputs: Sequence[str]) -> Message:
         request = protos.PredictRequest(model_spec=self._spec, output_filter=outputs)
@@ -267,12 +299,7 @@ class TfmtlClient:
         return known
 
     def _request_metadata(self, end: float) -> ModelMetadata:
-        request = protos.GetModelMetadataRequest(model_spec=self._spec)
-        request.metadata_field.append(_SIGNATURE_DEF)
-        response = self._connection.metadata(request, end)
-        signatures = protos.SignatureDefMap()
-        response.metadata[_SIGNATURE_DEF].Unpack(signatures)
-        return ModelMetadata(response.model_spec.version.value, dict(signatures.signature_def))
+        return request_metadata(self._connection, self._spec, end)
 
     def _end(self, deadline: float | None) -> float:
         return time.monotonic() + (self._deadline if deadline is None else deadline)

@@ -19,6 +19,9 @@ class StatusError(Exception):
         self.code = code
         self.details = details
 
+    def __reduce__(self) -> tuple:
+        return type(self), (self.code, self.details)
+
     @property
     def wire_details(self) -> str:
         """`details`, truncated to `MAX_DETAILS` bytes and `...TRUNCATED` if it is longer."""

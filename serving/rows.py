@@ -7,106 +7,39 @@ one; of a longer one the last positions are sent. A wrong name, type or length r
 feature.
 """
 
-import dataclasses
 import difflib
 import math
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import Message
 
-from serving import tensors
+from serving.signature_features import Feature, features_of
 
 _INTEGERS = (int, np.integer)
 _FLOATS = (float, np.floating)
 _NUMBERS = (*_FLOATS, *_INTEGERS)
 _PANDAS_MISSING = ("NAType", "NaTType")
 
-
-@dataclasses.dataclass(frozen=True)
-class Feature:
-    """One input of a signature.
-
-    Attributes:
-        name: Name of the input.
-        dtype: NumPy type of its elements; `object` for strings.
-        multivalent: True if a row holds a list: shape `(batch, width)` instead of `(batch,)`.
-        width: Width of the lists if the signature fixes it.
-        raw: True if the model recognizes missing values. Transformed ids and weights are padded with 0 instead.
-    """
-
-    name: str
-    dtype: np.dtype
-    multivalent: bool = False
-    width: int | None = None
-    raw: bool = True
-
-    @property
-    def kind(self) -> str:
-        """Expected type of one element, for error messages."""
-        return {"O": "string", "f": "number"}.get(self.dtype.kind, "integer")
-
-    @property
-    def padding(self) -> Any:
-        """Value that pads a list to its width: a missing value, or 0."""
-        return {"O": b"", "f": math.nan if self.raw else 0.0}.get(self.dtype.kind, 0)
-
-    def write(self, proto: Message, values: list, width: int) -> None:
-        """Fills `proto` with the rows' values; lists are padded to `width` unless the signature fixes it."""
-        shape = [len(values)]
-        if self.multivalent:
-            shape.append(self.width or width)
-            values = [item for row in values for item in self._pad(row, shape[1])]
-        if self.dtype.kind == "O":
-            tensors.write_strings(proto, values, shape)
-        else:
-            with np.errstate(over="ignore"):  # A number beyond float32 becomes infinite.
-                array = np.array(values, self.dtype)
-            tensors.write(proto, array.reshape(shape), content=True)
-
-    def _pad(self, values: list, width: int) -> list:
-        padding = [self.padding] * (width - len(values))
-        return values + padding if self.width is None else padding + values
-
-
-def features_of(signature: Message, raw: bool = True) -> dict[str, Feature]:
-    """Returns the inputs of a signature by name.
-
-    Args:
-        signature: Signature of a model.
-        raw: True if the signature takes raw features. Another signature pads lists of fixed width with 0.
-
-    Raises:
-        ValueError: If an input is not a string or number of shape `(batch,)` or `(batch, width)`.
-    """
-    features = {}
-    for name, info in signature.inputs.items():
-        dims = [dim.size for dim in info.tensor_shape.dim]
-        dtype = tensors.numpy_dtype(info.dtype)
-        if len(dims) not in (1, 2) or dtype.kind not in "Ofiu":
-            expected = "strings or numbers of shape [batch] or [batch, width]"
-            raise ValueError(f"input {name} should be {expected}. Received: {dtype} of rank {len(dims)}")
-        width = dims[1] if len(dims) == 2 and dims[1] > 0 else None
-        features[name] = Feature(name, dtype, multivalent=len(dims) == 2, width=width, raw=raw or width is None)
-    return features
+__all__ = ["Batch", "Feature", "features_of"]
 
 
 class Batch:
     """Rows that were validated against a signature.
 
     Args:
-        rows: List of dicts, dict of columns, or DataFrame.
+        rows: List of dicts, dict of columns, DataFrame or Arrow table.
         features: All inputs of the signature by name.
+        ignored: Names that are left out if they are no features; None for all. Another name is an error.
 
     Raises:
         ValueError: If a row is invalid; the message names the row and the feature.
     """
 
-    def __init__(self, rows: Any, features: Mapping[str, Feature]):
+    def __init__(self, rows: Any, features: Mapping[str, Feature], ignored: Collection[str] | None = ()):
         self._features = features
-        columns, self._size = _to_columns(rows, features)
+        columns, self._size = _to_columns(rows, _Names(features, ignored))
         absent = [None] * self._size
         self._values = {name: _check(feature, columns.get(name, absent)) for name, feature in features.items()}
 
@@ -124,16 +57,34 @@ class Batch:
             feature.write(inputs[name], part[name], width)
 
 
-def _to_columns(rows: Any, features: Mapping[str, Feature]) -> tuple[dict[str, list], int]:
+class _Names:
+    """Names of a model's features, and other names that rows may have."""
+
+    def __init__(self, features: Mapping[str, Feature], ignored: Collection[str] | None):
+        self._features, self._ignored = features, ignored
+
+    def used(self, where: str, names: Iterable[Any]) -> list[str]:
+        """Returns the names that are features. Raises `ValueError` if another name may not be ignored."""
+        found = []
+        for name in names:
+            if name in self._features:
+                found.append(name)
+            elif self._ignored is not None and name not in self._ignored:
+                closest = difflib.get_close_matches(str(name), self._features, n=1, cutoff=0.0)
+                hint = f", the closest is {closest[0]!r}" if closest else ""
+                raise ValueError(f"{where}: a feature should be one of the model's{hint}. Received: {name!r}")
+        return found
+
+
+def _to_columns(rows: Any, features: _Names) -> tuple[dict[str, list], int]:
+    if hasattr(rows, "column_names") and hasattr(rows, "to_pylist"):  # An Arrow table.
+        names = _different(list(rows.column_names))
+        return {name: rows.column(name).to_pylist() for name in features.used("columns", names)}, rows.num_rows
     if hasattr(rows, "columns"):
-        names = list(rows.columns)
-        if len(set(names)) != len(names):
-            raise ValueError(f"columns should have different names. Received: {names}")
-        _check_names("columns", names, features)
-        return {name: rows[name].tolist() for name in names}, len(rows)
+        names = _different(list(rows.columns))
+        return {name: rows[name].tolist() for name in features.used("columns", names)}, len(rows)
     if isinstance(rows, Mapping):
-        _check_names("columns", rows, features)
-        columns = {name: _to_list(name, values) for name, values in rows.items()}
+        columns = {name: _to_list(name, rows[name]) for name in features.used("columns", rows)}
         sizes = {name: len(values) for name, values in columns.items()}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"columns should have the same length. Received: {sizes}")
@@ -142,14 +93,21 @@ def _to_columns(rows: Any, features: Mapping[str, Feature]) -> tuple[dict[str, l
         expected = "a list of dicts, a dict of columns or a DataFrame"
         raise ValueError(f"rows should be {expected}. Received: {reprlib.repr(rows)}")
     rows = list(rows)
-    used: set[str] = set()
+    seen: set[str] = set()
+    used: dict[str, None] = {}
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise ValueError(f"row {index} should be a dict. Received: {reprlib.repr(row)}")
-        if not row.keys() <= used:
-            _check_names(f"row {index}", row, features)
-            used |= row.keys()
+        if not row.keys() <= seen:
+            used |= dict.fromkeys(features.used(f"row {index}", row))
+            seen |= row.keys()
     return {name: [row.get(name) for row in rows] for name in used}, len(rows)
+
+
+def _different(names: list[Any]) -> list[Any]:
+    if len(set(names)) != len(names):
+        raise ValueError(f"columns should have different names. Received: {names}")
+    return names
 
 
 def _to_list(name: str, values: Any) -> list:
@@ -158,14 +116,6 @@ def _to_list(name: str, values: Any) -> list:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Sequence):
         raise ValueError(f"column {name!r} should be a list, a value for each row. Received: {reprlib.repr(values)}")
     return list(values)
-
-
-def _check_names(where: str, names: Iterable[Any], features: Mapping[str, Feature]) -> None:
-    for name in names:
-        if name not in features:
-            closest = difflib.get_close_matches(str(name), features, n=1, cutoff=0.0)
-            hint = f", the closest is {closest[0]!r}" if closest else ""
-            raise ValueError(f"{where}: a feature should be one of the model's{hint}. Received: {name!r}")
 
 
 def _check(feature: Feature, values: list) -> list:
@@ -181,6 +131,10 @@ def _list(feature: Feature, row: int, value: Any, element: Any) -> list:
         return []
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, str) and feature.separator is not None:
+        value = _split(feature, row, value)
+    elif isinstance(value, _NUMBERS) and feature.separator is not None:
+        value = [value]  # A file whose lists have one item each has a column of numbers.
     if not isinstance(value, list | tuple):
         raise _error(feature, row, f"a list of {feature.kind}s", value)
     if feature.width is not None and feature.raw:
@@ -190,6 +144,19 @@ def _list(feature: Feature, row: int, value: Any, element: Any) -> list:
     return [feature.padding if _missing(item) else element(feature, row, item) for item in value]
 
 
+def _split(feature: Feature, row: int, text: str) -> list[Any]:
+    """Returns the items of a list that is written as text, as the pipeline reads it from a file."""
+    if not text:
+        return []
+    items: list[Any] = text.split(feature.separator)
+    if feature.dtype.kind == "O":
+        return items
+    try:
+        return [float(item) if item else None for item in items]
+    except ValueError:
+        raise _error(feature, row, f"a list of {feature.kind}s", text) from None
+
+
 def _string(feature: Feature, row: int, value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode()
@@ -197,6 +164,9 @@ def _string(feature: Feature, row: int, value: Any) -> bytes:
         return value
     if _missing(value):
         return b""
+    is_number = isinstance(value, _NUMBERS) and not isinstance(value, bool) and math.isfinite(value)
+    if feature.tokens and is_number and value == int(value):
+        return b"%d" % int(value)  # A column of ids with missing values is one of floats in pandas.
     raise _error(feature, row, "a string", value)
 
 

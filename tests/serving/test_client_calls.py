@@ -1,5 +1,6 @@
 """Requests, retries and validation of the client, tested against a server with scripted failures."""
 
+import pickle
 import time
 import types
 from concurrent import futures
@@ -7,12 +8,14 @@ from concurrent import futures
 import grpc
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from serving.client import PredictionError, TfmtlClient
+from serving.errors import StatusError
 
 
 class Fake:
@@ -23,6 +26,7 @@ class Fake:
         self.metadata_calls = 0
         self.failures: list[grpc.StatusCode] = []
         self.version = 1
+        self.swap_at: int | None = None
         self.seconds = 0.0
         self._server = grpc.server(futures.ThreadPoolExecutor(4))
         metadata = get_model_metadata_pb2
@@ -46,8 +50,11 @@ class Fake:
     def predict(self, request, context):
         self.requests.append(request)
         time.sleep(self.seconds)
-        if self.failures:
-            context.abort(self.failures.pop(0), "not now")
+        failure = self.failures.pop(0) if self.failures else None
+        if len(self.requests) == self.swap_at:
+            self.version = 2
+        if failure is not None:
+            context.abort(failure, "not now")
         response = predict_pb2.PredictResponse()
         response.model_spec.version.value = self.version
         response.outputs["score"].CopyFrom(tf.make_tensor_proto(tf.make_ndarray(request.inputs["age"])))
@@ -214,7 +221,64 @@ def test_signatures_of_a_new_version_are_requested(fake, asker):
     assert fake.metadata_calls == 2
     fake.version = 1
     fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]
-    with pytest.raises(PredictionError):
-        asker.predict([{"visits": 1}])
-    asker.predict([{}])
+    found = asker.predict([{"age": 5.0, "visits": 1}])
+    assert (found["score"].tolist(), found.version) == ([5.0], 1)
     assert fake.metadata_calls == 3
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION])
+def test_a_call_whose_version_is_unloaded_is_made_again_by_the_newest(fake, code):
+    with TfmtlClient(fake.address, "m", max_batch=2) as client:
+        client.predict([{}])
+        fake.requests.clear()
+        fake.swap_at, fake.failures = 2, [None, code]
+        found = client.predict([{"age": float(i), "visits": 1} for i in range(5)], extra="ignore")
+    assert (found["score"].tolist(), found.version) == ([0.0, 1.0, 2.0, 3.0, 4.0], 2)
+    asked = [request.model_spec.version.value for request in fake.requests]
+    assert asked == [0, 1, 0, 2, 2], "the parts after the first are for the version that answered it"
+
+
+def test_a_chosen_version_that_is_unloaded_is_an_error(fake):
+    with TfmtlClient(fake.address, "m", version=1) as client:
+        client.predict([{}])
+        fake.version, fake.failures = 2, [grpc.StatusCode.NOT_FOUND]
+        with pytest.raises(PredictionError, match="NOT_FOUND"):
+            client.predict([{}])
+
+
+def test_an_error_that_no_other_version_causes_is_raised(fake, asker):
+    asker.predict([{}])
+    fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]
+    with pytest.raises(PredictionError, match="INVALID_ARGUMENT"):
+        asker.predict([{}])
+
+
+@pytest.mark.parametrize("make", [PredictionError, StatusError])
+def test_errors_are_pickled(make):
+    error = pickle.loads(pickle.dumps(make(grpc.StatusCode.NOT_FOUND, "gone")))
+    assert (type(error), error.code, error.details, str(error)) == (
+        make, grpc.StatusCode.NOT_FOUND, "gone", "NOT_FOUND: gone"
+    )  # fmt: skip
+
+
+def test_predictions_are_pickled(fake, asker):
+    found = pickle.loads(pickle.dumps(asker.predict([{"age": 3.0}])))
+    assert (found["score"].tolist(), found.version) == ([3.0], 1)
+    assert asker.predict([]).version is None
+
+
+def test_outputs_may_be_one_name(fake, asker):
+    assert list(asker.predict([{}], outputs="score")) == ["score"]
+    with pytest.raises(ValueError, match=r"outputs should be among score\. Received: 'ctr'"):
+        asker.predict([{}], outputs="ctr")
+
+
+def test_columns_that_are_no_features(fake, asker):
+    frame = pd.DataFrame({"age": [1.0, 2.0], "label": [0, 1]})
+    table = pa.table({"label": [0, 1], "age": [1.0, 2.0]})
+    for rows in (frame, table, frame.to_dict("records"), {"age": [1.0, 2.0], "label": [0, 1]}):
+        assert asker.predict(rows, extra="ignore")["score"].tolist() == [1.0, 2.0]
+        with pytest.raises(ValueError, match=r"a feature should be one of the model's.* Received: 'label'"):
+            asker.predict(rows)
+    with pytest.raises(ValueError, match="extra should be 'error' or 'ignore'"):
+        asker.predict(frame, extra="drop")
