@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError, Message
 from serving import protos
 from serving.protos import wire
 from serving.protos.schema import MESSAGES
-from serving.tensors.dtypes import FIELDS, MAX_BYTES, PARTS, numpy_dtype
+from serving.tensors.dtypes import FIELDS, MAX_BYTES, PARTS, STRING, numpy_dtype
 from serving.tensors.shapes import decode_shape
 from serving.tensors.strings import STRING_TAG, TensorTooLarge, decode_string_field, split_strings
 from serving.tensors.varints import count_varints, decode_varints
@@ -72,9 +72,12 @@ class EncodedTensor:
         self._packed: dict[str, tuple[int, int, int]] = {}
         self._strings: list[bytes] = []
         shape = None
+        skipped = False
         previous = position
         for tag, start, stop in wire.fields(data, position, end):
             if tag == _DTYPE:
+                if self._strings or skipped:
+                    raise wire.UnusualEncoding("dtype behind string_val")
                 self.dtype = start
             elif tag == _SHAPE:
                 if shape is not None:
@@ -82,9 +85,11 @@ class EncodedTensor:
                 shape = start, stop
             elif tag == _CONTENT:
                 self._content = start, stop
+            elif tag == STRING_TAG and self.dtype != STRING:
+                skipped = True
             elif tag == STRING_TAG and end - previous > _FEW_BYTES:
                 self._strings += decode_string_field(data, previous, end, max_bytes // STRING_BYTES)
-                break
+                break  # other repeated fields behind it have no meaning
             elif tag == STRING_TAG:
                 self._strings.append(data[start:stop])
             elif tag in _PACKED:

@@ -14,7 +14,7 @@ class TensorTooLarge(ValueError):
 
 
 def decode_string_field(data: bytes, position: int, end: int, max_strings: int) -> list[bytes]:
-    """Decodes the field `string_val`, of which nothing but other strings follows.
+    """Decodes the field `string_val`, behind which there is no field but repeated ones.
 
     Args:
         data: Bytes that hold the strings.
@@ -28,7 +28,7 @@ def decode_string_field(data: bytes, position: int, end: int, max_strings: int) 
     Raises:
         TensorTooLarge: If there are more than `max_strings`.
         WireError: If the bytes are not a message.
-        UnusualEncoding: If there are fields other than strings.
+        UnusualEncoding: If a field of the header follows.
     """
     # Each string has a tag, so that most fields need not be counted string by string.
     if data.count(STRING_TAG, position, end) > max_strings:
@@ -41,8 +41,8 @@ def decode_string_field(data: bytes, position: int, end: int, max_strings: int) 
         message = protos.TensorProto.FromString(data[position:end])
     except DecodeError as error:
         raise wire.WireError("string_val is not a list of strings") from error
-    if len(message.ListFields()) > 1:
-        raise wire.UnusualEncoding("fields behind string_val")
+    if message.dtype or message.tensor_content or message.HasField("tensor_shape"):
+        raise wire.UnusualEncoding("fields of a header behind string_val")
     strings: list[bytes] = message.string_val[:]
     return strings
 

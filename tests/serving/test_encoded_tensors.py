@@ -14,7 +14,8 @@ VALUES = {
     "int8": ("int_val", [1, -1, 300]), "uint16": ("int_val", [70_000, -1]), "int32": ("int_val", [5, -(2**31)]),
     "int64": ("int64_val", [3, -(2**63), 2**63 - 1]), "uint32": ("uint32_val", [3, 2**32 - 1]),
     "uint64": ("uint64_val", [2**64 - 1, 1]), "bool": ("bool_val", [True, False]),
-    "float16": ("half_val", [15_360, -1]), "bfloat16": ("half_val", [16_256]), "complex64": ("scomplex_val", [1.0, 2.0, 3.0]),
+    "float16": ("half_val", [15_360, -1]), "bfloat16": ("half_val", [16_256]),
+    "complex64": ("scomplex_val", [1.0, 2.0, 3.0]),
     "complex128": ("dcomplex_val", [1.0, 2.0, 3.0, 4.0]), "string": ("string_val", [b"a", b"", b"\xff" * 200]),
 }  # fmt: skip
 SHAPES = [(), (0,), (1,), (3,), (2, 2), (5, 0, 2), (2**40, 0), (1,) * 30]
@@ -55,7 +56,7 @@ def test_shapes_that_the_runtime_refuses(dtype, shape):
 def test_arrays_that_numpy_does_not_have(shape):
     tensor = tensors.EncodedTensor(encoded("float32", shape, [1.0]).SerializeToString())
     assert tensor.shape == shape
-    with pytest.raises(ValueError, match="array is too big|maximum (supported )?dimension"):
+    with pytest.raises(ValueError, match=r"array is too big|maximum (supported )?dimension"):
         tensor.decode()
 
 
