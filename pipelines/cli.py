@@ -218,8 +218,14 @@ def models(name: str | None) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8500, show_default=True, help="Port to listen on; 0 chooses a free one.")
 @click.option("--poll-seconds", default=2.0, show_default=True, help="Interval between checks for a new version.")
-def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float) -> None:
+@click.option("--max-message-bytes", type=int, help="Maximum size of a request; default: 67108864, which is 64 MiB.")
+@click.option("--max-batch", type=int, help="Maximum number of rows in a request; default: no limit.")
+@click.option("--max-concurrency", type=int, help="Maximum number of requests that run; default: 4 for each core.")
+@click.option("--max-queue", type=int, help="Maximum number of requests that wait; default: 128.")
+def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float, **limits: int | None) -> None:
     """Serve the newest version in each MODEL_DIR with TensorFlow Serving's gRPC protocol.
+
+    A request above a limit is answered with RESOURCE_EXHAUSTED.
 
     \b
     Example:
@@ -227,7 +233,8 @@ def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float
     """
     from pipelines.commands.serve import serve_models
 
-    serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds)
+    given = {name: value for name, value in limits.items() if value is not None}
+    serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds, limits=given)
 
 
 @main.command(short_help="Score the rows of a file on a server.")

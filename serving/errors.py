@@ -24,10 +24,10 @@ class StatusError(Exception):
 
     @property
     def wire_details(self) -> str:
-        """`details`, truncated to `MAX_DETAILS` bytes and `...TRUNCATED` if it is longer."""
-        encoded = self.details.encode()
+        """`details` in UTF-8, truncated to `MAX_DETAILS` bytes and `...TRUNCATED` if it is longer."""
+        encoded = self.details.encode(errors="backslashreplace")
         if len(encoded) <= MAX_DETAILS:
-            return self.details
+            return encoded.decode()
         return encoded[:MAX_DETAILS].decode(errors="ignore") + "...TRUNCATED"
 
 
@@ -39,3 +39,16 @@ def invalid_argument(details: str) -> StatusError:
 def not_found(details: str) -> StatusError:
     """Returns the error of a request for a model or a version that is not served."""
     return StatusError(grpc.StatusCode.NOT_FOUND, details)
+
+
+def resource_exhausted(details: str) -> StatusError:
+    """Returns the error of a request that exceeds a limit, or the memory of the server."""
+    return StatusError(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+
+
+def unexpected(error: Exception) -> StatusError:
+    """Returns the error of a request that fails for no fault of its own: its code is INTERNAL, its text one line."""
+    if isinstance(error, MemoryError):
+        return resource_exhausted("the request needs more memory than the server has")
+    lines = str(error).splitlines() or [""]
+    return StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {lines[0]}")

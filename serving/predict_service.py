@@ -1,65 +1,97 @@
-"""gRPC handlers of TensorFlow Serving's services `PredictionService` and `ModelService`.
+"""gRPC methods of TensorFlow Serving's services `PredictionService` and `ModelService`.
 
-Answers, status codes and texts are those of the C++ server. Methods that are not implemented (Classify, Regress,
-MultiInference, HandleReloadConfigRequest) answer UNIMPLEMENTED.
+Answers, status codes and texts are those of the C++ server. HandleReloadConfigRequest is not implemented and answers
+UNIMPLEMENTED.
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
-from serving import protos, tensors
+from serving import inference, protos, tensors
 from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
-from serving.errors import StatusError, invalid_argument, not_found
+from serving.errors import StatusError, invalid_argument, not_found, unexpected
+from serving.requests.admission import Behavior, InferenceHandler, InferencePool, serialized_handler
+from serving.requests.examples_request import parse_examples_request, parse_multi_inference_request
+from serving.requests.limits import Limits
+from serving.requests.parsing import parse_objects
+from serving.requests.predict_request import parse_predict_request
 from serving.servable import DEFAULT_SIGNATURE, Servable
 from serving.versions import ModelVersions, VersionStatus
 
 SIGNATURE_DEF = "signature_def"
 
+_log = logging.getLogger(__name__)
+
 Models = Mapping[str, ModelVersions]
+Answer = Callable[[Models, bytes, Limits], Message]
 
 
-def predict(models: Models, request: Message) -> Message:
-    """Runs a signature on the tensors of a request. Raises `StatusError` if it cannot be answered."""
-    _require_model_spec(request)
-    with _lease(models, request.model_spec) as (version, servable):
-        signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-        outputs = servable.predict(signature_name, request.inputs, request.output_filter)
+def predict(models: Models, data: bytes, limits: Limits) -> Message:
+    """Runs a signature on the tensors of a serialized request. Raises `StatusError` if it cannot be answered."""
+    request = parse_predict_request(data, limits)
+    spec = _require_model_spec(request.model_spec)
+    with _lease(models, spec) as (version, servable):
+        signature_name = spec.signature_name or DEFAULT_SIGNATURE
+        outputs = servable.predict(signature_name, request.inputs, request.output_filter, limits)
+    del data, request  # free the memory of the request before that of the response is allocated
     response = protos.PredictResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = version
-    response.model_spec.signature_name = signature_name
-    for alias, array in outputs.items():
-        tensors.write(response.outputs[alias], array)
+    _write_model_spec(response.model_spec, spec, version)
+    for alias in list(outputs):
+        tensors.write(response.outputs[alias], outputs.pop(alias))
     return response
 
 
-def get_model_metadata(models: Models, request: Message) -> Message:
+def classify(models: Models, data: bytes, limits: Limits) -> Message:
+    """Classifies the examples of a serialized request. Raises `StatusError` if it cannot be answered."""
+    return _infer(models, data, limits, inference.CLASSIFY)
+
+
+def regress(models: Models, data: bytes, limits: Limits) -> Message:
+    """Computes a number for each example of a serialized request. Raises `StatusError` if it cannot be answered."""
+    return _infer(models, data, limits, inference.REGRESS)
+
+
+def multi_inference(models: Models, data: bytes, limits: Limits) -> Message:
+    """Runs several signatures on the examples of a request. Raises `StatusError` if it cannot be answered."""
+    request = parse_multi_inference_request(data, limits)
+    spec = request.tasks[0].model_spec if request.tasks else protos.ModelSpec()
+    response = protos.MultiInferenceResponse()
+    with _lease(models, spec) as (version, servable):
+        inference.infer_all(servable, request.tasks, request.examples, response, limits)
+    for result in response.results:
+        result.model_spec.version.value = version
+    return response
+
+
+def get_model_metadata(models: Models, data: bytes, limits: Limits) -> Message:
     """Returns the signatures of a version. Raises `StatusError` if the version is not served."""
-    _require_model_spec(request)
+    request = parse_objects(protos.GetModelMetadataRequest, data)
+    spec = _require_model_spec(request.model_spec if request.HasField("model_spec") else None)
     if not request.metadata_field:
         raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
     for field in request.metadata_field:
         if field != SIGNATURE_DEF:
             raise invalid_argument(f"Metadata field {field} is not supported")
     signatures = protos.SignatureDefMap()
-    with _lease(models, request.model_spec) as (version, servable):
+    with _lease(models, spec) as (version, servable):
         for name, signature in servable.signatures.items():
             signatures.signature_def[name].MergeFromString(signature.SerializeToString())
     response = protos.GetModelMetadataResponse()
-    response.model_spec.name = request.model_spec.name
+    response.model_spec.name = spec.name
     response.model_spec.version.value = version
     response.metadata[SIGNATURE_DEF].Pack(signatures)
     return response
 
 
-def get_model_status(models: Models, request: Message) -> Message:
+def get_model_status(models: Models, data: bytes, limits: Limits) -> Message:
     """Returns the states of one version or of all, newest first. Raises `StatusError` if there is none."""
-    _require_model_spec(request)
-    spec = request.model_spec
+    request = parse_objects(protos.GetModelStatusRequest, data)
+    spec = _require_model_spec(request.model_spec if request.HasField("model_spec") else None)
     statuses = models[spec.name].statuses() if spec.name in models else []
     if spec.HasField("version"):
         statuses = [status for status in statuses if status.version == spec.version.value]
@@ -73,38 +105,67 @@ def get_model_status(models: Models, request: Message) -> Message:
     return response
 
 
-def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
-    """Returns the handlers of both services, for `grpc.Server.add_generic_rpc_handlers`."""
+def handlers(models: Models, limits: Limits, pool: InferencePool) -> tuple[grpc.GenericRpcHandler, ...]:
+    """Returns the handlers of both services.
 
-    def unary(answer: Callable[[Models, Any], Any], request_type: Any, response_type: Any) -> grpc.RpcMethodHandler:
-        def behavior(request: Any, context: grpc.ServicerContext) -> Any:
+    Args:
+        models: Models by name.
+        limits: Limits of a request.
+        pool: Pool in which the methods run that run a model.
+
+    Returns:
+        Handlers for `grpc.Server.add_generic_rpc_handlers`.
+    """
+
+    def behavior(answer: Answer) -> Behavior:
+        def respond(request: list[bytes], context: grpc.ServicerContext) -> bytes:
             try:
-                return answer(models, request)
+                response: bytes = answer(models, request.pop(), limits).SerializeToString()
+                return response
             except StatusError as error:
-                context.abort(error.code, error.wire_details)
+                status = error
+            except Exception as error:
+                _log.exception("%s failed", answer.__name__)
+                status = unexpected(error)
+            context.abort(status.code, status.wire_details)
+            raise AssertionError("abort raises an error")
 
-        return grpc.unary_unary_rpc_method_handler(behavior, request_type.FromString, response_type.SerializeToString)
+        return respond
 
-    prediction_methods = {
-        "Predict": unary(predict, protos.PredictRequest, protos.PredictResponse),
-        "GetModelMetadata": unary(get_model_metadata, protos.GetModelMetadataRequest, protos.GetModelMetadataResponse),
-    }
-    model_methods = {
-        "GetModelStatus": unary(get_model_status, protos.GetModelStatusRequest, protos.GetModelStatusResponse)
-    }
+    def unary(answer: Answer) -> grpc.RpcMethodHandler:
+        return serialized_handler(behavior(answer))
+
+    inferences = {"Predict": predict, "Classify": classify, "Regress": regress, "MultiInference": multi_inference}
+    behaviors = {name: behavior(answer) for name, answer in inferences.items()}
     return (
-        grpc.method_handlers_generic_handler(PREDICTION_SERVICE, prediction_methods),
-        grpc.method_handlers_generic_handler(MODEL_SERVICE, model_methods),
+        InferenceHandler(PREDICTION_SERVICE, behaviors, pool),
+        grpc.method_handlers_generic_handler(PREDICTION_SERVICE, {"GetModelMetadata": unary(get_model_metadata)}),
+        grpc.method_handlers_generic_handler(MODEL_SERVICE, {"GetModelStatus": unary(get_model_status)}),
     )
 
 
-def _require_model_spec(request: Any) -> None:
-    if not request.HasField("model_spec"):
+def _infer(models: Models, data: bytes, limits: Limits, method: str) -> Message:
+    if method == inference.CLASSIFY:
+        request = parse_examples_request(protos.ClassificationRequest, data, limits)
+        response = protos.ClassificationResponse()
+    else:
+        request = parse_examples_request(protos.RegressionRequest, data, limits)
+        response = protos.RegressionResponse()
+    spec = _require_model_spec(request.model_spec)
+    with _lease(models, spec) as (version, servable):
+        inference.infer(servable, method, spec.signature_name, request.examples, response.result, limits)
+    _write_model_spec(response.model_spec, spec, version)
+    return response
+
+
+def _require_model_spec(spec: Any) -> Any:
+    if spec is None:
         raise invalid_argument("Missing ModelSpec")
+    return spec
 
 
 @contextlib.contextmanager
-def _lease(models: Models, spec: Message) -> Iterator[tuple[int, Servable]]:
+def _lease(models: Models, spec: Any) -> Iterator[tuple[int, Servable]]:
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
     choice = spec.WhichOneof("version_choice")
@@ -117,7 +178,13 @@ def _lease(models: Models, spec: Message) -> Iterator[tuple[int, Servable]]:
         yield leased
 
 
-def _write_status(proto: Message, status: VersionStatus) -> None:
+def _write_model_spec(proto: Any, spec: Any, version: int) -> None:
+    proto.name = spec.name
+    proto.version.value = version
+    proto.signature_name = spec.signature_name or DEFAULT_SIGNATURE
+
+
+def _write_status(proto: Any, status: VersionStatus) -> None:
     proto.version = status.version
     proto.state = status.state
     proto.status.SetInParent()

@@ -7,23 +7,33 @@ request, which saves the switch to a thread pool; at batch 1 that switch costs a
 
 import pathlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from google.protobuf import message
-from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
-from serving import protos, tensors
+from serving import protos
 from serving.errors import StatusError, invalid_argument, not_found
+from serving.requests.inputs import (
+    Input,
+    decode_inputs,
+    match_inputs,
+    match_outputs,
+    validate_limits,
+    validate_types,
+)
+from serving.requests.limits import Limits
+from serving.requests.signature import Signature, signature_of
 
 DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 MAX_WARMUP_RECORDS = 1000
 
 _CALLER_THREAD = -1
+_MAX_CALLABLES = 64
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
 
@@ -53,6 +63,7 @@ class Servable:
             self._session.close()
             raise StatusError(grpc.StatusCode.DATA_LOSS, f"Can't load SavedModel {path}: {error}") from error
         self._signatures: dict[str, meta_graph_pb2.SignatureDef] = dict(graph.signature_def)
+        self._plans = {name: signature_of(signature) for name, signature in self._signatures.items()}
         self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Callable[..., list[np.ndarray]]] = {}
         self._lock = threading.Lock()
 
@@ -62,7 +73,11 @@ class Servable:
         return self._signatures
 
     def predict(
-        self, signature_name: str, inputs: Mapping[str, message.Message], output_filter: Iterable[str] = ()
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Input],
+        output_filter: Iterable[str] = (),
+        limits: Limits | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
@@ -70,6 +85,7 @@ class Servable:
             signature_name: Name of the signature.
             inputs: Tensor of each of its inputs by alias.
             output_filter: Aliases of the outputs to compute; all of them if empty.
+            limits: Limits of the inputs. Defaults to none.
 
         Returns:
             The outputs by alias.
@@ -78,28 +94,39 @@ class Servable:
             StatusError: If the request is invalid or fails, with the code and text of TensorFlow Serving.
         """
         signature = self._signature(signature_name)
-        arrays = _decode_inputs(signature, inputs)
-        outputs = _check_filter(signature, output_filter)
-        # Sorted by tensor name, so that `arg[i]` has the index of the C++ server.
-        aliases = sorted(arrays, key=lambda alias: signature.inputs[alias].name)
-        for index, alias in enumerate(aliases):
-            expected, provided = signature.inputs[alias].dtype, inputs[alias].dtype
-            if expected != provided:
-                # The text of a callable differs from that of `Session::Run` in the C++ server.
-                text = f"Expects arg[{index}] to be {_type_name(expected)} but {_type_name(provided)} is provided"
-                raise invalid_argument(text)
-        feeds = tuple(signature.inputs[alias].name for alias in aliases)
-        fetches = tuple(signature.outputs[alias].name for alias in outputs)
+        tensors = match_inputs(signature, inputs)
+        aliases = match_outputs(signature, output_filter)
+        validate_types(signature, tensors)
+        if limits is not None:
+            validate_limits(signature, tensors, limits)
+        arrays = decode_inputs(tensors)
+        feeds = {signature.inputs[alias].name: array for alias, array in arrays.items()}
+        outputs = self.run(feeds, [signature.outputs[alias] for alias in aliases])
+        return dict(zip(aliases, outputs, strict=True))
+
+    def run(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> list[np.ndarray]:
+        """Runs the graph.
+
+        Args:
+            feeds: Arrays by the name of the tensor that they replace.
+            fetches: Names of the tensors to compute.
+
+        Returns:
+            The tensors as arrays, strings as objects of type bytes.
+
+        Raises:
+            StatusError: If the graph fails, with the code and text of the runtime.
+        """
+        names = sorted(feeds)
         try:
-            run = self._callable(feeds, fetches)
-            values = run(*(arrays[alias] for alias in aliases))
+            values = self._callable(tuple(names), tuple(fetches))(*(feeds[name] for name in names))
         except tf.errors.OpError as error:
             raise _runtime_error(error) from error
+        except UnicodeDecodeError as error:
+            # The text quotes bytes of the request, such as those of a tf.Example, so that Python has no error for it.
+            raise invalid_argument(error.object.decode(errors="backslashreplace")) from error
         # A scalar string is of type bytes, which NumPy would convert to a string of fixed width.
-        return {
-            alias: np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
-            for alias, value in zip(outputs, values, strict=True)
-        }
+        return [np.array(value, object) if isinstance(value, bytes) else np.asarray(value) for value in values]
 
     def warm_up(self) -> int:
         """Replays the recorded requests of the export, if it has any.
@@ -140,11 +167,11 @@ class Servable:
         request = log.predict_log.request
         self.predict(request.model_spec.signature_name or DEFAULT_SIGNATURE, request.inputs, request.output_filter)
 
-    def _signature(self, name: str) -> meta_graph_pb2.SignatureDef:
-        if name not in self._signatures:
+    def _signature(self, name: str) -> Signature:
+        if name not in self._plans:
             text = f'Serving signature key "{name}" not found.'
             raise StatusError(grpc.StatusCode.FAILED_PRECONDITION, text)
-        signature = self._signatures[name]
+        signature = self._plans[name]
         if signature.method_name not in _METHODS:
             text = f"Expected prediction signature method_name to be one of {{{', '.join(_METHODS)}}}. Was: "
             raise StatusError(grpc.StatusCode.INTERNAL, text + signature.method_name)
@@ -156,55 +183,13 @@ class Servable:
             with self._lock:
                 options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
                 options.run_options.inter_op_thread_pool = _CALLER_THREAD
+                # Requests choose their outputs: the callables of unusual choices are not kept for ever.
+                while len(self._callables) >= _MAX_CALLABLES:
+                    del self._callables[next(iter(self._callables))]
                 run = self._callables.setdefault((feeds, fetches), self._session._make_callable_from_options(options))
         return run
-
-
-def _type_name(enum: int) -> str:
-    return str(types_pb2.DataType.Name(enum)).removeprefix("DT_").lower()
 
 
 def _runtime_error(error: tf.errors.OpError) -> StatusError:
     """Returns the error of the runtime, whose codes are those of gRPC."""
     return StatusError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), error.message)
-
-
-def _decode_inputs(
-    signature: meta_graph_pb2.SignatureDef, inputs: Mapping[str, message.Message]
-) -> dict[str, np.ndarray]:
-    sent, expected = sorted(inputs), sorted(signature.inputs)
-    if len(sent) != len(expected):
-        extra, missing = sorted(set(sent) - set(expected)), sorted(set(expected) - set(sent))
-        raise invalid_argument(
-            f"input size does not match signature: {len(sent)}!={len(expected)} len({{{','.join(sent)}}}) != "
-            f"len({{{','.join(expected)}}}). Sent extra: {{{','.join(extra)}}}. "
-            f"Missing but required: {{{','.join(missing)}}}."
-        )
-    arrays = {}
-    for alias in expected:
-        if alias not in inputs:
-            raise invalid_argument(
-                f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request and "
-                f"no default value provided. Inputs expected to be in the request {{{','.join(sent)}}}, or default "
-                "input alias set: "
-            )
-        try:
-            arrays[alias] = tensors.decode(inputs[alias])
-        except ValueError as error:
-            raise invalid_argument(f"tensor parsing error: {alias}") from error
-    return arrays
-
-
-def _check_filter(signature: meta_graph_pb2.SignatureDef, output_filter: Iterable[str]) -> list[str]:
-    outputs: list[str] = []
-    for alias in output_filter:
-        if alias not in signature.outputs:
-            raise invalid_argument(
-                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set "
-                f"{{{','.join(sorted(signature.outputs))}}}."
-            )
-        if alias in outputs:
-            raise invalid_argument(f"duplicate output tensor alias: {alias}")
-        outputs.append(alias)
-    # Sorted, so that there is one callable for each set of outputs.
-    return sorted(outputs or signature.outputs)

@@ -8,7 +8,6 @@ with EmbeddedServer({"ads": "runs/ads/serving"}) as server:
 Production uses TensorFlow Serving itself (`serving/deploy`), which is faster and answers in the same way.
 """
 
-import os
 import pathlib
 import threading
 from collections.abc import Mapping
@@ -18,10 +17,14 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving import predict_service
+from serving.requests.admission import InferencePool
+from serving.requests.limits import DEFAULT_MESSAGE_BYTES, DEFAULT_QUEUE, Limits
 from serving.tensors import MAX_BYTES
 from serving.versions import ModelVersions
 
 _HEALTH = health_pb2.HealthCheckResponse
+_CONTROL_THREADS = 4
+"""Threads of the calls that run no model."""
 
 
 class EmbeddedServer:
@@ -35,7 +38,12 @@ class EmbeddedServer:
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free one.
         poll_seconds: Seconds between two polls of the folders.
-        max_workers: Number of requests that run at the same time; others wait. Defaults to four for each core.
+        max_message_bytes: Maximum size of a request in bytes. A larger request, one with more than `max_batch` rows,
+            and one that comes while `max_queue` requests wait, are answered with RESOURCE_EXHAUSTED.
+        max_batch: Maximum number of rows in a request. None sets no limit.
+        max_concurrency: Maximum number of requests that run at the same time; others wait. Defaults to four for each
+            core. Metadata, status and health are answered at any time.
+        max_queue: Maximum number of requests that wait.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -54,17 +62,19 @@ class EmbeddedServer:
         host: str = "127.0.0.1",
         port: int = 0,
         poll_seconds: float = 1.0,
-        max_workers: int | None = None,
+        max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
+        max_batch: int | None = None,
+        max_concurrency: int | None = None,
+        max_queue: int = DEFAULT_QUEUE,
     ):
         if not models or not all(models):
             raise ValueError(f"models should hold at least one base path by model name. Received: {dict(models)}")
         if poll_seconds <= 0:
             raise ValueError(f"poll_seconds should be above 0. Received: {poll_seconds}")
-        if max_workers is not None and max_workers < 1:
-            raise ValueError(f"max_workers should be at least 1. Received: {max_workers}")
         self._models = {name: ModelVersions(name, base_path) for name, base_path in models.items()}
         self._host, self._port, self._poll_seconds = host, port, poll_seconds
-        self._max_workers = max_workers or 4 * (os.cpu_count() or 1)
+        self._limits = Limits(max_message_bytes, max_batch, max_concurrency, max_queue)
+        self._pool = InferencePool(self._limits)
         self._health = health.HealthServicer()
         self._stopping = threading.Event()
         self._server: grpc.Server | None = None
@@ -76,6 +86,11 @@ class EmbeddedServer:
         if self._server is None:
             raise RuntimeError("server should be started before it has an address.")
         return f"{self._host}:{self._port}"
+
+    @property
+    def load(self) -> int:
+        """Number of requests that run or wait for it, without those for metadata, status and health."""
+        return self._pool.admitted
 
     def start(self) -> "EmbeddedServer":
         """Loads the models, then starts to answer.
@@ -89,13 +104,14 @@ class EmbeddedServer:
         if self._server is not None:
             raise RuntimeError("server should be started once.")
         options = [
-            ("grpc.max_receive_message_length", MAX_BYTES),
+            ("grpc.max_receive_message_length", self._limits.max_message_bytes),
             ("grpc.max_send_message_length", MAX_BYTES),
             ("grpc.so_reuseport", 0),
         ]
-        pool = futures.ThreadPoolExecutor(self._max_workers, thread_name_prefix="predict")
-        server = grpc.server(pool, options=options)
-        server.add_generic_rpc_handlers(predict_service.handlers(self._models))
+        server = grpc.server(
+            futures.ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control"), options=options
+        )
+        server.add_generic_rpc_handlers(predict_service.handlers(self._models, self._limits, self._pool))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._port = server.add_insecure_port(f"{self._host}:{self._port}")
         self._server = server

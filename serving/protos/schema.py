@@ -61,6 +61,8 @@ ENUMS: dict[str, dict[str, int]] = {
 }
 
 MESSAGES: dict[str, dict[str, Declaration]] = {
+    # The server hands examples to the graph as they are, so that it needs the name only.
+    "tensorflow.Example": {},
     "tensorflow.TensorShapeProto": {
         "dim": (2, "repeated tensorflow.TensorShapeProto.Dim"),
         "unknown_rank": (3, "bool"),
@@ -110,6 +112,65 @@ MESSAGES: dict[str, dict[str, Declaration]] = {
     "tensorflow.serving.PredictResponse": {
         "model_spec": (2, "tensorflow.serving.ModelSpec"),
         "outputs": (1, "map tensorflow.TensorProto"),
+    },
+    "tensorflow.serving.ExampleList": {
+        "examples": (1, "repeated tensorflow.Example"),
+    },
+    "tensorflow.serving.ExampleListWithContext": {
+        "examples": (1, "repeated tensorflow.Example"),
+        "context": (2, "tensorflow.Example"),
+    },
+    "tensorflow.serving.Input": {
+        "example_list": (1, "tensorflow.serving.ExampleList", "kind"),
+        "example_list_with_context": (2, "tensorflow.serving.ExampleListWithContext", "kind"),
+    },
+    "tensorflow.serving.Class": {
+        "label": (1, "string"),
+        "score": (2, "float"),
+    },
+    "tensorflow.serving.Classifications": {
+        "classes": (1, "repeated tensorflow.serving.Class"),
+    },
+    "tensorflow.serving.ClassificationResult": {
+        "classifications": (1, "repeated tensorflow.serving.Classifications"),
+    },
+    "tensorflow.serving.ClassificationRequest": {
+        "model_spec": (1, "tensorflow.serving.ModelSpec"),
+        "input": (2, "tensorflow.serving.Input"),
+    },
+    "tensorflow.serving.ClassificationResponse": {
+        "result": (1, "tensorflow.serving.ClassificationResult"),
+        "model_spec": (2, "tensorflow.serving.ModelSpec"),
+    },
+    "tensorflow.serving.Regression": {
+        "value": (1, "float"),
+    },
+    "tensorflow.serving.RegressionResult": {
+        "regressions": (1, "repeated tensorflow.serving.Regression"),
+    },
+    "tensorflow.serving.RegressionRequest": {
+        "model_spec": (1, "tensorflow.serving.ModelSpec"),
+        "input": (2, "tensorflow.serving.Input"),
+    },
+    "tensorflow.serving.RegressionResponse": {
+        "result": (1, "tensorflow.serving.RegressionResult"),
+        "model_spec": (2, "tensorflow.serving.ModelSpec"),
+    },
+    "tensorflow.serving.InferenceTask": {
+        "model_spec": (1, "tensorflow.serving.ModelSpec"),
+        "method_name": (2, "string"),
+    },
+    "tensorflow.serving.InferenceResult": {
+        "model_spec": (1, "tensorflow.serving.ModelSpec"),
+        "classification_result": (2, "tensorflow.serving.ClassificationResult", "result"),
+        "regression_result": (3, "tensorflow.serving.RegressionResult", "result"),
+    },
+    "tensorflow.serving.MultiInferenceRequest": {
+        "tasks": (1, "repeated tensorflow.serving.InferenceTask"),
+        "input": (2, "tensorflow.serving.Input"),
+    },
+    "tensorflow.serving.MultiInferenceResponse": {
+        "results": (1, "repeated tensorflow.serving.InferenceResult"),
     },
     "tensorflow.serving.GetModelMetadataRequest": {
         "model_spec": (1, "tensorflow.serving.ModelSpec"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serving.server import EmbeddedServer
@@ -114,6 +115,72 @@ def ads_export(tmp_path_factory) -> Path:
     return root / "export"
 
 
+class ExamplesModel(tf.Module):
+    """Module of classification and regression signatures, valid and not; `EXAMPLES_METHODS` gives their outputs."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def all(self, inputs):
+        x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        scores = tf.stack([x, 1.0 - x], 1)
+        return {
+            "x": x, "column": x[:, None], "scores": scores, "three": tf.concat([scores, scores[:, :1]], 1),
+            "classes": tf.fill(tf.shape(scores), "c") + tf.constant(["0", "1"]), "row": x[:1], "scores_row": scores[:1],
+            "integer": tf.cast(x, tf.int64), "integers": tf.cast(scores, tf.int64),
+        }  # fmt: skip
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "a"), tf.TensorSpec([None], tf.string, "b")])
+    def two(self, a, b):
+        return {"scores": tf.zeros([1, 1])}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "inputs")])
+    def number(self, inputs):
+        return {"scores": inputs[:, None]}
+
+
+# Method, signature whose tensors are used, names of its inputs, and outputs by name.
+EXAMPLES_SIGNATURES = {
+    "classify": ("classify", "all", "inputs", {"classes": "classes", "scores": "scores"}),
+    "classify_classes": ("classify", "all", "inputs", {"classes": "classes"}),
+    "classify_scores": ("classify", "all", "inputs", {"scores": "three"}),
+    "classify_two": ("classify", "two", None, {"scores": "scores"}),
+    "classify_input": ("classify", "all", "other", {"scores": "scores"}),
+    "classify_output": ("classify", "all", "inputs", {"other": "scores"}),
+    "classify_three": ("classify", "all", "inputs", {"classes": "classes", "scores": "scores", "x": "x"}),
+    "classify_number": ("classify", "number", "inputs", {"scores": "scores"}),
+    "classify_rank": ("classify", "all", "inputs", {"scores": "x"}),
+    "classify_integers": ("classify", "all", "inputs", {"scores": "integers"}),
+    "classify_rows": ("classify", "all", "inputs", {"scores": "scores_row"}),
+    "classify_widths": ("classify", "all", "inputs", {"classes": "classes", "scores": "three"}),
+    "regress": ("regress", "all", "inputs", {"outputs": "x"}),
+    "regress_column": ("regress", "all", "inputs", {"outputs": "column"}),
+    "regress_two": ("regress", "all", "inputs", {"outputs": "x", "other": "x"}),
+    "regress_output": ("regress", "all", "inputs", {"other": "x"}),
+    "regress_rows": ("regress", "all", "inputs", {"outputs": "row"}),
+    "regress_integers": ("regress", "all", "inputs", {"outputs": "integer"}),
+    "regress_rank": ("regress", "again", "inputs", {"outputs": "scores"}),
+}
+
+
+@pytest.fixture(scope="session")
+def examples_export(tmp_path_factory) -> Path:
+    """SavedModel of `ExamplesModel` with the signatures of `EXAMPLES_SIGNATURES`, which TensorFlow 2 cannot write."""
+    path = tmp_path_factory.mktemp("examples") / "export"
+    model = ExamplesModel()
+    signatures = {"all": model.all, "again": model.all, "two": model.two, "number": model.number}
+    tf.saved_model.save(model, str(path), signatures=signatures | {"serving_default": model.all})
+    saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    defined = saved.meta_graphs[0].signature_def
+    for name, (method, source, alias, outputs) in EXAMPLES_SIGNATURES.items():
+        signature = defined[name]
+        signature.method_name = f"tensorflow/serving/{method}"
+        for old, info in defined[source].inputs.items():
+            signature.inputs[alias or old].CopyFrom(info)
+        for output, tensor in outputs.items():
+            signature.outputs[output].CopyFrom(defined[source].outputs[tensor])
+    (path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return path
+
+
 @pytest.fixture(scope="session")
 def expected_scores() -> Callable[[list[dict]], dict[str, np.ndarray]]:
     """Returns the scores of `AdsModel` in plain NumPy."""
@@ -148,14 +215,15 @@ def publish() -> Callable[[Path, Path], None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, line_exports, ads_export, publish):
-    """Serves version 7 of `LineModel` as `m` and version 123 of `AdsModel`, in the folder 00000123, as `ads`."""
+def server(tmp_path_factory, line_exports, ads_export, examples_export, publish):
+    """Serves `LineModel` as `m` in version 7, `AdsModel` as `ads` in folder 00000123, and `ExamplesModel` as `e`."""
     root = tmp_path_factory.mktemp("served")
-    for name in ("m", "ads"):
+    for name in ("m", "ads", "e"):
         (root / name).mkdir()
     publish(line_exports[2], root / "m" / "7")
     publish(ads_export, root / "ads" / "00000123")
-    with EmbeddedServer({"m": root / "m", "ads": root / "ads"}) as running:
+    publish(examples_export, root / "e" / "1")
+    with EmbeddedServer({name: root / name for name in ("m", "ads", "e")}) as running:
         yield running
 
 

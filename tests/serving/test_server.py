@@ -95,7 +95,11 @@ def test_server_arguments_and_life_cycle(tmp_path, line_exports, publish):
     for arguments, name in [
         ({"models": {}}, "models"),
         ({"poll_seconds": 0}, "poll_seconds"),
-        ({"max_workers": 0}, "max_workers"),
+        ({"max_message_bytes": 0}, "max_message_bytes"),
+        ({"max_message_bytes": 2**31}, "max_message_bytes"),
+        ({"max_batch": 0}, "max_batch"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"max_queue": -1}, "max_queue"),
     ]:
         with pytest.raises(ValueError, match=f"{name} should"):
             EmbeddedServer(**{"models": {"m": tmp_path}, **arguments})

@@ -1,0 +1,1 @@
+"""Requests to the embedded server: parsed without expanding them, and bounded before anything is allocated."""

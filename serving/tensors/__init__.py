@@ -1,0 +1,21 @@
+"""Conversion of `TensorProto`s from and to NumPy arrays, faster than `make_tensor_proto` and `make_ndarray`.
+
+A `TensorProto` holds its elements as raw little-endian bytes (`tensor_content`) or in a repeated field of its type
+(`float_val`, `string_val`, ...). TensorFlow Serving answers with repeated fields; clients may send either.
+"""
+
+from serving.tensors.decode import STRING_BYTES, EncodedTensor, decode
+from serving.tensors.dtypes import MAX_BYTES, numpy_dtype
+from serving.tensors.encode import write, write_strings
+from serving.tensors.strings import TensorTooLarge
+
+__all__ = [
+    "MAX_BYTES",
+    "STRING_BYTES",
+    "EncodedTensor",
+    "TensorTooLarge",
+    "decode",
+    "numpy_dtype",
+    "write",
+    "write_strings",
+]
