@@ -60,6 +60,26 @@ def element(value: Any, dtype: int) -> Any:
     raise StatusError(grpc.StatusCode.UNIMPLEMENTED, text)
 
 
+def elements(values: list[Any], dtype: int) -> list[Any] | None:
+    """Returns JSON values as elements of a tensor, all at once; None if one of them needs a closer look.
+
+    Args:
+        values: Parsed JSON values.
+        dtype: Number of the tensor's `tensorflow.DataType`.
+    """
+    kinds = set(map(type, values))
+    if dtype == STRING and kinds <= {str}:
+        return [value.encode(errors="surrogatepass") for value in values]
+    if dtype in _FLOATS and kinds <= {float, int}:
+        digits, largest = _FLOATS[dtype]
+        bound = largest if kinds == {float} else min(largest, 2.0**digits - 1)
+        return values if all(-bound <= value <= bound for value in values) else None
+    if dtype in _INTEGERS and kinds <= {int}:
+        lowest, highest = _INTEGERS[dtype]
+        return values if all(lowest <= value <= highest for value in values) else None
+    return None
+
+
 def _checked_float(value: float, dtype: int) -> float:
     digits, largest = _FLOATS[dtype]
     is_exact = abs(value) < 2**digits if isinstance(value, int) else not math.isfinite(value) or abs(value) <= largest

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from serving import tensors
 from serving.errors import StatusError, invalid_argument
-from serving.rest.elements import STRING, element
+from serving.rest.elements import STRING, element, elements
 from serving.rest.json_values import format_error, is_base64, to_json, to_text
 
 Form: TypeAlias = Literal["row", "column"]
@@ -110,6 +110,8 @@ def _fill_rows(instances: list[Any], inputs: Mapping[str, Message], request: Mes
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
             "tensorinfo_map"
         )
+    if named and _fill_scalars(instances, inputs, request):
+        return
     columns: dict[str, _Column] = {}
     for i, instance in enumerate(instances):
         if (isinstance(instance, dict) and not is_base64(instance)) != named:
@@ -129,6 +131,22 @@ def _fill_rows(instances: list[Any], inputs: Mapping[str, Message], request: Mes
             )
     for name, column in columns.items():
         _write(request.inputs[name], inputs[name].dtype, [len(instances), *column.shape], column.values)
+
+
+def _fill_scalars(instances: list[Any], inputs: Mapping[str, Message], request: Message) -> bool:
+    """Fills the inputs if each row has a valid scalar for each of them, which is checked column by column."""
+    names = set(inputs)
+    if not all(isinstance(instance, dict) and instance.keys() == names for instance in instances):
+        return False
+    columns: dict[str, list[Any]] = {}
+    for name in inputs:
+        column = elements([instance[name] for instance in instances], inputs[name].dtype)
+        if column is None:
+            return False
+        columns[name] = column
+    for name, values in columns.items():
+        _write(request.inputs[name], inputs[name].dtype, [len(instances)], values)
+    return True
 
 
 class _Column:
@@ -183,6 +201,11 @@ def _shape(value: Any) -> list[int]:
 
 def _flatten(value: Any, shape: list[int], level: int, dtype: int, values: list[Any]) -> None:
     """Appends the values of nested lists, which should have the given shape."""
+    if level == len(shape) - 1 and isinstance(value, list) and len(value) == shape[level]:
+        converted = elements(value, dtype)
+        if converted is not None:
+            values.extend(converted)
+            return
     if not isinstance(value, list):
         if level != len(shape):
             where = f"found at incorrect level: {level + 1} in the JSON DOM. Expected at level: {len(shape)}"
