@@ -1,7 +1,7 @@
 """gRPC handlers of TensorFlow Serving's services `PredictionService` and `ModelService`.
 
 Answers, status codes and texts are those of the C++ server. Methods that are not implemented (Classify, Regress,
-MultiInference, HandleReloadConfigRequest) answer UNIMPLEMENTED.
+MultiInference) answer UNIMPLEMENTED.
 """
 
 import contextlib
@@ -14,7 +14,9 @@ from google.protobuf.message import Message
 from serving import protos, tensors
 from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.errors import StatusError, invalid_argument, not_found
+from serving.model_config import from_proto
 from serving.servable import DEFAULT_SIGNATURE, Servable
+from serving.served_models import ServedModels
 from serving.versions import ModelVersions, VersionStatus
 
 SIGNATURE_DEF = "signature_def"
@@ -73,10 +75,20 @@ def get_model_status(models: Models, request: Message) -> Message:
     return response
 
 
-def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
+def handle_reload_config_request(models: ServedModels, request: Message) -> Message:
+    """Replaces the configuration of the models. Raises `StatusError` if it is refused or a new model is broken."""
+    models.reload(from_proto(request.config))
+    response = protos.ReloadConfigResponse()
+    response.status.SetInParent()
+    return response
+
+
+def handlers(models: ServedModels) -> tuple[grpc.GenericRpcHandler, ...]:
     """Returns the handlers of both services, for `grpc.Server.add_generic_rpc_handlers`."""
 
-    def unary(answer: Callable[[Models, Any], Any], request_type: Any, response_type: Any) -> grpc.RpcMethodHandler:
+    def unary(
+        answer: Callable[[ServedModels, Any], Any], request_type: Any, response_type: Any
+    ) -> grpc.RpcMethodHandler:
         def behavior(request: Any, context: grpc.ServicerContext) -> Any:
             try:
                 return answer(models, request)
@@ -90,7 +102,10 @@ def handlers(models: Models) -> tuple[grpc.GenericRpcHandler, ...]:
         "GetModelMetadata": unary(get_model_metadata, protos.GetModelMetadataRequest, protos.GetModelMetadataResponse),
     }
     model_methods = {
-        "GetModelStatus": unary(get_model_status, protos.GetModelStatusRequest, protos.GetModelStatusResponse)
+        "GetModelStatus": unary(get_model_status, protos.GetModelStatusRequest, protos.GetModelStatusResponse),
+        "HandleReloadConfigRequest": unary(
+            handle_reload_config_request, protos.ReloadConfigRequest, protos.ReloadConfigResponse
+        ),
     }
     return (
         grpc.method_handlers_generic_handler(PREDICTION_SERVICE, prediction_methods),
@@ -107,12 +122,13 @@ def _require_model_spec(request: Any) -> None:
 def _lease(models: Models, spec: Message) -> Iterator[tuple[int, Servable]]:
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
-    choice = spec.WhichOneof("version_choice")
-    if choice == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
-    version = spec.version.value if choice == "version" else None
     # An unknown name is answered like a model without versions.
     model = models.get(spec.name) or ModelVersions(spec.name, "")
+    version = None
+    if spec.HasField("version"):
+        version = spec.version.value
+    elif spec.HasField("version_label"):
+        version = model.version_of(spec.version_label)
     with model.lease(version) as leased:
         yield leased
 

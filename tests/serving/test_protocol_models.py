@@ -9,7 +9,6 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
-    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -103,12 +102,11 @@ def test_status_errors(models, call, text):
     assert error_of(lambda: models.GetModelStatus(request)) == (grpc.StatusCode.NOT_FOUND, text)
 
 
-def test_other_methods_are_unimplemented(predictions, models):
+def test_other_methods_are_unimplemented(predictions):
     for method, request in [
         (predictions.Classify, classification_pb2.ClassificationRequest()),
         (predictions.Regress, regression_pb2.RegressionRequest()),
         (predictions.MultiInference, inference_pb2.MultiInferenceRequest()),
-        (models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
     ]:
         assert error_of(lambda method=method, request=request: method(request))[0] is grpc.StatusCode.UNIMPLEMENTED
 
