@@ -72,6 +72,8 @@ def is_loopback(host: str) -> bool:
 
 def _check_port(host: str, port: int) -> None:
     address = join(host, port)
+    if not 0 <= port < 65536:  # `getaddrinfo` takes the remainder.
+        raise ConfigError(f"{_expected(address)} Received: a port out of 0 to 65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if host else []
     except (OSError, UnicodeError, OverflowError) as error:

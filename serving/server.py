@@ -14,14 +14,15 @@ import math
 import os
 import pathlib
 import threading
+import time
 from collections.abc import Iterable, Mapping
-from concurrent import futures
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving import predict_service
 from serving.address import is_loopback, listen
+from serving.draining import Gate, RequestPool
 from serving.model_config import ModelConfig
 from serving.security import BearerToken, TlsFiles
 from serving.served_models import ServedModels
@@ -79,7 +80,7 @@ class EmbeddedServer:
             raise ValueError(f"max_workers should be at least 1. Received: {max_workers}")
         self._models = ServedModels(_configs(models), poll_seconds, self._set_health)
         self._host, self._port, self._tls, self._token = host, port, tls, token
-        self._max_workers = max_workers or 4 * (os.cpu_count() or 1)
+        self._pool, self._gate = RequestPool(max_workers or 4 * (os.cpu_count() or 1)), Gate()
         self._health = health.HealthServicer()
         self._stopping = threading.Event()
         self._server: grpc.Server | None = None
@@ -113,9 +114,8 @@ class EmbeddedServer:
             ("grpc.max_send_message_length", MAX_BYTES),
             ("grpc.so_reuseport", 0),
         ]
-        pool = futures.ThreadPoolExecutor(self._max_workers, thread_name_prefix="predict")
-        interceptors = [BearerToken(self._token)] if self._token else []
-        server = grpc.server(pool, options=options, interceptors=interceptors)
+        interceptors = [self._gate, *([BearerToken(self._token)] if self._token else [])]
+        server = grpc.server(self._pool, options=options, interceptors=interceptors)
         server.add_generic_rpc_handlers(predict_service.handlers(self._models))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._address = listen(server, self._host, self._port, self._tls and self._tls.credentials())
@@ -145,13 +145,24 @@ class EmbeddedServer:
         self._models.reload(configs)
         self._set_health()
 
-    def stop(self, grace: float = 5.0) -> None:
-        """Refuses new requests, waits up to `grace` seconds for running ones, and unloads the models."""
+    def stop(self, grace: float = 5.0, notice: float = 0.0) -> None:
+        """Refuses new requests, waits for running ones, and unloads the models.
+
+        Args:
+            grace: Seconds that running requests have to finish.
+            notice: Seconds, part of `grace`, during which new requests are still answered and `grpc.health.v1` answers
+                NOT_SERVING. With some tenths of a second, requests that were sent before the call do not fail.
+        """
         if self._server is None or self._stopping.is_set():
             return
         self._stopping.set()
+        end = time.monotonic() + grace
         self._health.enter_graceful_shutdown()
-        self._server.stop(grace).wait()
+        if notice > 0:
+            time.sleep(min(notice, grace))
+            self._gate.close()
+            self._pool.finish_accepted(max(end - time.monotonic(), 0.0))
+        self._server.stop(max(end - time.monotonic(), 0.0)).wait()
         self._models.stop(grace)
 
     def wait(self) -> None:

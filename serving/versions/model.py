@@ -152,9 +152,10 @@ class ModelVersions:
         self._versions.forget_unloaded(folders)
         candidates = policy.candidates(folders)
         served: list[int] = []
-        growing = undecided = False
+        expected = 0  # Versions that may be complete at the next poll; then no older ones are needed.
+        growing = False
         for version in candidates:
-            if len(served) == policy.count:
+            if len(served) + expected == policy.count:
                 break
             watch = self._watches.setdefault(folders[version], FilesWatch(folders[version]))
             is_new = watch.is_new
@@ -162,11 +163,10 @@ class ModelVersions:
             growing |= incomplete
             if self.serves(version):
                 served.append(version)
-            elif incomplete and is_new and policy.count is not None:
-                undecided = True  # It may be complete at the next poll, and then no older one is needed.
-                break
+            elif incomplete and is_new:
+                expected += 1
         self._growing = growing
-        if not candidates or (served and not undecided):
+        if not candidates or (served and not expected):
             self._versions.keep_only(served)
 
     def _examine(self, version: int, folder: pathlib.Path, files: Files) -> bool:
