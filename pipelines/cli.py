@@ -9,6 +9,7 @@ except ImportError:  # The base installation has no command line.
 
 from pipelines.data_commands import ingest, init, simulate
 from pipelines.program import Program
+from pipelines.serving_commands import serve
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +29,7 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     context.with_resource(library_messages(shown=verbose))
 
 
-for _command in (simulate, ingest, init):
+for _command in (simulate, ingest, init, serve):
     main.add_command(_command)
 
 
@@ -211,30 +212,6 @@ def models(name: str | None) -> None:
         list_models()
     else:
         show_model(name)
-
-
-@main.command(short_help="Serve pushed models over gRPC.")
-@click.argument("model_dirs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8500, show_default=True, help="Port to listen on; 0 chooses a free one.")
-@click.option("--poll-seconds", default=2.0, show_default=True, help="Interval between checks for a new version.")
-@click.option("--max-message-bytes", type=int, help="Maximum size of a request; default: 67108864, which is 64 MiB.")
-@click.option("--max-batch", type=int, help="Maximum number of rows in a request; default: no limit.")
-@click.option("--max-concurrency", type=int, help="Maximum number of requests that run; default: 4 for each core.")
-@click.option("--max-queue", type=int, help="Maximum number of requests that wait; default: 128.")
-def serve(model_dirs: tuple[str, ...], host: str, port: int, poll_seconds: float, **limits: int | None) -> None:
-    """Serve the newest version in each MODEL_DIR with TensorFlow Serving's gRPC protocol.
-
-    A request above a limit is answered with RESOURCE_EXHAUSTED.
-
-    \b
-    Example:
-      tfmtl serve runs/demo/serving/demo --port 8500
-    """
-    from pipelines.commands.serve import serve_models
-
-    given = {name: value for name, value in limits.items() if value is not None}
-    serve_models(model_dirs, host=host, port=port, poll_seconds=poll_seconds, limits=given)
 
 
 @main.command(short_help="Score the rows of a file on a server.")

@@ -1,4 +1,4 @@
-"""Ctrl-C that ends a run also if a library swallows it."""
+"""Ctrl-C that ends a run also if a library swallows it, and the signal SIGTERM as an exception."""
 
 import signal
 import threading
@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 _received = threading.Event()
+
+
+class Terminated(BaseException):
+    """Exception that the signal SIGTERM raises inside `termination_raised`, as Ctrl-C raises `KeyboardInterrupt`."""
 
 
 @contextmanager
@@ -37,3 +41,24 @@ def raise_if_interrupted() -> None:
     if _received.is_set():
         _received.clear()
         raise KeyboardInterrupt
+
+
+@contextmanager
+def termination_raised() -> Iterator[None]:
+    """Raises `Terminated` in the main thread when the process receives SIGTERM inside the `with` block.
+
+    Later ones have no effect until the block ends, so that they do not interrupt the end of the program.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

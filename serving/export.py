@@ -10,6 +10,7 @@ import tensorflow as tf
 from serving import raw_features
 from serving.fingerprint import fingerprint
 from serving.raw_features import EXAMPLES
+from serving.staging import complete_export
 from serving.warmup import write_warmup
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.models import MultiTaskModel
@@ -40,6 +41,7 @@ class ServingModule(tf.Module):
         self._score = model.serving_model().score
         self.model_variables = [variable.value for variable in model.serving_model().weights]
         self.transform = transform
+        self.tfmtl_manifest = tf.Module()  # Read by `serving.manifest.has_marker`.
 
     def transform_and_score(self, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
         """Returns the outputs by name, `(batch,)` each, for raw features."""
@@ -85,6 +87,7 @@ class ServingModule(tf.Module):
         }
 
 
+@complete_export
 def export(
     model: MultiTaskModel,
     transform: Any,
@@ -93,7 +96,9 @@ def export(
     warmup_examples: Sequence[bytes] = (),
     model_name: str = "tfmtl",
 ) -> str:
-    """Writes the SavedModel with warm-up requests and a description of the model.
+    """Writes the SavedModel with warm-up requests, a description of the model and a manifest of all files.
+
+    The folder appears as a whole (`serving.staging`).
 
     Args:
         model: Built model.

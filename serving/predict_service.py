@@ -1,11 +1,12 @@
 """gRPC methods of TensorFlow Serving's services `PredictionService` and `ModelService`.
 
-Answers, status codes and texts are those of the C++ server. HandleReloadConfigRequest is not implemented and answers
-UNIMPLEMENTED.
+Answers, status codes and texts are those of the C++ server.
 """
 
 import contextlib
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,20 +16,25 @@ from google.protobuf.message import Message
 from serving import inference, protos, tensors
 from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.errors import StatusError, invalid_argument, not_found, unexpected
+from serving.model_config import from_proto
+from serving.request_metrics import RequestMetrics
 from serving.requests.admission import Behavior, InferenceHandler, InferencePool, serialized_handler
 from serving.requests.examples_request import parse_examples_request, parse_multi_inference_request
 from serving.requests.limits import Limits
 from serving.requests.parsing import parse_objects
 from serving.requests.predict_request import parse_predict_request
 from serving.servable import DEFAULT_SIGNATURE, Servable
+from serving.served_models import ServedModels
 from serving.versions import ModelVersions, VersionStatus
 
 SIGNATURE_DEF = "signature_def"
 
 _log = logging.getLogger(__name__)
+_asked = threading.local()
+"""The model that the request of this thread asks, for the metrics."""
 
 Models = Mapping[str, ModelVersions]
-Answer = Callable[[Models, bytes, Limits], Message]
+Answer = Callable[[Any, bytes, Limits], Message]
 
 
 def predict(models: Models, data: bytes, limits: Limits) -> Message:
@@ -105,28 +111,47 @@ def get_model_status(models: Models, data: bytes, limits: Limits) -> Message:
     return response
 
 
-def handlers(models: Models, limits: Limits, pool: InferencePool) -> tuple[grpc.GenericRpcHandler, ...]:
+def handle_reload_config_request(models: ServedModels, data: bytes, limits: Limits) -> Message:
+    """Replaces the configuration of the models. Raises `StatusError` if it is refused or a new model is broken."""
+    models.reload(from_proto(parse_objects(protos.ReloadConfigRequest, data).config))
+    response = protos.ReloadConfigResponse()
+    response.status.SetInParent()
+    return response
+
+
+def handlers(
+    models: ServedModels, limits: Limits, pool: InferencePool, metrics: RequestMetrics
+) -> tuple[grpc.GenericRpcHandler, ...]:
     """Returns the handlers of both services.
 
     Args:
         models: Models by name.
         limits: Limits of a request.
         pool: Pool in which the methods run that run a model.
+        metrics: Metrics of the requests that run a model.
 
     Returns:
         Handlers for `grpc.Server.add_generic_rpc_handlers`.
     """
 
-    def behavior(answer: Answer) -> Behavior:
+    def behavior(answer: Answer, method: str = "") -> Behavior:
         def respond(request: list[bytes], context: grpc.ServicerContext) -> bytes:
+            start, _asked.model = time.perf_counter(), ""
+
+            def record(code: grpc.StatusCode) -> None:
+                if method:
+                    metrics.record(_asked.model, method, "GRPC", code, time.perf_counter() - start)
+
             try:
                 response: bytes = answer(models, request.pop(), limits).SerializeToString()
+                record(grpc.StatusCode.OK)
                 return response
             except StatusError as error:
                 status = error
             except Exception as error:
                 _log.exception("%s failed", answer.__name__)
                 status = unexpected(error)
+            record(status.code)
             context.abort(status.code, status.wire_details)
             raise AssertionError("abort raises an error")
 
@@ -136,11 +161,15 @@ def handlers(models: Models, limits: Limits, pool: InferencePool) -> tuple[grpc.
         return serialized_handler(behavior(answer))
 
     inferences = {"Predict": predict, "Classify": classify, "Regress": regress, "MultiInference": multi_inference}
-    behaviors = {name: behavior(answer) for name, answer in inferences.items()}
+    behaviors = {name: behavior(answer, name) for name, answer in inferences.items()}
+    model_methods = {
+        "GetModelStatus": unary(get_model_status),
+        "HandleReloadConfigRequest": unary(handle_reload_config_request),
+    }
     return (
         InferenceHandler(PREDICTION_SERVICE, behaviors, pool),
         grpc.method_handlers_generic_handler(PREDICTION_SERVICE, {"GetModelMetadata": unary(get_model_metadata)}),
-        grpc.method_handlers_generic_handler(MODEL_SERVICE, {"GetModelStatus": unary(get_model_status)}),
+        grpc.method_handlers_generic_handler(MODEL_SERVICE, model_methods),
     )
 
 
@@ -168,12 +197,14 @@ def _require_model_spec(spec: Any) -> Any:
 def _lease(models: Models, spec: Any) -> Iterator[tuple[int, Servable]]:
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
-    choice = spec.WhichOneof("version_choice")
-    if choice == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
-    version = spec.version.value if choice == "version" else None
+    _asked.model = spec.name
     # An unknown name is answered like a model without versions.
     model = models.get(spec.name) or ModelVersions(spec.name, "")
+    version = None
+    if spec.HasField("version"):
+        version = spec.version.value
+    elif spec.HasField("version_label"):
+        version = model.version_of(spec.version_label)
     with model.lease(version) as leased:
         yield leased
 

@@ -58,6 +58,11 @@ ENUMS: dict[str, dict[str, int]] = {
         "UNLOADING": 40,
         "END": 50,
     },
+    "tensorflow.serving.ModelType": {
+        "MODEL_TYPE_UNSPECIFIED": 0,
+        "TENSORFLOW": 1,
+        "OTHER": 2,
+    },
 }
 
 MESSAGES: dict[str, dict[str, Declaration]] = {
@@ -216,4 +221,59 @@ MESSAGES: dict[str, dict[str, Declaration]] = {
     "tensorflow.serving.MultiInferenceLog": {},
     "tensorflow.serving.SessionRunLog": {},
     "tensorflow.serving.PredictStreamedLog": {},
+    # Configuration of a server, in files and in HandleReloadConfigRequest.
+    "tensorflow.serving.ReloadConfigRequest": {
+        "config": (1, "tensorflow.serving.ModelServerConfig"),
+    },
+    "tensorflow.serving.ReloadConfigResponse": {
+        "status": (1, "tensorflow.serving.StatusProto"),
+    },
+    "tensorflow.serving.ModelServerConfig": {
+        "model_config_list": (1, "tensorflow.serving.ModelConfigList", "config"),
+        "custom_model_config": (2, "google.protobuf.Any", "config"),
+    },
+    "tensorflow.serving.ModelConfigList": {
+        "config": (1, "repeated tensorflow.serving.ModelConfig"),
+    },
+    "tensorflow.serving.ModelConfig": {
+        "name": (1, "string"),
+        "base_path": (2, "string"),
+        "model_type": (3, "tensorflow.serving.ModelType"),
+        "model_platform": (4, "string"),
+        "model_version_policy": (7, "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy"),
+        "version_labels": (8, "map int64"),
+        "logging_config": (6, "tensorflow.serving.LoggingConfig"),
+    },
+    "tensorflow.serving.FileSystemStoragePathSourceConfig": {},
+    "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy": {
+        "latest": (
+            100,
+            "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest",
+            "policy_choice",
+        ),
+        "all": (101, "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All", "policy_choice"),
+        "specific": (
+            102,
+            "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific",
+            "policy_choice",
+        ),
+    },
+    "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Latest": {
+        "num_versions": (1, "uint32"),
+    },
+    "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.All": {},
+    "tensorflow.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.Specific": {
+        "versions": (1, "repeated int64"),
+    },
+    "tensorflow.serving.LoggingConfig": {
+        "log_collector_config": (1, "tensorflow.serving.LogCollectorConfig"),
+        "sampling_config": (2, "tensorflow.serving.SamplingConfig"),
+    },
+    "tensorflow.serving.LogCollectorConfig": {
+        "type": (1, "string"),
+        "filename_prefix": (2, "string"),
+    },
+    "tensorflow.serving.SamplingConfig": {
+        "sampling_rate": (1, "double"),
+    },
 }

@@ -5,7 +5,6 @@ pool of its own, which counts its requests, while other calls have the threads o
 been read from the network, and thus takes no memory but for its header.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from typing import Any, TypeAlias
@@ -33,30 +32,28 @@ class InferencePool(futures.ThreadPoolExecutor):
     def __init__(self, limits: Limits):
         super().__init__(limits.threads, thread_name_prefix="inference")
         self._most = limits.threads + limits.max_queue
-        self._admitted = 0
-        self._count = threading.Lock()
+        self._admitted: set[futures.Future] = set()
 
     @property
     def admitted(self) -> int:
         """Number of requests that run or wait."""
-        return self._admitted
+        return len(self._admitted)
 
     @property
     def full(self) -> bool:
         """True if all threads are busy and all places in the queue are taken."""
-        return self._admitted >= self._most
+        return len(self._admitted) >= self._most
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future:
         """Runs a call in a thread of the pool, as `ThreadPoolExecutor` does."""
-        with self._count:
-            self._admitted += 1
         future = super().submit(call, *args, **kwargs)
-        future.add_done_callback(self._leave)
+        self._admitted.add(future)
+        future.add_done_callback(self._admitted.discard)
         return future
 
-    def _leave(self, _: futures.Future) -> None:
-        with self._count:
-            self._admitted -= 1
+    def finish_admitted(self, seconds: float) -> None:
+        """Waits up to `seconds` for the requests that have been admitted by now."""
+        futures.wait(set(self._admitted), seconds)
 
 
 class InferenceHandler(grpc.GenericRpcHandler):

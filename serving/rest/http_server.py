@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import hmac
 import json
 import ssl
 import threading
@@ -11,6 +12,7 @@ from concurrent import futures
 from aiohttp import web
 
 from serving import request_metrics
+from serving.address import join
 from serving.request_metrics import RequestMetrics
 from serving.rest.api import RestApi
 
@@ -55,7 +57,7 @@ class HttpServer:
     ):
         self._api, self._metrics, self._is_ready = api, metrics, is_ready
         self._pool, self._is_full = pool, is_full
-        self._host, self._port, self._token, self._tls = host, port, token, tls
+        self._host, self._port, self._token, self._tls = host.strip("[]"), port, token, tls
         self._application = web.Application(client_max_size=max_body)
         self._application.router.add_get("/healthz", self._health)
         self._application.router.add_get("/readyz", self._readiness)
@@ -66,9 +68,9 @@ class HttpServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
 
     @property
-    def port(self) -> int:
-        """Port of the server."""
-        return self._port
+    def address(self) -> str:
+        """Address `host:port`, or `[host]:port` of IPv6."""
+        return join(self._host, self._port)
 
     def start(self) -> None:
         """Starts to answer. Raises `OSError` if the address is in use or not one of this machine."""
@@ -125,7 +127,10 @@ class HttpServer:
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "a model has no version\n")
 
     def _is_allowed(self, request: web.Request) -> bool:
-        return self._token is None or request.headers.get("Authorization") == f"Bearer {self._token}"
+        if self._token is None:
+            return True
+        sent = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        return hmac.compare_digest(sent, f"Bearer {self._token}".encode())
 
 
 def _error(status: int, text: str) -> web.Response:

@@ -15,6 +15,7 @@ from tensorflow_serving.apis import get_model_status_pb2, predict_pb2, predictio
 from serving.client import TfmtlClient
 from serving.errors import StatusError
 from serving.server import EmbeddedServer
+from tfmtl.config import ConfigError
 
 X = tf.make_tensor_proto([10.0], tf.float32)
 
@@ -111,7 +112,7 @@ def test_server_arguments_and_life_cycle(tmp_path, line_exports, publish):
         with pytest.raises(RuntimeError, match="started once"):
             server.start()
         port = int(server.address.split(":")[1])
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port} should be a free address of this machine"):
             EmbeddedServer({"m": tmp_path}, port=port).start()
     server.stop()
     with (
@@ -130,7 +131,7 @@ def test_stop_waits_for_running_requests(tmp_path, line_exports, publish):
     with grpc.insecure_channel(server.address, options) as channel:
         model = server._models["m"]
         running = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(request, timeout=20)
-        wait_for(lambda: model._current.in_flight == 1 or running.done())
+        wait_for(lambda: model._versions.get(1).in_flight == 1 or running.done())
         server.stop()
         assert len(running.result().outputs["y"].float_val) == len(x)
     assert not model.available

@@ -156,7 +156,7 @@ print({{name.partition(".")[0] for name in sys.modules}} & {PIPELINE | {"tensorf
     command = [sys.executable, "-W", "ignore", "-u", "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert "serving shop on 127.0.0.1" in server.stdout.readline()
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM)
         lines = server.stdout.read().splitlines()
     assert server.returncode == 0
     assert eval(lines[-1]) == {"tensorflow", "serving"}

@@ -136,8 +136,8 @@ def test_metadata(ask):
             "/v1/models/e:classify",
             {"signature_name": "classify"},
             400,
-            'JSON Value: {\n    "signature_name": "classify"\n} When method is classify, key \'examples\' is expected and '
-            "was not found",
+            'JSON Value: {\n    "signature_name": "classify"\n} When method is classify, key \'examples\' is expected '
+            "and was not found",
         ),
         ("/v1/models/e:classify", {"examples": [1]}, 400, "Example must be JSON object but got JSON Number"),
         (

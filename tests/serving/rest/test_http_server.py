@@ -48,7 +48,7 @@ class Served:
         self.server.start()
 
     def ask(self, path, body=None, **headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.server.port}{path}", body, headers)
+        request = urllib.request.Request(f"http://{self.server.address}{path}", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
                 return response.status, response.read()
@@ -130,9 +130,9 @@ def test_a_stop_waits_for_running_requests(served):
 
 
 def test_an_address_in_use_is_an_error(served):
-    other = HttpServer(
-        served.api, served.metrics, lambda: True, served.pool, lambda: False, "127.0.0.1", served.server.port, MAX_BODY
-    )
+    port = int(served.server.address.rpartition(":")[2])
+    options = (served.pool, lambda: False, "127.0.0.1", port, MAX_BODY)
+    other = HttpServer(served.api, served.metrics, lambda: True, *options)
     with pytest.raises(OSError, match="address already in use"):
         other.start()
     other.stop(0.1)
