@@ -105,7 +105,7 @@ def test_status_time_and_memory(process, name):
     seconds = time.monotonic() - start
     assert received.name == code, text
     # A small request takes milliseconds, one of 40 MB a quarter of a second, on an idle machine.
-    assert seconds < (1.0 if len(request) < 4 * MEBIBYTE else 5.0)
+    assert seconds < (1.0 if len(request) < 4 * MEBIBYTE else 10.0)
     assert process.peak_memory() - idle < 4 * DEFAULT_MESSAGE_BYTES
     if len(request) < MEBIBYTE:
         assert process.peak_memory() - idle < 32 * MEBIBYTE
