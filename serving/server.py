@@ -22,7 +22,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving import predict_service
-from serving.address import is_loopback, listen
+from serving.address import is_loopback, join, listen
 from serving.draining import Gate
 from serving.model_config import ModelConfig
 from serving.request_metrics import RequestMetrics
@@ -235,9 +235,9 @@ class EmbeddedServer:
         )
         try:
             http.start()
-        except OSError as error:
-            expected = f"{self._host}:{port} should be a free address of this machine for REST"
-            raise ConfigError(f"{expected}. Received: {error.strerror or error}") from error
+        except (OSError, OverflowError) as error:
+            expected = f"{join(self._host, port)} should be a free address of this machine for REST"
+            raise ConfigError(f"{expected}. Received: {getattr(error, 'strerror', None) or error}") from error
         return http
 
     def _set_health(self) -> None:
