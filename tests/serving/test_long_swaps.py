@@ -150,12 +150,22 @@ with EmbeddedServer({"m": base}, poll_seconds=0.05) as server:
 """
 
 
+class LongModel(tf.Module):
+    """Model with a graph of 6,000 operations."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")], autograph=False)
+    def add(self, x):
+        for _ in range(3000):
+            x = x + 1.0
+        return {"y": x}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_after_ten_swaps_is_that_after_the_second(tmp_path):
     (tmp_path / "base").mkdir()
-    (tmp_path / "work").mkdir()
-    export(tmp_path / "work" / "export", 0.0, listed=True)
-    program = [sys.executable, "-W", "ignore", "-c", MEMORY, str(tmp_path / "work" / "export"), str(tmp_path / "base")]
+    model = LongModel()
+    tf.saved_model.save(model, str(tmp_path / "export"), signatures={"serving_default": model.add})
+    program = [sys.executable, "-W", "ignore", "-c", MEMORY, str(tmp_path / "export"), str(tmp_path / "base")]
     root = pathlib.Path(__file__).parents[2]
     done = subprocess.run(program, cwd=root, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
