@@ -1,8 +1,8 @@
 """End of a server without a failed request: those that were sent before finish, later ones are refused.
 
 `grpc.Server.stop` alone cancels the requests that have arrived and that Python has not yet accepted. Under load there
-are some, and their clients receive CANCELLED, which does not tell them to try again elsewhere. Here only a request that
-is sent long after the signal, at the moment when nothing runs any more, may receive it.
+are some, and their clients receive CANCELLED, which does not tell them to try again elsewhere. With the gate, only a
+request that arrives at the very end, when no other runs any more, may receive it.
 """
 
 from collections.abc import Callable

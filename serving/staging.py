@@ -39,7 +39,7 @@ def complete_export(
         model: _Model, transform: _Transform, directory: str, *args: _P.args, **kwargs: _P.kwargs
     ) -> _Result:
         if "://" in directory:
-            result = write(model, transform, directory, *args, **kwargs)
+            result = write(model, transform, directory.rstrip("/"), *args, **kwargs)
             write_manifest(directory)
             return result
         final = pathlib.Path(os.path.abspath(directory))

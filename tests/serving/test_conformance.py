@@ -14,7 +14,6 @@ from tensorflow_serving.apis import (
     get_model_status_pb2,
     inference_pb2,
     input_pb2,
-    model_management_pb2,
     predict_pb2,
     regression_pb2,
 )
@@ -386,7 +385,3 @@ def test_bytes_that_are_no_request_are_internal_errors_as_in_grpc(call, method, 
     code, text = call(method, data)
     assert code == "INTERNAL"
     assert text.startswith("request is not a valid tensorflow.serving.")
-
-
-def test_reload_is_unimplemented(call):
-    assert call("HandleReloadConfigRequest", model_management_pb2.ReloadConfigRequest())[0] == "UNIMPLEMENTED"

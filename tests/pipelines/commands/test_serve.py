@@ -103,7 +103,9 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
+)
 def test_signal_under_load_fails_no_running_request(served, number, code):
     stop, seen = threading.Event(), []
     with serving(served / "good", "--port", 0, "--poll-seconds", 0.2, "--grace-seconds", 60) as (process, line):
@@ -129,6 +131,7 @@ def test_signal_under_load_fails_no_running_request(served, number, code):
     assert after <= {"OK", "UNAVAILABLE", "CANCELLED"}  # gRPC cancels what arrives at the moment of its own stop.
 
 
+@pytest.mark.long
 def test_grace_ends(served):
     stop, seen = threading.Event(), []
     with serving(served / "good", "--port", 0, "--poll-seconds", 0.2, "--grace-seconds", 0) as (process, line):
