@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from serving import predict_service, protos, tensors
 from serving.client import TfmtlClient
+from serving.errors import unexpected
 from serving.requests.limits import Limits
 from serving.server import EmbeddedServer
 
