@@ -14,7 +14,19 @@ from pipelines.commands import demo
 from pipelines.terminal import show_renamed_settings
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-COMMANDS = ["init", "simulate", "ingest", "run", "tune", "compare", "compile", "models", "serve", "predict"]
+COMMANDS = [
+    "init",
+    "simulate",
+    "ingest",
+    "run",
+    "tune",
+    "compare",
+    "compile",
+    "export-check",
+    "models",
+    "serve",
+    "predict",
+]
 
 
 def invoke(*words):
