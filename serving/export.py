@@ -20,6 +20,8 @@ RAW = "raw"
 TRANSFORMED = "transformed"
 SPEC = "spec"
 ROWS = "rows"
+MAX_SPEC_ROWS = 4096
+"""Largest number of rows for which a server returns the spec, above the usual size of a batch of joined requests."""
 DESCRIPTION = "assets.extra/tfmtl_model.json"
 
 
@@ -56,7 +58,8 @@ class ServingModule(tf.Module):
         `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
         `transformed` the transformed features. `spec` returns the dataset's spec as JSON, so that a client of a remote
         server can read rows as the training did. It has an input and returns one value for each of its rows, because
-        TensorFlow Serving batches requests of all signatures.
+        TensorFlow Serving batches requests of all signatures. More than `MAX_SPEC_ROWS` rows are an error, as each of
+        them takes some kilobytes of memory and a byte or two in a request.
         """
         spec = self._spec
 
@@ -75,7 +78,9 @@ class ServingModule(tf.Module):
 
         @tf.function(autograph=False)
         def dataset_spec(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {SPEC: tf.fill(tf.shape(rows), spec.to_json())}
+            message = f"`{ROWS}` should have at most {MAX_SPEC_ROWS} rows"
+            with tf.control_dependencies([tf.debugging.Assert(tf.size(rows) <= MAX_SPEC_ROWS, [message])]):
+                return {SPEC: tf.fill(tf.shape(rows), spec.to_json())}
 
         raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}

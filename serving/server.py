@@ -226,7 +226,6 @@ class EmbeddedServer:
             self._metrics,
             lambda: self._models.ready,
             self._pool,
-            lambda: self._pool.full,
             self._host,
             port,
             self._limits.max_message_bytes,

@@ -7,13 +7,13 @@ import json
 import ssl
 import threading
 from collections.abc import Callable
-from concurrent import futures
 
 from aiohttp import web
 
 from serving import request_metrics
 from serving.address import join
 from serving.request_metrics import RequestMetrics
+from serving.requests.admission import InferencePool
 from serving.rest.api import RestApi
 
 _START_SECONDS = 10.0
@@ -34,7 +34,6 @@ class HttpServer:
         metrics: Metrics of the requests.
         is_ready: Returns whether every model has a version that answers.
         pool: Pool of the requests that run models.
-        is_full: Returns whether the pool has as many requests as it may.
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free one.
         max_body: Maximum size of a body in bytes, after decompression.
@@ -47,8 +46,7 @@ class HttpServer:
         api: RestApi,
         metrics: RequestMetrics,
         is_ready: Callable[[], bool],
-        pool: futures.Executor,
-        is_full: Callable[[], bool],
+        pool: InferencePool,
         host: str,
         port: int,
         max_body: int,
@@ -56,14 +54,17 @@ class HttpServer:
         tls: ssl.SSLContext | None = None,
     ):
         self._api, self._metrics, self._is_ready = api, metrics, is_ready
-        self._pool, self._is_full = pool, is_full
+        self._pool = pool
         self._host, self._port, self._token, self._tls = host.strip("[]"), port, token, tls
         self._application = web.Application(client_max_size=max_body)
         self._application.router.add_get("/healthz", self._health)
         self._application.router.add_get("/readyz", self._readiness)
         self._application.router.add_get(request_metrics.PATH, self._show_metrics)
         self._application.router.add_route("*", "/v1/{rest:.*}", self._call)
-        self._runner = web.AppRunner(self._application, access_log=None, handle_signals=False)
+        # `_stop` waits for the requests; aiohttp's own wait is the same for all stops.
+        self._runner = web.AppRunner(self._application, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        self._site: web.TCPSite | None = None
+        self._running: set[asyncio.Future] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
 
@@ -95,12 +96,17 @@ class HttpServer:
 
     async def _start(self) -> None:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
-        await site.start()
+        self._site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
+        await self._site.start()
         self._port = self._runner.addresses[0][1]
 
     async def _stop(self, grace: float) -> None:
-        self._runner._shutdown_timeout = grace
+        if self._site is not None and self._site in self._runner.sites:
+            await self._site.stop()
+        end = self._loop.time() + grace
+        while self._running and self._loop.time() < end:
+            await asyncio.wait(self._running, timeout=end - self._loop.time())
+            await asyncio.sleep(0)  # Their answers are written.
         await self._runner.cleanup()
 
     async def _call(self, request: web.Request) -> web.Response:
@@ -108,10 +114,15 @@ class HttpServer:
             return _error(401, "request should have the header `authorization: Bearer TOKEN` with the server's token")
         body = await request.read()
         path = request.rel_url.raw_path
-        if request.method == "POST" and self._is_full():
+        runs_model = request.method == "POST"
+        if runs_model and self._pool.full:
             return _error(429, "server has as many requests running and waiting as it may have")
         call = functools.partial(self._api.answer, request.method, path, body)
-        status, text = await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        # Status and metadata are answered while all places of the pool are taken.
+        running = self._loop.run_in_executor(self._pool if runs_model else None, call)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        status, text = await running
         return web.Response(status=status, body=text, content_type=_JSON)
 
     async def _show_metrics(self, request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from serving.client import TfmtlClient
+from serving.errors import StatusError
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
 from serving.servable import Servable
 from serving.server import EmbeddedServer
@@ -54,6 +55,14 @@ def test_spec_travels_with_the_export(tmp_path):
         assert set(client.predict([{"user": "u1"}])) == {"ctr", "cvr", "ctcvr"}
     spec = Servable(tmp_path / "shop" / "1").predict("spec", {"rows": tf.make_tensor_proto(["", "", ""])})["spec"]
     assert spec.tolist() == [SPEC.to_json().encode()] * 3  # TensorFlow Serving splits the outputs of a batch by row.
+
+
+def test_a_request_for_the_spec_cannot_ask_for_much_memory(tmp_path):
+    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "1"))
+    servable = Servable(tmp_path / "1")
+    assert len(servable.predict("spec", {"rows": tf.make_tensor_proto([""] * 4096)})["spec"]) == 4096
+    with pytest.raises(StatusError, match=r"INVALID_ARGUMENT: .*`rows` should have at most 4096 rows"):
+        servable.predict("spec", {"rows": tf.make_tensor_proto([""] * 4097)})
 
 
 def test_export_without_a_spec(ads_export, publish, tmp_path):

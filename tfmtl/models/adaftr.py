@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfmtl import config, introspection
-from tfmtl.layers import FusedEmbedding, LogitCalibration, Relatedness, Tower
+from tfmtl.layers import FusedEmbedding, Relatedness, Tower
 from tfmtl.losses import alignment, binary_cross_entropy, bpr_contrast, info_nce
 from tfmtl.losses.batch_mean import batch_mean, sum_over_replicas
 from tfmtl.models.core.batches import RowWeights
@@ -129,18 +129,6 @@ class AdaFTR(MultiTaskModel):
     def make_wide(self) -> FusedEmbedding | None:
         """Returns the layer of the option `wide` of the backbone."""
         return self.backbone.wide  # type: ignore[no-any-return]
-
-    def make_calibrations(self) -> dict[str, LogitCalibration]:
-        """Returns no layers, because the heads of the backbone are calibrated."""
-        return {}
-
-    def calibrate(self, data: Any) -> dict[str, int]:
-        """Calibrates the heads of the backbone, see `CalibratedHeads.calibrate`.
-
-        Args:
-            data: Batches of features and labels.
-        """
-        return self.backbone.calibrate(data)  # type: ignore[no-any-return]
 
     def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
         """Returns the logits as they are, because the backbone has added the terms.

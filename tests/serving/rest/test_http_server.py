@@ -2,21 +2,25 @@
 
 import concurrent.futures
 import gzip
+import http.client
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
 from serving.request_metrics import PATH, RequestMetrics
+from serving.requests.admission import InferencePool
+from serving.requests.limits import Limits
 from serving.rest.http_server import HttpServer
 
 MAX_BODY = 10_000
 
 
 class Api:
-    """Stands for `RestApi`: answers what it was asked, once `released` is set."""
+    """Stands for `RestApi`: answers what it was asked; a POST once `released` is set."""
 
     def __init__(self):
         self.released = threading.Event()
@@ -24,22 +28,22 @@ class Api:
         self.started = threading.Semaphore(0)
 
     def answer(self, method, path, body):
-        self.started.release()
-        self.released.wait(20)
+        if method == "POST":
+            self.started.release()
+            self.released.wait(20)
         return 200, json.dumps({"method": method, "path": path, "bytes": len(body)}).encode()
 
 
 class Served:
     def __init__(self, **options):
-        self.api, self.ready, self.full = Api(), True, False
+        self.api, self.ready = Api(), True
         self.metrics = RequestMetrics({"m"})
-        self.pool = concurrent.futures.ThreadPoolExecutor(4)
+        self.pool = InferencePool(Limits(max_concurrency=2, max_queue=0))
         self.server = HttpServer(
             self.api,
             self.metrics,
             lambda: self.ready,
             self.pool,
-            lambda: self.full,
             "127.0.0.1",
             0,
             MAX_BODY,
@@ -94,14 +98,18 @@ def test_health_readiness_and_metrics(served):
 
 
 def test_a_full_server_refuses_models_and_answers_the_rest(served):
-    served.full = True
-    status, text = served.ask("/v1/models/m:predict", b"{}")
-    assert (status, json.loads(text)) == (
-        429,
-        {"error": "server has as many requests running and waiting as it may have"},
-    )
-    assert served.ask("/v1/models/m")[0] == 200
-    assert served.ask("/healthz")[0] == 200
+    served.api.released.clear()
+    with concurrent.futures.ThreadPoolExecutor(2) as clients:
+        held = [clients.submit(served.ask, "/v1/models/m:predict", b"{}") for _ in range(2)]
+        for _ in held:
+            assert served.api.started.acquire(timeout=20)
+        status, text = served.ask("/v1/models/m:predict", b"{}")
+        refusal = {"error": "server has as many requests running and waiting as it may have"}
+        assert (status, json.loads(text)) == (429, refusal)
+        assert served.ask("/v1/models/m")[0] == 200
+        assert served.ask("/healthz")[0] == 200
+        served.api.released.set()
+        assert [one.result(20)[0] for one in held] == [200, 200]
 
 
 def test_token():
@@ -129,10 +137,22 @@ def test_a_stop_waits_for_running_requests(served):
         served.ask("/healthz")
 
 
+def test_a_stop_ends_after_its_grace(served):
+    served.api.released.clear()
+    with concurrent.futures.ThreadPoolExecutor(1) as clients:
+        answer = clients.submit(served.ask, "/v1/models/m:predict", b"{}")
+        assert served.api.started.acquire(timeout=20)
+        start = time.monotonic()
+        served.server.stop(0.2)
+        assert time.monotonic() - start < 5
+        with pytest.raises((OSError, http.client.HTTPException)):
+            answer.result(20)
+        served.api.released.set()
+
+
 def test_an_address_in_use_is_an_error(served):
     port = int(served.server.address.rpartition(":")[2])
-    options = (served.pool, lambda: False, "127.0.0.1", port, MAX_BODY)
-    other = HttpServer(served.api, served.metrics, lambda: True, *options)
+    other = HttpServer(served.api, served.metrics, lambda: True, served.pool, "127.0.0.1", port, MAX_BODY)
     with pytest.raises(OSError, match="address already in use"):
         other.start()
     other.stop(0.1)

@@ -27,8 +27,17 @@ class CalibratedHeads(EmbeddedFeatures):
 
     calibrations: dict[str, LogitCalibration]
 
+    def serving_model(self) -> Any:
+        """Returns the model whose weights and `score` are exported."""
+        return self
+
     def make_calibrations(self) -> dict[str, LogitCalibration]:
-        """Creates the layer of each calibrated head, with a group for each id of the scenario, by task name."""
+        """Creates the layer of each calibrated head, with a group for each id of the scenario, by task name.
+
+        A model that wraps the one which is served has none: the heads of that one are calibrated.
+        """
+        if self.serving_model() is not self:
+            return {}
         scenario = self.spec.scenario
         groups = 1 if scenario is None else embedding_rows(self.spec, self.vocabulary_sizes)[scenario]
         methods = self.options.calibration_methods(self.spec)
@@ -58,6 +67,9 @@ class CalibratedHeads(EmbeddedFeatures):
         Returns:
             Number of scenarios that have a map of their own, by the name of each task whose head is calibrated.
         """
+        served = self.serving_model()
+        if served is not self:
+            return served.calibrate(data)  # type: ignore[no-any-return]
         if not self.calibrations:
             return {}
         columns = self._head_columns(data)

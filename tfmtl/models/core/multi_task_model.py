@@ -170,10 +170,6 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
         """Space of the head of each task, `entire` or `conditional`, by task name."""
         return {task.name: self.options.space if task.follows else ENTIRE for task in self.spec.tasks}
 
-    def serving_model(self) -> "MultiTaskModel":
-        """Returns the model whose weights and `score` are exported."""
-        return self
-
     def score(self, features: Features) -> dict[str, Tensor]:
         """Computes the served outputs.
 
