@@ -12,7 +12,6 @@ import tensorflow as tf
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import sample_batch_size
 from pipelines.settings import TrainingSettings
-from pipelines.training.calibrate import calibrate
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size
@@ -76,5 +75,4 @@ def train(
         inputs = InputPipeline(data.spec, data.transform(), *reading)
         start = time.perf_counter()
         history = fit(model, inputs, files, training, watch_input=False, callbacks=callbacks)
-        calibrate(model, inputs, files["eval"])
         yield Trained(model, inputs, history, time.perf_counter() - start)

@@ -78,7 +78,6 @@ def _train_and_export(fn_args: Any) -> None:
 
     with cache_folder(cache) as folder:
         history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
-    calibrate(model, inputs, files["eval"])
 
     with chief_folder(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)
@@ -107,7 +106,7 @@ def fit(
     watch_input: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
-    """Trains a model, which has the weights of the best epoch afterwards.
+    """Trains a model, which has the weights of the best epoch and calibrated heads afterwards.
 
     Args:
         model: Built model.
@@ -135,9 +134,13 @@ def fit(
     with warnings.catch_warnings():
         # Keras warns at the end of every epoch whose number of batches it does not know in advance.
         warnings.filterwarnings("ignore", message="Your input ran out of data")
+        history: dict[str, Any]
         if training.second_stage is None:
-            return fit_stage(model, training, train, validation, **options)
-        return TwoStage(training, training.second_stage).fit(model, train, validation, **options)
+            history = fit_stage(model, training, train, validation, **options)
+        else:
+            history = TwoStage(training, training.second_stage).fit(model, train, validation, **options)
+    calibrate(model, inputs, files["eval"])
+    return history
 
 
 def make_optimizer(

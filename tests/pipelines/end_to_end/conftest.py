@@ -39,6 +39,7 @@ def small_settings(data: pathlib.Path) -> Settings:
     """Returns the demonstration's settings with a narrow model, two epochs, and thresholds for 12,000 rows."""
     settings = load_settings(EXAMPLES / "demo.yaml", data=str(data))
     options = {"embedding_dim": 4, "num_experts": 2, "expert_units": [16], "tower_units": [8]}
+    options |= {"calibration": {"click": "platt"}}
     loose = dataclasses.replace(settings.thresholds["ctr"], min_auc=0.5, calibration=(0.3, 3.0), max_auc_drop=0.2)
     return dataclasses.replace(
         settings,

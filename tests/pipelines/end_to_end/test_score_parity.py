@@ -16,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.public import tfxio
 
 from pipelines.evaluation.eval_config import eval_config
+from pipelines.training.input_pipeline import InputPipeline
 from serving import raw_features
 from serving.client import PredictionError, TfmtlClient
 from serving.server import EmbeddedServer
@@ -67,6 +68,22 @@ def moved(end_to_end, transformed, keras_scores, tmp_path_factory):
 def client(moved):
     with EmbeddedServer({"demo": moved.parent}) as server, TfmtlClient(server.address, "demo") as client:
         yield client
+
+
+def test_the_head_of_clicks_is_calibrated_on_the_eval_split(end_to_end):
+    """With the run's scenarios of a few hundred rows, all have the map of all rows."""
+    run = end_to_end.run
+    model = keras.models.load_model(glob.glob(f"{run.uri('Trainer', 'model_run')}/**/model.keras", recursive=True)[0])
+    transform = tft.TFTransformOutput(run.uri("Transform", "transform_graph")).transform_features_layer()
+    examples = glob.glob(f"{run.uri('LogExampleGen', 'examples')}/Split-eval/*")
+    ((features, labels),) = InputPipeline(model.spec, transform, batch_size=64).evaluation(examples).rebatch(10_000)
+    ctr = np.asarray(model.score(features)["ctr"])
+    assert len(ctr) > 500
+    assert ctr.mean() == pytest.approx(np.mean(labels["click"]), abs=1e-3)
+    slopes = model.calibrations["click"].get_weights()[1]
+    assert len(np.unique(slopes)) == 1
+    assert slopes[0, 0] != 1.0
+    assert list(model.calibrations) == ["click"]
 
 
 def raw_tensors(end_to_end, examples):

@@ -108,6 +108,7 @@ def test_a_full_server_refuses_models_and_answers_the_rest(served):
         assert (status, json.loads(text)) == (429, refusal)
         assert served.ask("/v1/models/m")[0] == 200
         assert served.ask("/healthz")[0] == 200
+        assert not any(one.done() for one in held), "the answers did not wait for a place"
         served.api.released.set()
         assert [one.result(20)[0] for one in held] == [200, 200]
 
