@@ -68,6 +68,9 @@ def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
 def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTensor]:
     """Returns the raw features of serialized tf.Examples.
 
+    As in a log, the token "" of a multi-valued feature is removed with its weight. If no token of a row has a weight
+    other than NaN, all of them have weight 1; otherwise, those without a weight have weight 0.
+
     Args:
         spec: Spec of the dataset.
         examples: Serialized tf.Examples, `(batch,)`.
@@ -79,15 +82,21 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
         tf.errors.InvalidArgumentError: If an example cannot be parsed, or lacks a required feature.
     """
     parsed = tf.io.parse_example(examples, parsing_spec(spec))
-    return {name: _sparse(tf.expand_dims(t, 1)) if isinstance(t, tf.Tensor) else t for name, t in parsed.items()}
+    features = dict(parsed)
+    for feature in spec.features:
+        tensor = parsed[feature.name]
+        if isinstance(feature, MultiValuedFeature):
+            features |= _multi_valued(feature, {name: _dense(parsed[name]) for name in _columns(feature)})
+        elif isinstance(tensor, tf.Tensor):
+            features[feature.name] = _sparse(tf.expand_dims(_require(feature.name, tensor), 1))
+    return features
 
 
 def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     """Returns the raw features of one dense tensor for each feature.
 
-    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight, and a token
-    whose weight is NaN has weight 1. In a sequence a missing value leaves its position empty, and the other values keep
-    theirs.
+    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight; weights count
+    as in `parse_examples`. In a sequence a missing value leaves its position empty, and the other values keep theirs.
 
     Args:
         spec: Spec of the dataset.
@@ -103,24 +112,12 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
     for feature in spec.features:
         tensor = tensors[feature.name]
         if isinstance(feature, CategoricalFeature | NumericalFeature):
-            present = _present(tensor)
-            if feature.required:
-                message = f"`{feature.name}` should have a value in every row, the spec requires it"
-                with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
-                    present = tf.identity(present)
-            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present, 1))
+            tensor = _require(feature.name, tensor) if feature.required else tensor
+            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(_present(tensor), 1))
         elif isinstance(feature, SEQUENCES):
             features[feature.name] = _sparse(tensor)
         else:
-            present = _present(tensor)
-            features[feature.name] = _sparse(tensor, present)
-            if isinstance(feature, MultiValuedFeature) and feature.weights:
-                weights = tensors[feature.weights]
-                message = f"`{feature.weights}` should have the shape of `{feature.name}`"
-                same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
-                with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-                    weights = tf.where(tf.math.is_nan(weights), tf.ones_like(weights), weights)
-                features[feature.weights] = _sparse(weights, present)
+            features |= _multi_valued(feature, {name: tensors[name] for name in _columns(feature)})
     return features
 
 
@@ -134,12 +131,49 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
     tensors = {}
     for i in raw_inputs(spec):
         default: Any = "" if i.dtype == tf.string else float("nan")
-        sparse = features[i.name] if i.length is None else align_right(features[i.name], i.length)
-        dense = tf.sparse.to_dense(sparse, default_value=default)
-        tensors[i.name] = (
-            dense if i.is_multivalent else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
-        )
+        dense = _dense(features[i.name] if i.length is None else align_right(features[i.name], i.length))
+        tensors[i.name] = dense if i.is_multivalent else _resize(dense, 1, default)[:, 0]
+    for feature in spec.features:
+        if isinstance(feature, MultiValuedFeature) and feature.weights:  # Rows without weights have no columns of them.
+            width = tf.shape(tensors[feature.name])[1]
+            tensors[feature.weights] = _resize(tensors[feature.weights], width, float("nan"))
     return tensors
+
+
+def _columns(feature: MultiValuedFeature) -> list[str]:
+    return [feature.name, feature.weights] if feature.weights else [feature.name]
+
+
+def _require(name: str, tensor: tf.Tensor) -> tf.Tensor:
+    message = f"`{name}` should have a value in every row, the spec requires it"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(_present(tensor)), [message])]):
+        return tf.identity(tensor)
+
+
+def _multi_valued(feature: MultiValuedFeature, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
+    """Returns tokens, and their weights if the feature has any; a row has either no weight or one for each token."""
+    tokens = tensors[feature.name]
+    present = _present(tokens)
+    features = {feature.name: _sparse(tokens, present)}
+    if feature.weights:
+        weights = tensors[feature.weights]
+        same_rows = tf.equal(tf.shape(weights)[0], tf.shape(tokens)[0])
+        message = f"`{feature.weights}` should have as many rows as `{feature.name}`"
+        with tf.control_dependencies([tf.debugging.Assert(same_rows, [message])]):
+            weights = _resize(weights, tf.shape(tokens)[1], float("nan"))
+        given = tf.logical_and(present, _present(weights))
+        weighted = tf.logical_and(present, tf.reduce_any(given, 1, keepdims=True))
+        features[feature.weights] = _sparse(tf.where(given, weights, tf.zeros_like(weights)), weighted)
+    return features
+
+
+def _dense(tensor: tf.SparseTensor) -> tf.Tensor:
+    return tf.sparse.to_dense(tensor, default_value="" if tensor.dtype == tf.string else float("nan"))
+
+
+def _resize(matrix: tf.Tensor, width: Any, padding: Any) -> tf.Tensor:
+    """Returns a matrix with the given number of columns, padded or truncated on the right."""
+    return tf.concat([matrix, tf.fill([tf.shape(matrix)[0], width], padding)], 1)[:, :width]
 
 
 def _present(tensor: tf.Tensor) -> tf.Tensor:
