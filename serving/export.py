@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving import raw_features
+from serving import description, raw_features
+from serving.description import ModelDescription
 from serving.raw_features import EXAMPLES
 from serving.warmup import write_warmup
 from tfmtl.model_inputs import transformed_inputs
@@ -17,7 +18,6 @@ from tfmtl.models import MultiTaskModel
 SERVING_DEFAULT = "serving_default"
 RAW = "raw"
 TRANSFORMED = "transformed"
-SPEC = "spec"
 ROWS = "rows"
 DESCRIPTION = "assets.extra/tfmtl_model.json"
 
@@ -32,11 +32,15 @@ class ServingModule(tf.Module):
         model: Built model; its `serving_model` is saved.
         transform: Callable that maps raw features (`tf.SparseTensor`s by name) to transformed features. It is tracked,
             so that its lookup tables and their vocabulary files are saved too.
+        log_format: Format of the files of the training log, which is part of the description.
     """
 
-    def __init__(self, model: MultiTaskModel, transform: Callable[[dict], dict]):
+    def __init__(
+        self, model: MultiTaskModel, transform: Callable[[dict], dict], log_format: Mapping[str, Any] | None = None
+    ):
         super().__init__()
         self._spec = model.spec
+        self._description = ModelDescription(model.spec, dict(log_format or {}))
         self._score = model.serving_model().score
         self.model_variables = [variable.value for variable in model.serving_model().weights]
         self.transform = transform
@@ -52,11 +56,11 @@ class ServingModule(tf.Module):
         """Returns the concrete function of each signature by name.
 
         `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
-        `transformed` the transformed features. `spec` returns the dataset's spec as JSON, so that a client of a remote
-        server can read rows as the training did. It has an input and returns one value for each of its rows, because
-        TensorFlow Serving batches requests of all signatures.
+        `transformed` the transformed features. `description` returns a `serving.description.ModelDescription` as JSON,
+        so that a client of a remote server can read rows as the training did. It has an input and returns one value for
+        each of its rows, because TensorFlow Serving batches requests of all signatures.
         """
-        spec = self._spec
+        spec, text = self._spec, self._description.to_json()
 
         @tf.function(autograph=False)
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -72,8 +76,8 @@ class ServingModule(tf.Module):
             return scores
 
         @tf.function(autograph=False)
-        def dataset_spec(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {SPEC: tf.fill(tf.shape(rows), spec.to_json())}
+        def describe_model(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {description.DESCRIPTION: tf.fill(tf.shape(rows), text)}
 
         raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}
@@ -81,7 +85,7 @@ class ServingModule(tf.Module):
             SERVING_DEFAULT: serving_default.get_concrete_function(tf.TensorSpec([None], tf.string, EXAMPLES)),
             RAW: raw.get_concrete_function(**raw_specs),
             TRANSFORMED: transformed.get_concrete_function(**transformed_specs),
-            SPEC: dataset_spec.get_concrete_function(tf.TensorSpec([None], tf.string, ROWS)),
+            description.DESCRIPTION: describe_model.get_concrete_function(tf.TensorSpec([None], tf.string, ROWS)),
         }
 
 
@@ -92,6 +96,7 @@ def export(
     *,
     warmup_examples: Sequence[bytes] = (),
     model_name: str = "tfmtl",
+    log_format: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes the SavedModel with warm-up requests and a description of the model.
 
@@ -101,15 +106,17 @@ def export(
         directory: Folder to write to.
         warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log.
         model_name: Name under which a server serves the model.
+        log_format: Format of the files of the training log, as plain data without default values (see
+            `serving.description.ModelDescription`), by which clients and `tfmtl predict` read rows.
 
     Returns:
         The model's fingerprint (see `fingerprint`).
     """
-    module = ServingModule(model, transform)
+    module = ServingModule(model, transform, log_format)
     tf.saved_model.save(module, directory, signatures=module.signatures())
     write_warmup(model.spec, transform, directory, list(warmup_examples) or [b""], model_name)
     digest = fingerprint(model, directory)
-    description = {
+    described = {
         "fingerprint": digest,
         "model": type(model).__name__,
         "spec_hash": model.spec.hash,
@@ -117,7 +124,7 @@ def export(
         "outputs": [output.name for output in model.spec.outputs],
     }
     with tf.io.gfile.GFile(f"{directory}/{DESCRIPTION}", "w") as file:
-        json.dump(description, file, indent=1)
+        json.dump(described, file, indent=1)
     return digest
 
 
@@ -153,5 +160,5 @@ def describe(directory: str | pathlib.Path) -> dict[str, Any]:
     if not tf.io.gfile.exists(path):
         return {}
     with tf.io.gfile.GFile(path) as file:
-        description: dict[str, Any] = json.load(file)
-        return description
+        described: dict[str, Any] = json.load(file)
+        return described
