@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from serving import description, raw_features
 from serving.description import ModelDescription
+from serving.graph_hash import graph_hash
 from serving.raw_features import EXAMPLES
-from serving.warmup import write_warmup
+from serving.warmup import warmup_logs, write_warmup
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.models import MultiTaskModel
 
@@ -104,7 +105,8 @@ def export(
         model: Built model.
         transform: Callable and trackable object such as `tft.TFTransformOutput.transform_features_layer()`.
         directory: Folder to write to.
-        warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log.
+        warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log. Without any, the row is
+            one without features; if the spec requires a feature, no warm-up request is written then.
         model_name: Name under which a server serves the model.
         log_format: Format of the files of the training log, as plain data without default values (see
             `serving.description.ModelDescription`), by which clients and `tfmtl predict` read rows.
@@ -113,8 +115,9 @@ def export(
         The model's fingerprint (see `fingerprint`).
     """
     module = ServingModule(model, transform, log_format)
+    logs = warmup_logs(model.spec, transform, warmup_examples, model_name)  # Nothing is written if a row is not valid.
     tf.saved_model.save(module, directory, signatures=module.signatures())
-    write_warmup(model.spec, transform, directory, list(warmup_examples) or [b""], model_name)
+    write_warmup(directory, logs)
     digest = fingerprint(model, directory)
     described = {
         "fingerprint": digest,
@@ -123,27 +126,27 @@ def export(
         "spec": model.spec.to_dict(),
         "outputs": [output.name for output in model.spec.outputs],
     }
+    tf.io.gfile.makedirs(f"{directory}/{DESCRIPTION}".rpartition("/")[0])
     with tf.io.gfile.GFile(f"{directory}/{DESCRIPTION}", "w") as file:
         json.dump(described, file, indent=1)
     return digest
 
 
 def fingerprint(model: MultiTaskModel, directory: str) -> str:
-    """Returns the SHA-256 hash of everything that decides a score: configuration, weights and vocabularies.
+    """Returns the SHA-256 hash of everything that decides a score: configuration, weights, and the exported graph.
 
-    All exports of one model have the same fingerprint.
+    The graph is that of the signature `serving_default`, with the transform and its vocabularies (see
+    `serving.graph_hash`). All exports of one model and one transform have the same fingerprint.
 
     Args:
         model: Model that was exported.
-        directory: Folder of the SavedModel, which holds the vocabularies.
+        directory: Folder of the SavedModel.
     """
     model = model.serving_model()
     digest = hashlib.sha256(json.dumps(model.get_config(), sort_keys=True).encode())
     for variable in model.weights:
         digest.update(variable.path.encode() + variable.numpy().tobytes())
-    for asset in sorted(tf.io.gfile.listdir(f"{directory}/assets")):
-        with tf.io.gfile.GFile(f"{directory}/assets/{asset}", "rb") as file:
-            digest.update(asset.encode() + file.read())
+    digest.update(graph_hash(directory, SERVING_DEFAULT).encode())
     return digest.hexdigest()
 
 

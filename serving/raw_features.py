@@ -113,7 +113,7 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
         tensor = tensors[feature.name]
         if isinstance(feature, CategoricalFeature | NumericalFeature):
             tensor = _require(feature.name, tensor) if feature.required else tensor
-            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(_present(tensor), 1))
+            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present(tensor), 1))
         elif isinstance(feature, SEQUENCES):
             features[feature.name] = _sparse(tensor)
         else:
@@ -146,23 +146,23 @@ def _columns(feature: MultiValuedFeature) -> list[str]:
 
 def _require(name: str, tensor: tf.Tensor) -> tf.Tensor:
     message = f"`{name}` should have a value in every row, the spec requires it"
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(_present(tensor)), [message])]):
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present(tensor)), [message])]):
         return tf.identity(tensor)
 
 
 def _multi_valued(feature: MultiValuedFeature, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
     """Returns tokens, and their weights if the feature has any; a row has either no weight or one for each token."""
     tokens = tensors[feature.name]
-    present = _present(tokens)
-    features = {feature.name: _sparse(tokens, present)}
+    has_token = present(tokens)
+    features = {feature.name: _sparse(tokens, has_token)}
     if feature.weights:
         weights = tensors[feature.weights]
         same_rows = tf.equal(tf.shape(weights)[0], tf.shape(tokens)[0])
         message = f"`{feature.weights}` should have as many rows as `{feature.name}`"
         with tf.control_dependencies([tf.debugging.Assert(same_rows, [message])]):
             weights = _resize(weights, tf.shape(tokens)[1], float("nan"))
-        given = tf.logical_and(present, _present(weights))
-        weighted = tf.logical_and(present, tf.reduce_any(given, 1, keepdims=True))
+        given = tf.logical_and(has_token, present(weights))
+        weighted = tf.logical_and(has_token, tf.reduce_any(given, 1, keepdims=True))
         features[feature.weights] = _sparse(tf.where(given, weights, tf.zeros_like(weights)), weighted)
     return features
 
@@ -176,13 +176,14 @@ def _resize(matrix: tf.Tensor, width: Any, padding: Any) -> tf.Tensor:
     return tf.concat([matrix, tf.fill([tf.shape(matrix)[0], width], padding)], 1)[:, :width]
 
 
-def _present(tensor: tf.Tensor) -> tf.Tensor:
+def present(tensor: tf.Tensor) -> tf.Tensor:
+    """Returns which values are not missing: neither "" nor NaN."""
     return tf.not_equal(tensor, "") if tensor.dtype == tf.string else tf.logical_not(tf.math.is_nan(tensor))
 
 
-def _sparse(tensor: tf.Tensor, present: Any = None) -> tf.SparseTensor:
-    """Returns the present values of a matrix, moved to the left of their row."""
-    present = tf.ones_like(tensor, tf.bool) if present is None else present
+def _sparse(tensor: tf.Tensor, mask: Any = None) -> tf.SparseTensor:
+    """Returns the values of a matrix that are in the mask, moved to the left of their row."""
+    mask = tf.ones_like(tensor, tf.bool) if mask is None else mask
     return tf.RaggedTensor.from_row_lengths(
-        tf.boolean_mask(tensor, present), tf.reduce_sum(tf.cast(present, tf.int64), 1)
+        tf.boolean_mask(tensor, mask), tf.reduce_sum(tf.cast(mask, tf.int64), 1)
     ).to_sparse()

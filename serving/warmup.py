@@ -1,7 +1,7 @@
 """Warm-up requests, which a server replays on a new version before it serves it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,30 +15,65 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 32, 256)
 
 
-def write_warmup(spec: DatasetSpec, transform: Any, directory: str, examples: Sequence[bytes], model_name: str) -> None:
-    """Writes one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
+def warmup_logs(spec: DatasetSpec, transform: Any, examples: Sequence[bytes], model_name: str) -> list[bytes]:
+    """Returns one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
 
     Args:
         spec: Spec of the dataset.
         transform: Callable that maps raw features to transformed features.
-        directory: Folder of the SavedModel.
-        examples: Serialized tf.Examples of raw features, at least one.
+        examples: Serialized tf.Examples of raw features. Those that lack a required feature are left out; without any
+            other, the only row is one without features.
         model_name: `model_spec.name` of the requests.
+
+    Returns:
+        Serialized PredictionLogs; none if there is no row that the model can score.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If an example cannot be parsed.
     """
+    examples = _complete(spec, examples) or _complete(spec, [b""])
+    logs = []
+    for size in BATCH_SIZES if examples else ():
+        batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
+        features = raw_features.parse_examples(spec, batch)
+        transformed = transform(dict(features))
+        signature_inputs = {
+            "serving_default": {raw_features.EXAMPLES: batch},
+            "raw": raw_features.to_tensors(spec, features),
+            "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
+        }
+        logs += [_log(model_name, name, inputs).SerializeToString() for name, inputs in signature_inputs.items()]
+    return logs
+
+
+def write_warmup(directory: str, logs: Iterable[bytes]) -> None:
+    """Writes requests, unless there are none.
+
+    Args:
+        directory: Folder of the SavedModel.
+        logs: Serialized PredictionLogs.
+    """
+    logs = list(logs)
+    if not logs:
+        return
     path = f"{directory}/{WARMUP}"
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.TFRecordWriter(path) as writer:
-        for size in BATCH_SIZES:
-            batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
-            features = raw_features.parse_examples(spec, batch)
-            transformed = transform(dict(features))
-            signature_inputs = {
-                "serving_default": {raw_features.EXAMPLES: batch},
-                "raw": raw_features.to_tensors(spec, features),
-                "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
-            }
-            for signature, inputs in signature_inputs.items():
-                writer.write(_log(model_name, signature, inputs).SerializeToString())
+        for log in logs:
+            writer.write(log)
+
+
+def _complete(spec: DatasetSpec, examples: Sequence[bytes]) -> list[bytes]:
+    """Returns the examples that have all required features."""
+    required = {i.name: tf.io.VarLenFeature(i.dtype) for i in raw_features.raw_inputs(spec) if i.required}
+    if not required or not examples:
+        return list(examples)
+    complete = tf.ones(len(examples), tf.bool)
+    for values in tf.io.parse_example(list(examples), required).values():
+        present = tf.SparseTensor(values.indices, raw_features.present(values.values), values.dense_shape)
+        counts = tf.sparse.reduce_sum(tf.cast(present, tf.int32), 1)
+        complete &= tf.equal(counts, 1)
+    return [example for example, keep in zip(examples, complete.numpy(), strict=True) if keep]
 
 
 def _log(model_name: str, signature: str, inputs: dict[str, tf.Tensor]) -> Message:
