@@ -58,8 +58,8 @@ class Retries:
 
     @property
     def timeout(self) -> float:
-        """Seconds that are left."""
-        return max(self._end - time.monotonic(), 0.0)
+        """Seconds that are left, above 0, which asyncio's channel takes for no limit."""
+        return max(self._end - time.monotonic(), 1e-6)
 
     def pause(self, error: Any) -> float:
         """Returns the seconds to wait before the next attempt.
