@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.client import TfmtlClient
+from serving.client import ModelDescription, TfmtlClient
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
 from serving.servable import Servable
 from serving.server import EmbeddedServer
@@ -47,13 +47,20 @@ def test_scores_of_all_signatures(name, tmp_path):
             np.testing.assert_allclose(values, scores[output], rtol=1e-5, err_msg=f"{signature} {output}")
 
 
-def test_spec_travels_with_the_export(tmp_path):
-    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "shop" / "1"))
+def test_description_travels_with_the_export(tmp_path):
+    log_format = {"delimiter": ";", "null": ["?"], "columns": {"user": "user_id"}}
+    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "shop" / "1"), log_format=log_format)
     with EmbeddedServer({"shop": tmp_path / "shop"}) as server, TfmtlClient(server.address, "shop") as client:
         assert client.spec() == SPEC
-        assert set(client.predict([{"user": "u1"}])) == {"ctr", "cvr", "ctcvr"}
-    spec = Servable(tmp_path / "shop" / "1").predict("spec", {"rows": tf.make_tensor_proto(["", "", ""])})["spec"]
-    assert spec.tolist() == [SPEC.to_json().encode()] * 3  # TensorFlow Serving splits the outputs of a batch by row.
+        assert client.description() == ModelDescription(SPEC, log_format)
+        scores = client.predict([{"user": "u1"}, {"user": "?"}, {}])
+        assert list(scores) == [output.name for output in SPEC.outputs] == ["ctr", "cvr", "ctcvr"]
+        assert scores["ctr"][1] == scores["ctr"][2] != scores["ctr"][0]
+        np.testing.assert_array_equal(client.predict({"user_id": ["u1", "?", None]})["ctr"], scores["ctr"])
+    inputs = {"rows": tf.make_tensor_proto(["", "", ""])}
+    texts = Servable(tmp_path / "shop" / "1").predict("description", inputs)["description"].tolist()
+    assert len(texts) == 3  # TensorFlow Serving splits the outputs of a batch by row.
+    assert [ModelDescription.from_json(text.decode()) for text in texts] == [ModelDescription(SPEC, log_format)] * 3
 
 
 def test_export_without_a_spec(ads_export, publish, tmp_path):
