@@ -1,4 +1,4 @@
-"""What the asyncio client has beyond the methods that `blocking_facade` tests with those of the blocking one."""
+"""Tasks of the asyncio client; `blocking_facade` tests its methods with those of the blocking one."""
 
 import asyncio
 import inspect
