@@ -152,35 +152,38 @@ class Calls:
     def _predict_on_one_version(
         self, signature: str, encode: Callable[[KnownModel], tuple[int, Write]], outputs: Sequence[str], end: float
     ) -> Call:
-        """Scores all rows with one version; once more, with the newest one, if that version does not answer."""
+        """Scores all rows with one version; again, with the newest one, as long as a version is replaced meanwhile."""
         if isinstance(outputs, str | bytes):
             raise ValueError(f"outputs should be a list of names, such as ['ctr']. Received: {outputs!r}")
         was_known = self._known is not None
         known = self._known or (yield from self._request_known(end))
-        try:
-            predictions = yield from self._parts(known, signature, encode(known), outputs, end)
-        except (PredictionError, ValueError) as error:
-            known = yield from self._newer(known, error, was_known, end)
-        else:
-            if predictions.version == known.version:
-                return predictions
-            answered = self._models.get(predictions.version) or (yield from self._request_known(end))
-            if answered.version == predictions.version and answered.reads_as(known, signature):
-                self._known = answered
-                return predictions
-            known = answered
-        return (yield from self._parts(known, signature, encode(known), outputs, end, known.version))
+        pinned: int | None = None
+        while True:
+            try:
+                predictions = yield from self._parts(known, signature, encode(known), outputs, end, pinned)
+            except (PredictionError, ValueError) as error:
+                known = yield from self._newer(known, error, was_known, pinned is None, end)
+            else:
+                if predictions.version == known.version:
+                    return predictions
+                answered = self._models.get(predictions.version) or (yield from self._request_known(end))
+                if answered.version == predictions.version and answered.reads_as(known, signature):
+                    self._known = answered
+                    return predictions
+                known = answered
+            was_known, pinned = True, known.version
 
-    def _newer(self, known: KnownModel, error: Exception, was_known: bool, end: float) -> Call:
-        """Returns the model for the second attempt; raises the error of the first one if that would be the same."""
+    def _newer(self, known: KnownModel, error: Exception, was_known: bool, is_first: bool, end: float) -> Call:
+        """Returns the model for the next attempt; raises the error of the last one if the next would be the same."""
         is_sent = isinstance(error, PredictionError) and not isinstance(error, RowError)
-        if not (error.code in _OUTDATED if is_sent else was_known):  # type: ignore[attr-defined]
+        code = error.code if isinstance(error, PredictionError) and is_sent else None
+        if not (code in _OUTDATED if is_sent else was_known):
             raise error
         try:
             newest = yield from self._request_known(end)
         except PredictionError:
             raise error from None
-        if newest is known and not (is_sent and error.code is grpc.StatusCode.NOT_FOUND):  # type: ignore[attr-defined]
+        if newest is known and not (is_first and code is grpc.StatusCode.NOT_FOUND):
             raise error
         return newest
 

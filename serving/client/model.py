@@ -1,4 +1,4 @@
-"""What a client knows of the served model: signatures, description and version."""
+"""Signatures, description and version of the served model, as far as a client knows them."""
 
 import dataclasses
 from collections.abc import Sequence

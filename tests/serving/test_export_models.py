@@ -49,7 +49,8 @@ def test_scores_of_all_signatures(name, tmp_path):
 
 def test_description_travels_with_the_export(tmp_path):
     log_format = {"delimiter": ";", "null": ["?"], "columns": {"user": "user_id"}}
-    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "shop" / "1"), log_format=log_format)
+    model = moved(tiny("shared_bottom", SPEC, SIZES))
+    export(model, HashTransform(), str(tmp_path / "shop" / "1"), log_format=log_format)
     with EmbeddedServer({"shop": tmp_path / "shop"}) as server, TfmtlClient(server.address, "shop") as client:
         assert client.spec() == SPEC
         assert client.description() == ModelDescription(SPEC, log_format)
