@@ -68,6 +68,7 @@ def create_pipeline(
         custom_config={
             "name": settings.name,
             "spec": spec.to_dict(),
+            "data": to_plain(settings.data.log_format),
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),

@@ -7,7 +7,7 @@ MAX_DETAILS = 1024
 
 
 class StatusError(Exception):
-    """Error of a request that cannot be answered.
+    """Error of a request that cannot be answered. It can be pickled, as can the errors derived from it.
 
     Attributes:
         code: gRPC status code.
@@ -15,12 +15,12 @@ class StatusError(Exception):
     """
 
     def __init__(self, code: grpc.StatusCode, details: str):
-        super().__init__(f"{code.name}: {details}")
+        super().__init__(code, details)
         self.code = code
         self.details = details
 
-    def __reduce__(self) -> tuple:
-        return type(self), (self.code, self.details)
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.details}"
 
     @property
     def wire_details(self) -> str:
@@ -29,6 +29,37 @@ class StatusError(Exception):
         if len(encoded) <= MAX_DETAILS:
             return encoded.decode()
         return encoded[:MAX_DETAILS].decode(errors="ignore") + "...TRUNCATED"
+
+
+class PredictionError(StatusError):
+    """Error of a request that the server refused, failed or did not answer in time.
+
+    Attributes:
+        code: gRPC status code.
+        details: Text of the status.
+        row: Index of the row that is invalid; None where it is not known.
+        feature: Name of the feature that is invalid; None where it is not known.
+    """
+
+    def __init__(self, code: grpc.StatusCode, details: str, row: int | None = None, feature: str | None = None):
+        super().__init__(code, details)
+        self.args = (code, details, row, feature)
+        self.row = row
+        self.feature = feature
+
+
+class RowError(PredictionError, ValueError):
+    """Error of rows that cannot be sent: a name, a type or a value is not that of a feature.
+
+    Its code is INVALID_ARGUMENT, and its text is `details`.
+    """
+
+    def __init__(self, details: str, row: int | None = None, feature: str | None = None):
+        super().__init__(grpc.StatusCode.INVALID_ARGUMENT, details, row, feature)
+        self.args = (details, row, feature)
+
+    def __str__(self) -> str:
+        return self.details
 
 
 def invalid_argument(details: str) -> StatusError:

@@ -1,5 +1,6 @@
 """Export of a trained model and its transform as one SavedModel for TensorFlow Serving's C++ session."""
 
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -7,22 +8,22 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving import raw_features
-from serving.fingerprint import fingerprint
+from serving import description, raw_features
+from serving.description import ModelDescription
+from serving.graph_hash import graph_hash
 from serving.raw_features import EXAMPLES
 from serving.staging import complete_export
-from serving.warmup import write_warmup
+from serving.warmup import warmup_logs, write_warmup
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.models import MultiTaskModel
 
 SERVING_DEFAULT = "serving_default"
 RAW = "raw"
 TRANSFORMED = "transformed"
-SPEC = "spec"
 ROWS = "rows"
-MAX_SPEC_ROWS = 4096
-"""Largest number of rows for which a server returns the spec, above the usual size of a batch of joined requests."""
-DESCRIPTION = "assets.extra/tfmtl_model.json"
+MAX_DESCRIPTION_ROWS = 4096
+"""Largest number of rows for which a server returns the description; usual batches of joined requests are smaller."""
+DESCRIPTION_FILE = "assets.extra/tfmtl_model.json"
 
 
 class ServingModule(tf.Module):
@@ -35,11 +36,15 @@ class ServingModule(tf.Module):
         model: Built model; its `serving_model` is saved.
         transform: Callable that maps raw features (`tf.SparseTensor`s by name) to transformed features. It is tracked,
             so that its lookup tables and their vocabulary files are saved too.
+        log_format: Format of the files of the training log, which is part of the description.
     """
 
-    def __init__(self, model: MultiTaskModel, transform: Callable[[dict], dict]):
+    def __init__(
+        self, model: MultiTaskModel, transform: Callable[[dict], dict], log_format: Mapping[str, Any] | None = None
+    ):
         super().__init__()
         self._spec = model.spec
+        self._description = ModelDescription(model.spec, dict(log_format or {}))
         self._score = model.serving_model().score
         self.model_variables = [variable.value for variable in model.serving_model().weights]
         self.transform = transform
@@ -56,12 +61,13 @@ class ServingModule(tf.Module):
         """Returns the concrete function of each signature by name.
 
         `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
-        `transformed` the transformed features. `spec` returns the dataset's spec as JSON, so that a client of a remote
-        server can read rows as the training did. It has an input and returns one value for each of its rows, because
-        TensorFlow Serving batches requests of all signatures. More than `MAX_SPEC_ROWS` rows are an error, as each of
-        them takes some kilobytes of memory and a byte or two in a request.
+        `transformed` the transformed features. `description` returns a `serving.description.ModelDescription` as JSON,
+        so that a client of a remote server can read rows as the training did. It has an input and returns one value for
+        each of its rows, because TensorFlow Serving batches requests of all signatures. More than
+        `MAX_DESCRIPTION_ROWS` rows are an error, as each of them takes some kilobytes of memory and a byte or two in a
+        request.
         """
-        spec = self._spec
+        spec, text = self._spec, self._description.to_json()
 
         @tf.function(autograph=False)
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -77,10 +83,10 @@ class ServingModule(tf.Module):
             return scores
 
         @tf.function(autograph=False)
-        def dataset_spec(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-            message = f"`{ROWS}` should have at most {MAX_SPEC_ROWS} rows"
-            with tf.control_dependencies([tf.debugging.Assert(tf.size(rows) <= MAX_SPEC_ROWS, [message])]):
-                return {SPEC: tf.fill(tf.shape(rows), spec.to_json())}
+        def describe_model(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+            message = f"`{ROWS}` should have at most {MAX_DESCRIPTION_ROWS} rows"
+            with tf.control_dependencies([tf.debugging.Assert(tf.size(rows) <= MAX_DESCRIPTION_ROWS, [message])]):
+                return {description.DESCRIPTION: tf.fill(tf.shape(rows), text)}
 
         raw_specs = {i.name: tf.TensorSpec(i.shape, i.dtype, i.name) for i in raw_features.raw_inputs(spec)}
         transformed_specs = {i.name: tf.TensorSpec([None, *i.shape], i.dtype, i.name) for i in transformed_inputs(spec)}
@@ -88,7 +94,7 @@ class ServingModule(tf.Module):
             SERVING_DEFAULT: serving_default.get_concrete_function(tf.TensorSpec([None], tf.string, EXAMPLES)),
             RAW: raw.get_concrete_function(**raw_specs),
             TRANSFORMED: transformed.get_concrete_function(**transformed_specs),
-            SPEC: dataset_spec.get_concrete_function(tf.TensorSpec([None], tf.string, ROWS)),
+            description.DESCRIPTION: describe_model.get_concrete_function(tf.TensorSpec([None], tf.string, ROWS)),
         }
 
 
@@ -100,6 +106,7 @@ def export(
     *,
     warmup_examples: Sequence[bytes] = (),
     model_name: str = "tfmtl",
+    log_format: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes the SavedModel with warm-up requests, a description of the model and a manifest of all files.
 
@@ -110,27 +117,49 @@ def export(
         transform: Callable and trackable object such as `tft.TFTransformOutput.transform_features_layer()`.
         directory: Folder to write to.
         warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log, for the warm-up requests.
-            Without any, their only row has placeholders for the values that the spec requires.
+            Without any that has the values which the spec requires, their only row has placeholders for these.
         model_name: Name under which a server serves the model.
+        log_format: Format of the files of the training log, as plain data without default values (see
+            `serving.description.ModelDescription`), by which clients and `tfmtl predict` read rows.
 
     Returns:
-        The model's fingerprint (see `serving.fingerprint`).
+        The model's fingerprint (see `fingerprint`).
     """
-    module = ServingModule(model, transform)
-    tf.saved_model.save(module, directory, signatures=module.signatures())
+    module = ServingModule(model, transform, log_format)
     score = model.serving_model().score
-    write_warmup(model.spec, transform, score, directory, warmup_examples, model_name)
-    digest = fingerprint(model, transform, directory)
-    description = {
+    logs = warmup_logs(model.spec, transform, score, warmup_examples, model_name)  # Before anything is written.
+    tf.saved_model.save(module, directory, signatures=module.signatures())
+    write_warmup(directory, logs)
+    digest = fingerprint(model, directory)
+    described = {
         "fingerprint": digest,
         "model": type(model).__name__,
         "spec_hash": model.spec.hash,
         "spec": model.spec.to_dict(),
         "outputs": [output.name for output in model.spec.outputs],
     }
-    with tf.io.gfile.GFile(f"{directory}/{DESCRIPTION}", "w") as file:
-        json.dump(description, file, indent=1)
+    tf.io.gfile.makedirs(f"{directory}/{DESCRIPTION_FILE}".rpartition("/")[0])
+    with tf.io.gfile.GFile(f"{directory}/{DESCRIPTION_FILE}", "w") as file:
+        json.dump(described, file, indent=1)
     return digest
+
+
+def fingerprint(model: MultiTaskModel, directory: str) -> str:
+    """Returns the SHA-256 hash of everything that decides a score: configuration, weights, and the exported graph.
+
+    The graph is that of the signature `serving_default`, with the transform and its vocabularies (see
+    `serving.graph_hash`). All exports of one model and one transform have the same fingerprint.
+
+    Args:
+        model: Model that was exported.
+        directory: Folder of the SavedModel.
+    """
+    model = model.serving_model()
+    digest = hashlib.sha256(json.dumps(model.get_config(), sort_keys=True).encode())
+    for variable in model.weights:
+        digest.update(variable.path.encode() + variable.numpy().tobytes())
+    digest.update(graph_hash(directory, SERVING_DEFAULT).encode())
+    return digest.hexdigest()
 
 
 def describe(directory: str | pathlib.Path) -> dict[str, Any]:
@@ -142,9 +171,9 @@ def describe(directory: str | pathlib.Path) -> dict[str, Any]:
     Returns:
         The description; empty if another program wrote the SavedModel.
     """
-    path = f"{directory}/{DESCRIPTION}"
+    path = f"{directory}/{DESCRIPTION_FILE}"
     if not tf.io.gfile.exists(path):
         return {}
     with tf.io.gfile.GFile(path) as file:
-        description: dict[str, Any] = json.load(file)
-        return description
+        described: dict[str, Any] = json.load(file)
+        return described

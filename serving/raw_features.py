@@ -66,10 +66,10 @@ def parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
 
 
 def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTensor]:
-    """Returns the raw features of serialized tf.Examples, without missing values.
+    """Returns the raw features of serialized tf.Examples.
 
-    As the pipeline does with the rows of a log, "" and NaN are taken for missing values, and an empty token of a
-    multi-valued feature is left out with the weight at its position.
+    As in a log, the token "" of a multi-valued feature is removed with its weight. If no token of a row has a weight
+    other than NaN, all of them have weight 1; otherwise, those without a weight have weight 0.
 
     Args:
         spec: Spec of the dataset.
@@ -82,32 +82,21 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
         tf.errors.InvalidArgumentError: If an example cannot be parsed, or lacks a required feature.
     """
     parsed = tf.io.parse_example(examples, parsing_spec(spec))
-    features: dict[str, tf.SparseTensor] = {}
+    features = dict(parsed)
     for feature in spec.features:
-        values = parsed[feature.name]
-        if isinstance(values, tf.Tensor):  # Required.
-            features[feature.name] = _single(feature.name, values, required=True)
-        elif isinstance(feature, SEQUENCES):
-            features[feature.name] = values
-        elif isinstance(feature, MultiValuedFeature) and feature.weights:
-            tokens = tf.sparse.to_dense(values, "")
-            weights = tf.RaggedTensor.from_sparse(parsed[feature.weights])
-            weights = weights.to_tensor(float("nan"), shape=(None, None))[:, : tf.shape(tokens)[1]]
-            missing = tf.fill(tf.stack([tf.shape(tokens)[0], tf.shape(tokens)[1] - tf.shape(weights)[1]]), float("nan"))
-            features.update(_weighted(feature, tokens, tf.concat([weights, missing], 1)))
-        else:
-            present = _present(values.values)
-            rows = tf.RaggedTensor.from_sparse(values)
-            features[feature.name] = tf.ragged.boolean_mask(rows, rows.with_values(present)).to_sparse()
+        tensor = parsed[feature.name]
+        if isinstance(feature, MultiValuedFeature):
+            features |= _multi_valued(feature, {name: _dense(parsed[name]) for name in _columns(feature)})
+        elif isinstance(tensor, tf.Tensor):
+            features[feature.name] = _sparse(tf.expand_dims(_require(feature.name, tensor), 1))
     return features
 
 
 def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     """Returns the raw features of one dense tensor for each feature.
 
-    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight. Where all
-    weights of a row are NaN, its tokens have no weights, which means 1; where some are, a token whose weight is NaN has
-    weight 0. In a sequence a missing value leaves its position empty, and the other values keep theirs.
+    A missing value is "" or NaN. In a multi-valued feature the token "" is padding, whatever its weight; weights count
+    as in `parse_examples`. In a sequence a missing value leaves its position empty, and the other values keep theirs.
 
     Args:
         spec: Spec of the dataset.
@@ -123,18 +112,12 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
     for feature in spec.features:
         tensor = tensors[feature.name]
         if isinstance(feature, CategoricalFeature | NumericalFeature):
-            features[feature.name] = _single(feature.name, tensor, feature.required)
+            tensor = _require(feature.name, tensor) if feature.required else tensor
+            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present(tensor), 1))
         elif isinstance(feature, SEQUENCES):
             features[feature.name] = _sparse(tensor)
-        elif isinstance(feature, MultiValuedFeature) and feature.weights:
-            weights = tensors[feature.weights]
-            message = f"`{feature.weights}` should have the shape of `{feature.name}`"
-            same = tf.reduce_all(tf.equal(tf.shape(weights), tf.shape(tensor)))
-            with tf.control_dependencies([tf.debugging.Assert(same, [message])]):
-                weights = tf.identity(weights)
-            features.update(_weighted(feature, tensor, weights))
         else:
-            features[feature.name] = _sparse(tensor, _present(tensor))
+            features |= _multi_valued(feature, {name: tensors[name] for name in _columns(feature)})
     return features
 
 
@@ -148,43 +131,59 @@ def to_tensors(spec: DatasetSpec, features: Mapping[str, tf.SparseTensor]) -> di
     tensors = {}
     for i in raw_inputs(spec):
         default: Any = "" if i.dtype == tf.string else float("nan")
-        sparse = features[i.name] if i.length is None else align_right(features[i.name], i.length)
-        dense = tf.sparse.to_dense(sparse, default_value=default)
-        tensors[i.name] = (
-            dense if i.is_multivalent else tf.concat([dense, tf.fill([tf.shape(dense)[0], 1], default)], 1)[:, 0]
-        )
+        dense = _dense(features[i.name] if i.length is None else align_right(features[i.name], i.length))
+        tensors[i.name] = dense if i.is_multivalent else _resize(dense, 1, default)[:, 0]
+    for feature in spec.features:
+        if isinstance(feature, MultiValuedFeature) and feature.weights:  # Rows without weights have no columns of them.
+            width = tf.shape(tensors[feature.name])[1]
+            tensors[feature.weights] = _resize(tensors[feature.weights], width, float("nan"))
     return tensors
 
 
-def _single(name: str, values: tf.Tensor, required: bool) -> tf.SparseTensor:
-    """Returns the values `(batch,)` of a feature with one value, without missing ones, which may be an error."""
-    present = _present(values)
-    if required:
-        message = f"`{name}` should have a value in every row, the spec requires it"
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [message])]):
-            present = tf.identity(present)
-    return _sparse(tf.expand_dims(values, 1), tf.expand_dims(present, 1))
+def _columns(feature: MultiValuedFeature) -> list[str]:
+    return [feature.name, feature.weights] if feature.weights else [feature.name]
 
 
-def _weighted(feature: MultiValuedFeature, tokens: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.SparseTensor]:
-    """Returns tokens and weights `(batch, length)` without the positions of missing tokens.
-
-    A row without any weight has none; otherwise a missing weight is 0, as the transform takes it.
-    """
-    present, missing = _present(tokens), tf.math.is_nan(weights)
-    has_weights = tf.reduce_any(tf.logical_and(present, tf.logical_not(missing)), axis=1, keepdims=True)
-    weights = tf.where(missing, tf.zeros_like(weights), weights)
-    kept = tf.logical_and(present, has_weights)
-    return {feature.name: _sparse(tokens, present), str(feature.weights): _sparse(weights, kept)}
+def _require(name: str, tensor: tf.Tensor) -> tf.Tensor:
+    message = f"`{name}` should have a value in every row, the spec requires it"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present(tensor)), [message])]):
+        return tf.identity(tensor)
 
 
-def _present(tensor: tf.Tensor) -> tf.Tensor:
+def _multi_valued(feature: MultiValuedFeature, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
+    """Returns tokens, and their weights if the feature has any; a row has either no weight or one for each token."""
+    tokens = tensors[feature.name]
+    has_token = present(tokens)
+    features = {feature.name: _sparse(tokens, has_token)}
+    if feature.weights:
+        weights = tensors[feature.weights]
+        same_rows = tf.equal(tf.shape(weights)[0], tf.shape(tokens)[0])
+        message = f"`{feature.weights}` should have as many rows as `{feature.name}`"
+        with tf.control_dependencies([tf.debugging.Assert(same_rows, [message])]):
+            weights = _resize(weights, tf.shape(tokens)[1], float("nan"))
+        given = tf.logical_and(has_token, present(weights))
+        weighted = tf.logical_and(has_token, tf.reduce_any(given, 1, keepdims=True))
+        features[feature.weights] = _sparse(tf.where(given, weights, tf.zeros_like(weights)), weighted)
+    return features
+
+
+def _dense(tensor: tf.SparseTensor) -> tf.Tensor:
+    return tf.sparse.to_dense(tensor, default_value="" if tensor.dtype == tf.string else float("nan"))
+
+
+def _resize(matrix: tf.Tensor, width: Any, padding: Any) -> tf.Tensor:
+    """Returns a matrix with the given number of columns, padded or truncated on the right."""
+    return tf.concat([matrix, tf.fill([tf.shape(matrix)[0], width], padding)], 1)[:, :width]
+
+
+def present(tensor: tf.Tensor) -> tf.Tensor:
+    """Returns which values are not missing: neither "" nor NaN."""
     return tf.not_equal(tensor, "") if tensor.dtype == tf.string else tf.logical_not(tf.math.is_nan(tensor))
 
 
-def _sparse(tensor: tf.Tensor, present: Any = None) -> tf.SparseTensor:
-    """Returns the present values of a matrix, moved to the left of their row."""
-    present = tf.ones_like(tensor, tf.bool) if present is None else present
+def _sparse(tensor: tf.Tensor, mask: Any = None) -> tf.SparseTensor:
+    """Returns the values of a matrix that are in the mask, moved to the left of their row."""
+    mask = tf.ones_like(tensor, tf.bool) if mask is None else mask
     return tf.RaggedTensor.from_row_lengths(
-        tf.boolean_mask(tensor, present), tf.reduce_sum(tf.cast(present, tf.int64), 1)
+        tf.boolean_mask(tensor, mask), tf.reduce_sum(tf.cast(mask, tf.int64), 1)
     ).to_sparse()

@@ -1,7 +1,7 @@
 """Warm-up requests, which a server replays on a new version before it serves it, with the scores of each."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,43 +15,74 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 BATCH_SIZES = (1, 32, 256)
 
 
-def write_warmup(
+def warmup_logs(
     spec: DatasetSpec,
     transform: Any,
     score: Callable[[dict[str, tf.Tensor]], Mapping[str, tf.Tensor]],
-    directory: str,
     examples: Sequence[bytes],
     model_name: str,
-) -> None:
-    """Writes one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
-
-    Each record has the scores of its request too, with which `tfmtl export-check` compares those of the SavedModel. A
-    server ignores them.
+) -> list[bytes]:
+    """Returns one request for each signature and batch size in `BATCH_SIZES`; the given rows are repeated as needed.
 
     Args:
         spec: Spec of the dataset.
         transform: Callable that maps raw features to transformed features.
         score: Callable that maps transformed features to the outputs by name.
-        directory: Folder of the SavedModel.
-        examples: Serialized tf.Examples of raw features; none for one row with placeholders for required values.
+        examples: Serialized tf.Examples of raw features. Those that lack a required feature are left out; without any
+            other, the only row has placeholders for the required features.
         model_name: `model_spec.name` of the requests.
+
+    Returns:
+        Serialized PredictionLogs with the scores of their requests, with which `tfmtl export-check` compares those of
+        the SavedModel. A server ignores them.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If an example cannot be parsed.
     """
-    examples = list(examples) or [_placeholder(spec)]
+    examples = _complete(spec, examples) or [_placeholder(spec)]
+    logs = []
+    for size in BATCH_SIZES:
+        batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
+        features = raw_features.parse_examples(spec, batch)
+        transformed = transform(dict(features))
+        signature_inputs = {
+            "serving_default": {raw_features.EXAMPLES: batch},
+            "raw": raw_features.to_tensors(spec, features),
+            "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
+        }
+        outputs = score(signature_inputs["transformed"])
+        logs += [_log(model_name, name, one, outputs).SerializeToString() for name, one in signature_inputs.items()]
+    return logs
+
+
+def write_warmup(directory: str, logs: Iterable[bytes]) -> None:
+    """Writes requests, unless there are none.
+
+    Args:
+        directory: Folder of the SavedModel.
+        logs: Serialized PredictionLogs.
+    """
+    logs = list(logs)
+    if not logs:
+        return
     path = f"{directory}/{WARMUP}"
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.TFRecordWriter(path) as writer:
-        for size in BATCH_SIZES:
-            batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
-            features = raw_features.parse_examples(spec, batch)
-            transformed = transform(dict(features))
-            signature_inputs = {
-                "serving_default": {raw_features.EXAMPLES: batch},
-                "raw": raw_features.to_tensors(spec, features),
-                "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
-            }
-            outputs = score(signature_inputs["transformed"])
-            for signature, inputs in signature_inputs.items():
-                writer.write(_log(model_name, signature, inputs, outputs).SerializeToString())
+        for log in logs:
+            writer.write(log)
+
+
+def _complete(spec: DatasetSpec, examples: Sequence[bytes]) -> list[bytes]:
+    """Returns the examples that have all required features."""
+    required = {i.name: tf.io.VarLenFeature(i.dtype) for i in raw_features.raw_inputs(spec) if i.required}
+    if not required or not examples:
+        return list(examples)
+    complete = tf.ones(len(examples), tf.bool)
+    for values in tf.io.parse_example(list(examples), required).values():
+        present = tf.SparseTensor(values.indices, raw_features.present(values.values), values.dense_shape)
+        counts = tf.sparse.reduce_sum(tf.cast(present, tf.int32), 1)
+        complete &= tf.equal(counts, 1)
+    return [example for example, keep in zip(examples, complete.numpy(), strict=True) if keep]
 
 
 def _placeholder(spec: DatasetSpec) -> bytes:

@@ -74,13 +74,12 @@ def scored_impressions(settings: Settings, paths: RunPaths, data: pathlib.Path, 
         indices: Indices of the impressions in the log, from 0.
     """
     log = read_rows(str(data / IMPRESSIONS), settings.spec, limit=int(indices.max()) + 1)
-    features = {name: [values[index] for index in indices] for name, values in log.features.items()}
     with (
         EmbeddedServer({settings.name: paths.serving(settings.name)}) as server,
         TfmtlClient(server.address, settings.name) as client,
     ):
         client.wait_until_ready()
-        scores = client.predict(features)
+        scores = client.predict([log.features(index) for index in indices])
         title = f"Impressions of the test split, scored over gRPC at {server.address}"
     rows = log.table.take(indices).select([*_shown_columns(settings.spec), *settings.spec.labels])
     named = {output.name: scores[output.name] for output in settings.spec.outputs}

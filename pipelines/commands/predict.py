@@ -4,13 +4,12 @@ import dataclasses
 import os
 import sys
 
-import numpy as np
-
+from pipelines.prediction.columns import choose_format
 from pipelines.prediction.model_spec import signature_spec
 from pipelines.prediction.output import name_scores, scores_table, write_csv
 from pipelines.prediction.rows import read_rows
 from pipelines.terminal import console
-from serving.client import TfmtlClient
+from serving.client import ModelDescription, TfmtlClient
 from tfmtl.config import ConfigError
 from tfmtl.features import MULTIVALENT
 from tfmtl.spec import DatasetSpec
@@ -23,8 +22,9 @@ def predict_rows(
 ) -> None:
     """Scores the rows of a file and writes or prints them with their scores.
 
-    The rows are read and validated as `tfmtl run` reads those of a log, with the spec that the model was exported with.
-    Columns that are not features of the model are not sent. Nothing is scored if a row is invalid.
+    The rows are read and validated as `tfmtl run` reads those of a log, with the description that the model was
+    exported with: its spec, and the format of its log. Columns that are not features of the model are not sent. Nothing
+    is scored if a row is invalid.
 
     Args:
         rows: Path of the file: CSV with a header, Parquet, or TFRecord of tf.Examples.
@@ -34,7 +34,8 @@ def predict_rows(
         limit: Number of rows to score, from the first on; None for all.
         deadline: Time limit of each call to the server, in seconds.
         settings: Path of the settings with which the model was trained. The file has the format that their `data`
-            gives, and their spec is that of a model which was exported without one. None for the default format.
+            gives, and their spec is that of a model which was exported without one. None for the format that the
+            model's description gives.
 
     Raises:
         ConfigError: If the rows or the settings are not valid; the message names file, line and column.
@@ -42,16 +43,17 @@ def predict_rows(
     """
     if out and os.path.exists(out) and os.path.samefile(rows, out):
         raise ConfigError(f"--out should be another file than ROWS. Received: {out}")
-    spec, log_format = _load_settings(settings) if settings else (None, LogFormat())
+    given_spec, log_format = _load_settings(settings) if settings else (None, None)
     with TfmtlClient(host, model, deadline=deadline) as client:
-        spec = client.spec() or spec or _spec_without_separators(client, model)
+        description = client.description() or ModelDescription(given_spec or _spec_without_separators(client, model))
         try:
-            read = read_rows(rows, spec, log_format, limit)
+            log_format = log_format or choose_format(rows, description)
+            read = read_rows(rows, description.spec, log_format, limit)
         except LogError as error:
             raise ConfigError(str(error)) from error
         if read.absent:
             _warn(f"{rows} has no column {', '.join(read.absent)}: the value is missing in every row.")
-        scores = _ordered(client.predict(read.features), spec)
+        scores = client.predict(read.parsed)
     named = name_scores(scores, read.table.column_names)
     for output, name in zip(scores, named, strict=True):
         if output != name:
@@ -66,12 +68,6 @@ def predict_rows(
     if hidden:
         text = f"{len(hidden)} of {read.table.num_columns} columns are not shown: {', '.join(hidden)}."
         console.print(f"{text} --out FILE writes all columns.", highlight=False, markup=False)
-
-
-def _ordered(scores: dict[str, np.ndarray], spec: DatasetSpec) -> dict[str, np.ndarray]:
-    """Returns the scores in the order of the spec's outputs; those of another spec follow by name."""
-    names = [output.name for output in spec.outputs if output.name in scores]
-    return {name: scores[name] for name in dict.fromkeys([*names, *scores])}
 
 
 def _load_settings(path: str) -> tuple[DatasetSpec, LogFormat]:

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 
+from serving.description import ModelDescription
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.errors import LogError, MissingColumnError, format_names
@@ -11,6 +12,7 @@ from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import column_names, resolve_reader
 
 _SIMILARITY = 0.8
+_FORMAT_FIELDS = ("delimiter", "quote", "encoding", "strip", "null", "columns")
 _DELIMITERS = (";", "\t", "|", ",")
 
 
@@ -56,6 +58,34 @@ def find_columns(path: str, spec: DatasetSpec, log_format: LogFormat) -> FileCol
     if resolve_reader(log_format.reader, path) == "tfrecord":  # Later tf.Examples may have what the first ones lack.
         names |= {name: log_format.source(name) for name in absent}
     return FileColumns(names, absent)
+
+
+def choose_format(path: str, description: ModelDescription) -> LogFormat:
+    """Returns the format of a file: that of the model's log, or the default one where only that finds features in it.
+
+    Names of columns are those of the log, or those of the spec. The names in the log's `header` are not used, since the
+    first line of a file for prediction names its columns.
+
+    Args:
+        path: Path of the file.
+        description: Description of the model.
+
+    Raises:
+        LogError: If the file cannot be read.
+        FileNotFoundError: If there is no such file.
+    """
+    fields = {name: description.log_format[name] for name in _FORMAT_FIELDS if name in description.log_format}
+    formats = [LogFormat(**fields), LogFormat()] if fields else [LogFormat()]
+    for log_format in formats:
+        try:
+            names = column_names(path, log_format) or []
+        except LogError:
+            continue
+        sources = {name: log_format.source(name) for name in feature_columns(description.spec)}
+        if set(names) & {*sources, *sources.values()}:
+            columns = {name: source for name, source in sources.items() if source in names and name not in names}
+            return dataclasses.replace(log_format, columns=columns)
+    return LogFormat()
 
 
 def feature_columns(spec: DatasetSpec) -> list[str]:

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.prediction.columns import find_columns
-from pipelines.prediction.model_spec import features_spec
-from tfmtl.features import MULTIVALENT, SEQUENCES, MultiValuedFeature
+from pipelines.prediction.columns import feature_columns, find_columns
+from tfmtl.features import MULTIVALENT, MultiValuedFeature
+from tfmtl.rows import Lists, ParsedRows, parse_rows, to_columns
 from tfmtl.spec import DatasetSpec
 from transforms.batches import reasons
+from transforms.batches.column_types import NUMBERS, TOKENS, require_type, unwrap_single_values
 from transforms.batches.errors import LogError
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
-from transforms.validation.validate import validate
 
 _SHOWN_LINES = 10
 _HINTS = {
@@ -34,19 +34,30 @@ class PredictionRows:
 
     Attributes:
         table: All columns of the file under its own names, as they are read.
-        features: Columns of the model's features, as `serving.client.TfmtlClient.predict` takes them.
+        parsed: Typed columns of the model's features, which `serving.client.TfmtlClient.predict` takes.
         absent: Names of the features that are missing in every row because the file has no such column.
     """
 
     table: pa.Table
-    features: dict[str, list]
+    parsed: ParsedRows
     absent: tuple[str, ...]
+
+    def features(self, row: int) -> dict[str, Any]:
+        """Returns the features of one row: tokens as bytes, numbers, and lists; a missing one is None."""
+        values: dict[str, Any] = {}
+        for name, column in self.parsed.columns.items():
+            if isinstance(column, Lists):
+                values[name] = column.to_list(row)
+            else:
+                value = column[row]
+                values[name] = (value or None) if isinstance(value, bytes) else None if value != value else float(value)
+        return values
 
 
 def read_rows(
     path: str, spec: DatasetSpec, log_format: LogFormat | None = None, limit: int | None = None
 ) -> PredictionRows:
-    """Reads and validates rows. Labels and columns that are not features are not validated.
+    """Reads and validates rows by the code of the client (`tfmtl.rows`). Other columns than features are not validated.
 
     Args:
         path: Path of the file.
@@ -61,27 +72,32 @@ def read_rows(
     """
     log_format = log_format or LogFormat()
     columns = find_columns(path, spec, log_format)
-    features = features_spec(spec.name, spec.features, columns.names)
-    tables, typed = [], []
+    raw: dict[str, list[Any]] = {name: [] for name in feature_columns(spec)}
+    lines: list[int] = []
+    tables: list[pa.Table] = []
     rejects: list[Reject] = []
-    count = 0
     for batch in read(path, list(columns.names), log_format):
         if limit is not None:
-            batch = _first_rows(batch, limit - count)
-        validated = validate(_with_columns(batch, columns.absent, features.labels[0]), features)
-        rejects += validated.rejects
-        tables.append(validated.raw.columns.select(list(columns.names)))
-        typed.append(validated.typed)
-        count += len(batch.lines) + len(batch.rejects)
-        if limit is not None and count >= limit:
+            batch = _first_rows(batch, limit - len(lines) - len(rejects))
+        _require_types(batch, spec)
+        given = to_columns(batch.columns)[0]
+        for name, values in raw.items():
+            values += _as_list(given[name]) if name in given else [None] * len(batch.lines)
+        lines += batch.lines.tolist()
+        rejects += batch.rejects
+        tables.append(_unwrapped(batch, spec).select(list(columns.names)))
+        if limit is not None and len(lines) + len(rejects) >= limit:
             break
+    parsed = parse_rows(spec.features, raw, len(lines), require_weights=True)
+    first_of_row = {invalid.row: invalid for invalid in reversed(parsed.invalid)}
+    rejects += [Reject(path, lines[row], invalid.reason, str(invalid), "") for row, invalid in first_of_row.items()]
     if rejects:
         raise LogError(format_rejects(rejects))
-    if not count:
+    if not lines:
         raise LogError(f"{path}: should have at least one row. Received: none.")
-    rows, values = _concatenate(tables), pa.Table.from_batches(typed)
-    absent = tuple(name for name in columns.absent if values.column(name).null_count == count)
-    return PredictionRows(rows.rename_columns(list(columns.names.values())), _to_features(values, spec), absent)
+    absent = tuple(name for name in columns.absent if all(value is None for value in raw[name]))
+    table = _concatenate(tables).rename_columns(list(columns.names.values()))
+    return PredictionRows(table, parsed, absent)
 
 
 def format_rejects(rejects: Sequence[Reject]) -> str:
@@ -111,14 +127,28 @@ def _first_rows(batch: RawBatch, limit: int) -> RawBatch:
     return dataclasses.replace(batch.take(kept), rejects=rejects)
 
 
-def _with_columns(batch: RawBatch, absent: Sequence[str], label: str) -> RawBatch:
-    """Returns the batch with absent features, and with a label that the validation accepts."""
-    rows = len(batch.lines)
-    columns = batch.columns
-    for name in set(absent) - set(columns.column_names):
-        columns = columns.append_column(name, pa.nulls(rows, pa.string()))
-    columns = columns.append_column(label, pa.repeat(pa.scalar(0), rows))
-    return dataclasses.replace(batch, columns=columns)
+def _require_types(batch: RawBatch, spec: DatasetSpec) -> None:
+    """Raises `ColumnTypeError` if a column has a type that a run does not read."""
+    for feature in spec.features:
+        expected = NUMBERS if feature.kind in ("numerical", "number_sequence") else TOKENS
+        types = {feature.name: expected}
+        if isinstance(feature, MultiValuedFeature) and feature.weights:
+            types[feature.weights] = NUMBERS
+        for name, expected in types.items():
+            if name in batch.columns.column_names and name not in batch.mismatched_columns:
+                require_type(batch, name, expected)
+
+
+def _unwrapped(batch: RawBatch, spec: DatasetSpec) -> pa.Table:
+    """Returns the columns, in which the lists of a feature with one value per row are replaced by the value."""
+    single = [feature.name for feature in spec.features if not isinstance(feature, MULTIVALENT)]
+    return unwrap_single_values(batch, [name for name in single if name in batch.columns.column_names])[0].columns
+
+
+def _as_list(column: Any) -> list[Any]:
+    is_time = isinstance(column, np.ndarray) and column.dtype.kind == "M"  # `tolist` makes integers of nanoseconds.
+    values: list[Any] = column.tolist() if isinstance(column, np.ndarray) and not is_time else list(column)
+    return values
 
 
 def _concatenate(tables: Sequence[pa.Table]) -> pa.Table:
@@ -134,17 +164,3 @@ def _concatenate(tables: Sequence[pa.Table]) -> pa.Table:
                 for table in tables
             ]
     return pa.concat_tables(tables)
-
-
-def _to_features(table: pa.Table, spec: DatasetSpec) -> dict[str, list]:
-    features: dict[str, list] = {}
-    for feature in spec.features:
-        values: list[Any] = table.column(feature.name).to_pylist()
-        if not isinstance(feature, MULTIVALENT):
-            features[feature.name] = [value[0] if value else None for value in values]
-            continue
-        kept = feature.max_length if isinstance(feature, SEQUENCES) else 0  # The model uses the most recent positions.
-        features[feature.name] = [(value or [])[-kept:] for value in values]
-        if isinstance(feature, MultiValuedFeature) and feature.weights:
-            features[feature.weights] = [value or [] for value in table.column(feature.weights).to_pylist()]
-    return features

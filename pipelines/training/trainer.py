@@ -45,7 +45,7 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
-            settings, as plain data.
+            settings, as plain data, and the format of the log's files under `data`, which the export describes.
     """
     with warnings.catch_warnings():
         # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
@@ -94,7 +94,9 @@ def _train_and_export(fn_args: Any) -> None:
     write_health(fn_args.model_run_dir, healths)
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
-    export(model, transform, fn_args.serving_model_dir, warmup_examples=warmup, model_name=name)
+    log_format = fn_args.custom_config.get("data", {})
+    folder = fn_args.serving_model_dir
+    export(model, transform, folder, warmup_examples=warmup, model_name=name, log_format=log_format)
     write_model_run_path(fn_args.serving_model_dir, fn_args.model_run_dir)
 
 

@@ -175,7 +175,7 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
     frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
     inputs = features_of(client.metadata().signatures["raw"])
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
-    scores = client.predict(read_rows(str(panels.sixth), SPEC).features)
+    scores = client.predict(read_rows(str(panels.sixth), SPEC).parsed)
     examples = [row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part]
     by_examples = graph_session_scores(exported, "serving_default", {"examples": examples})
     parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in SPEC.labels})

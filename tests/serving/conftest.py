@@ -1,6 +1,8 @@
 """Small SavedModels, written once: one for the protocol, and one like an ads model with its scores in NumPy."""
 
+import os
 import shutil
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from serving.server import EmbeddedServer
 
 CITIES = ["c0", "c1", "c2"]
+ELSEWHERE = os.environ.get("TFMTL_SERVER", "")
+"""Address of the server that the tests use instead of an embedded one."""
+controls_server = pytest.mark.skipif(bool(ELSEWHERE), reason="starts and stops its server")
 
 
 class LineModel(tf.Module):
@@ -89,16 +94,27 @@ class AdsModel(tf.Module):
         return self.score(**parsed)
 
 
+def save_line_model(folder: Path, slope: int) -> None:
+    model = LineModel(float(slope))
+    signatures = {"serving_default": model.line, "product": model.product, "parse": model.parse, "echo": model.echo}
+    tf.saved_model.save(model, str(folder), signatures=signatures)
+
+
+def save_ads_model(folder: Path) -> None:
+    vocabulary = folder.parent / "cities.txt"
+    vocabulary.parent.mkdir(parents=True, exist_ok=True)
+    vocabulary.write_text("\n".join(CITIES) + "\n")
+    model = AdsModel(0.25, str(vocabulary))
+    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serving_default, "raw": model.raw})
+    vocabulary.unlink()
+
+
 @pytest.fixture(scope="session")
 def line_exports(tmp_path_factory) -> dict[int, Path]:
     """SavedModels of `LineModel` by slope; tests copy them into version folders."""
     root = tmp_path_factory.mktemp("line")
     for slope in (2, 3):
-        model = LineModel(float(slope))
-        signatures = {
-            "serving_default": model.line, "product": model.product, "parse": model.parse, "echo": model.echo
-        }  # fmt: skip
-        tf.saved_model.save(model, str(root / str(slope)), signatures=signatures)
+        save_line_model(root / str(slope), slope)
     return {slope: root / str(slope) for slope in (2, 3)}
 
 
@@ -106,12 +122,7 @@ def line_exports(tmp_path_factory) -> dict[int, Path]:
 def ads_export(tmp_path_factory) -> Path:
     """SavedModel of `AdsModel` with bias 0.25."""
     root = tmp_path_factory.mktemp("ads")
-    vocabulary = root / "cities.txt"
-    vocabulary.write_text("\n".join(CITIES) + "\n")
-    model = AdsModel(0.25, str(vocabulary))
-    signatures = {"serving_default": model.serving_default, "raw": model.raw}
-    tf.saved_model.save(model, str(root / "export"), signatures=signatures)
-    vocabulary.unlink()
+    save_ads_model(root / "export")
     return root / "export"
 
 
@@ -216,7 +227,14 @@ def publish() -> Callable[[Path, Path], None]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, line_exports, ads_export, examples_export, publish):
-    """Serves `LineModel` as `m` in version 7, `AdsModel` as `ads` in folder 00000123, and `ExamplesModel` as `e`."""
+    """Serves `LineModel` as `m` in version 7, `AdsModel` as `ads` in folder 00000123, and `ExamplesModel` as `e`.
+
+    The environment variable TFMTL_SERVER gives the address of another server of the models that
+    `python -m tests.serving.write_models FOLDER` writes.
+    """
+    if ELSEWHERE:
+        yield types.SimpleNamespace(address=ELSEWHERE)
+        return
     root = tmp_path_factory.mktemp("served")
     for name in ("m", "ads", "e"):
         (root / name).mkdir()

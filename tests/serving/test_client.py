@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from serving.client import PredictionError, TfmtlClient
 from serving.server import EmbeddedServer
+from tests.serving.blocking_facade import CLIENTS
+from tests.serving.conftest import controls_server
 
 ROWS = [
     {"age": 31.0, "city": "c1", "tags": ["a", "b"], "weights": [0.5, 0.25]},
@@ -20,9 +22,9 @@ ROWS = [
 COLUMNS = {name: [row.get(name) for row in ROWS] for name in ("age", "city", "tags", "weights")}
 
 
-@pytest.fixture(scope="module")
-def client(server):
-    with TfmtlClient(server.address, "ads") as opened:
+@pytest.fixture(scope="module", params=CLIENTS)
+def client(request, server):
+    with CLIENTS[request.param](server.address, "ads") as opened:
         yield opened
 
 
@@ -152,6 +154,7 @@ def test_other_signatures(server):
         client.predict([{"x": 2.0}])
 
 
+@controls_server
 def test_wait_until_ready(tmp_path, line_exports, publish):
     server = EmbeddedServer({"m": tmp_path}, poll_seconds=0.05)
     with server, TfmtlClient(server.address, "m", signature="serving_default") as client:
@@ -166,6 +169,7 @@ def test_wait_until_ready(tmp_path, line_exports, publish):
         assert client.predict([{"x": 1.0}])["y"].tolist() == [3.0]
 
 
+@controls_server
 def test_client_reconnects_to_a_restarted_server(tmp_path, line_exports, publish):
     publish(line_exports[2], tmp_path / "1")
     first = EmbeddedServer({"m": tmp_path}).start()

@@ -1,6 +1,6 @@
 """Requests, retries and validation of the client, tested against a server with scripted failures."""
 
-import pickle
+import threading
 import time
 import types
 from concurrent import futures
@@ -8,26 +8,30 @@ from concurrent import futures
 import grpc
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
 from serving.client import PredictionError, TfmtlClient
-from serving.errors import StatusError
+from tests.serving.blocking_facade import CLIENTS
 
 
 class Fake:
-    """Server whose `raw` signature answers `score` = age after it has failed with each of `failures` in turn."""
+    """Server whose `raw` signature answers `score` = age + 100 version, or with the next one of `failures`."""
 
     def __init__(self):
         self.requests: list[predict_pb2.PredictRequest] = []
         self.metadata_calls = 0
-        self.failures: list[grpc.StatusCode] = []
+        self.failures: list[grpc.StatusCode | None] = []
         self.version = 1
+        self.extra_input: str | None = None
         self.swap_at: int | None = None
+        self.unload = False
         self.seconds = 0.0
+        self.headers: list[dict[str, str]] = []
+        self.in_flight = self.most_in_flight = 0
+        self._lock = threading.Lock()
         self._server = grpc.server(futures.ThreadPoolExecutor(4))
         metadata = get_model_metadata_pb2
         methods = {
@@ -48,23 +52,33 @@ class Fake:
         self._server.start()
 
     def predict(self, request, context):
-        self.requests.append(request)
+        with self._lock:
+            self.requests.append(request)
+            self.headers.append(dict(context.invocation_metadata()))
+            failure = self.failures.pop(0) if self.failures else None
+            if len(self.requests) == self.swap_at:
+                self.version += 1
+            version = self.version
+            self.in_flight += 1
+            self.most_in_flight = max(self.in_flight, self.most_in_flight)
         time.sleep(self.seconds)
-        failure = self.failures.pop(0) if self.failures else None
-        if len(self.requests) == self.swap_at:
-            self.version = 2
-        if failure is not None:
+        with self._lock:
+            self.in_flight -= 1
+        if failure:
             context.abort(failure, "not now")
+        if self.unload and request.model_spec.version.value not in (0, version):
+            context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found for request: Specific(ads, 1)")
         response = predict_pb2.PredictResponse()
-        response.model_spec.version.value = self.version
-        response.outputs["score"].CopyFrom(tf.make_tensor_proto(tf.make_ndarray(request.inputs["age"])))
+        response.model_spec.version.value = version
+        ages = tf.make_ndarray(request.inputs["age"])
+        response.outputs["score"].CopyFrom(tf.make_tensor_proto(ages + np.float32(100 * version)))
         return response
 
     def metadata(self, request, context):
         self.metadata_calls += 1
         signature = meta_graph_pb2.SignatureDef()
         for name, dtype, rank in [("age", 1, 1), ("city", 7, 1), ("tags", 7, 2), ("weights", 1, 2), ("visits", 9, 1)]:
-            if name == "visits" and self.version < 2:
+            if name == "visits" and self.extra_input != name:
                 continue
             signature.inputs[name].dtype = dtype
             for _ in range(rank):
@@ -87,9 +101,9 @@ def fake():
     running.stop()
 
 
-@pytest.fixture
-def asker(fake):
-    with TfmtlClient(fake.address, "ads", deadline=10.0, retries=2, max_batch=4) as client:
+@pytest.fixture(params=CLIENTS)
+def asker(request, fake):
+    with CLIENTS[request.param](fake.address, "ads", deadline=10.0, retries=2, max_batch=4) as client:
         yield client
 
 
@@ -115,8 +129,8 @@ def asker(fake):
         ({"city": "abc"}, r"column 'city' should be a list, a value for each row. Received: 'abc'"),
         (pd.DataFrame([[1.0, 2.0]], columns=["age", "age"]), r"columns should have different names"),
         ([["age", 1.0]], r"row 0 should be a dict. Received: \['age', 1.0\]"),
-        ("rows", r"rows should be a list of dicts, a dict of columns or a DataFrame. Received: 'rows'"),
-        (3, r"rows should be a list of dicts, a dict of columns or a DataFrame. Received: 3"),
+        ("rows", r"rows should be a list of dicts, a dict of columns, a DataFrame or an Arrow table. Received: 'rows'"),
+        (3, r"rows should be a list of dicts, a dict of columns, a DataFrame or an Arrow table. Received: 3"),
     ],
 )
 def test_invalid_rows_are_rejected_before_sending(fake, rows, message):
@@ -127,8 +141,9 @@ def test_invalid_rows_are_rejected_before_sending(fake, rows, message):
 
 def test_batches_are_split_and_answers_keep_the_order(fake, asker):
     ages = [float(age) for age in range(10)]
-    assert asker.predict({"age": ages})["score"].tolist() == ages
-    assert [tf.make_ndarray(request.inputs["city"]).shape for request in fake.requests] == [(4,), (4,), (2,)]
+    assert asker.predict({"age": ages})["score"].tolist() == [age + 100 for age in ages]
+    # The second and the third part are in flight at once.
+    assert sorted(tf.make_ndarray(request.inputs["city"]).shape for request in fake.requests) == [(2,), (4,), (4,)]
     assert fake.metadata_calls == 1
     asker.predict([{"age": 1.0}])
     assert fake.metadata_calls == 1
@@ -153,8 +168,8 @@ def test_request_holds_the_tensors_of_the_rows(fake, asker):
 
 
 def test_integers_have_no_missing_value(fake, asker):
-    fake.version = 2
-    assert asker.predict([{"age": 1.0, "visits": 2**40}])["score"].tolist() == [1.0]
+    fake.extra_input = "visits"
+    assert asker.predict([{"age": 1.0, "visits": 2**40}])["score"].tolist() == [101.0]
     assert tf.make_ndarray(fake.requests[0].inputs["visits"]).tolist() == [2**40]
     for value in (None, 1.5, 2**63, True):
         with pytest.raises(ValueError, match="row 0, feature 'visits' should be an integer from -9223372036854775808"):
@@ -164,7 +179,7 @@ def test_integers_have_no_missing_value(fake, asker):
 def test_unavailable_is_retried(fake, asker):
     fake.failures = [grpc.StatusCode.UNAVAILABLE] * 2
     begin = time.monotonic()
-    assert asker.predict([{"age": 1.0}])["score"].tolist() == [1.0]
+    assert asker.predict([{"age": 1.0}])["score"].tolist() == [101.0]
     assert len(fake.requests) == 3
     assert time.monotonic() - begin >= 0.025 + 0.05  # At least half of 50 ms and of 100 ms.
 
@@ -183,7 +198,7 @@ def test_retries_end_with_the_deadline(fake, monkeypatch):
     now = [100.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0], sleep=lambda pause: now.append(now.pop() + pause))
     monkeypatch.setattr("serving.connection.time", clock)
-    monkeypatch.setattr("serving.client.time", clock)
+    monkeypatch.setattr("serving.client.calls.time", clock)
     monkeypatch.setattr("serving.connection.random.uniform", lambda low, high: high)
     fake.failures = [grpc.StatusCode.UNAVAILABLE] * 100
     with TfmtlClient(fake.address, "ads", retries=100) as client, pytest.raises(PredictionError) as caught:
@@ -193,7 +208,7 @@ def test_retries_end_with_the_deadline(fake, monkeypatch):
     assert now == [pytest.approx(103.15)]
 
 
-@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED", "NOT_FOUND"])
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION"])
 def test_other_errors_are_not_retried(fake, asker, code):
     fake.failures = [grpc.StatusCode[code]]
     with pytest.raises(PredictionError) as caught:
@@ -209,76 +224,102 @@ def test_deadline_covers_the_whole_call(fake, asker):
         asker.predict({"age": [0.0] * 40}, deadline=0.8)
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert 0.7 < time.monotonic() - begin < 2.5
-    assert 1 <= len(fake.requests) <= 4
+    assert 1 <= len(fake.requests) <= 6
 
 
-def test_signatures_of_a_new_version_are_requested(fake, asker):
-    asker.predict([{}])
-    fake.version = 2
-    asker.predict([{}])
-    with pytest.raises(ValueError, match="feature 'visits'"):
-        asker.predict([{}])
+def versions(fake):
+    return [request.model_spec.version.value for request in fake.requests]
+
+
+def test_parts_are_pinned_to_the_version_that_answers_the_first(fake, asker):
+    fake.version = 5
+    scores = asker.predict({"age": [float(age) for age in range(10)]})
+    assert scores.version == 5
+    assert versions(fake) == [0, 5, 5]
+    assert asker.predict([{"age": 1.0}]).version == 5
+    assert versions(fake)[3:] == [0]
+
+
+@pytest.mark.parametrize("swap_at", [1, 2, 3, 4])
+def test_no_call_mixes_two_versions(fake, asker, swap_at):
+    """The model is swapped before a request; a pinned version that was unloaded answers NOT_FOUND, as a server does."""
+    asker.predict([{"age": 1.0}])
+    fake.requests.clear()
+    fake.swap_at, fake.unload = swap_at, True
+    ages = [float(age) for age in range(14)]
+    scores = asker.predict({"age": ages})
+    assert scores.version in (1, 2)
+    assert scores["score"].tolist() == [age + 100.0 * scores.version for age in ages]
+    assert scores.version == (2 if swap_at < 5 else 1)
+
+
+def test_second_attempt_is_the_last(fake, asker):
+    fake.failures = [grpc.StatusCode.NOT_FOUND] * 5
+    with pytest.raises(PredictionError, match="NOT_FOUND: not now"):
+        asker.predict([{"age": 1.0}])
+    assert versions(fake) == [0, 1]
+
+
+def test_signature_of_a_new_version(fake, asker):
+    """The rows are converted again to the inputs of the version that answers."""
+    asker.predict([{"age": 1.0}])
+    fake.version, fake.extra_input = 2, "visits"
+    scores = asker.predict([{"age": 1.0, "visits": 3}])
+    assert scores.version == 2
+    assert "visits" in fake.requests[-1].inputs
+    assert versions(fake) == [0, 2]
+    fake.version, fake.extra_input = 3, None
+    fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]  # As a server answers that has fewer inputs than were sent.
+    assert asker.predict([{"age": 1.0, "visits": 3}], extra="ignore").version == 3
+    assert "visits" not in fake.requests[-1].inputs
+    with pytest.raises(ValueError, match=r"row 0: a feature should be one of the model's.*'visits'"):
+        asker.predict([{"visits": 3}])
+
+
+def test_version_that_answers_with_another_signature(fake, asker):
+    """A server that accepts a request of the former signature does not give scores of rows that were read by it."""
+    asker.predict([{"age": 1.0}])
+    fake.version, fake.extra_input = 2, "visits"
+    with pytest.raises(ValueError, match="feature 'visits' should be an integer"):
+        asker.predict([{"age": 1.0}])
+    assert asker.predict([{"age": 1.0, "visits": 1}]).version == 2
+
+
+def test_versions_in_turn_are_asked_for_their_signatures_once(fake, asker):
+    """As behind a balancer during a rollout."""
+    for version in (1, 2, 1, 2, 1):
+        fake.version = version
+        assert asker.predict([{"age": 1.0}]).version == version
     assert fake.metadata_calls == 2
-    fake.version = 1
-    fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]
-    found = asker.predict([{"age": 5.0, "visits": 1}])
-    assert (found["score"].tolist(), found.version) == ([5.0], 1)
-    assert fake.metadata_calls == 3
 
 
-@pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION])
-def test_a_call_whose_version_is_unloaded_is_made_again_by_the_newest(fake, code):
-    with TfmtlClient(fake.address, "m", max_batch=2) as client:
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_several_parts_are_in_flight(fake, kind):
+    fake.seconds = 0.4
+    with CLIENTS[kind](fake.address, "ads", max_batch=4, max_in_flight=3) as client:
+        ages = [float(age) for age in range(28)]
+        assert client.predict({"age": ages})["score"].tolist() == [age + 100 for age in ages]
+    assert fake.most_in_flight == 3
+
+
+def test_failed_part_cancels_the_others(fake, asker):
+    fake.failures = [None, grpc.StatusCode.INTERNAL]
+    with pytest.raises(PredictionError, match="INTERNAL"):
+        asker.predict({"age": [0.0] * 400})
+    assert len(fake.requests) < 20
+    fake.failures = [None, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE]
+    assert asker.predict({"age": [1.0] * 20})["score"].tolist() == [101.0] * 20
+
+
+@pytest.mark.parametrize("kind", CLIENTS)
+def test_headers_and_channel_options(fake, kind):
+    with CLIENTS[kind](fake.address, "ads", headers={"authorization": "Bearer x"}) as client:
         client.predict([{}])
-        fake.requests.clear()
-        fake.swap_at, fake.failures = 2, [None, code]
-        found = client.predict([{"age": float(i), "visits": 1} for i in range(5)], extra="ignore")
-    assert (found["score"].tolist(), found.version) == ([0.0, 1.0, 2.0, 3.0, 4.0], 2)
-    asked = [request.model_spec.version.value for request in fake.requests]
-    assert asked == [0, 1, 0, 2, 2], "the parts after the first are for the version that answered it"
-
-
-def test_a_chosen_version_that_is_unloaded_is_an_error(fake):
-    with TfmtlClient(fake.address, "m", version=1) as client:
+    assert fake.headers[-1]["authorization"] == "Bearer x"
+    options = [("grpc.max_receive_message_length", 20)]
+    with (
+        CLIENTS[kind](fake.address, "ads", channel_options=options) as client,
+        pytest.raises(PredictionError) as caught,
+    ):
         client.predict([{}])
-        fake.version, fake.failures = 2, [grpc.StatusCode.NOT_FOUND]
-        with pytest.raises(PredictionError, match="NOT_FOUND"):
-            client.predict([{}])
-
-
-def test_an_error_that_no_other_version_causes_is_raised(fake, asker):
-    asker.predict([{}])
-    fake.failures = [grpc.StatusCode.INVALID_ARGUMENT]
-    with pytest.raises(PredictionError, match="INVALID_ARGUMENT"):
-        asker.predict([{}])
-
-
-@pytest.mark.parametrize("make", [PredictionError, StatusError])
-def test_errors_are_pickled(make):
-    error = pickle.loads(pickle.dumps(make(grpc.StatusCode.NOT_FOUND, "gone")))
-    assert (type(error), error.code, error.details, str(error)) == (
-        make, grpc.StatusCode.NOT_FOUND, "gone", "NOT_FOUND: gone"
-    )  # fmt: skip
-
-
-def test_predictions_are_pickled(fake, asker):
-    found = pickle.loads(pickle.dumps(asker.predict([{"age": 3.0}])))
-    assert (found["score"].tolist(), found.version) == ([3.0], 1)
-    assert asker.predict([]).version is None
-
-
-def test_outputs_may_be_one_name(fake, asker):
-    assert list(asker.predict([{}], outputs="score")) == ["score"]
-    with pytest.raises(ValueError, match=r"outputs should be among score\. Received: 'ctr'"):
-        asker.predict([{}], outputs="ctr")
-
-
-def test_columns_that_are_no_features(fake, asker):
-    frame = pd.DataFrame({"age": [1.0, 2.0], "label": [0, 1]})
-    table = pa.table({"label": [0, 1], "age": [1.0, 2.0]})
-    for rows in (frame, table, frame.to_dict("records"), {"age": [1.0, 2.0], "label": [0, 1]}):
-        assert asker.predict(rows, extra="ignore")["score"].tolist() == [1.0, 2.0]
-        with pytest.raises(ValueError, match=r"a feature should be one of the model's.* Received: 'label'"):
-            asker.predict(rows)
-    with pytest.raises(ValueError, match="extra should be 'error' or 'ignore'"):
-        asker.predict(frame, extra="drop")
+    assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.client import TfmtlClient
+from serving.client import ModelDescription, TfmtlClient
 from serving.errors import StatusError
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
 from serving.servable import Servable
@@ -48,21 +48,29 @@ def test_scores_of_all_signatures(name, tmp_path):
             np.testing.assert_allclose(values, scores[output], rtol=1e-5, err_msg=f"{signature} {output}")
 
 
-def test_spec_travels_with_the_export(tmp_path):
-    export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "shop" / "1"))
+def test_description_travels_with_the_export(tmp_path):
+    log_format = {"delimiter": ";", "null": ["?"], "columns": {"user": "user_id"}}
+    model = moved(tiny("shared_bottom", SPEC, SIZES))
+    export(model, HashTransform(), str(tmp_path / "shop" / "1"), log_format=log_format)
     with EmbeddedServer({"shop": tmp_path / "shop"}) as server, TfmtlClient(server.address, "shop") as client:
         assert client.spec() == SPEC
-        assert set(client.predict([{"user": "u1"}])) == {"ctr", "cvr", "ctcvr"}
-    spec = Servable(tmp_path / "shop" / "1").predict("spec", {"rows": tf.make_tensor_proto(["", "", ""])})["spec"]
-    assert spec.tolist() == [SPEC.to_json().encode()] * 3  # TensorFlow Serving splits the outputs of a batch by row.
+        assert client.description() == ModelDescription(SPEC, log_format)
+        scores = client.predict([{"user": "u1"}, {"user": "?"}, {}])
+        assert list(scores) == [output.name for output in SPEC.outputs] == ["ctr", "cvr", "ctcvr"]
+        assert scores["ctr"][1] == scores["ctr"][2] != scores["ctr"][0]
+        np.testing.assert_array_equal(client.predict({"user_id": ["u1", "?", None]})["ctr"], scores["ctr"])
+    inputs = {"rows": tf.make_tensor_proto(["", "", ""])}
+    texts = Servable(tmp_path / "shop" / "1").predict("description", inputs)["description"].tolist()
+    assert len(texts) == 3  # TensorFlow Serving splits the outputs of a batch by row.
+    assert [ModelDescription.from_json(text.decode()) for text in texts] == [ModelDescription(SPEC, log_format)] * 3
 
 
-def test_a_request_for_the_spec_cannot_ask_for_much_memory(tmp_path):
+def test_a_request_for_the_description_cannot_ask_for_much_memory(tmp_path):
     export(tiny("shared_bottom", SPEC, SIZES), HashTransform(), str(tmp_path / "1"))
     servable = Servable(tmp_path / "1")
-    assert len(servable.predict("spec", {"rows": tf.make_tensor_proto([""] * 4096)})["spec"]) == 4096
+    assert len(servable.predict("description", {"rows": tf.make_tensor_proto([""] * 4096)})["description"]) == 4096
     with pytest.raises(StatusError, match=r"INVALID_ARGUMENT: .*`rows` should have at most 4096 rows"):
-        servable.predict("spec", {"rows": tf.make_tensor_proto([""] * 4097)})
+        servable.predict("description", {"rows": tf.make_tensor_proto([""] * 4097)})
 
 
 def test_export_without_a_spec(ads_export, publish, tmp_path):

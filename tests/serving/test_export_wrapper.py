@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.export import TRANSFORMED, ServingModule, describe, export
-from serving.fingerprint import fingerprint
+from serving.export import TRANSFORMED, ServingModule, describe, export, fingerprint
 from tests.serving.export_cases import FEATURES, RNG, SIZES, SPEC, HashTransform, examples
 from tfmtl.models import MODELS, AdaFTR
 
@@ -77,16 +76,16 @@ def test_graph_is_as_large_as_that_of_the_backbone(exported):
 
 def test_fingerprint_is_that_of_the_backbone(exported):
     wrapper, alone, of_wrapper, _ = exported
-    before = fingerprint(wrapper, HashTransform(), of_wrapper)
+    before = fingerprint(wrapper, of_wrapper)
     assert describe(of_wrapper)["fingerprint"] == before
     assert describe(of_wrapper)["model"] == "AdaFTR"
     assert alone.serving_model() is alone
     assert wrapper.serving_model() is wrapper.backbone
     bias = wrapper.relatedness["buy"].head.bias
     bias.assign(bias + 1.0)
-    assert fingerprint(wrapper, HashTransform(), of_wrapper) == before
+    assert fingerprint(wrapper, of_wrapper) == before
     bias = wrapper.backbone.towers["buy"].head.bias
     bias.assign(bias + 1.0)
-    changed = fingerprint(wrapper, HashTransform(), of_wrapper)
+    changed = fingerprint(wrapper, of_wrapper)
     bias.assign(bias - 1.0)
     assert changed != before

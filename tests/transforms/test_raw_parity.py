@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from serving import protos, raw_features, tensors
+from serving.description import ModelDescription
 from serving.rows import Batch, features_of
 from tfmtl.features import (
     CategoricalFeature,
@@ -86,7 +87,7 @@ def raw_tensors(rows):
         info.dtype = i.dtype.as_datatype_enum
         info.tensor_shape.CopyFrom(tf.TensorShape(i.shape).as_proto())
     request = protos.PredictRequest()
-    Batch(rows, features_of(signature)).write(request.inputs, 0, len(rows))
+    Batch(rows, features_of(signature), ModelDescription(SPEC)).write(request.inputs, 0, len(rows))
     return {name: tf.constant(tensors.decode(request.inputs[name])) for name in request.inputs}
 
 

@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from pipelines.prediction.columns import choose_format
 from pipelines.prediction.rows import read_rows
+from serving.description import ModelDescription
 from tests.pipelines.prediction.conftest import SPEC
 from tfmtl import DatasetSpec
 from transforms.batches.errors import LogError, MissingColumnError
@@ -36,16 +38,22 @@ def csv_file(tmp_path, *rows, header=HEADER):
     return write(tmp_path / "rows.csv", "\n".join([header, *rows]) + "\n")
 
 
+def features(rows):
+    """Returns the features of all rows by name."""
+    dicts = [rows.features(row) for row in range(rows.table.num_rows)]
+    return {name: [row[name] for row in dicts] for name in dicts[0]}
+
+
 def test_lists_are_split_at_the_separators_of_the_spec(tmp_path):
     rows = read_rows(csv_file(tmp_path, *ROWS), SPEC)
-    assert rows.features == FEATURES
+    assert features(rows) == FEATURES
     assert rows.absent == ()
     assert rows.table.column("tags").to_pylist() == ["a;b", None]
 
 
 def test_byte_order_mark_line_ends_and_blank_lines(tmp_path):
     path = write(tmp_path / "rows.csv", b"\xef\xbb\xbf" + "\r\n".join([HEADER, ROWS[0], "", ROWS[1]]).encode())
-    assert read_rows(path, SPEC).features == FEATURES
+    assert features(read_rows(path, SPEC)) == FEATURES
 
 
 def test_parquet_and_tfrecord_give_the_rows_of_csv(tmp_path):
@@ -62,7 +70,7 @@ def test_parquet_and_tfrecord_give_the_rows_of_csv(tmp_path):
             writer.write(example({name: values[row] for name, values in columns.items()}))
     for name in ("rows.parquet", "rows.tfrecord"):
         rows = read_rows(str(tmp_path / name), SPEC)
-        assert rows.features == FEATURES
+        assert features(rows) == FEATURES
         assert rows.table.column("user").to_pylist() == ["u1", "u2"]
         assert "note" in rows.table.column_names
 
@@ -86,7 +94,7 @@ def test_feature_that_only_late_examples_have(tmp_path):
         for row in range(40):
             writer.write(example({"user": "u1", **({"price": 2.0} if row == 39 else {})}))
     rows = read_rows(str(path), SPEC)
-    assert rows.features["price"] == [None] * 39 + [2.0]
+    assert features(rows)["price"] == [None] * 39 + [2.0]
     assert rows.absent == ("tags", "tag_weights", "history", "days")
 
 
@@ -96,9 +104,9 @@ def test_format_of_the_settings(tmp_path):
     columns = {"user": "user-id"}
     log_format = LogFormat(delimiter=";", null=("NULL",), encoding="latin-1", header=names, columns=columns)
     rows = read_rows(path, SPEC, log_format)
-    assert rows.features["user"] == [b"u1"]
-    assert rows.features["price"] == [None]
-    assert rows.features["history"] == [["Übung".encode()]]
+    assert features(rows)["user"] == [b"u1"]
+    assert features(rows)["price"] == [None]
+    assert features(rows)["history"] == [["Übung".encode()]]
     assert rows.table.column_names == ["user-id", "price", "history"]
 
 
@@ -108,13 +116,13 @@ def test_columns_that_are_not_features_are_kept(tmp_path):
     rows = read_rows(path, SPEC)
     assert rows.table.to_pydict() == {"label": ["x"], "user": ["u1"], "clicked": ["maybe"], "ctr": ["1"], "": ["s"]}
     assert rows.absent == ("price", "tags", "tag_weights", "history", "days")
-    assert rows.features["history"] == [[]]
+    assert features(rows)["history"] == [[]]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_limit_counts_rows_and_ignores_errors_behind_them(tmp_path, limit):
     path = csv_file(tmp_path, "u1,1", "u2,2", "u3,3", "u4,much", "u5", header="user,price")
-    assert read_rows(path, SPEC, limit=limit).features["price"] == [1.0, 2.0, 3.0][:limit]
+    assert features(read_rows(path, SPEC, limit=limit))["price"] == [1.0, 2.0, 3.0][:limit]
     with pytest.raises(LogError, match=r"rows.csv:5: price should be a finite number"):
         read_rows(path, SPEC, limit=4)
 
@@ -254,4 +262,18 @@ def test_columns_of_varying_type_become_strings(tmp_path):
             writer.write(example({"user": "u1", "note": note}))
     rows = read_rows(str(path), SPEC)
     assert sorted(format_csv_rows(rows.table.select(["note"]), np.arange(2))) == ["['text']", "[2.0]"]
-    assert rows.features["user"] == [b"u1", b"u1"]
+    assert features(rows)["user"] == [b"u1", b"u1"]
+
+
+def test_format_of_the_model_is_that_of_its_log_where_the_file_has_it(tmp_path):
+    log_format = {"delimiter": ";", "null": ["?"], "columns": {"user": "user-id"}, "reader": "csv", "header": ["a"]}
+    description = ModelDescription(SPEC, log_format)
+    of_log = csv_file(tmp_path, "u1;?", header="user-id;price")
+    assert choose_format(of_log, description) == LogFormat(delimiter=";", null=("?",), columns={"user": "user-id"})
+    rows = read_rows(of_log, SPEC, choose_format(of_log, description))
+    assert (features(rows)["user"], features(rows)["price"]) == ([b"u1"], [None])
+    by_spec = csv_file(tmp_path, "u1;?", header="user;price")
+    assert choose_format(by_spec, description) == LogFormat(delimiter=";", null=("?",))
+    assert choose_format(csv_file(tmp_path, "u1,2", header="user,price"), description) == LogFormat()
+    assert choose_format(csv_file(tmp_path, "u1,2", header="a,b"), description) == LogFormat()
+    assert choose_format(of_log, ModelDescription(SPEC)) == LogFormat()

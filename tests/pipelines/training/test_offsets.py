@@ -59,8 +59,8 @@ def typed():
 
 
 @pytest.fixture(scope="module")
-def transform(typed, tmp_path_factory):
-    """The graph that Transform makes of the rows, saved and loaded again."""
+def graph(typed, tmp_path_factory):
+    """Folder of the graph that Transform makes of the rows."""
     labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in SPEC.labels}
     metadata = dataset_metadata.DatasetMetadata(
         schema_utils.schema_from_feature_spec(raw_features.parsing_spec(SPEC) | labels)
@@ -76,7 +76,12 @@ def transform(typed, tmp_path_factory):
     ):
         graph = (pipeline | beam.Create(rows), metadata) | tft_beam.AnalyzeDataset(make_preprocessing_fn(SPEC))
         _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    return tft.TFTransformOutput(str(folder / "graph")).transform_features_layer()
+    return str(folder / "graph")
+
+
+@pytest.fixture(scope="module")
+def transform(graph):
+    return tft.TFTransformOutput(graph).transform_features_layer()
 
 
 def exposures():
@@ -129,6 +134,14 @@ def test_every_route_predicts_the_same_rates(scale, typed, transform, tmp_path):
         protos = {name: tf.make_tensor_proto(np.asarray(value)) for name, value in inputs.items()}
         for task, rates in servable.predict(signature, protos).items():
             np.testing.assert_allclose(rates, predicted[task], rtol=1e-5, err_msg=f"{signature} {task}")
+
+
+def test_one_graph_gives_one_fingerprint(graph, tmp_path):
+    """Names in the graph differ each time that the output of Transform is loaded."""
+    model = SharedBottom.from_spec(SPEC, {"shop": 4}, embedding_dim=4, bottom_units=[6], tower_units=[4])
+    layers = [tft.TFTransformOutput(graph).transform_features_layer() for _ in range(2)]
+    prints = [export(model, layer, str(tmp_path / f"{i}")) for i, layer in enumerate(layers)]
+    assert prints[0] == prints[1]
 
 
 def test_a_row_without_its_features_has_the_floor(transform):
