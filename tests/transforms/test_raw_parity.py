@@ -15,6 +15,7 @@ from serving import protos, raw_features, tensors
 from serving.description import ModelDescription
 from serving.rows import Batch, features_of
 from tfmtl.features import (
+    SEQUENCES,
     CategoricalFeature,
     MultiValuedFeature,
     NumberSequenceFeature,
@@ -80,7 +81,31 @@ def to_example(row):
 
 
 def raw_tensors(rows):
-    """Tensors that a client sends for rows."""
+    """Raw tensors of rows with any number of weights, such as other clients may send."""
+    found = {}
+    for feature in SPEC.features:
+        columns = [feature.name, *filter(None, [getattr(feature, "weights", None)])]
+        lists = [[row.get(name) for row in rows] for name in columns]
+        lists = [[v if isinstance(v, list) else [] if v is None else [v] for v in values] for values in lists]
+        if isinstance(feature, SEQUENCES):
+            lists = [[values[-feature.max_length :] for values in one] for one in lists]
+            lists = [[[None] * (feature.max_length - len(values)) + values for values in one] for one in lists]
+        width = max(1, *(len(values) for one in lists for values in one))
+        for name, one in zip(columns, lists, strict=True):
+            is_number = name in ("price", "tag_weights", "clicks")
+            missing, dtype = (float("nan"), np.float32) if is_number else (b"", object)
+            dense = np.full((len(rows), width), missing, dtype)
+            for i, values in enumerate(one):
+                for j, value in enumerate(values):
+                    if value is not None:
+                        dense[i, j] = value if is_number else value.encode()
+            scalar = isinstance(feature, CategoricalFeature | NumericalFeature)
+            found[name] = tf.constant(dense[:, 0] if scalar else dense)
+    return found
+
+
+def client_tensors(rows):
+    """Raw tensors that the client sends for rows."""
     signature = meta_graph_pb2.SignatureDef()
     for i in raw_features.raw_inputs(SPEC):
         info = signature.inputs[i.name]
@@ -96,7 +121,7 @@ def validated(rows):
 
     def text(value):
         if isinstance(value, list):
-            return "|".join("" if v is None else str(v) for v in value)
+            return "|".join("" if v is None else str(v) for v in value) if value else None
         return None if value is None else str(value)
 
     names = [i.name for i in raw_features.raw_inputs(SPEC)]
@@ -145,7 +170,10 @@ def check(transform, rows):
     typed, kept = validated(rows)
     assert len(kept) > len(rows) / 4
     of_log = arrays(transform(raw_features.parse_examples(SPEC, encode(typed))))
-    assert_equal({name: values[kept] for name, values in examples.items()}, of_log)
+    examples_of_log = {name: values[kept] for name, values in examples.items()}
+    assert_equal(examples_of_log, of_log)
+    sent = raw_features.from_tensors(SPEC, client_tensors([rows[i] for i in kept]))
+    assert_equal(arrays(transform(sent)), examples_of_log)
     return examples
 
 
