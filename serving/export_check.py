@@ -3,17 +3,11 @@
 import dataclasses
 import pathlib
 
-import numpy as np
-import tensorflow as tf
-
-from serving import protos, tensors
+from serving import protos
 from serving.errors import StatusError
 from serving.graph_check import GRAPH, graph_errors
-from serving.servable import DEFAULT_SIGNATURE, WARMUP_FILE, Servable
-
-TOLERANCE = 1e-4
-"""Largest difference of a score from the recorded one, relative to it."""
-_SMALLEST = 1e-6
+from serving.recorded import TOLERANCE, compare, recorded_requests, signature_of
+from serving.servable import Servable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,21 +78,13 @@ def check_export(folder: str | pathlib.Path) -> ExportCheck:
         return ExportCheck(folder, (), (f"the SavedModel cannot be loaded: {error}",))
     try:
         checks = {name: SignatureCheck(name) for name in sorted(servable.signatures) if not name.startswith("__")}
-        for log in _recorded(folder):
-            name = log.predict_log.request.model_spec.signature_name or DEFAULT_SIGNATURE
+        for log in recorded_requests(folder):
+            name = signature_of(log)
             checks[name] = _replay(servable, checks.get(name, SignatureCheck(name)), log)
     finally:
         servable.close()
     signatures = tuple(checks[name] for name in sorted(checks))
     return ExportCheck(folder, signatures, tuple(_signature_errors(signatures)))
-
-
-def _recorded(folder: pathlib.Path) -> list[protos.PredictionLog]:
-    path = folder / WARMUP_FILE
-    if not path.is_file():
-        return []
-    logs = [protos.PredictionLog.FromString(one) for one in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()]
-    return [log for log in logs if log.WhichOneof("log_type") == "predict_log"]
 
 
 def _replay(servable: Servable, check: SignatureCheck, log: protos.PredictionLog) -> SignatureCheck:
@@ -107,35 +93,16 @@ def _replay(servable: Servable, check: SignatureCheck, log: protos.PredictionLog
         outputs = servable.predict(check.signature, request.inputs, request.output_filter)
     except StatusError as failure:
         return dataclasses.replace(check, requests=check.requests + 1, error=check.error or str(failure))
-    compared, difference, error = check.compared, check.difference, check.error
-    for name, recorded in response.outputs.items():
-        expected = tensors.decode(recorded)
-        if name not in outputs or outputs[name].shape != expected.shape:
-            shape = outputs[name].shape if name in outputs else "no such output"
-            error = error or f"the output {name} should have the shape {expected.shape}. Received: {shape}"
-        else:
-            compared += expected.size
-            difference = max(difference, _difference(outputs[name], expected))
+    comparison = compare(outputs, response)
     rows = len(next(iter(outputs.values()))) if outputs else 0
     return dataclasses.replace(
         check,
         requests=check.requests + 1,
         rows=check.rows + rows,
-        compared=compared,
-        difference=difference,
-        error=error,
+        compared=check.compared + comparison.compared,
+        difference=max(check.difference, comparison.difference),
+        error=check.error or comparison.error,
     )
-
-
-def _difference(values: np.ndarray, expected: np.ndarray) -> float:
-    """Returns the largest relative difference; 1 for texts that differ, infinity where one value is not finite."""
-    if expected.dtype.kind not in "fiu":
-        return float(not np.array_equal(values, expected))
-    if not np.array_equal(np.isfinite(values), np.isfinite(expected)):
-        return float("inf")
-    finite = np.isfinite(expected)
-    gaps = np.abs(values[finite] - expected[finite]) / np.maximum(np.abs(expected[finite]), _SMALLEST)
-    return float(gaps.max(initial=0.0))
 
 
 def _signature_errors(signatures: tuple[SignatureCheck, ...]) -> list[str]:
