@@ -8,6 +8,7 @@ from pipelines.gates.export_gates import ExportThresholds, export_gates
 from pipelines.gates.gate import FAILED, PASSED, failed
 from serving import protos, tensors
 from serving.export import export
+from serving.manifest import write_manifest
 from serving.servable import WARMUP_FILE
 from serving.server_check import check_through_server
 from tests.serving.export_cases import SIZES, SPEC, HashTransform, examples
@@ -35,6 +36,7 @@ def other_scores(exported, tmp_path):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for log in logs:
             writer.write(log.SerializeToString())
+    write_manifest(str(folder))
     return folder
 
 

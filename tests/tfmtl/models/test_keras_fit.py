@@ -246,6 +246,13 @@ def test_rejects_labels_and_weights_of_a_wrong_shape():
         prepare_labels(SPEC, labels, {"klick": np.zeros(4)})
 
 
+def prepare(labels, weights):
+    return prepare_labels(cases.chain(), labels, weights)[0]
+
+
+prepare_in_graph = tf.function(prepare, autograph=False)  # As Keras calls a training step.
+
+
 @pytest.mark.parametrize(
     ("task", "value", "expected"),
     [
@@ -262,11 +269,8 @@ def test_rejects_labels_and_weights_out_of_range(task, value, expected, traced):
     labels, weights = cases.labels(cases.chain(), 8), np.ones(8, "float32")
     (weights if task is None else labels[task])[3] = value
 
-    def prepare(labels, weights):
-        return prepare_labels(cases.chain(), labels, weights)[0]
-
     with pytest.raises(tf.errors.InvalidArgumentError, match=expected):
-        (tf.function(prepare) if traced else prepare)(labels, weights)
+        (prepare_in_graph if traced else prepare)(labels, weights)
 
 
 def test_training_stops_at_a_label_out_of_range():

@@ -53,8 +53,8 @@ def test_a_class_imports_tensorflow():
     [
         "import tfmtl.models, keras",
         "import keras, tfmtl.models",
-        "import tfmtl.models, tensorflow, keras",
-        "import tfmtl.models, tfmtl.layers, keras",
+        pytest.param("import tfmtl.models, tensorflow, keras", marks=pytest.mark.long),
+        pytest.param("import tfmtl.models, tfmtl.layers, keras", marks=pytest.mark.long),
     ],
 )
 def test_saved_models_load_whatever_is_imported_first(imports):
