@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pipelines.exported_names import check_names
+from pipelines.gates.thresholds import ExportThresholds, Thresholds
 from pipelines.search.space import check_names as check_space_names
 from tfmtl.config import FieldError, require
 from tfmtl.models import MODELS
@@ -171,32 +172,6 @@ class TuneSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Thresholds:
-    """Requirements on the test metrics of one output; the model is blessed if every output meets its own.
-
-    Attributes:
-        min_auc: Lowest accepted AUC of a binary task.
-        calibration: Lowest and highest accepted ratio of the mean prediction to the mean label.
-        max_auc_drop: Largest accepted decrease of the AUC from that of the last blessed model.
-        max_nmae: Highest accepted normalized mean absolute error of a count.
-        max_nmae_rise: Largest accepted increase of that error from that of the last blessed model.
-    """
-
-    min_auc: float = 0.5
-    calibration: tuple[float, ...] = (0.5, 2.0)
-    max_auc_drop: float = 0.01
-    max_nmae: float = 1.0
-    max_nmae_rise: float = 0.02
-
-    def __post_init__(self) -> None:
-        require(0 <= self.min_auc <= 1, "min_auc", "in [0, 1]", self.min_auc)
-        ordered = len(self.calibration) == 2 and 0 < self.calibration[0] < self.calibration[1]
-        require(ordered, "calibration", "two numbers, the lower first", list(self.calibration))
-        for name in ("max_auc_drop", "max_nmae", "max_nmae_rise"):
-            require(getattr(self, name) >= 0, name, "at least 0", getattr(self, name))
-
-
-@dataclasses.dataclass(frozen=True)
 class Settings:
     """Settings of one experiment.
 
@@ -207,7 +182,9 @@ class Settings:
         data: Location and format of the raw log.
         training: Optimizer, epochs, batches and the other settings of the training.
         tune: Space of `tfmtl tune`; other commands do not use it.
-        thresholds: Requirements on the test metrics, by output name; the metrics of other outputs are only reported.
+        thresholds: Requirements on the test metrics, by output name. An output without an entry has the default ones of
+            `Thresholds`, and is not judged if it has too few test rows for them; null turns its gates off.
+        export: Requirements on the exported SavedModel.
         simulator: Options of `tfmtl simulate` for this spec; its `kind` is `impressions`, `panels` or `ali_ccp`. None
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
@@ -225,7 +202,8 @@ class Settings:
     data: DataSettings = DataSettings()
     training: TrainingSettings = TrainingSettings()
     tune: TuneSettings = TuneSettings()
-    thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
+    thresholds: Mapping[str, Thresholds | None] = dataclasses.field(default_factory=dict)
+    export: ExportThresholds = dataclasses.field(default_factory=ExportThresholds)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
     reference: bool = True
@@ -240,6 +218,7 @@ class Settings:
         outputs = [output.name for output in self.spec.outputs]
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)
+            self._check_slices(output)
         binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
         known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
         given = self.spec.split.kind == "given"
@@ -253,3 +232,14 @@ class Settings:
             monitors["training", "fine_tuning", "monitor"] = self.training.second_stage.monitor
         for path, monitor in monitors.items():
             require(monitor in known, path, f"one of {', '.join(known)}", monitor)
+
+    def _check_slices(self, output: str) -> None:
+        """Checks that the slices of an output's thresholds are those of the scenario."""
+        thresholds = self.thresholds[output]
+        for name in thresholds.slices if thresholds else ():
+            expected = (
+                f"the scenario of the spec: {self.spec.scenario}"
+                if self.spec.scenario
+                else "left out without a scenario"
+            )
+            require(name == self.spec.scenario, ("thresholds", output, "slices", name), expected, name)

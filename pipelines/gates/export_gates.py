@@ -1,40 +1,15 @@
 """Gates of the exported SavedModel: its graph, recorded requests through a server, size and latency."""
 
-import dataclasses
 import math
 import pathlib
 
 from pipelines.gates.gate import FAILED, PASSED, Gate, Status
+from pipelines.gates.thresholds import ExportThresholds
 from serving.export_check import check_export
 from serving.recorded import TOLERANCE
 from serving.server_check import check_through_server
-from tfmtl.config import require
 
 _MEGABYTE = 1e6
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportThresholds:
-    """Requirements on the exported SavedModel.
-
-    Attributes:
-        max_megabytes: Largest accepted size of its files in megabytes (10^6 bytes); None for no bound.
-        max_latency_ms: Largest accepted median time of a request of one row through the embedded server on this
-            machine, in milliseconds; None for no bound.
-
-    Example:
-        >>> from pipelines.gates.export_gates import ExportThresholds
-        >>> ExportThresholds(max_megabytes=500).max_latency_ms
-        100.0
-    """
-
-    max_megabytes: float | None = None
-    max_latency_ms: float | None = 100.0
-
-    def __post_init__(self) -> None:
-        for name in ("max_megabytes", "max_latency_ms"):
-            value = getattr(self, name)
-            require(value is None or value > 0, name, "above 0, or null", value)
 
 
 def export_gates(folder: str | pathlib.Path, thresholds: ExportThresholds) -> list[Gate]:

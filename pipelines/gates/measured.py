@@ -1,4 +1,4 @@
-"""What the gates of an output need to know of its metrics on one slice."""
+"""Metrics of an output on one slice, as its gates need them, and their uncertainty."""
 
 import dataclasses
 import math

@@ -21,7 +21,7 @@ def output_gates(measured: Measured, thresholds: Thresholds, required: bool) -> 
         thresholds: Requirements.
         required: Refuses the model if the output has too few rows to be judged; otherwise the output is not judged.
     """
-    gates = [_finite(measured)]
+    gates = [finite_gate(measured)]
     gates += [_constant(measured)] if gates[-1].status == PASSED and measured.rows > 1 else []
     gates += _enough_rows(measured, thresholds, required)
     if any(gate.status != PASSED for gate in gates):
@@ -35,7 +35,12 @@ def output_gates(measured: Measured, thresholds: Thresholds, required: bool) -> 
     return [gate for gate in [*gates, _calibration(measured, thresholds.calibration)] if gate.bound]
 
 
-def _finite(one: Measured) -> Gate:
+def finite_gate(one: Measured) -> Gate:
+    """Returns the gate that all scores are finite.
+
+    Args:
+        one: Metrics of the output on all test rows.
+    """
     status: Status = FAILED if one.not_finite else PASSED
     reason = f"{one.not_finite:,} of {one.rows:,} scores of {one.output} are NaN or infinite" if one.not_finite else ""
     return Gate(

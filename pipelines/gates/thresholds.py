@@ -1,4 +1,4 @@
-"""Thresholds of the gates, which the settings give by output."""
+"""Thresholds of the gates: of each output, of its scenarios, and of the export."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -81,6 +81,30 @@ class Thresholds:
             value = getattr(self, name)
             require(value is None or value >= 0, name, "at least 0, or null", value)
         require(0.5 < self.confidence < 1, "confidence", "between 0.5 and 1", self.confidence)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportThresholds:
+    """Requirements on the exported SavedModel.
+
+    Attributes:
+        max_megabytes: Largest accepted size of its files in megabytes (10^6 bytes); None for no bound.
+        max_latency_ms: Largest accepted median time of a request of one row through the embedded server on this
+            machine, in milliseconds; None for no bound.
+
+    Example:
+        >>> from pipelines.gates.thresholds import ExportThresholds
+        >>> ExportThresholds(max_megabytes=500).max_latency_ms
+        100.0
+    """
+
+    max_megabytes: float | None = None
+    max_latency_ms: float | None = 100.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_megabytes", "max_latency_ms"):
+            value = getattr(self, name)
+            require(value is None or value > 0, name, "above 0, or null", value)
 
 
 def _check_bounds(bounds: Thresholds | ScenarioThresholds) -> None:

@@ -52,7 +52,7 @@ embedding_dim: 4 >> embedding_dim: 0
 min_auc >> min_acu
     shop.yaml:19: thresholds.ctr.min_acu: should be a field of Thresholds. Did you mean `min_auc`?
 min_auc: 0.3 >> min_auc: 30
-    shop.yaml:19: thresholds.ctr.min_auc: should be in [0, 1]. Received: 30.0
+    shop.yaml:19: thresholds.ctr.min_auc: should be in [0, 1], or null. Received: 30.0
   ctr: { >>   ctrl: {
     shop.yaml:19: thresholds.ctrl: should be an output of the spec: ctr, cvr, ctcvr. Received: 'ctrl'
 epochs: 2 >> epochs: 2, monitor: ctr_au

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.gates.export_gates import ExportThresholds, export_gates
+from pipelines.gates.export_gates import export_gates
 from pipelines.gates.gate import FAILED, PASSED, failed
+from pipelines.gates.thresholds import ExportThresholds
 from serving import protos, tensors
 from serving.export import export
 from serving.manifest import write_manifest

@@ -137,7 +137,7 @@ def _compiled(layer, call_args) -> Callable:
     if is_tensorflow():
         tf = import_tensorflow("")
         signature = _map(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), call_args)
-        return tf.function(lambda *args: layer(*args), input_signature=signature)
+        return tf.function(lambda *args: layer(*args), input_signature=signature, autograph=False)
     if BACKEND == "jax":
         import jax
 

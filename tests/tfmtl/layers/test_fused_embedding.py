@@ -168,13 +168,13 @@ def test_no_pass_over_the_whole_table(dtype, regularizer):
     layer = FusedEmbedding({"user": 12345}, output_dim=7, embeddings_regularizer=regularizer, dtype=dtype)
     layer({"user": np.array([0])})
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)], autograph=False)
     def gradient(users):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(tf.cast(layer({"user": users}), "float32")) + sum(layer.losses)
         return tape.gradient(loss, layer.trainable_weights)
 
-    @tf.function(input_signature=[])
+    @tf.function(input_signature=[], autograph=False)
     def control():
         return 2 * layer.table.value
 
@@ -238,7 +238,7 @@ def test_id_outside_its_field_is_an_error_in_a_graph(field, value, size):
     tf = import_tensorflow("errors from compiled code")
     layer = FusedEmbedding(**KWARGS)
     layer(INPUTS)
-    function = tf.function(layer)
+    function = tf.function(layer, autograph=False)
     assert_close(function(INPUTS), layer(INPUTS), atol=1e-6)
     message = rf"\[ids of .{{1,2}}{field}.{{1,2}} should be in \[0, {size}\)\. Received:\] \[{value}\]"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
@@ -260,7 +260,7 @@ def test_function_compiled_by_xla_does_not_check_ids():
     tf = import_tensorflow("XLA")
     layer = FusedEmbedding(**KWARGS)
     outputs = layer(INPUTS)
-    function = tf.function(layer, jit_compile=True)
+    function = tf.function(layer, jit_compile=True, autograph=False)
     assert_close(function(INPUTS), outputs, atol=1e-6)
     assert function(with_id("user", 3)).shape == (3, 3, 2)
 

@@ -133,7 +133,7 @@ def test_cost_is_points_times_tokens():
     layer = SetAttention(5, 2)
     layer.build((None, 11, 6), (None, 5))
 
-    @tf.function(input_signature=[tf.TensorSpec((3, 11, 6)), tf.TensorSpec((3, 5))])
+    @tf.function(input_signature=[tf.TensorSpec((3, 11, 6)), tf.TensorSpec((3, 5))], autograph=False)
     def step(tokens, selection):
         with tf.GradientTape() as tape:
             tape.watch(tokens)

@@ -72,7 +72,7 @@ def compiled(function, *specs):
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, input_signature=[tf.TensorSpec(spec) for spec in specs] or None)
+        return tf.function(function, input_signature=[tf.TensorSpec(spec) for spec in specs] or None, autograph=False)
     if BACKEND == "jax":
         import jax
 

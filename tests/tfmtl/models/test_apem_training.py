@@ -120,7 +120,7 @@ def test_exported_model_keeps_the_step_of_its_selectors(step, tmp_path):
     set_steps(model, step)
     features = {name: tf.constant(values) for name, values in cases.features(20).items()}
     signature = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype, name) for name, value in features.items()}
-    score = tf.function(lambda **tensors: model.score(tensors)).get_concrete_function(**signature)
+    score = tf.function(lambda **tensors: model.score(tensors), autograph=False).get_concrete_function(**signature)
     tf.saved_model.save(Exported(model), str(tmp_path), signatures={"serving_default": score})
     scores = {name: values.numpy() for name, values in model.score(features).items()}
     set_steps(model, 11)  # The written model no longer depends on this one.

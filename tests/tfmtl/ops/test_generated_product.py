@@ -23,7 +23,7 @@ def graph_function(vectors, memory_mb):
     """The product as a `tf.function` of any batch size."""
     tf = import_tensorflow("a graph with an unknown batch size")
 
-    @tf.function(input_signature=signature(vectors))
+    @tf.function(input_signature=signature(vectors), autograph=False)
     def product(inputs, knowledge):
         return generated_product(inputs, knowledge, KERNEL, BASE, memory_mb)
 
@@ -120,7 +120,7 @@ def test_derivatives_in_a_graph(vectors, memory_mb):
     def compute(inputs, knowledge):
         return derivatives(product, (inputs, knowledge, tf.constant(KERNEL), tf.constant(BASE)))
 
-    function = tf.function(compute, input_signature=signature(vectors))
+    function = tf.function(compute, input_signature=signature(vectors), autograph=False)
     found = function(tf.constant(INPUTS[vectors]), tf.constant(KNOWLEDGE))
     assert_derivatives_equal_automatic_differentiation(found, vectors)
 
@@ -148,7 +148,7 @@ def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
 def test_one_vector_generates_no_matrices():
     tf = import_tensorflow("operations of a graph")
 
-    @tf.function(input_signature=signature(1, 64))
+    @tf.function(input_signature=signature(1, 64), autograph=False)
     def gradient(inputs, knowledge):
         with tf.GradientTape() as tape:
             tape.watch([inputs, knowledge])

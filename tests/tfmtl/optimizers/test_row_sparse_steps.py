@@ -24,7 +24,7 @@ def traced_step(optimizer, table_rows, width):
     layer.build()
     optimizer.build(layer.trainable_variables)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)], autograph=False)
     def step(users):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(layer({"user": users}) + 1)

@@ -67,7 +67,7 @@ def step(loss, graph=False, **options):
     def train():
         return strategy.train_step(model, *data)
 
-    metrics = tf.function(train)() if graph else train()
+    metrics = tf.function(train, autograph=False)() if graph else train()
     return THETA - np.asarray(model.theta), metrics, model
 
 
