@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfx.components import Evaluator, ExampleValidator, SchemaGen, StatisticsGen, Trainer
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
@@ -13,11 +13,11 @@ from tfx.types.channel import UnionChannel
 
 from pipelines.code_hash import code_hash
 from pipelines.components.baseline_resolver import CURRENT, BlessedPredecessorStrategy
+from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.pusher import OncePusher
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
-from pipelines.evaluation.eval_config import eval_config
 from pipelines.settings import LATEST, Settings
 from pipelines.training.warm_start import fingerprint
 from tfmtl.config import to_plain
@@ -72,19 +72,18 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
-            # The Evaluator loads its metrics by name and has no parameter for a hash, so the Trainer's covers them.
-            "code": code_hash("pipelines.training.trainer", "pipelines.evaluation.count_metrics"),
+            "code": code_hash("pipelines.training.trainer"),
         },
     )
     resolver = _baseline_resolver(trainer, baseline)
-    evaluator = Evaluator(
+    evaluator = LogEvaluator(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=resolver.outputs["model"],
-        schema=schema.outputs["schema"],
-        eval_config=eval_config(spec, settings.thresholds),
-        example_splits=["test"],
-    )
+        spec=spec,
+        thresholds=settings.thresholds,
+        export=settings.export,
+    ).with_id("Evaluator")
     pusher = OncePusher(
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],

@@ -6,7 +6,10 @@ import pathlib
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
 from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
-from pipelines.evaluation.results import read_metrics, results_table, scenario_note
+from pipelines.evaluation.records import GATES, read_gates
+from pipelines.evaluation.results import read_metrics, results_table, scenario_note, shown_note
+from pipelines.gates.gate import NOT_JUDGED
+from pipelines.gates.report import gates_table, refusal, scenario_count
 from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
@@ -96,10 +99,11 @@ def report_metrics(settings: Settings, result: Run, reference: Reference | None)
         result: The finished run.
         reference: Logistic regression on the same rows; None if it is not fitted.
     """
-    metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
+    evaluation = result.uri("Evaluator", "evaluation")
+    metrics = read_metrics(settings.spec, evaluation)
     aucs = reference.auc if reference else None
     console.print(results_table(settings.spec, metrics, "Test split", aucs, NAME))
-    notes = [scenario_note(settings.spec, metrics)]
+    notes = [shown_note(metrics, evaluation), scenario_note(settings.spec, metrics)]
     if reference is not None:
         notes += [reference.sample_note(), *advice(settings, metrics, reference.auc)]
     notes += dead_sentences(read_health(result.uri("Trainer", "model_run")))
@@ -116,12 +120,31 @@ def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
         result: The finished run.
     """
     base = paths.serving(settings.name)
+    report_gates(result)
     if not result.blessed:
-        console.print("The model did not reach its thresholds and was not pushed.", style="bold red")
-        console.print(f"Reasons: {result.uri('Evaluator', 'evaluation')}/validations*", highlight=False)
-    elif result.pushed_version:
+        return
+    if result.pushed_version:
         console.print(f"pushed version {result.pushed_version} -> {base}", highlight=False)
     else:
         console.print(f"The newest version in {base} is already this model: nothing was pushed.", highlight=False)
+    console.print(f"to serve it: tfmtl serve {base}", highlight=False)
+
+
+def report_gates(result: Run) -> None:
+    """Prints what the gates found: the table of all if the model was refused, or a line, and what was not judged.
+
+    Args:
+        result: The finished run.
+    """
+    folder = result.uri("Evaluator", "evaluation")
+    gates = read_gates(folder)
+    if not result.blessed:
+        console.print(gates_table(gates))
+        console.print(scenario_count(gates), highlight=False)
+        console.print(refusal(gates), style="bold red", highlight=False, markup=False)
+    open_gates = [gate for gate in gates if gate.status == NOT_JUDGED]
     if result.blessed:
-        console.print(f"to serve it: tfmtl serve {base}", highlight=False)
+        console.print(f"gates: {len(gates) - len(open_gates):,} passed", highlight=False)
+    for gate in open_gates:
+        console.print(f"not judged: {gate.reason}", highlight=False, markup=False)
+    console.print(f"all gates: {folder}/{GATES}", highlight=False)

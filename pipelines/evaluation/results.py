@@ -1,19 +1,18 @@
-"""Results of a run: TFMA's metrics by output, space and slice, and their table."""
+"""Results of a run: metrics by output, space and slice, and their table."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
 
-import tensorflow_model_analysis as tfma
 from rich.table import Table
 
-from pipelines.evaluation.count_metrics import NMAE, SMAPE
-from pipelines.evaluation.eval_config import AUC, CALIBRATION, MEAN_LABEL, ROWS, name_in_tfma
+from pipelines.evaluation.records import MEASURED, read_measured
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 OVERALL = ""
 """Name of the slice of all rows."""
+_LARGEST, _WORST = 20, 5
+"""Numbers of scenarios that a table shows if there are more: those with most rows, and those with the lowest AUC."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +26,8 @@ class OutputMetrics:
         calibration: Ratio of the mean prediction to the mean label.
         nmae: Normalized mean absolute error of a count; NaN for a binary task.
         smape: Symmetric mean absolute percentage error of a count; NaN for a binary task.
-        rows: Number of rows of the slice in the output's space; NaN if an earlier version evaluated the model.
+        rows: Number of rows of the slice in the output's space.
+        gauc: AUC within the groups of the spec's group key, weighted by their rows; NaN in scenarios.
     """
 
     output: Output
@@ -37,10 +37,11 @@ class OutputMetrics:
     nmae: float = math.nan
     smape: float = math.nan
     rows: float = math.nan
+    gauc: float = math.nan
 
 
 def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
-    """Reads the metrics that an Evaluator wrote.
+    """Reads the metrics that the Evaluator wrote.
 
     Args:
         spec: Spec of the dataset.
@@ -49,15 +50,50 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
     Returns:
         Metrics of all rows first, then of the scenarios by name; within each, in the order of the spec's outputs.
     """
-    result = tfma.load_eval_result(evaluation_uri)
-    rows = []
-    for slice_key, by_output in result.slicing_metrics:
-        name = ", ".join(_decode(value) for _, value in slice_key)
-        for output in spec.outputs:
-            metrics = by_output.get(name_in_tfma(spec, output), {}).get("", {})
-            others = [_number(metrics, metric) for metric in (CALIBRATION, NMAE, SMAPE, ROWS)]
-            rows.append(OutputMetrics(output, name, _auc(metrics), *others))
-    return sorted(rows, key=lambda row: row.slice)
+    outputs = {output.name: output for output in spec.outputs}
+    return [
+        OutputMetrics(
+            outputs[one.output], one.slice, one.auc, one.calibration, one.nmae, one.smape, float(one.rows), one.gauc
+        )
+        for one in read_measured(evaluation_uri)
+    ]
+
+
+def shown_rows(rows: list[OutputMetrics]) -> list[OutputMetrics]:
+    """Returns the rows of a table: all, or those of the largest and of the worst scenarios if there are many.
+
+    The worst are those with the lowest AUC, or the highest error of a count, of any output.
+
+    Args:
+        rows: Metrics of a run.
+    """
+    sizes: dict[str, float] = {}
+    skill: dict[str, float] = {}
+    for row in rows:
+        if row.slice != OVERALL:
+            sizes[row.slice] = max(sizes.get(row.slice, 0.0), row.rows)
+            value = -row.nmae if math.isnan(row.auc) else row.auc
+            skill[row.slice] = min(skill.get(row.slice, math.inf), math.inf if math.isnan(value) else value)
+    if len(sizes) <= _LARGEST + _WORST:
+        return rows
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:_LARGEST]
+    worst = sorted((name for name in skill if name not in largest), key=lambda name: skill[name])[:_WORST]
+    order = {name: place for place, name in enumerate([OVERALL, *largest, *worst])}
+    return sorted((row for row in rows if row.slice in order), key=lambda row: order[row.slice])
+
+
+def shown_note(rows: list[OutputMetrics], evaluation_uri: str) -> str | None:
+    """Returns a sentence about the scenarios that a table leaves out; None if it shows all.
+
+    Args:
+        rows: Metrics of a run.
+        evaluation_uri: Folder of the evaluation.
+    """
+    count, shown = (len({row.slice for row in some} - {OVERALL}) for some in (rows, shown_rows(rows)))
+    if count == shown:
+        return None
+    words = f"The table has the {_LARGEST} scenarios with the most rows and the {_WORST} worst of the other ones"
+    return f"{words}; {evaluation_uri}/{MEASURED} has all {count:,}."
 
 
 def overall_auc(rows: list[OutputMetrics]) -> dict[str, float]:
@@ -108,14 +144,16 @@ def results_table(
         table.add_column(column)
     kinds = {task.kind for task in spec.tasks}
     reference_columns = [f"{reference_name} AUC", f"lift over the {reference_name}"] if reference_aucs else []
-    binary_columns = ["AUC", *reference_columns] if "binary" in kinds else []
+    has_gauc = any(not math.isnan(row.gauc) for row in rows)
+    auc_columns = ["AUC", *(["GAUC"] if has_gauc else [])]
+    binary_columns = [*auc_columns, *reference_columns] if "binary" in kinds else []
     count_columns = ["NMAE", "SMAPE"] if "count" in kinds else []
     for column in [*binary_columns, *count_columns, "calibration"]:
         table.add_column(column, justify="right")
-    for row in rows:
+    for row in shown_rows(rows):
         cells = [row.output.task, row.output.name, space_name(spec, row.output), row.slice or "all"]
         if binary_columns:
-            cells.append(_cell(row.auc))
+            cells += [_cell(row.auc), *([_cell(row.gauc)] if has_gauc else [])]
         if binary_columns and reference_aucs:
             reference = reference_aucs.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
             cells += [_cell(reference), lift_share(row.auc, reference)]
@@ -150,20 +188,5 @@ def space_name(spec: DatasetSpec, output: Output) -> str:
     return "all rows" if output.space == ENTIRE else f"{spec.task(output.task).follows} = 1"
 
 
-def _auc(metrics: Mapping[str, Any]) -> float:
-    """Returns the AUC, which is NaN if all labels are equal or there is no row; TFMA gives 0 then."""
-    if MEAN_LABEL in metrics and not 0 < _number(metrics, MEAN_LABEL) < 1:
-        return math.nan
-    return _number(metrics, AUC)
-
-
-def _number(metrics: Mapping[str, Any], name: str) -> float:
-    return float(metrics.get(name, {}).get("doubleValue", math.nan))
-
-
 def _cell(value: float, digits: int = 4) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _decode(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -20,11 +20,22 @@ class Measured:
         lowest: Lowest score.
         highest: Highest score.
         auc: AUC; NaN for a count or one class.
-        calibration: Mean prediction divided by the mean label.
-        nmae: Normalized mean absolute error of a count.
+        auc_error: Standard error of the AUC.
+        gauc: AUC within groups, averaged over the groups by their numbers of rows; NaN without a group key.
+        log_loss: Mean log loss of a binary task.
+        mean_score: Mean score.
+        mean_label: Mean label.
+        calibration: Mean score divided by the mean label.
+        calibration_error: Standard error of the calibration.
+        nmae: Normalized mean absolute error of a count, `sum |p - y| / sum y`.
+        smape: Symmetric mean absolute percentage error of a count, `mean |p - y| / ((p + y) / 2)`.
         baseline_auc: AUC of the last blessed model; NaN if there is none.
+        baseline_gauc: GAUC of the last blessed model.
+        baseline_log_loss: Log loss of the last blessed model.
+        baseline_calibration: Calibration of the last blessed model.
         baseline_nmae: Error of the last blessed model.
-        change_error: Standard error of the difference of the AUC, or of the error of a count, from the baseline's.
+        change_error: Standard error of the difference of the AUC, or of the error of a count, from the baseline's, for
+            rows of which those of a group depend on each other.
     """
 
     output: str
@@ -36,9 +47,19 @@ class Measured:
     lowest: float = math.nan
     highest: float = math.nan
     auc: float = math.nan
+    auc_error: float = math.nan
+    gauc: float = math.nan
+    log_loss: float = math.nan
+    mean_score: float = math.nan
+    mean_label: float = math.nan
     calibration: float = math.nan
+    calibration_error: float = math.nan
     nmae: float = math.nan
+    smape: float = math.nan
     baseline_auc: float = math.nan
+    baseline_gauc: float = math.nan
+    baseline_log_loss: float = math.nan
+    baseline_calibration: float = math.nan
     baseline_nmae: float = math.nan
     change_error: float = math.nan
 

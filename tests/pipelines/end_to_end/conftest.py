@@ -45,7 +45,7 @@ def small_settings(data: pathlib.Path) -> Settings:
         settings,
         model=dataclasses.replace(settings.model, options=options),
         training=dataclasses.replace(settings.training, max_epochs=2, batch_size=256),
-        thresholds={"ctr": loose},
+        thresholds={"ctr": loose, "cvr": None, "ctcvr": None},
     )
 
 

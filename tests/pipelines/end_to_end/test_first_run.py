@@ -17,7 +17,6 @@ from tfx.utils import proto_utils
 
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.components.pusher import OncePusherExecutor, newest_version
-from pipelines.evaluation.eval_config import NUM_THRESHOLDS
 from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
@@ -59,8 +58,8 @@ def test_rejected_rows_are_counted_and_kept_with_line_and_reason(end_to_end):
     assert written == dict(total.accepted)
 
 
-def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
-    """TFMA interpolates the ROC curve between thresholds, which explains the tolerance of 1e-3."""
+def test_metrics_agree_with_scikit_learn_on_each_space(end_to_end):
+    """Scores in the same bin of a histogram count as equal, which explains the tolerance of 1e-3."""
     spec = end_to_end.settings.spec
     examples = read_examples(end_to_end, "test")
     pushed = end_to_end.run.uri("Pusher", "pushed_model")
@@ -70,7 +69,6 @@ def test_tfma_agrees_with_scikit_learn_on_each_space(end_to_end):
     clicked = click == 1
     rows = read_metrics(spec, end_to_end.run.uri("Evaluator", "evaluation"))
     aucs = overall_auc(rows)
-    assert NUM_THRESHOLDS >= 1000
     assert aucs["ctr"] == pytest.approx(roc_auc_score(click, scores["ctr"]), abs=1e-3)
     assert aucs["ctcvr"] == pytest.approx(roc_auc_score(conversion, scores["ctcvr"]), abs=1e-3)
     assert aucs["cvr"] == pytest.approx(roc_auc_score(conversion[clicked], scores["cvr"][clicked]), abs=1e-3)

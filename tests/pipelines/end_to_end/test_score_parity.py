@@ -1,21 +1,16 @@
-"""Equal scores of a row in Keras, in a graph session, in TFMA and over gRPC."""
+"""Equal scores of a row in Keras, in a graph session, in the Evaluator and over gRPC."""
 
 import glob
-import json
 import pathlib
 import shutil
 
-import apache_beam as beam
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
-from apache_beam.options.pipeline_options import PipelineOptions
-from tfx_bsl.public import tfxio
 
-from pipelines.evaluation.eval_config import eval_config
+from pipelines.evaluation.scoring import Scorer
 from pipelines.training.input_pipeline import InputPipeline
 from serving import raw_features
 from serving.client import PredictionError, TfmtlClient
@@ -122,34 +117,14 @@ def test_grpc_gives_the_scores_of_examples_and_of_rows(end_to_end, client, examp
     assert_same(client.predict(rows), keras_scores)
 
 
-def test_tfma_gives_the_scores(end_to_end, moved, examples, keras_scores, tmp_path):
-    spec = end_to_end.settings.spec
-    config = eval_config(spec, {})
-    model = tfma.default_eval_shared_model(eval_saved_model_path=str(moved), eval_config=config)
-    kept = tmp_path / "kept.jsonl"
-
-    def keep(extracts):
-        with kept.open("a") as file:  # Beam calls a copy of this function, which cannot write to a variable.
-            for i, example in enumerate(np.ravel(extracts[tfma.INPUT_KEY])):
-                scores = {n: float(np.ravel(extracts[tfma.PREDICTIONS_KEY][n])[i]) for n in OUTPUTS}
-                file.write(json.dumps({"example": bytes(example).hex(), **scores}) + "\n")
-
-    path = str(tmp_path / "examples")
-    with tf.io.TFRecordWriter(path) as writer:
+def test_the_evaluator_gives_the_scores(end_to_end, moved, examples, keras_scores, tmp_path):
+    path = str(tmp_path / "examples.gz")
+    with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions("GZIP")) as writer:
         for example in examples:
             writer.write(example)
-    reader = tfxio.TFExampleRecord(path, raw_record_column_name=tfma.ARROW_INPUT_COLUMN)
-    with beam.Pipeline("DirectRunner", PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline:
-        extracts = pipeline | reader.BeamSource() | tfma.BatchedInputsToExtracts()
-        for extractor in tfma.default_extractors(eval_shared_model=model, eval_config=config):
-            if extractor.stage_name in ("ExtractFeatures", "ExtractPredictions", "ExtractBatchPredictions"):
-                extracts = extracts | extractor.stage_name >> extractor.ptransform
-        _ = extracts | beam.Map(keep)
-    rows = [json.loads(line) for line in kept.read_text().splitlines()]
-    seen = {row["example"]: row for row in rows}
-    assert len(rows) == len(examples)
-    scores = {name: np.array([seen[example.hex()][name] for example in examples]) for name in OUTPUTS}
-    assert_same(scores, keras_scores)
+    (batch,) = Scorer(end_to_end.settings.spec, str(moved), None).batches(path)
+    assert batch.baseline == {}
+    assert_same(batch.scores, keras_scores)
 
 
 def test_unseen_ids_and_missing_features_get_a_score(client, keras_scores):

@@ -3,45 +3,42 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
-import tensorflow_model_analysis as tfma
 
-from pipelines.evaluation.eval_config import MEAN_LABEL, ROWS, eval_config
-from pipelines.evaluation.results import OutputMetrics, read_metrics, results_table, scenario_note
+from pipelines.evaluation.evaluation import Evaluation
+from pipelines.evaluation.records import write_measured
+from pipelines.evaluation.results import (
+    OutputMetrics,
+    read_metrics,
+    results_table,
+    scenario_note,
+    shown_note,
+    shown_rows,
+)
+from pipelines.evaluation.scored_batch import ScoredBatch
 from tfmtl.features import CategoricalFeature
-from tfmtl.metrics import roc_auc
 from tfmtl.spec import DatasetSpec, Task
 
 SPEC = DatasetSpec("shop", (CategoricalFeature("device"),), (Task("click", "clicked"),), scenario="device")
 RNG = np.random.default_rng(5)
 
 
-def make_log(rows=300):
-    """Returns rows of three devices: one with both classes, one without clicks and one with clicks only."""
-    device = np.array(["phone", "tablet", "watch"])[np.arange(rows) % 3]
-    clicked = np.where(device == "phone", RNG.integers(0, 2, rows), device == "watch")
-    return pd.DataFrame({"device": device, "clicked": clicked, "prediction": RNG.uniform(size=rows)})
-
-
-def evaluate(log, folder, drop=()):
-    """Evaluates a log with TFMA, without some of the metrics, and reads the results."""
-    config = eval_config(SPEC, {})
-    config.model_specs[0].CopyFrom(tfma.ModelSpec(label_key="clicked", prediction_key="prediction"))
-    metrics = config.metrics_specs[0].metrics
-    kept = [one for one in metrics if not any(name in one.config for name in drop)]
-    del metrics[:]
-    metrics.extend(kept)
-    tfma.analyze_raw_data(log.astype({"clicked": "float32"}), config, output_path=str(folder))
+def evaluate(folder, labels=None, rows=300):
+    """Evaluates rows of three devices: one with both classes, one without clicks and one with clicks only."""
+    device = np.array([b"phone", b"tablet", b"watch"], object)[np.arange(rows) % 3]
+    clicked = np.where(device == b"phone", RNG.integers(0, 2, rows), device == b"watch") if labels is None else labels
+    evaluation = Evaluation(SPEC)
+    clicked = np.broadcast_to(clicked, rows).astype(float)
+    scores = {"click": RNG.uniform(size=rows)}
+    evaluation.add(ScoredBatch({"clicked": clicked}, scores, {}, device, np.arange(rows)))
+    write_measured(str(folder), evaluation.measured())
     return {row.slice: row for row in read_metrics(SPEC, str(folder))}
 
 
 def test_auc_of_one_class_is_undefined_in_a_slice(tmp_path):
-    log = make_log()
-    rows = evaluate(log, tmp_path)
-    phone = log[log["device"] == "phone"]
-    assert rows["phone"].auc == pytest.approx(roc_auc(phone["clicked"], phone["prediction"]), abs=1e-3)
-    assert rows[""].auc == pytest.approx(roc_auc(log["clicked"], log["prediction"]), abs=1e-3)
+    rows = evaluate(tmp_path)
+    assert list(rows) == ["", "phone", "tablet", "watch"]
+    assert 0.3 < rows["phone"].auc < 0.7
     assert math.isnan(rows["tablet"].auc)
     assert math.isnan(rows["watch"].auc)
     assert [rows[name].rows for name in ("", "phone", "tablet", "watch")] == [300, 100, 100, 100]
@@ -49,17 +46,25 @@ def test_auc_of_one_class_is_undefined_in_a_slice(tmp_path):
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_auc_of_one_class_is_undefined_overall(tmp_path, label):
-    rows = evaluate(make_log().assign(clicked=label), tmp_path)
+    rows = evaluate(tmp_path, label)
     assert all(math.isnan(row.auc) for row in rows.values())
     table = results_table(SPEC, list(rows.values()), "Test split")
     assert list(table.columns[[column.header for column in table.columns].index("AUC")].cells) == [""] * 4
 
 
-def test_evaluations_of_earlier_versions_are_read(tmp_path):
-    rows = evaluate(make_log(), tmp_path, drop=(MEAN_LABEL, ROWS))
-    assert 0 < rows["phone"].auc < 1
-    assert math.isnan(rows[""].rows)
-    assert scenario_note(SPEC, list(rows.values())) is None
+def test_a_table_of_many_scenarios_has_the_largest_and_the_worst():
+    (output,) = SPEC.outputs
+    rows = [OutputMetrics(output, "", 0.7, 1.0, rows=1e6)]
+    rows += [OutputMetrics(output, f"s{i:04}", 0.6 + i / 1e5, 1.0, rows=float(i)) for i in range(1, 3001)]
+    names = [row.slice for row in shown_rows(rows)]
+    assert names == ["", *(f"s{i:04}" for i in range(3000, 2980, -1)), *(f"s{i:04}" for i in range(1, 6))]
+    assert results_table(SPEC, rows, "Test split").row_count == 26
+    assert shown_note(rows, "folder") == (
+        "The table has the 20 scenarios with the most rows and the 5 worst of the other ones; folder/metrics.json has "
+        "all 3,000."
+    )
+    assert shown_rows(rows[:20]) == rows[:20]
+    assert shown_note(rows[:20], "folder") is None
 
 
 def test_counts_the_rows_without_a_scenario():

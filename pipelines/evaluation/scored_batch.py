@@ -1,0 +1,39 @@
+"""Batch of test rows with the scores of the candidate and of the served model."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfmtl.spec import ENTIRE, DatasetSpec, Output
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredBatch:
+    """Batch of scored rows.
+
+    Attributes:
+        labels: Labels by column, float64 `(rows,)`.
+        scores: Scores of the candidate by output, float64 `(rows,)`.
+        baseline: Scores of the served model by output; empty if there is none.
+        scenarios: Scenario of each row as bytes, empty for none, `(rows,)`; None if the spec has no scenario.
+        groups: Hash of each row's group key, or of the row if the spec has none, int64 `(rows,)`.
+    """
+
+    labels: Mapping[str, np.ndarray]
+    scores: Mapping[str, np.ndarray]
+    baseline: Mapping[str, np.ndarray]
+    scenarios: np.ndarray | None
+    groups: np.ndarray
+
+    def rows(self, spec: DatasetSpec, output: Output) -> np.ndarray:
+        """Returns the indices of the rows in an output's space.
+
+        Args:
+            spec: Spec of the dataset.
+            output: Output of the spec.
+        """
+        follows = spec.task(output.task).follows
+        if output.space == ENTIRE or follows is None:
+            return np.arange(len(self.groups))
+        return np.flatnonzero(self.labels[spec.task(follows).label] == 1)
