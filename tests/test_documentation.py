@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
+from pipelines.gates.thresholds import ExportThresholds, Thresholds
 from pipelines.settings import ModelSettings, TrainingSettings
 from tests.tfmtl import cases
 from tfmtl import config
+from tfmtl.config import Document, build
 from tfmtl.models import MODELS, MMoEOptions, ModelOptions
 from transforms.batches.reasons import RENAMED_REASONS
 
@@ -91,6 +94,14 @@ def test_every_command_is_run_somewhere():
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()
     assert all(command in ci for command in RUN_BY_CI)
+
+
+def test_settings_of_the_gates():
+    document = Document(yaml.safe_load(blocks("yaml", "gates.md")[0]))
+    thresholds = build(Mapping[str, Thresholds | None], document, ("thresholds",))
+    assert thresholds["cvr"] is None
+    assert thresholds["ctr"].slices["city"].required == ("london", "paris")
+    assert build(ExportThresholds, document, ("export",)) == ExportThresholds(500.0, 20.0)
 
 
 @pytest.mark.slow

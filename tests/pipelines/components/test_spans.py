@@ -15,9 +15,10 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
 from pipelines.evaluation.results import read_metrics
+from pipelines.gates.thresholds import Thresholds
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings import DataSettings, Settings, Thresholds
+from pipelines.settings import DataSettings, Settings
 from pipelines.settings_file import load_settings
 from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
@@ -201,8 +202,8 @@ def test_a_late_file_causes_its_day_to_be_read_again(growing_log):
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_run_on_the_newest_day_starts_from_the_previous_model(tmp_path):
-    """Each run reads one span. The model has a single output, which TFMA does not name."""
-    loose = Thresholds(min_auc=0.5, calibration=(0.1, 10.0), max_auc_drop=1.0)
+    """Each run reads one span. The model has a single output."""
+    loose = Thresholds(calibration=(0.1, 10.0), max_auc_drop=1.0, min_rows=10, min_positives=3)
     runs = []
     for number, day in enumerate(DAYS[:2]):
         write_day(tmp_path / "log", day, number)
