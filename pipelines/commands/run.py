@@ -140,7 +140,8 @@ def report_gates(result: Run) -> None:
     gates = read_gates(folder)
     if not result.blessed:
         console.print(gates_table(gates))
-        console.print(scenario_count(gates), highlight=False)
+        if scenarios := scenario_count(gates):
+            console.print(scenarios, highlight=False)
         console.print(refusal(gates), style="bold red", highlight=False, markup=False)
     open_gates = [gate for gate in gates if gate.status == NOT_JUDGED]
     if result.blessed:

@@ -106,7 +106,7 @@ def _measure(accumulator: Accumulator, output: str, name: str, number: int | Non
     sums = dict(zip(SUMS, accumulator.block_sums(number).T, strict=True))
     total = {key: float(values.sum()) for key, values in sums.items()}
     finite = sums["rows"] - sums["not_finite"]
-    calibration = ratio(sums["score"], sums["label"])
+    calibration = ratio(sums["score"], sums["label"] if finite.any() else 0 * finite)
     has_baseline = total["baseline_rows"] > 0
     common: dict[str, Any] = {
         "rows": int(total["rows"]),

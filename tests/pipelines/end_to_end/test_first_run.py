@@ -7,6 +7,7 @@ import dataclasses
 import glob
 import json
 import pathlib
+import re
 
 import pytest
 import tensorflow as tf
@@ -15,9 +16,12 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from pipelines.commands.run import report_gates
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.components.pusher import OncePusherExecutor, newest_version
+from pipelines.evaluation.records import read_gates
 from pipelines.evaluation.results import overall_auc, read_metrics
+from pipelines.gates.gate import failed
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
@@ -121,6 +125,18 @@ def test_a_different_model_is_compared_with_the_blessed_one_and_pushed(end_to_en
     assert [model.id for model in baseline] != [run.artifact("Trainer", "model").id]
     assert run.pushed_version == max(path.name for path in base.iterdir())
     assert describe(newest_version(str(base)))["fingerprint"] != first
+
+
+def test_a_model_that_diverges_is_refused_with_the_reason(end_to_end, capsys):
+    settings = end_to_end.settings
+    training = dataclasses.replace(settings.training, learning_rate=1e6, max_epochs=1)
+    run = run_pipeline(dataclasses.replace(settings, training=training), end_to_end.paths)
+    assert not run.blessed
+    assert run.pushed_version is None
+    gates = read_gates(run.uri("Evaluator", "evaluation"))
+    assert {gate.name for gate in failed(gates)} == {"finite scores"}
+    report_gates(run)
+    assert re.search(r"not pushed: [\d,]+ of [\d,]+ scores of ctr are NaN", " ".join(capsys.readouterr().out.split()))
 
 
 def test_a_warm_start_continues_from_the_latest_blessed_model(end_to_end):
