@@ -41,7 +41,9 @@ def _gates(one: Measured, bounds: ScenarioThresholds, confidence: float) -> list
 
 
 def _auc(one: Measured, least: float, confidence: float) -> Gate:
-    reach = quantile(confidence) * auc_error(least, one.positives, one.rows - one.positives)  # Of a model at the bound.
+    # The error of a model at the bound whose rows are independent, or that of this model's groups if it is larger.
+    error = auc_error(least, one.positives, one.rows - one.positives)
+    reach = quantile(confidence) * (error if math.isnan(one.auc_error) else max(error, one.auc_error))
     interval = (one.auc - reach, one.auc + reach)
     passes = interval[1] >= least
     reason = "" if passes else f"the auc of {one.output} in {one.slice} is {one.auc:.4f}, surely below {least:g}"
@@ -49,7 +51,11 @@ def _auc(one: Measured, least: float, confidence: float) -> Gate:
 
 
 def _calibration(one: Measured, band: tuple[float, ...], confidence: float) -> Gate:
-    low, high = interval = calibration_interval(one.calibration, one.positives, confidence)
+    low, high = calibration_interval(one.calibration, one.positives, confidence)
+    if not math.isnan(one.calibration_error):  # Of rows that depend on each other.
+        reach = quantile(confidence) * one.calibration_error
+        low, high = min(low, one.calibration - reach), max(high, one.calibration + reach)
+    interval = (low, high)
     passes = high >= band[0] and low <= band[1]
     words = f"is {one.calibration:.3g}, surely outside [{band[0]:g}, {band[1]:g}]"
     reason = "" if passes else f"the calibration of {one.output} in {one.slice} {words}"

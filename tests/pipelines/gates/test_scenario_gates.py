@@ -46,6 +46,13 @@ def test_an_inverted_scenario_fails():
     assert text == "the auc of ctr in search is 0.4000, surely below 0.5"
 
 
+def test_rows_that_depend_on_each_other_have_a_wider_interval():
+    bad = dataclasses.replace(SEARCH, auc=0.4, calibration=3.0, baseline_auc=float("nan"))
+    assert len(failed(scenario_gates([bad], ScenarioThresholds(), 0.95))) == 2
+    clustered = dataclasses.replace(bad, auc_error=0.08, calibration_error=0.7)
+    assert not failed(scenario_gates([clustered], ScenarioThresholds(), 0.95))
+
+
 def test_a_value_beyond_the_bound_by_chance_passes():
     near = dataclasses.replace(HOME, rows=600, positives=30.0, auc=0.48, baseline_auc=0.5, change_error=0.05)
     assert not failed(scenario_gates([near], ScenarioThresholds(), 0.95))
