@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pipelines.data_checks.options import DataChecks
 from pipelines.exported_names import check_names
 from pipelines.search.space import check_names as check_space_names
 from tfmtl.config import FieldError, require
@@ -208,6 +209,7 @@ class Settings:
         training: Optimizer, epochs, batches and the other settings of the training.
         tune: Space of `tfmtl tune`; other commands do not use it.
         thresholds: Requirements on the test metrics, by output name; the metrics of other outputs are only reported.
+        data_checks: Bounds of the checks that a log has to pass before a model is trained on it.
         simulator: Options of `tfmtl simulate` for this spec; its `kind` is `impressions`, `panels` or `ali_ccp`. None
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
@@ -226,6 +228,7 @@ class Settings:
     training: TrainingSettings = TrainingSettings()
     tune: TuneSettings = TuneSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
+    data_checks: DataChecks = DataChecks()
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
     reference: bool = True
@@ -248,6 +251,8 @@ class Settings:
         columns = raw_columns(self.spec)
         for name in self.data.columns:
             require(name in columns, ("data", "columns", name), f"a column of the spec: {', '.join(columns)}", name)
+        for i, name in enumerate(self.data_checks.ignore):
+            require(name in columns, ("data_checks", "ignore", i), f"a column of the spec: {', '.join(columns)}", name)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
         if self.training.second_stage is not None:
             monitors["training", "fine_tuning", "monitor"] = self.training.second_stage.monitor
