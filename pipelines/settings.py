@@ -228,7 +228,7 @@ class Settings:
     training: TrainingSettings = TrainingSettings()
     tune: TuneSettings = TuneSettings()
     thresholds: Mapping[str, Thresholds] = dataclasses.field(default_factory=dict)
-    data_checks: DataChecks = DataChecks()
+    data_checks: DataChecks = dataclasses.field(default_factory=DataChecks)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
     reference: bool = True

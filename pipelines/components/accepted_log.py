@@ -7,7 +7,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
 STATISTICS, EXAMPLES, BLESSINGS, CHECKED = "statistics", "examples", "model_blessing", "anomalies"
-"""Input keys: statistics and examples of earlier runs, the blessings of their models, and the results of their checks."""
+"""Input keys: statistics and examples of earlier runs, blessings of their models, and results of their checks."""
 ACCEPTED = "accepted_by_user"
 """Property of the result of a check whose anomalies the user has accepted."""
 _INPUT = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)

@@ -80,9 +80,9 @@ class LogExampleValidatorSpec(ComponentSpec):
 class LogExampleValidator(base_component.BaseComponent):
     """Component that checks a log before a model is trained on it (`pipelines.data_checks.check.check_data`).
 
-    TFX's own ExampleValidator writes anomalies and goes on. This one fails if it finds some, so that no later step runs,
-    on Kubeflow either. The schema is a parameter and not a file, so that its text is part of the cache's key and no
-    container needs the file.
+    TFX's own ExampleValidator writes anomalies and goes on. This one fails if it finds some, so that no later step
+    runs, on Kubeflow either. The schema is a parameter and not a file, so that its text is part of the cache's key and
+    no container needs the file.
 
     Args:
         statistics: Statistics of the sample of the log.

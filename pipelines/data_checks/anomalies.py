@@ -48,9 +48,7 @@ class Findings:
 
     def __add__(self, other: "Findings") -> "Findings":
         """Returns the findings of both."""
-        return Findings(
-            self.anomalies + other.anomalies, self.warnings + other.warnings, self.notes + other.notes
-        )
+        return Findings(self.anomalies + other.anomalies, self.warnings + other.warnings, self.notes + other.notes)
 
     def to_json(self) -> str:
         """Returns the findings as JSON text that `from_json` reads."""

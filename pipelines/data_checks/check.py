@@ -16,6 +16,7 @@ from transforms.batches.reasons import REASONS
 from transforms.batches.report import SourceReport
 
 LAST_ACCEPTED, REQUESTS = "the last accepted run", "the requests"
+_DRIFTS = ("max_drift", "max_number_drift")
 _HIGH_RATE = 0.85
 """Rate of a binary label from which the first run warns."""
 
@@ -86,9 +87,9 @@ def check_data(
 def _once(anomalies: list[Anomaly]) -> tuple[Anomaly, ...]:
     """Returns one anomaly for each column and check, and no drift of a column of which something else is known."""
     by_check = {(one.column, one.check): one for one in reversed(anomalies)}
-    explained = {column for column, check in by_check if check != "max_drift"}
+    explained = {column for column, check in by_check if check not in _DRIFTS}
     kept = [one for one in anomalies if by_check[one.column, one.check] is one]
-    return tuple(one for one in kept if one.check != "max_drift" or one.column not in explained)
+    return tuple(one for one in kept if one.check not in _DRIFTS or one.column not in explained)
 
 
 def _check_rejected(log: LogSummary, accepted: LogSummary | None, checks: DataChecks) -> Iterator[Anomaly]:
@@ -105,7 +106,9 @@ def _check_rejected(log: LogSummary, accepted: LogSummary | None, checks: DataCh
     for check, bound, source in bounds:
         if share > bound:
             reason = max(log.report.rejected, key=lambda one: log.report.rejected[one])
-            received = f"{share:.1%} of {read:,}, {log.report.rejected[reason]:,} as {reason}: {REASONS.get(reason, '')}"
+            received = (
+                f"{share:.1%} of {read:,}, {log.report.rejected[reason]:,} as {reason}: {REASONS.get(reason, '')}"
+            )
             advice = "Look at the rejected rows."
             yield Anomaly(ROWS, check, f"at most {min(bound, 1):.1%} rejected{source}", received, advice)
             return

@@ -68,8 +68,12 @@ class ColumnStatistics:
 
     @functools.cached_property
     def counts(self) -> Mapping[str, float]:
-        """Number of occurrences of each token; of the 1,000 most frequent ones if there are more."""
-        return {bucket.label: bucket.sample_count for bucket in self.proto.string_stats.rank_histogram.buckets}
+        """Number of occurrences of each token; of the 1,000 most frequent ones if there are more.
+
+        TFDV joins the others to one bucket of several ranks, which is left out.
+        """
+        buckets = self.proto.string_stats.rank_histogram.buckets
+        return {bucket.label: bucket.sample_count for bucket in buckets if bucket.low_rank == bucket.high_rank}
 
     @property
     def largest_share(self) -> float:
@@ -85,12 +89,15 @@ class ColumnStatistics:
         return sum(count == 1 for count in self.counts.values()) / max(self.values, 1)
 
     def share_outside(self, low: float, high: float) -> float:
-        """Returns the share of numbers outside `[low, high]`, interpolated between quantiles."""
+        """Returns a lower bound of the share of numbers outside `[low, high]`, by their quantiles.
+
+        A part between two quantiles counts if all of it is outside, as its distribution is not known.
+        """
         kind = type(self.proto.num_stats.histograms[0]).QUANTILES if self.proto.num_stats.histograms else None
         buckets = [bucket for one in self.proto.num_stats.histograms if one.type == kind for bucket in one.buckets]
         total = sum(bucket.sample_count for bucket in buckets)
-        inside = sum(_share_inside(bucket, low, high) * bucket.sample_count for bucket in buckets)
-        return 1 - inside / total if total else 0.0
+        outside = sum(bucket.sample_count for bucket in buckets if bucket.high_value < low or bucket.low_value > high)
+        return float(outside / total) if total else 0.0
 
     @property
     def _statistics(self) -> Any:
@@ -117,10 +124,3 @@ def share_error(share: float, rows: float) -> float:
         return 1.0
     smoothed = (share * rows + 1) / (rows + 2)
     return float(np.sqrt(smoothed * (1 - smoothed) / rows))
-
-
-def _share_inside(bucket: Any, low: float, high: float) -> float:
-    width = bucket.high_value - bucket.low_value
-    if width <= 0:
-        return float(low <= bucket.low_value <= high)
-    return float(np.clip((min(high, bucket.high_value) - max(low, bucket.low_value)) / width, 0, 1))

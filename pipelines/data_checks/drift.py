@@ -13,8 +13,11 @@ from pipelines.data_checks.labels import compare_labels
 from pipelines.data_checks.options import DataChecks
 from pipelines.data_checks.schema import MAX_DOMAIN
 
-_FREQUENT = 5
-"""Number of occurrences from which a value of the reference counts as frequent."""
+_FREQUENT, _FREQUENT_SHARE = 5, 0.003
+"""Number and share of occurrences from which a value of the reference counts as frequent.
+
+Above 1,000 values, TFDV counts by a sketch whose error is about a thousandth of the rows.
+"""
 _MIN_FREQUENT_SHARE = 0.05
 _BUCKETS = 20
 """Number of buckets of two quantile histograms of ten buckets each."""
@@ -78,9 +81,7 @@ def _missing(
     if abs(share - expected) > bound:
         low, high = max(0.0, expected - bound), min(1.0, expected + bound)
         text = f"a value in {low:.1%} to {high:.1%} of rows, by {expected:.1%} in {reference.name}"
-        yield Anomaly(
-            column.name, "max_missing_change", text, f"in {share:.1%}", "Look at what writes the column."
-        )
+        yield Anomaly(column.name, "max_missing_change", text, f"in {share:.1%}", "Look at what writes the column.")
 
 
 def _known(
@@ -89,12 +90,15 @@ def _known(
     """Compares the share of the reference's frequent values in both; for columns of many values, such as ids."""
     if column.type != BYTES or other.distinct <= MAX_DOMAIN or checks.min_known is None:
         return
-    frequent = {value: count for value, count in other.counts.items() if count >= _FREQUENT}
+    enough = max(_FREQUENT, _FREQUENT_SHARE * other.values)
+    frequent = {value: count for value, count in other.counts.items() if count >= enough}
     expected = sum(frequent.values()) / other.values
     if expected < _MIN_FREQUENT_SHARE:
         return
     share = sum(count for value, count in column.counts.items() if value in frequent) / column.values
-    bound = checks.min_known * expected - checks.standard_errors * share_error(checks.min_known * expected, column.filled)
+    bound = checks.min_known * expected - checks.standard_errors * share_error(
+        checks.min_known * expected, column.filled
+    )
     if share < bound:
         text = f"values that are frequent in {reference.name} in at least {bound:.1%} of rows"
         advice = "Are the ids written in another form? If they are right, run again with --accept."
@@ -109,20 +113,22 @@ def _distances(
     checks: DataChecks,
 ) -> dict[str, Anomaly]:
     """Returns the anomalies of TFDV's comparators by column."""
-    bound = checks.max_drift if reference.kind == "drift" else checks.max_skew
-    if bound is None:
-        return {}
+    bounds = _bounds(reference, checks)
     schema = tfdv.infer_schema(statistics, infer_feature_shape=False, max_string_domain_size=0)
     for feature in schema.feature:
         column, other = columns.get(feature.name), others.get(feature.name)
-        if column is not None and other is not None and column.type == other.type:
+        if column is None or other is None or not (column.filled and other.filled):
+            continue
+        bound = bounds[column.type == BYTES][1]
+        if column.type == other.type and not _is_rate(column, other) and bound is not None:
             comparator = feature.drift_comparator if reference.kind == "drift" else feature.skew_comparator
             _set_threshold(comparator, column, other, bound, checks.standard_errors)
     argument = "previous_statistics" if reference.kind == "drift" else "serving_statistics"
     found = tfdv.validate_statistics(statistics, schema, **{argument: reference.statistics})
     anomalies = {}
     for info in found.drift_skew_info:
-        name, check = info.path.step[0], "max_drift" if reference.kind == "drift" else "max_skew"
+        name = info.path.step[0]
+        check = bounds[columns[name].type == BYTES][0]
         for one in (*info.drift_measurements, *info.skew_measurements):
             if one.value > one.threshold:
                 distance = "L-infinity distance" if columns[name].type == BYTES else "Jensen-Shannon divergence"
@@ -136,6 +142,17 @@ _ADVICE = {
     "drift": "If the change is right, run again with --accept.",
     "skew": "Is the feature computed in one way for the log and for requests?",
 }
+
+
+def _bounds(reference: Reference, checks: DataChecks) -> tuple[tuple[str, float | None], ...]:
+    """Returns name and value of the bounds of numbers and of categories."""
+    names = ("max_number_drift", "max_drift") if reference.kind == "drift" else ("max_number_skew", "max_skew")
+    return tuple((name, getattr(checks, name)) for name in names)
+
+
+def _is_rate(column: ColumnStatistics, other: ColumnStatistics) -> bool:
+    """Returns True for a binary label: its distribution is its rate, which `compare_labels` compares."""
+    return column.type == INT and max(column.proto.num_stats.max, other.proto.num_stats.max) <= 1
 
 
 def _set_threshold(
@@ -155,8 +172,7 @@ def _set_threshold(
     deviations = _BUCKETS + standard_errors * math.sqrt(2 * _BUCKETS)
     divergence = comparator.jensen_shannon_divergence
     divergence.threshold = bound + deviations * rows / (8 * math.log(2))
-    is_rate = column.type == INT and max(column.proto.num_stats.max, other.proto.num_stats.max) <= 1
-    divergence.source.type = divergence.source.STANDARD if is_rate else divergence.source.QUANTILES
+    divergence.source.type = divergence.source.QUANTILES
 
 
 def _change(column: ColumnStatistics, other: ColumnStatistics) -> str:

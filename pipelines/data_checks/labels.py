@@ -14,8 +14,8 @@ def compare_labels(
     r"""Compares the rate of a binary label, or the mean of a count, with that of a reference.
 
     The logarithms of the odds `p / (1 - p)` of rates, or of the means of counts, may differ by at most
-    `log(max_label_odds) + z s`, for `z` standard errors `s` of their difference. The rates of `n` and `m` rows have
-    `s^2 = 1 / (n p (1 - p)) + 1 / (m q (1 - q))`.
+    `log(max_label_odds) + z s`, for `z` standard errors `s` of their difference if both have one mean. For rates of `n`
+    and `m` rows with the common rate `p`, `s^2 = (1 / n + 1 / m) / (p (1 - p))`.
 
     Args:
         column: Label in the log.
@@ -45,21 +45,27 @@ def compare_labels(
 
 
 def _log_odds(p: float, n: float, q: float, m: float) -> tuple[float, float]:
-    """Returns the difference of the log odds of two rates and its standard error, with half a row added to each class.
+    """Returns the difference of the log odds of two rates and its standard error.
 
-    The halves keep both finite if a class has no row (Haldane, 1956).
+    Half a row is added to each class, so that both are finite if a class has no row (Haldane, 1956).
     """
-    ours, theirs = (p * n + 0.5, (1 - p) * n + 0.5), (q * (m or n) + 0.5, (1 - q) * (m or n) + 0.5)
-    variance = 1 / ours[0] + 1 / ours[1] + ((1 / theirs[0] + 1 / theirs[1]) if m else 0.0)
-    return math.log(ours[0] / ours[1]) - math.log(theirs[0] / theirs[1]), math.sqrt(variance)
+    ours, theirs = (p * n + 0.5) / (n + 1), (q * (m or n) + 0.5) / ((m or n) + 1)
+    common = (ours * n + theirs * m) / (n + m) if m else theirs
+    variance = (1 / n + (1 / m if m else 0.0)) / (common * (1 - common))
+    return _logit(ours) - _logit(theirs), math.sqrt(variance)
 
 
 def _log_means(column: ColumnStatistics, mean: float, rows: float) -> tuple[float, float]:
     """Returns the difference of the logarithms of two means and its standard error, by the standard deviation."""
-    ours, theirs = column.mean + 0.5 / column.rows, mean + 0.5 / (rows or column.rows)
-    relative = column.std / ours
-    variance = relative**2 * (1 / column.rows + (1 / rows if rows else 0.0))
-    return math.log(ours / theirs), math.sqrt(variance)
+    n = column.rows
+    ours, theirs = column.mean + 0.5 / n, mean + 0.5 / (rows or n)
+    common = (ours * n + theirs * rows) / (n + rows) if rows else theirs
+    deviation = max(column.std, math.sqrt(common))
+    return math.log(ours / theirs), deviation / common * math.sqrt(1 / n + (1 / rows if rows else 0.0))
+
+
+def _logit(rate: float) -> float:
+    return math.log(rate / (1 - rate))
 
 
 def _rate(rate: float, factor: float) -> float:

@@ -5,15 +5,15 @@ import dataclasses
 from tfmtl.config import require
 
 _SHARES = ("max_rejected", "max_rejected_rise", "max_missing_change", "max_unknown", "max_out_of_range", "min_known")
-_DISTANCES = ("max_drift", "max_skew")
+_DISTANCES = ("max_drift", "max_number_drift", "max_skew", "max_number_skew")
 
 
 @dataclasses.dataclass(frozen=True)
 class DataChecks:
     """Bounds of the data checks. A check whose bound is null is turned off.
 
-    All statistics are computed on samples, so each bound is widened by `standard_errors` times the standard error of the
-    quantity that it bounds: a small log is not refused for its sampling noise.
+    All statistics are computed on samples, so each bound is widened by `standard_errors` times the standard error of
+    the quantity that it bounds: a small log is not refused for its sampling noise.
 
     Attributes:
         enabled: Whether the data are checked at all.
@@ -21,14 +21,19 @@ class DataChecks:
         max_rejected_rise: Largest increase of the share of rejected rows from the last accepted run.
         max_missing_change: Largest change of the share of rows without a value, for each column.
         max_unknown: Largest share of values of a categorical column that are not in its domain in the schema.
-        max_out_of_range: Largest share of numbers that are outside the range of their column in the schema.
+        max_out_of_range: Largest share of numbers that are outside the range of their column in the schema. Of each
+            tenth of the numbers, by size, all or none count.
         min_known: Smallest share of rows, relative to that of the last accepted run, with a value that was frequent
             there. Only columns without a domain, such as ids, are compared in this way.
         max_label_odds: Largest ratio of the odds of a label, `p / (1 - p)`, to those of the reference, and of those of
             the reference to it; for a count, of the means.
-        max_drift: Largest distance from the last accepted run: L-infinity norm of the difference of the shares of
-            values for categories, Jensen-Shannon divergence (base 2) for numbers and labels.
-        max_skew: Largest distance of the same kind between the log and `requests`.
+        max_drift: Largest L-infinity distance of the shares of a categorical column's values from those of the last
+            accepted run.
+        max_number_drift: Largest Jensen-Shannon divergence (base 2) of numbers and counts from those of the last
+            accepted run. It is computed from histograms of tenths, of whose outer two only the ends are known: they
+            alone can cause a divergence of 0.2.
+        max_skew: Largest L-infinity distance between the log and `requests`.
+        max_number_skew: Largest Jensen-Shannon divergence between the log and `requests`.
         standard_errors: Number of standard errors by which bounds are widened.
         ignore: Names of columns that are not checked.
         requests: File of requests with which the log is compared (`pipelines.data_checks.requests`): Parquet, CSV, or
@@ -45,11 +50,13 @@ class DataChecks:
     max_rejected_rise: float | None = 0.05
     max_missing_change: float | None = 0.1
     max_unknown: float | None = 0.02
-    max_out_of_range: float | None = 0.02
+    max_out_of_range: float | None = 0.05
     min_known: float | None = 0.05
     max_label_odds: float | None = 2.0
     max_drift: float | None = 0.2
+    max_number_drift: float | None = 0.25
     max_skew: float | None = 0.2
+    max_number_skew: float | None = 0.25
     standard_errors: float = 4.0
     ignore: tuple[str, ...] = ()
     requests: str | None = None

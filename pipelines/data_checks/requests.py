@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow_data_validation.statistics import stats_impl
 
 from serving import protos, raw_features, tensors
+from tfmtl.features import CategoricalFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, Task
 from transforms.batches.errors import LogError
 from transforms.readers.log_format import LogFormat
@@ -47,7 +48,8 @@ def request_statistics(path: str, spec: DatasetSpec) -> Any:
     if not paths:
         raise FileNotFoundError(f"data_checks.requests should be a file of requests. Received: {path!r}")
     optional = tuple(
-        dataclasses.replace(one, required=False) if hasattr(one, "required") else one for one in spec.features
+        dataclasses.replace(one, required=False) if isinstance(one, CategoricalFeature | NumericalFeature) else one
+        for one in spec.features
     )
     features = DatasetSpec(spec.name, optional, (Task("unused", label=_free(spec)),), split=GivenSplit())
     batches: list[pa.RecordBatch] = []

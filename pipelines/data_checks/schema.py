@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,11 +19,13 @@ MAX_DOMAIN = 100
 _MAX_UNSEEN = 0.05
 """Largest estimated share of unseen values of a column with a domain."""
 _RANGE_FACTOR = 10
-_MEAN = "mean: "
+_MEAN = re.compile(r"mean ([-+.\deE]+) of (\d+) rows")
+_MIN_NUMBERS = 50
+"""Number of numbers from which their range is known."""
 _HEADER = """\
 # Schema of a log (TensorFlow Data Validation), written by `tfmtl schema` for review and version control. `tfmtl run`
-# compares the log with it. presence.min_fraction: smallest share of rows with a value. min_domain_mass: smallest share of
-# values in the domain. float_domain: range of the numbers. Tag `mean`: mean of a label.
+# compares the log with it. presence.min_fraction: smallest share of rows with a value. min_domain_mass: smallest share
+# of values in the domain. float_domain: range of the numbers. Tag `mean`: mean of a label.
 """
 
 
@@ -51,22 +54,28 @@ def infer_schema(statistics: Any, labels: Collection[str], checks: DataChecks) -
         _set_presence(feature, column, checks)
         if column.type == BYTES:
             _set_domain(schema, feature, column, checks)
-        elif column.type == FLOAT and column.filled:
+        elif column.type == FLOAT and column.filled >= _MIN_NUMBERS:
             number = column.proto.num_stats
             feature.float_domain.min = _widened(number.min, downward=True)
             feature.float_domain.max = _widened(number.max, downward=False)
         if feature.name in labels:
-            feature.annotation.tag.append(f"{_MEAN}{column.mean:.6g}")
+            feature.annotation.tag.append(f"mean {column.mean:.6g} of {column.rows} rows")
     return schema
 
 
-def label_mean(feature: Any) -> float | None:
-    """Returns the mean of a label in a schema; None for another column."""
-    tags = [tag.removeprefix(_MEAN) for tag in feature.annotation.tag if tag.startswith(_MEAN)]
-    try:
-        return float(tags[0]) if tags else None
-    except ValueError as error:
-        raise ConfigError(f"schema: {feature.name}: tag should be {_MEAN}NUMBER. Received: {tags[0]!r}") from error
+def label_mean(feature: Any) -> tuple[float, int] | None:
+    """Returns the mean of a label in a schema, and the number of its rows; None for another column.
+
+    Raises:
+        ConfigError: If the column's tag has another form.
+    """
+    tags = [tag for tag in feature.annotation.tag if tag.startswith("mean")]
+    if not tags:
+        return None
+    found = _MEAN.fullmatch(tags[0])
+    if found is None:
+        raise ConfigError(f"schema: {feature.name}: tag should be 'mean NUMBER of NUMBER rows'. Received: {tags[0]!r}")
+    return float(found[1]), int(found[2])
 
 
 def update_schema(schema: Any, inferred: Any, names: Collection[str]) -> Any:

@@ -21,8 +21,8 @@ _RENAMED = "If the new values are right, run again with --accept"
 def compare_with_schema(statistics: Any, schema: Any, checks: DataChecks) -> list[Anomaly]:
     """Compares statistics with a schema, by TFDV where it has the check.
 
-    TFDV's bounds on shares are widened by the standard errors of a log of this size. It refuses a log for one number out
-    of range, so that the share of such numbers is bounded here instead.
+    TFDV's bounds on shares are widened by the standard errors of a log of this size. TFDV refuses a log for one number
+    out of range, so that the share of such numbers is bounded here instead.
 
     Args:
         statistics: `DatasetFeatureStatisticsList` of the log.
@@ -102,7 +102,8 @@ def _unknown(column: ColumnStatistics, domain: set[str], feature: Any) -> Anomal
     most = sorted(others, key=lambda value: -others[value])[:_SHOWN_VALUES]
     bound = 1 - feature.distribution_constraints.min_domain_mass
     received = f"{share:.1%}: {', '.join(most)}{', ...' if len(others) > len(most) else ''}"
-    return Anomaly(column.name, "max_unknown", f"at most {bound:.1%} of values outside the domain", received, f"{_RENAMED}.")
+    expected = f"at most {bound:.1%} of values outside the domain"
+    return Anomaly(column.name, "max_unknown", expected, received, f"{_RENAMED}.")
 
 
 def _missing(name: str, column: ColumnStatistics | None, feature: Any) -> Anomaly:
@@ -112,9 +113,9 @@ def _missing(name: str, column: ColumnStatistics | None, feature: Any) -> Anomal
 
 
 def _own_checks(feature: Any, column: ColumnStatistics, checks: DataChecks) -> Iterator[Anomaly]:
-    mean = label_mean(feature)
-    if mean is not None:
-        yield from compare_labels(column, mean, 0, "the schema", checks)
+    label = label_mean(feature)
+    if label is not None:
+        yield from compare_labels(column, *label, "the schema", checks)
     if feature.HasField("float_domain") and checks.max_out_of_range is not None and column.filled:
         domain = feature.float_domain
         low = domain.min if domain.HasField("min") else float("-inf")

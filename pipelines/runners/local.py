@@ -142,7 +142,13 @@ def run_pipeline(
     else:
         serving = str(paths.serving(settings.name))
         pipeline = create_pipeline(
-            settings, str(paths.artifacts), serving, baseline=BlessedPredecessorStrategy, schema=schema, anomalies=anomalies, **options
+            settings,
+            str(paths.artifacts),
+            serving,
+            baseline=BlessedPredecessorStrategy,
+            schema=schema,
+            anomalies=anomalies,
+            **options,
         )
 
     def on_success(name: str) -> None:
