@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_data_validation.statistics import stats_impl
 
 from serving import protos, raw_features, tensors
@@ -53,17 +54,30 @@ def request_statistics(path: str, spec: DatasetSpec) -> Any:
     )
     features = DatasetSpec(spec.name, optional, (Task("unused", label=_free(spec)),), split=GivenSplit())
     batches: list[pa.RecordBatch] = []
+    rows = 0
     for one in paths:
         reader = resolve_reader("auto", one) if "warmup" not in one else "tfrecord"
         found = _records(one, features) if reader == "tfrecord" else _rows(one, features)
         for batch in found:
-            batches.append(batch)
-            if sum(other.num_rows for other in batches) >= _MAX_ROWS:
+            batches.append(_complete(batch, features))
+            rows += batch.num_rows
+            if rows >= _MAX_ROWS:
                 break
-    if not sum(batch.num_rows for batch in batches):
+    if not rows:
         raise LogError(f"{path}: should have requests with valid features. Received: none.")
     table = pa.Table.from_batches(batches).combine_chunks()
     return stats_impl.generate_statistics_in_memory(table.to_batches(max_chunksize=table.num_rows)[0])
+
+
+def _complete(batch: pa.RecordBatch, spec: DatasetSpec) -> pa.RecordBatch:
+    """Returns all columns of the features in one order; one that the batch lacks has no value in any row."""
+    columns = {}
+    for one in raw_features.raw_inputs(spec):
+        kind = pa.list_(pa.binary() if one.dtype == tf.string else pa.float32())
+        found = one.name in batch.schema.names
+        column = batch.column(batch.schema.get_field_index(one.name)) if found else pa.nulls(batch.num_rows, kind)
+        columns[one.name] = column.cast(kind)
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _free(spec: DatasetSpec) -> str:
@@ -86,7 +100,7 @@ def _rows(path: str, spec: DatasetSpec) -> Iterator[pa.RecordBatch]:
         zeros = pa.array(["0"] * batch.columns.num_rows)
         labelled = dataclasses.replace(batch, columns=batch.columns.append_column(label, zeros))
         typed = validate(labelled, spec).typed
-        yield typed.select([name for name in typed.schema.names if name != label])
+        yield pa.RecordBatch.from_arrays([typed.column(name) for name in columns], columns)
 
 
 def _records(path: str, spec: DatasetSpec) -> Iterator[pa.RecordBatch]:
@@ -108,7 +122,7 @@ def _records(path: str, spec: DatasetSpec) -> Iterator[pa.RecordBatch]:
                 examples = []
         if examples:
             yield _columns(raw_features.parse_examples(spec, tf.constant(examples)), len(examples))
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, ValueError) as error:
+    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, DecodeError, ValueError) as error:
         text = str(error).splitlines()[0][:200]
         raise LogError(f"{path}: should be a TFRecord of tf.Examples or PredictionLogs. Received: {text}") from error
 
