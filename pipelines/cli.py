@@ -7,7 +7,7 @@ try:
 except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
-from pipelines.data_commands import ingest, init, simulate
+from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.program import Program
 from pipelines.serving_commands import serve
 
@@ -22,14 +22,15 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
 
     \b
     Exit codes: 0 success, 1 an error while running, 2 wrong usage, settings or data,
-    3 the model did not reach its thresholds and was not pushed, 130 interrupted.
+    3 the model did not reach its thresholds and was not pushed, 4 the data have anomalies and no model was trained,
+    130 interrupted.
     """
     from pipelines.library_messages import library_messages
 
     context.with_resource(library_messages(shown=verbose))
 
 
-for _command in (simulate, ingest, init, serve):
+for _command in (simulate, ingest, init, schema, serve):
     main.add_command(_command)
 
 
@@ -43,8 +44,11 @@ for _command in (simulate, ingest, init, serve):
     help="Also fit one-hot logistic regression on the same rows; default: as in the settings, which is yes.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
-def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool) -> None:
+@click.option("--accept", is_flag=True, help="Accept anomalies of the data: they become the normal of later runs.")
+def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool, accept: bool) -> None:
     """Run the pipeline of SETTINGS on this machine: validate, transform, train, evaluate, push.
+
+    The data are compared with the schema of `tfmtl schema`, if there is one, and with the last accepted run in OUT.
 
     \b
     Example:
@@ -63,7 +67,7 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
         click.echo(line)
     from pipelines.commands.run import NOT_BLESSED, run_settings  # Imports TFX, which takes ten seconds.
 
-    blessed = run_settings(experiment, out=out, reference=reference, cache=not no_cache)
+    blessed = run_settings(experiment, settings, out=out, reference=reference, cache=not no_cache, accept=accept)
     sys.exit(0 if blessed else NOT_BLESSED)
 
 
@@ -193,7 +197,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     experiment = load_settings(settings, data=data)
     from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
 
-    compile_settings(experiment, image=image, root=root, out=out)
+    compile_settings(experiment, settings, image=image, root=root, out=out)
 
 
 @main.command(short_help="List the models, or the options of one.")

@@ -1,4 +1,4 @@
-"""Commands of `tfmtl` that make a log or its settings: `simulate`, `ingest` and `init`."""
+"""Commands of `tfmtl` that make a log, its settings or its schema: `simulate`, `ingest`, `init` and `schema`."""
 
 import click
 
@@ -145,3 +145,29 @@ def init(
 
     given = read_format(**log_format)
     init_settings(InitArguments(log, tasks, out, scenario, group, time, keep, drop, given, rows, overwrite))
+
+
+@click.command(short_help="Write the schema of a log, with which later runs compare it.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
+@click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
+@click.option("--overwrite", is_flag=True, help="Replace the schema if it exists.")
+def schema(settings: str, data: str | None, out: str | None, overwrite: bool) -> None:
+    """Infer the schema of a log, and write it beside SETTINGS: shop.schema.pbtxt beside shop.yaml.
+
+    `tfmtl run` then compares every log with it, and refuses one with anomalies.
+
+    \b
+    Example:
+      tfmtl schema examples/demo.yaml --data runs/demo/data
+    """
+    from pipelines.settings_file import load_settings
+
+    experiment = load_settings(settings, data=data)
+    from pipelines.log_check import check_log, check_out
+
+    check_log(experiment)
+    check_out(out or f"runs/{experiment.name}")
+    from pipelines.commands.data_checks import write_schema  # Imports TFX, as `run` does.
+
+    write_schema(experiment, settings, out, overwrite)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Trainer
+from tfx.components import SchemaGen, StatisticsGen, Trainer
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
@@ -12,9 +12,11 @@ from tfx.types import Channel, standard_artifacts
 from tfx.types.channel import UnionChannel
 
 from pipelines.code_hash import code_hash
+from pipelines.components.accepted_log import BLESSINGS, CHECKED, EXAMPLES, STATISTICS, AcceptedLogStrategy
 from pipelines.components.baseline_resolver import CURRENT, BlessedPredecessorStrategy
 from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
+from pipelines.components.example_validator import REFUSE, REPORT, LogExampleValidator
 from pipelines.components.pusher import OncePusher
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
@@ -26,8 +28,9 @@ from transforms.readers.spans import SpanPattern
 
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
-RESOLVERS = (_BASELINE, _WARM_START)
-"""Names of the nodes that only look up models."""
+_ACCEPTED_LOG = "accepted_log"
+RESOLVERS = (_BASELINE, _WARM_START, _ACCEPTED_LOG)
+"""Names of the nodes that only look up artifacts of earlier runs."""
 
 
 def create_pipeline(
@@ -37,6 +40,8 @@ def create_pipeline(
     *,
     spans: Sequence[int] = (),
     baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
+    schema: str = "",
+    anomalies: str = REFUSE,
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -49,19 +54,23 @@ def create_pipeline(
         root: Folder to write artifacts to.
         serving_dir: Base directory of the served model, to which versions are pushed.
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
-        baseline: Strategy of the resolver that finds the model with which the new one is compared.
+        baseline: Strategy of the resolver that finds the model with which the new one is compared. Kubeflow supports
+            TFX's own one only, and no resolver of the last accepted log.
+        schema: Text of the schema with which the log is compared; empty for none.
+        anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
     spec = settings.spec
-    data = data_components(settings, spans)
-    examples, schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
+    resolvers = [_accepted_log_resolver()] if baseline is BlessedPredecessorStrategy else []
+    data = data_components(settings, spans, schema, anomalies, resolvers)
+    examples, raw_schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
     starts = [_warm_start_resolver()] if settings.training.warm_start == LATEST else []
     trainer = Trainer(
         run_fn="pipelines.training.trainer.run_fn",
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        schema=schema.outputs["schema"],
+        schema=raw_schema.outputs["schema"],
         base_model=starts[0].outputs["model"] if starts else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
@@ -94,7 +103,7 @@ def create_pipeline(
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
-        components=[*data.values(), *starts, trainer, resolver, evaluator, pusher],
+        components=[*resolvers, *data.values(), *starts, trainer, resolver, evaluator, pusher],
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),
@@ -128,7 +137,13 @@ def create_data_pipeline(
     )
 
 
-def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, BaseComponent]:
+def data_components(
+    settings: Settings,
+    spans: Sequence[int] = (),
+    checked_schema: str = "",
+    anomalies: str = REPORT,
+    accepted: Sequence[Resolver] = (),
+) -> dict[str, BaseComponent]:
     """Creates the components ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
 
     Statistics are computed on the sample that ExampleGen draws from the log (`transforms.ingest.sampling`).
@@ -138,6 +153,9 @@ def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, 
         spans: Spans of the log to read, if its pattern has placeholders. Each is read by a separate ExampleGen, so that
             a later run takes it from the cache, and the component `LogExampleGen` merges them. If empty,
             `LogExampleGen` itself reads the most recent span that exists when it runs.
+        checked_schema: Text of the schema with which the log is compared; empty for none.
+        anomalies: What anomalies of the log do; they are only reported by default.
+        accepted: Resolver of the last accepted log, with which this one is compared, if there is one.
 
     Returns:
         The components by name.
@@ -155,8 +173,17 @@ def data_components(settings: Settings, spans: Sequence[int] = ()) -> dict[str, 
         examples = LogExampleGen(*log)
     statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
     schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
-    validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])
+    validator = LogExampleValidator(
+        statistics.outputs["statistics"],
+        examples.outputs["examples"],
+        spec,
+        settings.data_checks,
+        checked_schema,
+        anomalies,
+        *(resolver.outputs[key] for resolver in accepted for key in (STATISTICS, EXAMPLES)),
+    ).with_id("ExampleValidator")
     transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], spec).with_id("Transform")
+    transform.add_upstream_node(validator)  # Nothing is computed for training from a log that is refused.
     return {component.id: component for component in (*parts, examples, statistics, schema, validator, transform)}
 
 
@@ -168,6 +195,18 @@ def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Re
     if strategy is BlessedPredecessorStrategy:
         channels[CURRENT] = trainer.outputs["model"]
     return Resolver(strategy_class=strategy, **channels).with_id(_BASELINE)
+
+
+def _accepted_log_resolver() -> Resolver:
+    """Creates the resolver of the log of the last accepted run."""
+    types = {
+        STATISTICS: standard_artifacts.ExampleStatistics,
+        EXAMPLES: standard_artifacts.Examples,
+        BLESSINGS: standard_artifacts.ModelBlessing,
+        CHECKED: standard_artifacts.ExampleAnomalies,
+    }
+    channels = {key: Channel(type=artifact_type) for key, artifact_type in types.items()}
+    return Resolver(strategy_class=AcceptedLogStrategy, **channels).with_id(_ACCEPTED_LOG)
 
 
 def _warm_start_resolver() -> Resolver:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pipelines.data_checks.options import DataChecks
 from pipelines.exported_names import check_names
 from pipelines.gates.thresholds import ExportThresholds, Thresholds
 from pipelines.search.space import check_names as check_space_names
@@ -185,6 +186,7 @@ class Settings:
         thresholds: Requirements on the test metrics, by output name. An output without an entry has the default ones of
             `Thresholds`, and is not judged if it has too few test rows for them; null turns its gates off.
         export: Requirements on the exported SavedModel.
+        data_checks: Bounds of the checks that a log has to pass before a model is trained on it.
         simulator: Options of `tfmtl simulate` for this spec; its `kind` is `impressions`, `panels` or `ali_ccp`. None
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
@@ -204,6 +206,7 @@ class Settings:
     tune: TuneSettings = TuneSettings()
     thresholds: Mapping[str, Thresholds | None] = dataclasses.field(default_factory=dict)
     export: ExportThresholds = dataclasses.field(default_factory=ExportThresholds)
+    data_checks: DataChecks = dataclasses.field(default_factory=DataChecks)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
     reference: bool = True
@@ -227,6 +230,8 @@ class Settings:
         columns = raw_columns(self.spec)
         for name in self.data.columns:
             require(name in columns, ("data", "columns", name), f"a column of the spec: {', '.join(columns)}", name)
+        for i, name in enumerate(self.data_checks.ignore):
+            require(name in columns, ("data_checks", "ignore", i), f"a column of the spec: {', '.join(columns)}", name)
         monitors: dict[tuple[str, ...], str] = {("training", "monitor"): self.training.monitor}
         if self.training.second_stage is not None:
             monitors["training", "fine_tuning", "monitor"] = self.training.second_stage.monitor

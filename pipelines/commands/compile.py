@@ -1,18 +1,20 @@
 """Command `tfmtl compile`: compiles the pipeline for Kubeflow Pipelines."""
 
+from pipelines.commands.data_checks import read_schema
 from pipelines.runners.kubeflow import compile_pipeline
 from pipelines.settings import Settings
 from pipelines.terminal import console
 
 
-def compile_settings(settings: Settings, image: str, root: str, out: str) -> None:
+def compile_settings(settings: Settings, settings_path: str, image: str, root: str, out: str) -> None:
     """Compiles the pipeline for Kubeflow Pipelines and prints the path of the result.
 
     Args:
         settings: Settings of the experiment; `settings.data.path` is the path of the raw log inside the containers.
+        settings_path: Path of their file, beside which the schema of the log may lie.
         image: Container image in which components run.
         root: Folder to write artifacts to.
         out: File to write.
     """
-    path = compile_pipeline(settings, image, root, out)
+    path = compile_pipeline(settings, image, root, out, read_schema(settings_path))
     console.print(f"compiled -> {path}", highlight=False)

@@ -3,6 +3,7 @@
 import functools
 import pathlib
 
+from pipelines.commands.data_checks import RunChecks
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
 from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
@@ -25,20 +26,24 @@ NOT_BLESSED = 3
 """Exit code of a run whose model did not reach its thresholds."""
 
 
-def run_settings(settings: Settings, out: str | None, reference: bool | None, cache: bool) -> bool:
+def run_settings(
+    settings: Settings, settings_path: str, out: str | None, reference: bool | None, cache: bool, accept: bool = False
+) -> bool:
     """Runs the pipeline and prints the report of the rows, the metrics and the pushed version.
 
     Args:
         settings: Settings of the experiment.
+        settings_path: Path of their file, beside which the schema of the log may lie.
         out: Folder to write to; None for `runs/NAME`.
         reference: Also fits one-hot logistic regression on the same rows; None for the choice of the settings.
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
+        accept: Accepts anomalies of the log as the new normal.
 
     Returns:
         True if the model was blessed.
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
-    result = run_and_report(settings, paths, cache=cache)
+    result = run_and_report(settings, paths, cache, RunChecks(settings, settings_path, paths, accept))
     fitted = None
     if settings.reference if reference is None else reference:
         with console.status("fitting one-hot logistic regression ..."):
@@ -50,20 +55,32 @@ def run_settings(settings: Settings, out: str | None, reference: bool | None, ca
     return result.blessed
 
 
-def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> Run:
+def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, checks: RunChecks | None = None) -> Run:
     """Runs the pipeline, and prints one line per component and the report of the rows read.
 
     Args:
         settings: Settings of the experiment.
         paths: Paths to write to.
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
+        checks: Data checks of the run; by default those of settings without a schema.
 
     Returns:
         The components that ran and their output artifacts.
     """
     console.print(f"pipeline {settings.name!r} -> {paths.root}", highlight=False)
     check = functools.partial(_check_examples, settings)
-    result = run_pipeline(settings, paths, ComponentProgress(console), cache=cache, check_examples=check)
+    checks = checks or RunChecks(settings, None, paths, accept=False)
+    with checks.refusal():
+        result = run_pipeline(
+            settings,
+            paths,
+            ComponentProgress(console),
+            cache=cache,
+            check_examples=check,
+            schema=checks.schema,
+            anomalies=checks.anomalies,
+            report_checks=checks.report,
+        )
     cached = [step.name for step in result.steps.values() if step.cached and step.name not in RESOLVERS]
     if cached:
         console.print(f"from the cache: {', '.join(cached)}", highlight=False)

@@ -12,7 +12,9 @@ from tfmtl.config import ConfigError
 from transforms.readers.spans import has_spans
 
 
-def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathlib.Path) -> pathlib.Path:
+def compile_pipeline(
+    settings: Settings, image: str, root: str, out: str | pathlib.Path, schema: str = ""
+) -> pathlib.Path:
     """Writes the pipeline's specification, which a client of Kubeflow Pipelines or Vertex AI can submit.
 
     Args:
@@ -20,6 +22,7 @@ def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathl
         image: Container image in which components run, with this package installed.
         root: Folder to write artifacts to, such as a bucket; models are pushed to a folder below it.
         out: File to write, `.yaml` or `.json`.
+        schema: Text of the schema with which the log is compared; empty for none.
 
     Returns:
         Path of the file.
@@ -38,7 +41,7 @@ def compile_pipeline(settings: Settings, image: str, root: str, out: str | pathl
     if out.suffix not in (".yaml", ".yml", ".json"):
         raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")
     root = root.rstrip("/")
-    pipeline = create_pipeline(settings, root, f"{root}/serving/{settings.name}")
+    pipeline = create_pipeline(settings, root, f"{root}/serving/{settings.name}", schema=schema)
     config = KubeflowV2DagRunnerConfig(default_image=image, use_pipeline_spec_2_1=True)
     KubeflowV2DagRunner(config=config, output_dir=str(out.parent), output_filename=out.name).run(pipeline)
     return out

@@ -14,6 +14,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.example_gen import LogExampleGen
+from pipelines.components.example_validator import REFUSE
 from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
 from pipelines.pipeline import create_data_pipeline, create_pipeline
@@ -105,6 +106,9 @@ def run_pipeline(
     cache: bool = True,
     data_only: bool = False,
     check_examples: Callable[[str], object] | None = None,
+    schema: str = "",
+    anomalies: str = REFUSE,
+    report_checks: Callable[[str], object] | None = None,
 ) -> Run:
     """Runs the pipeline in this process.
 
@@ -116,12 +120,16 @@ def run_pipeline(
         data_only: Runs the components from ExampleGen to Transform only, and trains no model.
         check_examples: Function to call with the folder of the examples when the log has been read. If it raises an
             error, the run ends with it.
+        schema: Text of the schema with which the log is compared; empty for none.
+        anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
+        report_checks: Function to call with the folder of the findings when the log has been checked.
 
     Returns:
         The components that ran and their output artifacts.
 
     Raises:
         FileNotFoundError: If the log does not exist.
+        DataError: If the log has anomalies, and they stop the run.
     """
     settings = locate_log(settings)
     paths.root.mkdir(parents=True, exist_ok=True)
@@ -134,12 +142,20 @@ def run_pipeline(
     else:
         serving = str(paths.serving(settings.name))
         pipeline = create_pipeline(
-            settings, str(paths.artifacts), serving, baseline=BlessedPredecessorStrategy, **options
+            settings,
+            str(paths.artifacts),
+            serving,
+            baseline=BlessedPredecessorStrategy,
+            schema=schema,
+            anomalies=anomalies,
+            **options,
         )
 
     def on_success(name: str) -> None:
         if check_examples is not None and name == LogExampleGen.__name__:
             check_examples(latest_run(paths.metadata).uri(name, "examples"))
+        if report_checks is not None and name == "ExampleValidator":
+            report_checks(latest_run(paths.metadata).uri(name, "anomalies"))
 
     with log_level(settings.log_level), failures_hidden():
         ReportingDagRunner(progress, on_success).run(pipeline)

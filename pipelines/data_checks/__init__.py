@@ -1,0 +1,1 @@
+"""Checks of a log's statistics before a model is trained on it."""
