@@ -16,9 +16,10 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from pipelines.components.example_gen import REJECTS, ingest_report
-from pipelines.components.pusher import OncePusherExecutor, newest_version
+from pipelines.components.pusher import OncePusherExecutor
 from pipelines.evaluation.eval_config import NUM_THRESHOLDS
 from pipelines.evaluation.results import overall_auc, read_metrics
+from pipelines.pushing.destination import newest_version
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
