@@ -8,7 +8,7 @@ from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
-from tfx.types import Channel, standard_artifacts
+from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.channel import UnionChannel
 
 from pipelines.code_hash import code_hash
@@ -20,17 +20,20 @@ from pipelines.components.example_validator import REFUSE, REPORT, LogExampleVal
 from pipelines.components.pusher import OncePusher
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
+from pipelines.components.warm_start_resolver import EarlierModelStrategy
 from pipelines.settings import LATEST, Settings
 from pipelines.training.warm_start import fingerprint
 from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
-from transforms.readers.spans import SpanPattern
+from transforms.readers.spans import SpanPattern, has_spans
 
 _BASELINE = "latest_blessed_model"
 _WARM_START = "warm_start_model"
 _ACCEPTED_LOG = "accepted_log"
 RESOLVERS = (_BASELINE, _WARM_START, _ACCEPTED_LOG)
 """Names of the nodes that only look up artifacts of earlier runs."""
+PUSHER = "Pusher"
+"""Name of the Pusher, which a runner should not take from the cache: it looks at the destination."""
 
 
 def create_pipeline(
@@ -40,6 +43,7 @@ def create_pipeline(
     *,
     spans: Sequence[int] = (),
     baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
+    warm_start: type[ResolverStrategy] = LatestBlessedModelStrategy,
     schema: str = "",
     anomalies: str = REFUSE,
     metadata_connection_config: object = None,
@@ -56,6 +60,7 @@ def create_pipeline(
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
         baseline: Strategy of the resolver that finds the model with which the new one is compared. Kubeflow supports
             TFX's own one only, and no resolver of the last accepted log.
+        warm_start: Strategy of the resolver that finds the model to start from, for the warm start `latest`.
         schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
@@ -65,7 +70,9 @@ def create_pipeline(
     resolvers = [_accepted_log_resolver()] if baseline is BlessedPredecessorStrategy else []
     data = data_components(settings, spans, schema, anomalies, resolvers)
     examples, raw_schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
-    starts = [_warm_start_resolver()] if settings.training.warm_start == LATEST else []
+    starts = []
+    if settings.training.warm_start == LATEST:
+        starts.append(_warm_start_resolver(examples.outputs["examples"], warm_start, has_spans(settings.data.pattern)))
     trainer = Trainer(
         run_fn="pipelines.training.trainer.run_fn",
         examples=examples.outputs["examples"],
@@ -99,7 +106,7 @@ def create_pipeline(
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
         ),
-    ).with_id("Pusher")
+    ).with_id(PUSHER)
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
@@ -209,10 +216,14 @@ def _accepted_log_resolver() -> Resolver:
     return Resolver(strategy_class=AcceptedLogStrategy, **channels).with_id(_ACCEPTED_LOG)
 
 
-def _warm_start_resolver() -> Resolver:
-    """Creates the resolver of the latest blessed model of earlier runs."""
-    return Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id(_WARM_START)
+def _warm_start_resolver(examples: BaseChannel, strategy: type[ResolverStrategy], spans: bool) -> Resolver:
+    """Creates the resolver of a blessed model of an earlier run."""
+    channels = {
+        "model": Channel(type=standard_artifacts.Model),
+        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+    }
+    config = None
+    if strategy is EarlierModelStrategy:
+        channels[EXAMPLES] = examples
+        config = {"has_spans": spans}
+    return Resolver(strategy_class=strategy, config=config, **channels).with_id(_WARM_START)

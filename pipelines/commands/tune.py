@@ -35,7 +35,7 @@ def tune_settings(plan: SearchPlan, source: str, out: str, trials: int) -> bool:
     """
     root = pathlib.Path(out)
     console.print(f"search for {plan.settings.name!r} -> {root}", highlight=False)
-    message = f"{root} should be used by one search at a time. Received: another one"
+    message = f"{root} should be used by one search at a time"
     with exclusive_lock(root / TRIALS / _LOCK, message):
         return _tune(plan, source, root, trials)
 

@@ -1,24 +1,29 @@
 """Pusher of blessed models, which pushes each model once."""
 
-import os
 from typing import Any
 
 from absl import logging
 from tfx.components import Pusher
 from tfx.components.pusher import executor
 from tfx.dsl.components.base import executor_spec
-from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from serving.export import describe
+from pipelines.pushing.destination import fingerprint, is_complete, newest_version
+from pipelines.pushing.push import copy_model, push
+from pipelines.pushing.rolled_back import rollback_of
+
+ROLLED_BACK = "rolled_back_version"
+"""Property of a `PushedModel` that was not pushed, as its model was rolled back: the version that served the model."""
 
 
 class OncePusherExecutor(executor.Executor):
-    """TFX's Pusher, which does not push a model again if it is already the newest version at the destination.
+    """Pusher that pushes atomically (`pipelines.pushing.push`), and only what is not served yet.
 
-    Two models are the same if their exports have the same fingerprint (`serving.export.fingerprint`).
+    A model is not pushed if the newest version at the destination is complete and has the same fingerprint
+    (`serving.export.fingerprint`), or if the model was rolled back (`pipelines.pushing.rolled_back`). The destination
+    is not a part of TFX's cache key, so that this component is never taken from the cache.
     """
 
     def Do(
@@ -27,16 +32,23 @@ class OncePusherExecutor(executor.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model, unless the newest version at the destination is already this model."""
+        """Pushes the model if it is blessed."""
+        pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        newest = newest_version(destination.filesystem.base_directory)
-        candidate = describe(self.GetModelPath(input_dict)).get("fingerprint")
-        if newest and candidate and describe(newest).get("fingerprint") == candidate:
-            logging.info("The newest version %s is already this model: nothing is pushed.", newest)
-            self._MarkNotPushed(artifact_utils.get_single_instance(output_dict["pushed_model"]))
-            return
-        super().Do(input_dict, output_dict, exec_properties)
+        base = destination.filesystem.base_directory
+        model = self.GetModelPath(input_dict)
+        refused = rollback_of(base, fingerprint(model))
+        if refused is not None:
+            logging.info("The model was rolled back at %s: it is not pushed.", refused.time)
+            self._MarkNotPushed(pushed)
+            pushed.set_string_custom_property(ROLLED_BACK, str(refused.version))
+        elif not self.CheckBlessing(input_dict) or _is_served(model, base):
+            self._MarkNotPushed(pushed)
+        else:
+            version = str(push(model, base))
+            copy_model(model, pushed.uri)
+            self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=version)
 
 
 class OncePusher(Pusher):
@@ -45,14 +57,9 @@ class OncePusher(Pusher):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(OncePusherExecutor)
 
 
-def newest_version(base_directory: str) -> str | None:
-    """Returns the folder of the highest version in a model's base directory, or None if there is none.
-
-    Args:
-        base_directory: Folder with one folder per version, which need not exist.
-    """
-    if not fileio.exists(base_directory):
-        return None
-    names = [name.rstrip("/") for name in fileio.listdir(base_directory)]
-    versions = [name for name in names if name.isdigit()]
-    return os.path.join(base_directory, max(versions, key=int)) if versions else None
+def _is_served(model: str, base: str) -> bool:
+    newest, candidate = newest_version(base), fingerprint(model)
+    if newest is None or candidate is None or fingerprint(newest) != candidate or not is_complete(newest):
+        return False
+    logging.info("The newest version %s is already this model: nothing is pushed.", newest)
+    return True

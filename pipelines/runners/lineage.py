@@ -2,11 +2,11 @@
 
 import dataclasses
 import pathlib
-from typing import Any
 
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tfx.orchestration import metadata
+
+from pipelines.runners.metadata_store import open_store, property_value, run_contexts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Run:
     @property
     def blessed(self) -> bool:
         """True if the model reached its thresholds."""
-        return bool(_property(self.artifact("Evaluator", "blessing"), "blessed") == 1)
+        return bool(property_value(self.artifact("Evaluator", "blessing"), "blessed") == 1)
 
     @property
     def pushed_version(self) -> str | None:
@@ -73,7 +73,16 @@ class Run:
         if step is None or step.cached or not step.outputs.get("pushed_model"):
             return None
         artifact = step.outputs["pushed_model"][0]
-        return _property(artifact, "pushed_version") if _property(artifact, "pushed") == 1 else None
+        return str(property_value(artifact, "pushed_version")) if property_value(artifact, "pushed") == 1 else None
+
+    @property
+    def rolled_back_version(self) -> str | None:
+        """Version that served this run's model until it was rolled back; None if it was not."""
+        step = self.steps.get("Pusher")
+        found = (
+            [property_value(one, "rolled_back_version") for one in step.outputs.get("pushed_model", [])] if step else []
+        )
+        return str(found[0]) if found and found[0] else None
 
 
 def latest_run(database: pathlib.Path) -> Run:
@@ -85,12 +94,21 @@ def latest_run(database: pathlib.Path) -> Run:
     Raises:
         LookupError: If the store holds no run.
     """
-    store = MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
-    runs = store.get_contexts_by_type("pipeline_run")
+    store = open_store(database)
+    runs = run_contexts(store)
     if not runs:
         raise LookupError(f"{database} should hold a pipeline run. Received: none")
-    newest = max(runs, key=lambda context: context.id)
-    executions = sorted(store.get_executions_by_context(newest.id), key=lambda execution: execution.id)
+    return read_run(store, runs[-1])
+
+
+def read_run(store: MetadataStore, context: mlmd.Context) -> Run:
+    """Returns a run.
+
+    Args:
+        store: ML Metadata store.
+        context: Context of the run.
+    """
+    executions = sorted(store.get_executions_by_context(context.id), key=lambda execution: execution.id)
     return Run({name: step for execution in executions for name, step in [_step(store, execution)]})
 
 
@@ -103,8 +121,3 @@ def _step(store: MetadataStore, execution: mlmd.Execution) -> tuple[str, Step]:
             key = event.path.steps[0].key
             outputs.setdefault(key, []).extend(store.get_artifacts_by_id([event.artifact_id]))
     return name, Step(name, execution.last_known_state == mlmd.Execution.CACHED, outputs)
-
-
-def _property(artifact: mlmd.Artifact, name: str) -> Any:
-    value = artifact.custom_properties.get(name)
-    return getattr(value, value.WhichOneof("value")) if value is not None else None

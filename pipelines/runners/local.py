@@ -15,12 +15,17 @@ from tfx.proto.orchestration import pipeline_pb2
 from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE
+from pipelines.components.warm_start_resolver import EarlierModelStrategy
 from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
-from pipelines.pipeline import create_data_pipeline, create_pipeline
+from pipelines.pipeline import PUSHER, create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.beam_runner import run_in_process
+from pipelines.runners.history.relocation import relocate
 from pipelines.runners.lineage import Run, latest_run
+from pipelines.runners.metadata_store import ARTIFACTS, DATABASE
+from pipelines.runners.record_run import recorded_run
+from pipelines.runners.run_lock import lock_run_folder
 from pipelines.settings import Settings
 
 Progress = Callable[[str, str], None]
@@ -40,12 +45,12 @@ class RunPaths:
     @property
     def artifacts(self) -> pathlib.Path:
         """Folder of the components' outputs."""
-        return self.root / "pipeline"
+        return self.root / ARTIFACTS
 
     @property
     def metadata(self) -> pathlib.Path:
         """SQLite file of the ML Metadata store."""
-        return self.root / "metadata.sqlite"
+        return self.root / DATABASE
 
     def serving(self, model_name: str) -> pathlib.Path:
         """Returns the base directory of a served model, which has one folder per version."""
@@ -54,6 +59,8 @@ class RunPaths:
 
 class ReportingDagRunner(LocalDagRunner):
     """TFX's local runner, which also reports when each component starts and ends.
+
+    The Pusher is never taken from the cache, as it looks at the destination, of which the cache knows nothing.
 
     Args:
         progress: Function to call before and after each component, after a failed one too; None to report nothing.
@@ -73,6 +80,9 @@ class ReportingDagRunner(LocalDagRunner):
             pipeline: Compiled pipeline, with its components in topological order.
             run_options: Options of a partial run; the progress of such a run is not reported.
         """
+        for node in pipeline.nodes:
+            if node.pipeline_node.node_info.id == PUSHER:
+                node.pipeline_node.execution_options.caching_options.enable_cache = False
         if run_options is not None or (self._progress is None and self._on_success is None):
             super().run_with_ir(pipeline, run_options)
             return
@@ -130,33 +140,33 @@ def run_pipeline(
     Raises:
         FileNotFoundError: If the log does not exist.
         DataError: If the log has anomalies, and they stop the run.
+        ConfigError: If another run uses the folder.
     """
     settings = locate_log(settings)
-    paths.root.mkdir(parents=True, exist_ok=True)
+    paths = RunPaths(paths.root.absolute())  # ML Metadata keeps the paths for runs from other working directories.
     run_in_process()
-    store = metadata.sqlite_metadata_connection_config(str(paths.metadata))
-    options: dict[str, Any] = {"metadata_connection_config": store, "enable_cache": cache}
-    options["spans"] = newest_spans(settings)
-    if data_only:
-        pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
-    else:
-        serving = str(paths.serving(settings.name))
-        pipeline = create_pipeline(
-            settings,
-            str(paths.artifacts),
-            serving,
-            baseline=BlessedPredecessorStrategy,
-            schema=schema,
-            anomalies=anomalies,
-            **options,
-        )
+    with lock_run_folder(paths.root):
+        relocate(paths.root)
+        spans = newest_spans(settings)
+        options: dict[str, Any] = {"enable_cache": cache, "spans": spans}
+        options["metadata_connection_config"] = metadata.sqlite_metadata_connection_config(str(paths.metadata))
+        serving = "" if data_only else str(paths.serving(settings.name))
+        if data_only:
+            pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
+        else:
+            strategies = {"baseline": BlessedPredecessorStrategy, "warm_start": EarlierModelStrategy}
+            options |= {**strategies, "schema": schema, "anomalies": anomalies}
+            pipeline = create_pipeline(settings, str(paths.artifacts), serving, **options)
 
-    def on_success(name: str) -> None:
-        if check_examples is not None and name == LogExampleGen.__name__:
-            check_examples(latest_run(paths.metadata).uri(name, "examples"))
-        if report_checks is not None and name == "ExampleValidator":
-            report_checks(latest_run(paths.metadata).uri(name, "anomalies"))
+        with recorded_run(settings, spans, paths.metadata, serving) as record_start:
 
-    with log_level(settings.log_level), failures_hidden():
-        ReportingDagRunner(progress, on_success).run(pipeline)
+            def on_success(name: str) -> None:
+                record_start()
+                if check_examples is not None and name == LogExampleGen.__name__:
+                    check_examples(latest_run(paths.metadata).uri(name, "examples"))
+                if report_checks is not None and name == "ExampleValidator":
+                    report_checks(latest_run(paths.metadata).uri(name, "anomalies"))
+
+            with log_level(settings.log_level), failures_hidden():
+                ReportingDagRunner(progress, on_success).run(pipeline)
     return latest_run(paths.metadata)

@@ -114,7 +114,7 @@ def lock_runs(root: pathlib.Path) -> Iterator[None]:
     Raises:
         ConfigError: If another comparison uses the folder.
     """
-    message = f"{root} should be used by one comparison at a time. Received: another one"
+    message = f"{root} should be used by one comparison at a time"
     with exclusive_lock(root / _LOCK, message):
         remove_unfinished(root)
         yield

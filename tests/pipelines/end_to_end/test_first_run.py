@@ -18,10 +18,11 @@ from tfx.utils import proto_utils
 
 from pipelines.commands.run import report_gates
 from pipelines.components.example_gen import REJECTS, ingest_report
-from pipelines.components.pusher import OncePusherExecutor, newest_version
+from pipelines.components.pusher import OncePusherExecutor
 from pipelines.evaluation.records import read_gates
 from pipelines.evaluation.results import overall_auc, read_metrics
 from pipelines.gates.gate import failed
+from pipelines.pushing.destination import newest_version
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS

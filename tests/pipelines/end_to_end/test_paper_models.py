@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.components.pusher import newest_version
+from pipelines.pushing.destination import newest_version
 from pipelines.runners.local import run_pipeline
 from pipelines.settings_file import load_settings
 from serving.client import TfmtlClient

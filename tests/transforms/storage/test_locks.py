@@ -3,6 +3,8 @@
 import doctest
 import os
 import pathlib
+import re
+import socket
 import subprocess
 import sys
 
@@ -25,7 +27,7 @@ with exclusive_lock(sys.argv[1], "in use"):
 
 def test_a_second_holder_raises_the_message(tmp_path):
     path = tmp_path / "runs" / ".lock"
-    message = "runs should have one writer at a time. Received: another one"
+    message = "runs should have one writer at a time"
     with exclusive_lock(path, message):
         with pytest.raises(ConfigError, match=message), exclusive_lock(str(path), message):
             raise AssertionError("the block should not run")
@@ -46,11 +48,15 @@ def test_another_process_holds_the_lock_until_it_is_killed(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(ConfigError, match="in use"), exclusive_lock(tmp_path / ".lock", "in use"):
+        found = rf"^in use\. Received: process {holder.pid} on {re.escape(socket.gethostname())}, since \d{{4}}-"
+        with pytest.raises(ConfigError, match=found), exclusive_lock(tmp_path / ".lock", "in use"):
             raise AssertionError("the block should not run")
         holder.kill()
     with exclusive_lock(tmp_path / ".lock", "in use"):
-        pass
+        message = f"process {os.getpid()} on"
+        with pytest.raises(ConfigError, match=message), exclusive_lock(tmp_path / ".lock", "in use"):
+            raise AssertionError("the block should not run")
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == []
 
 
 def test_examples_of_docstrings():

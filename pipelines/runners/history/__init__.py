@@ -1,0 +1,1 @@
+"""History of the runs in a folder, from ML Metadata: records, comparison, retention, relocation; without TensorFlow."""

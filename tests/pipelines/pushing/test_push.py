@@ -1,0 +1,176 @@
+"""Pushes: complete or absent, also after a kill; versions that never collide; destinations on other file systems."""
+
+import json
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+import tensorflow as tf
+
+from pipelines.pushing.destination import fingerprint, is_complete, newest_version, next_version, versions
+from pipelines.pushing.push import push
+from pipelines.pushing.rollback import roll_back
+from pipelines.pushing.rolled_back import read_rolled_back, rollback_of
+from serving.export import DESCRIPTION_FILE
+from serving.manifest import write_manifest
+from serving.versions.folders import version_folders
+from tfmtl.config import ConfigError
+from transforms.storage.atomic import UNFINISHED
+
+
+def write_model(folder, name="a"):
+    """Writes the files of an export; its graph is text. TensorFlow's `ram://` mixes up `assets` and `assets.extra`."""
+    files = {
+        "saved_model.pb": "graph",
+        "variables/variables.index": name * 9,
+        "tokens/list": "x\ny\n",
+        DESCRIPTION_FILE: json.dumps({"fingerprint": name}),
+    }
+    for file, text in files.items():
+        path = pathlib.Path(folder, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    write_manifest(str(folder))
+    return str(folder)
+
+
+def contents(folder):
+    """Returns the files of a folder on any file system."""
+    found = {}
+    for parent, _, names in tf.io.gfile.walk(folder):
+        for name in names:
+            path = f"{parent.rstrip('/')}/{name}"
+            found[path[len(folder) :]] = tf.io.gfile.GFile(path).read()
+    return found
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "model")
+
+
+@pytest.fixture(params=["local", "ram"])
+def base(request, tmp_path):
+    return str(tmp_path / "serving") if request.param == "local" else f"ram:/{tmp_path}/serving"
+
+
+def test_a_push_copies_all_files_and_the_newest_version_is_the_last(model, base):
+    numbers = [push(model, base) for _ in range(3)]
+    assert list(versions(base)) == numbers
+    assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2], "all within one second"
+    assert abs(numbers[0] - time.time()) < 60
+    assert newest_version(base) == f"{base}/{numbers[-1]}"
+    for folder in versions(base).values():
+        assert contents(folder) == contents(model)
+        assert fingerprint(folder) == "a"
+        assert is_complete(folder)
+
+
+@pytest.mark.parametrize("damage", ["tokens/list", "variables/variables.index", "saved_model.pb"])
+def test_a_version_that_lacks_a_file_is_incomplete(model, base, damage):
+    push(model, base)
+    folder = newest_version(base)
+    tf.io.gfile.remove(f"{folder}/{damage}")
+    assert not is_complete(folder)
+
+
+def test_a_changed_file_is_not_pushed(model, base):
+    pathlib.Path(model, "tokens/list").write_text("x\n")
+    with pytest.raises(ConfigError, match="should have the files of its manifest"):
+        push(model, base)
+
+
+def test_versions_are_above_all_earlier_ones(tmp_path):
+    assert abs(next_version(str(tmp_path / "missing")) - time.time()) < 60
+    (tmp_path / "99999999999").mkdir()
+    (tmp_path / f"{UNFINISHED}-999999999999").mkdir()
+    assert next_version(str(tmp_path)) == 100000000000
+    assert next_version(str(tmp_path), used=200000000000) == 200000000001
+
+
+def killed_push(model, base, files):
+    """Pushes in a process that is killed after it has copied some files; returns the signal that ended it."""
+    process = os.fork()
+    if not process:
+        copy, copied = tf.io.gfile.copy, []
+
+        def copy_or_die(source, target, overwrite=False):
+            if len(copied) == files:
+                os.kill(os.getpid(), signal.SIGKILL)
+            copied.append(target)
+            copy(source, target, overwrite)
+
+        tf.io.gfile.copy = copy_or_die
+        try:
+            push(model, base)
+        finally:
+            os._exit(1)
+    return os.WTERMSIG(os.waitpid(process, 0)[1])
+
+
+@pytest.mark.parametrize("files", [0, 2, 4])
+def test_a_killed_push_leaves_no_version_and_is_removed_by_the_next(model, tmp_path, files):
+    base = tmp_path / "serving"
+    assert killed_push(model, str(base), files) == signal.SIGKILL
+    assert [path.name.startswith(UNFINISHED) for path in base.iterdir()] == [True]
+    assert version_folders(base) == {}
+    assert versions(str(base)) == {}
+    version = push(model, str(base))
+    assert [path.name for path in base.iterdir()] == [str(version)]
+
+
+def test_leftovers_on_an_object_store_are_removed_by_the_next_push(model, tmp_path):
+    """A version with a marker is removed if it is incomplete, and kept if only the removal of the marker is missing."""
+    base = f"ram:/{tmp_path}/serving"
+    complete = push(model, base)
+    for version in (complete, 7):
+        tf.io.gfile.makedirs(f"{base}/{version}")
+        tf.io.gfile.GFile(f"{base}/{UNFINISHED}-{version}", "w").write("")
+    tf.io.gfile.makedirs(f"{base}/7/tokens")
+    tf.io.gfile.copy(f"{model}/tokens/list", f"{base}/7/tokens/list")
+    version = push(model, base)
+    assert list(versions(base)) == [complete, version]
+    assert not [name for name in tf.io.gfile.listdir(base) if name.startswith(UNFINISHED)]
+
+
+def pushed(tmp_path, base, names):
+    return [push(write_model(tmp_path / f"model_{name}", name), base) for name in names]
+
+
+def test_rollback_serves_the_version_before_and_refuses_the_newest(tmp_path, base):
+    first, second, third = pushed(tmp_path, base, "abc")
+    done = roll_back(base)
+    assert (done.bad, done.good, done.refused, done.restored) == (third, second, ("c",), "b")
+    assert done.version > third
+    assert fingerprint(newest_version(base)) == "b"
+    assert list(versions(base)) == [first, second, third, done.version]
+    assert [(one.fingerprint, one.version) for one in read_rolled_back(base)] == [("c", third)]
+    again = roll_back(base)
+    assert (again.good, again.refused) == (first, ("b", "c"))
+    assert fingerprint(newest_version(base)) == "a"
+    with pytest.raises(ConfigError, match="should have an earlier version of another model, not rolled back"):
+        roll_back(base)
+    assert rollback_of(base, "b").version == done.version
+    assert rollback_of(base, "a") is None
+    assert rollback_of(base, None) is None
+
+
+def test_rollback_to_a_version_takes_it_from_the_record(tmp_path, base):
+    first, second, third = pushed(tmp_path, base, "abc")
+    assert roll_back(base, first).refused == ("b", "c")
+    forward = roll_back(base, third)
+    assert fingerprint(newest_version(base)) == "c"
+    assert forward.refused == ("a",)
+    assert {one.fingerprint for one in read_rolled_back(base)} == {"a", "b"}
+    newest = max(versions(base))
+    for wrong in (newest, 12):
+        with pytest.raises(ConfigError, match=f"--to should be a complete version .*{second}.* Received: {wrong}$"):
+            roll_back(base, wrong)
+
+
+def test_rollback_skips_incomplete_versions(tmp_path, base):
+    first, second, _ = pushed(tmp_path, base, "abc")
+    tf.io.gfile.remove(f"{base}/{second}/tokens/list")
+    assert roll_back(base).good == first
