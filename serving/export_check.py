@@ -9,7 +9,8 @@ import tensorflow as tf
 from serving import protos, tensors
 from serving.errors import StatusError
 from serving.graph_check import GRAPH, graph_errors
-from serving.servable import DEFAULT_SIGNATURE, WARMUP_FILE, Servable
+from serving.replay import WARMUP_FILE
+from serving.servable import DEFAULT_SIGNATURE, Servable
 
 TOLERANCE = 1e-4
 """Largest difference of a score from the recorded one, relative to it."""

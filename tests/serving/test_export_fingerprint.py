@@ -9,6 +9,7 @@ import tensorflow as tf
 from serving.client import PredictionError, TfmtlClient
 from serving.export import describe, export
 from serving.graph_hash import graph_hash
+from serving.replay import warm_up
 from serving.servable import Servable
 from serving.server import EmbeddedServer
 from serving.warmup import WARMUP
@@ -110,7 +111,7 @@ def test_required_feature_and_warm_up(rows, count, tmp_path):
     model = tiny("shared_bottom", REQUIRED, SIZES)
     export(model, HashTransform(), str(tmp_path / "1"), warmup_examples=rows)
     assert (tmp_path / "1" / WARMUP).exists() == bool(count)
-    assert Servable(tmp_path / "1").warm_up() == count
+    assert warm_up(Servable(tmp_path / "1")) == count
     with EmbeddedServer({"shop": tmp_path}) as server, TfmtlClient(server.address, "shop") as client:
         assert np.isfinite(client.predict([{"user": "u1"}])["ctr"]).all()
         for example in (b"", empty_user()):
