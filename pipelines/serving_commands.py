@@ -54,6 +54,9 @@ class ModelFolder(click.Path):
 @click.option("--max-batch", type=int, help="Maximum number of rows in a request; default: no limit.")
 @click.option("--max-concurrency", type=int, help="Maximum number of requests that run; default: 4 for each core.")
 @click.option("--max-queue", type=int, help="Maximum number of requests that wait; default: 128.")
+@click.option("--request-log", type=click.Path(file_okay=False), help="Folder of a log of some requests.")
+@click.option("--request-log-sampling-rate", type=float, help="Share of the requests that are logged; default: 0.01.")
+@click.option("--request-log-max-bytes", type=int, help="Maximum size of the log; default: 1073741824, which is 1 GiB.")
 def serve(**options: Any) -> None:
     """Serve the newest version in each MODEL_DIR with TensorFlow Serving's gRPC protocol.
 

@@ -17,6 +17,7 @@ from serving import inference, protos, tensors
 from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.errors import StatusError, invalid_argument, not_found, unexpected
 from serving.model_config import from_proto
+from serving.request_log import RequestLog
 from serving.request_metrics import RequestMetrics
 from serving.requests.admission import Behavior, InferenceHandler, InferencePool, serialized_handler
 from serving.requests.examples_request import parse_examples_request, parse_multi_inference_request
@@ -119,8 +120,15 @@ def handle_reload_config_request(models: ServedModels, data: bytes, limits: Limi
     return response
 
 
+def answering_spec(response: Any) -> Any:
+    """Returns the name, the version and the signature of the model that has answered; None without any task."""
+    if hasattr(response, "results"):
+        return response.results[0].model_spec if response.results else None
+    return response.model_spec
+
+
 def handlers(
-    models: ServedModels, limits: Limits, pool: InferencePool, metrics: RequestMetrics
+    models: ServedModels, limits: Limits, pool: InferencePool, metrics: RequestMetrics, log: RequestLog | None = None
 ) -> tuple[grpc.GenericRpcHandler, ...]:
     """Returns the handlers of both services.
 
@@ -129,6 +137,7 @@ def handlers(
         limits: Limits of a request.
         pool: Pool in which the methods run that run a model.
         metrics: Metrics of the requests that run a model.
+        log: Log of these requests.
 
     Returns:
         Handlers for `grpc.Server.add_generic_rpc_handlers`.
@@ -142,10 +151,14 @@ def handlers(
                 if method:
                     metrics.record(_asked.model, method, "GRPC", code, time.perf_counter() - start)
 
+            logged = request[0] if log is not None and method and log.sample() else None
             try:
-                response: bytes = answer(models, request.pop(), limits).SerializeToString()
+                response = answer(models, request.pop(), limits)
+                serialized: bytes = response.SerializeToString()
                 record(grpc.StatusCode.OK)
-                return response
+                if log is not None and logged is not None:
+                    log.add(method, answering_spec(response), logged, serialized)
+                return serialized
             except StatusError as error:
                 status = error
             except Exception as error:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from serving import protos, tensors
-from serving.servable import DEFAULT_SIGNATURE, WARMUP_FILE
+from serving.replay import WARMUP_FILE
+from serving.servable import DEFAULT_SIGNATURE
 
 TOLERANCE = 1e-4
 """Largest difference of a score from the recorded one, relative to it."""

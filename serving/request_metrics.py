@@ -11,6 +11,7 @@ PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _COUNT = ":tensorflow:serving:request_count"
+_LOGS = ":tensorflow:serving:request_log_count"
 _LATENCY = ":tensorflow:serving:request_latency"
 _BOUNDS = tuple(10 * 1.8**i for i in range(33))
 """Upper bounds of the latency's buckets in microseconds, those of TensorFlow Serving; about 20 minutes are the last."""
@@ -39,6 +40,7 @@ class RequestMetrics:
         self._models = models
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, str], int] = {}
+        self._logs: dict[tuple[str, str], int] = {}
         self._latencies: dict[tuple[str, str, str], _Histogram] = {}
 
     def record(self, model: str, method: str, entrypoint: str, code: grpc.StatusCode, seconds: float) -> None:
@@ -58,12 +60,27 @@ class RequestMetrics:
             if code is grpc.StatusCode.OK:
                 self._latencies.setdefault((name, method, entrypoint), _Histogram()).add(1e6 * seconds)
 
+    def record_log(self, model: str, code: grpc.StatusCode) -> None:
+        """Records a request of the request log.
+
+        Args:
+            model: Name of the model in the request.
+            code: OK if it was written, RESOURCE_EXHAUSTED if it was dropped, UNAVAILABLE if it could not be written.
+        """
+        key = (model if model in self._models else "", code.name)
+        with self._lock:
+            self._logs[key] = self._logs.get(key, 0) + 1
+
     def text(self) -> str:
         """Returns all metrics in Prometheus' text format."""
         with self._lock:
             lines = [f"# TYPE {_COUNT} counter"]
             for (model, status), count in sorted(self._counts.items()):
                 lines.append(f"{_COUNT}{{{_labels(model_name=model, status=status)}}} {count}")
+            if self._logs:
+                lines.append(f"# TYPE {_LOGS} counter")
+            for (model, status), count in sorted(self._logs.items()):
+                lines.append(f"{_LOGS}{{{_labels(model_name=model, status_code=status)}}} {count}")
             lines.append(f"# TYPE {_LATENCY} histogram")
             for (model, method, entrypoint), histogram in sorted(self._latencies.items()):
                 labels = _labels(model_name=model, API=method, entrypoint=entrypoint)

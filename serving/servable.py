@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import grpc
 import numpy as np
 import tensorflow as tf
-from google.protobuf import message
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
-from serving import protos
 from serving.errors import StatusError, invalid_argument, not_found
 from serving.requests.inputs import (
     Input,
@@ -29,8 +27,6 @@ from serving.requests.limits import Limits
 from serving.requests.signature import Signature, signature_of
 
 DEFAULT_SIGNATURE = "serving_default"
-WARMUP_FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
-MAX_WARMUP_RECORDS = 1000
 
 _CALLER_THREAD = -1
 _MAX_CALLABLES = 64
@@ -44,6 +40,9 @@ class Servable:
     Args:
         path: Folder of the SavedModel.
 
+    Attributes:
+        path: Folder of the SavedModel.
+
     Raises:
         StatusError: If it cannot be loaded.
     """
@@ -51,7 +50,7 @@ class Servable:
     def __init__(self, path: pathlib.Path):
         if not tf.saved_model.contains_saved_model(str(path)):
             raise not_found(f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}")
-        self._path = path
+        self.path = path
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         try:
             with self._session.graph.as_default():
@@ -128,44 +127,10 @@ class Servable:
         # A scalar string is of type bytes, which NumPy would convert to a string of fixed width.
         return [np.array(value, object) if isinstance(value, bytes) else np.asarray(value) for value in values]
 
-    def warm_up(self) -> int:
-        """Replays the recorded requests of the export, if it has any.
-
-        Returns:
-            Number of replayed requests.
-
-        Raises:
-            StatusError: If a request fails, or the file is not a TFRecord file of at most 1000 PredictionLogs.
-        """
-        path = self._path / WARMUP_FILE
-        if not path.is_file():
-            return 0
-        count = 0
-        try:
-            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                count += 1
-                if count > MAX_WARMUP_RECORDS:
-                    text = f"Number of warmup records exceeds the maximum ({MAX_WARMUP_RECORDS}) at {path}"
-                    raise invalid_argument(text)
-                self._replay(protos.PredictionLog.FromString(record))
-        except message.DecodeError as error:
-            raise invalid_argument(f"Failed to parse warmup record: number {count} from {path}") from error
-        except tf.errors.DataLossError as error:
-            text = f"{error.message}. Please verify your warmup data is in TFRecord format."
-            raise StatusError(grpc.StatusCode.DATA_LOSS, text) from error
-        return count
-
     def close(self) -> None:
         """Frees variables and tables. No request may run at the same time or later."""
         self._callables.clear()
         self._session.close()
-
-    def _replay(self, log: message.Message) -> None:
-        kind = log.WhichOneof("log_type")
-        if kind != "predict_log":
-            raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
-        request = log.predict_log.request
-        self.predict(request.model_spec.signature_name or DEFAULT_SIGNATURE, request.inputs, request.output_filter)
 
     def _signature(self, name: str) -> Signature:
         if name not in self._plans:

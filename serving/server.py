@@ -25,6 +25,7 @@ from serving import predict_service
 from serving.address import is_loopback, join, listen
 from serving.draining import Gate
 from serving.model_config import ModelConfig
+from serving.request_log import RequestLog, RequestLogOptions
 from serving.request_metrics import RequestMetrics
 from serving.requests.admission import InferencePool
 from serving.requests.limits import DEFAULT_MESSAGE_BYTES, DEFAULT_QUEUE, Limits
@@ -66,6 +67,8 @@ class EmbeddedServer:
         token: Token that each request has to send in the header `authorization: Bearer TOKEN`.
         rest_port: Port of the REST API, the metrics and the health by HTTP (`serving.rest`); 0 chooses a free one. By
             default there is none.
+        request_log: Folder, sampling rate and sizes of a log of requests (`serving.request_log`). By default there is
+            none.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -91,6 +94,7 @@ class EmbeddedServer:
         tls: TlsFiles | None = None,
         token: str | None = None,
         rest_port: int | None = None,
+        request_log: RequestLogOptions | None = None,
     ):
         if not models or not all(models):
             raise ValueError(f"models should hold at least one base path by model name. Received: {dict(models)}")
@@ -104,6 +108,8 @@ class EmbeddedServer:
         self._metrics = RequestMetrics(self._models)
         self._rest_port = rest_port
         self._http: HttpServer | None = None
+        self._log_options = request_log
+        self._log: RequestLog | None = None
         self._stopping = threading.Event()
         self._server: grpc.Server | None = None
         self._address = ""
@@ -138,8 +144,8 @@ class EmbeddedServer:
 
         Raises:
             RuntimeError: If it was started before.
-            ConfigError: If the address is in use or not one of this machine, a file for TLS is invalid, or a model that
-                is required cannot be loaded.
+            ConfigError: If the address is in use or not one of this machine, a file for TLS is invalid, the folder of
+                the request log cannot be used, or a model that is required cannot be loaded.
         """
         if self._server is not None:
             raise RuntimeError("server should be started once.")
@@ -151,9 +157,12 @@ class EmbeddedServer:
         interceptors = [self._gate, *([BearerToken(self._token)] if self._token else [])]
         control = futures.ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
         server = grpc.server(control, options=options, interceptors=interceptors)
-        server.add_generic_rpc_handlers(predict_service.handlers(self._models, self._limits, self._pool, self._metrics))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._address = listen(server, self._host, self._port, self._tls and self._tls.credentials())
+        self._log = RequestLog(self._log_options, self._metrics) if self._log_options is not None else None
+        server.add_generic_rpc_handlers(
+            predict_service.handlers(self._models, self._limits, self._pool, self._metrics, self._log)
+        )
         if self._token and not self._tls and not is_loopback(self._host):
             _log.warning("the token of requests to %s is not encrypted: TLS should be used with it", self._address)
         self._server = server
@@ -203,6 +212,8 @@ class EmbeddedServer:
             self._http.stop(max(end - time.monotonic(), 0.0))
         self._server.stop(max(end - time.monotonic(), 0.0)).wait()
         self._models.stop(grace)
+        if self._log is not None:
+            self._log.close()
 
     def wait(self) -> None:
         """Waits until another thread or Ctrl-C stops the server."""
@@ -222,7 +233,7 @@ class EmbeddedServer:
         if self._host.startswith("unix:"):
             raise ConfigError("rest_port should be left out with a Unix socket. Received: both")
         http = HttpServer(
-            RestApi(self._models, self._limits, self._metrics),
+            RestApi(self._models, self._limits, self._metrics, self._log),
             self._metrics,
             lambda: self._models.ready,
             self._pool,

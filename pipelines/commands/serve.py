@@ -9,12 +9,14 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pipelines.interrupts import Terminated, termination_raised
 from pipelines.library_messages import log_level
 from pipelines.terminal import console
 from serving.model_config import ModelConfig, read_model_config
 from serving.model_config_watch import ModelConfigWatch
+from serving.request_log import RequestLogOptions
 from serving.requests.limits import Limits
 from serving.security import TlsFiles, read_token
 from serving.server import EmbeddedServer
@@ -48,6 +50,9 @@ class ServeOptions:
         max_batch: Maximum number of rows in a request.
         max_concurrency: Maximum number of requests that run.
         max_queue: Maximum number of requests that wait.
+        request_log: Folder of a log of some requests.
+        request_log_sampling_rate: Share of the requests that are logged; None for the default.
+        request_log_max_bytes: Maximum size of the log; None for the default.
     """
 
     models: Sequence[tuple[str | None, str]] = ()
@@ -67,6 +72,9 @@ class ServeOptions:
     max_batch: int | None = None
     max_concurrency: int | None = None
     max_queue: int | None = None
+    request_log: str | None = None
+    request_log_sampling_rate: float | None = None
+    request_log_max_bytes: int | None = None
 
     def limits(self) -> dict[str, int]:
         """Returns the limits that are given. Raises `ConfigError` if one is out of range."""
@@ -75,9 +83,23 @@ class ServeOptions:
         try:
             Limits(**given)
         except ValueError as error:
-            name, _, rest = str(error).partition(" ")
-            raise ConfigError(f"--{name.replace('_', '-')} {rest}") from error
+            raise _wrong_option("--", error) from error
         return given
+
+    def log_options(self) -> RequestLogOptions | None:
+        """Returns the options of the request log; None without one. Raises `ConfigError` if one is out of range."""
+        names = ("sampling_rate", "max_bytes")
+        values = (self.request_log_sampling_rate, self.request_log_max_bytes)
+        given: dict[str, Any] = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        if self.request_log is None:
+            if given:
+                expected = "--request-log-sampling-rate and --request-log-max-bytes should be given with --request-log"
+                raise ConfigError(f"{expected}. Received: no folder")
+            return None
+        try:
+            return RequestLogOptions(self.request_log, **given)
+        except ValueError as error:
+            raise _wrong_option("--request-log-", error) from error
 
 
 def serve_models(options: ServeOptions) -> None:
@@ -104,6 +126,7 @@ def serve_models(options: ServeOptions) -> None:
         tls=_tls(options),
         token=read_token(options.token_file) if options.token_file else None,
         rest_port=options.rest_port,
+        request_log=options.log_options(),
         **options.limits(),
     )
     gc.freeze()  # Modules are not examined when the memory of an unloaded version is freed.
@@ -123,6 +146,12 @@ def serve_models(options: ServeOptions) -> None:
         finally:
             server.stop(options.grace_seconds, notice=_NOTICE)
             gc.unfreeze()
+
+
+def _wrong_option(prefix: str, error: ValueError) -> ConfigError:
+    """Returns the error of an option whose name begins the text of another error."""
+    name, _, rest = str(error).partition(" ")
+    return ConfigError(f"{prefix}{name.replace('_', '-')} {rest}")
 
 
 def _models(options: ServeOptions) -> list[ModelConfig]:

@@ -26,6 +26,7 @@ GetModelMetadataResponse = _message("tensorflow.serving.GetModelMetadataResponse
 GetModelStatusRequest = _message("tensorflow.serving.GetModelStatusRequest")
 GetModelStatusResponse = _message("tensorflow.serving.GetModelStatusResponse")
 InferenceTask = _message("tensorflow.serving.InferenceTask")
+LogMetadata = _message("tensorflow.serving.LogMetadata")
 ModelServerConfig = _message("tensorflow.serving.ModelServerConfig")
 ModelSpec = _message("tensorflow.serving.ModelSpec")
 ModelVersionStatus = _message("tensorflow.serving.ModelVersionStatus")

@@ -203,7 +203,14 @@ MESSAGES: dict[str, dict[str, Declaration]] = {
         "error_code": (1, "tensorflow.error.Code"),
         "error_message": (2, "string"),
     },
+    "tensorflow.serving.LogMetadata": {
+        "model_spec": (1, "tensorflow.serving.ModelSpec"),
+        "sampling_config": (2, "tensorflow.serving.SamplingConfig"),
+        "saved_model_tags": (3, "repeated string"),
+        "timestamp_secs": (4, "int64"),
+    },
     "tensorflow.serving.PredictionLog": {
+        "log_metadata": (1, "tensorflow.serving.LogMetadata"),
         "classify_log": (2, "tensorflow.serving.ClassifyLog", "log_type"),
         "regress_log": (3, "tensorflow.serving.RegressLog", "log_type"),
         "multi_inference_log": (4, "tensorflow.serving.MultiInferenceLog", "log_type"),
@@ -215,10 +222,19 @@ MESSAGES: dict[str, dict[str, Declaration]] = {
         "request": (1, "tensorflow.serving.PredictRequest"),
         "response": (2, "tensorflow.serving.PredictResponse"),
     },
+    "tensorflow.serving.ClassifyLog": {
+        "request": (1, "tensorflow.serving.ClassificationRequest"),
+        "response": (2, "tensorflow.serving.ClassificationResponse"),
+    },
+    "tensorflow.serving.RegressLog": {
+        "request": (1, "tensorflow.serving.RegressionRequest"),
+        "response": (2, "tensorflow.serving.RegressionResponse"),
+    },
+    "tensorflow.serving.MultiInferenceLog": {
+        "request": (1, "tensorflow.serving.MultiInferenceRequest"),
+        "response": (2, "tensorflow.serving.MultiInferenceResponse"),
+    },
     # The embedded server refuses these logs, so that it needs their names only.
-    "tensorflow.serving.ClassifyLog": {},
-    "tensorflow.serving.RegressLog": {},
-    "tensorflow.serving.MultiInferenceLog": {},
     "tensorflow.serving.SessionRunLog": {},
     "tensorflow.serving.PredictStreamedLog": {},
     # Configuration of a server, in files and in HandleReloadConfigRequest.

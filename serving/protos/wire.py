@@ -29,6 +29,17 @@ def tag(number: int, wire_type: int) -> int:
     return number << 3 | wire_type
 
 
+def header(number: int, length: int) -> bytes:
+    """Returns what precedes the bytes of a field of wire type `BYTES`: its tag and their number."""
+    encoded = bytearray()
+    for value in (tag(number, BYTES), length):
+        while value >= 0x80:
+            encoded.append(value & 0x7F | 0x80)
+            value >>= 7
+        encoded.append(value)
+    return bytes(encoded)
+
+
 def fields(data: bytes, position: int, end: int, most: int = MAX_FIELDS) -> Iterator[tuple[int, int, int]]:
     """Yields the fields of the message in `data[position:end]`.
 

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 
 from serving import protos
 from serving.errors import StatusError, invalid_argument, unexpected
-from serving.predict_service import classify, get_model_metadata, get_model_status, predict, regress
+from serving.predict_service import answering_spec, classify, get_model_metadata, get_model_status, predict, regress
+from serving.request_log import RequestLog
 from serving.request_metrics import RequestMetrics
 from serving.requests.limits import Limits
 from serving.rest.examples_json import classifications, fill_examples, regressions
@@ -51,10 +52,17 @@ class RestApi:
         models: Models by name.
         limits: Limits of a request.
         metrics: Metrics of the requests.
+        log: Log of the requests that run a model.
     """
 
-    def __init__(self, models: Mapping[str, ModelVersions], limits: Limits, metrics: RequestMetrics):
-        self._models, self._limits, self._metrics = models, limits, metrics
+    def __init__(
+        self,
+        models: Mapping[str, ModelVersions],
+        limits: Limits,
+        metrics: RequestMetrics,
+        log: RequestLog | None = None,
+    ):
+        self._models, self._limits, self._metrics, self._log = models, limits, metrics, log
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Returns the HTTP status and the JSON of the answer; an error is `{"error": text}`.
@@ -102,18 +110,28 @@ class RestApi:
         name = signature_name(document)
         request.model_spec.signature_name = name
         form = fill_inputs(document, self._inputs(spec, name or DEFAULT_SIGNATURE), request)
-        return predictions(form, predict(self._models, request.SerializeToString(), self._limits))
+        return predictions(form, self._answered("Predict", request, predict))
 
     def _classify(self, spec: Message, document: dict[str, Any]) -> dict[str, Any]:
-        return classifications(self._infer(protos.ClassificationRequest(model_spec=spec), document, classify))
+        return classifications(
+            self._infer("Classify", protos.ClassificationRequest(model_spec=spec), document, classify)
+        )
 
     def _regress(self, spec: Message, document: dict[str, Any]) -> dict[str, Any]:
-        return regressions(self._infer(protos.RegressionRequest(model_spec=spec), document, regress))
+        return regressions(self._infer("Regress", protos.RegressionRequest(model_spec=spec), document, regress))
 
-    def _infer(self, request: Message, document: dict[str, Any], answer: Callable[..., Message]) -> Message:
+    def _infer(self, method: str, request: Any, document: dict[str, Any], answer: Callable[..., Message]) -> Message:
         request.model_spec.signature_name = signature_name(document)
         fill_examples(document, request)
-        return answer(self._models, request.SerializeToString(), self._limits)
+        return self._answered(method, request, answer)
+
+    def _answered(self, method: str, request: Message, answer: Callable[..., Message]) -> Message:
+        """Returns the answer to a request, and logs some of those that have one."""
+        serialized = request.SerializeToString()
+        response = answer(self._models, serialized, self._limits)
+        if self._log is not None and self._log.sample():
+            self._log.add(method, answering_spec(response), serialized, response.SerializeToString())
+        return response
 
     def _inputs(self, spec: Message, name: str) -> Mapping[str, Message]:
         signatures = self._signatures(spec).signature_def

@@ -6,6 +6,7 @@ import pathlib
 import grpc
 
 from serving.errors import StatusError
+from serving.replay import warm_up
 from serving.servable import Servable
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ def load(folder: pathlib.Path) -> tuple[Servable, int]:
     servable = None
     try:
         servable = Servable(folder)
-        return servable, servable.warm_up()
+        return servable, warm_up(servable)
     except Exception as error:  # An error of one version must not end the polling.
         if servable is not None:
             servable.close()

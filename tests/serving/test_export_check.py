@@ -13,7 +13,7 @@ from pipelines.cli import main
 from serving import protos, tensors
 from serving.export import export
 from serving.export_check import check_export
-from serving.servable import WARMUP_FILE
+from serving.replay import WARMUP_FILE
 from tests.serving.export_cases import SIZES, SPEC, HashTransform, examples
 from tests.tfmtl.tiny_models import tiny_randomized
 

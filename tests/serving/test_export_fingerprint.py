@@ -9,6 +9,7 @@ import tensorflow as tf
 from serving.client import PredictionError, TfmtlClient
 from serving.export import describe, export
 from serving.graph_hash import graph_hash
+from serving.replay import warm_up
 from serving.servable import Servable
 from serving.server import EmbeddedServer
 from tests.serving.export_cases import SIZES, SPEC, HashTransform, examples
@@ -108,7 +109,7 @@ def test_required_feature_and_warm_up(rows, tmp_path):
     """A request is written for each signature and size, with a placeholder where no row has the feature."""
     model = tiny("shared_bottom", REQUIRED, SIZES)
     export(model, HashTransform(), str(tmp_path / "1"), warmup_examples=rows)
-    assert Servable(tmp_path / "1").warm_up() == 9
+    assert warm_up(Servable(tmp_path / "1")) == 9
     with EmbeddedServer({"shop": tmp_path}) as server, TfmtlClient(server.address, "shop") as client:
         assert np.isfinite(client.predict([{"user": "u1"}])["ctr"]).all()
         for example in (b"", empty_user()):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from serving.client import ModelDescription, TfmtlClient
 from serving.errors import StatusError
 from serving.export import RAW, SERVING_DEFAULT, TRANSFORMED, export
+from serving.replay import warm_up
 from serving.servable import Servable
 from serving.server import EmbeddedServer
 from tests.serving.export_cases import FEATURES, SIZES, SPEC, HashTransform, examples, transformed
@@ -33,7 +34,7 @@ def test_scores_of_all_signatures(name, tmp_path):
     export(model, HashTransform(), str(tmp_path / "1"), warmup_examples=examples(2))
     expected, of_examples = model.score(FEATURES), model.score(transformed(5))
     servable = Servable(tmp_path / "1")
-    assert servable.warm_up() > 0
+    assert warm_up(servable) > 0
     tokens = tf.constant([b"t%d" % i for i in range(5)])
     requests = {
         TRANSFORMED: (FEATURES, expected),

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from serving.export import describe, export
+from serving.replay import warm_up
 from serving.servable import Servable
 from tests.serving.export_cases import SIZES, SPEC, HashTransform, examples
 from tests.tfmtl import cases
@@ -76,11 +77,11 @@ def test_required_features_without_warm_up_examples(tmp_path, given):
     required = dataclasses.replace(SPEC, features=tuple(dataclasses.replace(f, required=True) for f in SPEC.features))
     options = {} if given is None else {"warmup_examples": given}
     export(tiny("mmoe", required, SIZES), HashTransform(), str(tmp_path / "1"), **options)
-    assert Servable(tmp_path / "1").warm_up() == 9
+    assert warm_up(Servable(tmp_path / "1")) == 9
     assert json.loads((tmp_path / "1" / "assets.extra" / "tfmtl_model.json").read_text())["fingerprint"]
 
 
 def test_required_features_with_warm_up_examples(tmp_path):
     required = dataclasses.replace(SPEC, features=tuple(dataclasses.replace(f, required=True) for f in SPEC.features))
     export(tiny("mmoe", required, SIZES), HashTransform(), str(tmp_path / "1"), warmup_examples=examples(3))
-    assert Servable(tmp_path / "1").warm_up() == 9
+    assert warm_up(Servable(tmp_path / "1")) == 9

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
-    classification_pb2,
     predict_pb2,
     prediction_log_pb2,
 )
 
 from serving.errors import StatusError
+from serving.replay import warm_up
 from serving.servable import Servable
 from serving.versions import ModelVersions
 
@@ -135,9 +135,8 @@ def flood_warmup(folder):
     write_warmup(folder, [predict_log("x")] * 1001)
 
 
-def record_classification(folder):
-    log = prediction_log_pb2.ClassifyLog(request=classification_pb2.ClassificationRequest())
-    write_warmup(folder, [prediction_log_pb2.PredictionLog(classify_log=log)])
+def record_session_run(folder):
+    write_warmup(folder, [prediction_log_pb2.PredictionLog(session_run_log=prediction_log_pb2.SessionRunLog())])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def record_classification(folder):
         ),
         (spoil_warmup, grpc.StatusCode.DATA_LOSS, "Please verify your warmup data is in TFRecord format."),
         (flood_warmup, grpc.StatusCode.INVALID_ARGUMENT, "Number of warmup records exceeds the maximum (1000)"),
-        (record_classification, grpc.StatusCode.UNIMPLEMENTED, "Unsupported log_type for warmup: classify_log"),
+        (record_session_run, grpc.StatusCode.UNIMPLEMENTED, "Unsupported log_type for warmup: session_run_log"),
     ],
 )
 def test_old_version_stays_if_a_new_one_cannot_be_loaded(tmp_path, line_exports, publish, spoil, code, part):
@@ -201,10 +200,10 @@ def test_warm_up_replays_every_request(tmp_path, line_exports, publish):
     model = ModelVersions("m", tmp_path)
     poll(model)
     with model.lease() as (_, servable):
-        assert servable.warm_up() == 3
+        assert warm_up(servable) == 3
     (tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests").unlink()
     with model.lease() as (_, servable):
-        assert servable.warm_up() == 0
+        assert warm_up(servable) == 0
 
 
 def test_moved_model_keeps_its_vocabulary(tmp_path, ads_export, publish):

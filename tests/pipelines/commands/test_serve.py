@@ -286,6 +286,16 @@ def mistakes(words):
         (["good", "--max-concurrency", 0], "--max-concurrency should be at least 1. Received: 0"),
         (["good", "--max-queue", -1], "--max-queue should be at least 0. Received: -1"),
         (["good", "--rest-port", 70000], "127.0.0.1:70000 should be a free address of this machine for REST"),
+        (["good", "--request-log-sampling-rate", 1], "should be given with --request-log. Received: no folder"),
+        (
+            ["good", "--request-log", "l", "--request-log-sampling-rate", 0],
+            "--request-log-sampling-rate should be above 0 and at most 1. Received: 0",
+        ),
+        (
+            ["good", "--request-log", "l", "--request-log-max-bytes", 10],
+            "--request-log-max-bytes should be at least 1048576. Received: 10",
+        ),
+        (["good", "--request-log", "good/1/saved_model.pb/l"], "should be a folder that this server can write to"),
         (["good", "--token-file", "gone"], "gone should be a file that can be read. Received: No such file"),
     ],
 )

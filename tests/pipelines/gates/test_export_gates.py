@@ -10,7 +10,7 @@ from pipelines.gates.thresholds import ExportThresholds
 from serving import protos, tensors
 from serving.export import export
 from serving.manifest import write_manifest
-from serving.servable import WARMUP_FILE
+from serving.replay import WARMUP_FILE
 from serving.server_check import check_through_server
 from tests.serving.export_cases import SIZES, SPEC, HashTransform, examples
 from tests.tfmtl.tiny_models import tiny_randomized
