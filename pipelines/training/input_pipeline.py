@@ -13,6 +13,7 @@ from pipelines.settings import CacheSetting
 from serving.raw_features import parsing_spec
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
+from tfmtl.training.data_position import DataPosition
 
 Cache = Literal["none", "memory", "disk"]
 """Storage of the transformed rows."""
@@ -74,20 +75,28 @@ class InputPipeline:
         if self.cache == "disk" and not self.cache_dir:
             raise ValueError(f"`cache_dir` should be a folder if `cache` is disk. Received: {self.cache_dir!r}")
 
-    def training(self, files: Sequence[str], share: Share = _all_rows) -> tf.data.Dataset:
+    def training(
+        self, files: Sequence[str], share: Share = _all_rows, position: DataPosition | None = None
+    ) -> tf.data.Dataset:
         """Returns a dataset of shuffled batches, which has each row once per epoch, in a different order each time.
+
+        The order of an epoch is a function of the seed and the number of the epoch. An epoch that begins at a later
+        batch reads the rows before it, but neither parses nor transforms them, unless there is a cache to fill.
 
         Args:
             files: TFRecord files, compressed with GZIP.
             share: Function that selects a worker's share of the batches, if there are several workers.
+            position: Epoch and batch with which the dataset begins; the first one by default.
         """
-        window = -(-self.shuffle_rows // 2)
-        blocks = self._cached(self.blocks(files, _OPEN_FILES))
-        shuffled = blocks.shuffle(-(-window // _BLOCK_ROWS), seed=self.seed, reshuffle_each_iteration=True)
-        draws = tf.data.Dataset.random(seed=self.seed, rerandomize_each_iteration=True)
-        permuted = tf.data.Dataset.zip(shuffled.rebatch(window), draws).map(self._permute)
-        # The next window is prepared while batches are taken from the present one.
-        batches = share(permuted.prefetch(1).rebatch(self.batch_size)).prefetch(tf.data.AUTOTUNE)
+        position = position or DataPosition()
+        raw = self.cache == "none"
+        blocks = self._serialized(files, _OPEN_FILES) if raw else self._cached(self.blocks(files, _OPEN_FILES))
+
+        @tf.autograph.experimental.do_not_convert
+        def epoch(_: Any) -> tf.data.Dataset:
+            return share(self._epoch(blocks, raw, *position.begin_pass()))
+
+        batches = tf.data.Dataset.range(1).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
         options = tf.data.Options()
         options.experimental_warm_start = True  # Prepares the first window while Keras traces the training step.
         return batches.with_options(options)
@@ -120,15 +129,21 @@ class InputPipeline:
             open_files: Number of files from which blocks are taken in turn; with 1, blocks are in the order of the
                 files.
         """
+        return self._parsed(self._serialized(files, open_files))
+
+    def _serialized(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
+        """Returns a dataset of blocks of serialized rows."""
         names = tf.data.Dataset.from_tensor_slices(sorted(files))
         # Files are interleaved by block, as passing on single records takes longer than reading them.
-        examples = names.interleave(
+        return names.interleave(
             lambda name: tf.data.TFRecordDataset(name, compression_type="GZIP").batch(_BLOCK_ROWS),
             cycle_length=open_files,
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        return examples.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    def _parsed(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
+        return blocks.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
     def parse(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -159,17 +174,49 @@ class InputPipeline:
             return blocks.cache(os.path.join(str(self.cache_dir), "blocks"))
         return blocks.cache() if self.cache == "memory" else blocks
 
-    @tf.autograph.experimental.do_not_convert
-    def _permute(self, window: Any, draw: Any) -> Any:
-        features, labels = window
-        rows = tf.range(tf.shape(next(iter(labels.values())))[0])
-        order = tf.random.experimental.stateless_shuffle(rows, seed=tf.stack([draw, 0]))
-        return self._cast_features(*tf.nest.map_structure(lambda column: tf.gather(column, order), (features, labels)))
+    def _epoch(self, blocks: tf.data.Dataset, raw: bool, epoch: Any, skipped_batches: Any) -> tf.data.Dataset:
+        """Returns a dataset of the batches of an epoch but the first ones; `raw` blocks are parsed after skipping."""
+        window = -(-self.shuffle_rows // 2)
+        seeds = tf.random.stateless_uniform((2,), [self.seed, epoch], maxval=tf.int64.max, dtype=tf.int64)
+        skipped_rows = skipped_batches * self.batch_size
+        first_window, offset = skipped_rows // window, skipped_rows % window
+        shuffled = blocks.shuffle(-(-window // _BLOCK_ROWS), seed=seeds[0], reshuffle_each_iteration=False)
+        remaining = _skip_rows(shuffled, first_window * window)
+        windows = (self._parsed(remaining) if raw else remaining).rebatch(window)
+
+        @tf.autograph.experimental.do_not_convert
+        def permute(number: Any, rows: Any) -> Any:
+            order = tf.range(tf.shape(tf.nest.flatten(rows)[0])[0])
+            order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seeds[1], number]))
+            order = order[tf.where(number == first_window, offset, 0) :]
+            return self._cast_features(*tf.nest.map_structure(lambda column: tf.gather(column, order), rows))
+
+        numbers = tf.data.Dataset.range(first_window, tf.int64.max)
+        # The next window is prepared while batches are taken from the present one.
+        return tf.data.Dataset.zip(numbers, windows).map(permute).prefetch(1).rebatch(self.batch_size)
 
     @tf.autograph.experimental.do_not_convert
     def _cast_features(self, features: Any, labels: Any) -> Any:
         """Casts the features to the dtypes that models take."""
         return {i.name: tf.cast(features[i.name], i.dtype) for i in transformed_inputs(self.spec)}, labels
+
+
+@tf.autograph.experimental.do_not_convert
+def _skip_rows(blocks: tf.data.Dataset, rows: Any) -> tf.data.Dataset:
+    """Returns a dataset of blocks without their first rows."""
+
+    def size(block: Any) -> Any:
+        return tf.shape(tf.nest.flatten(block)[0], tf.int64)[0]
+
+    def drop(start: Any, *block: Any) -> Any:
+        columns = tf.nest.map_structure(lambda column: column[tf.maximum(rows - start, 0) :], block)
+        return columns if len(columns) > 1 else columns[0]
+
+    def numbered(start: Any, *block: Any) -> Any:
+        return start + size(block), (start, *block)
+
+    starts = blocks.scan(tf.constant(0, tf.int64), numbered)
+    return starts.filter(lambda start, *block: start + size(block) > rows).map(drop)
 
 
 def choose_cache(cache: CacheSetting, files: Sequence[str]) -> Cache:

@@ -1,5 +1,6 @@
 """Input pipeline: each row once per epoch, with its labels, in an order that only the seed determines."""
 
+import dataclasses
 import itertools
 import pathlib
 
@@ -11,6 +12,7 @@ from pipelines.training import input_pipeline as input_module
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import InputWait
+from tfmtl.training.data_position import DataPosition
 
 SPEC = DatasetSpec.from_yaml("""
 name: log
@@ -235,3 +237,32 @@ def test_functions_are_traced_as_they_are(files):
 
     InputPipeline(SPEC, noted, batch_size=64).evaluation(files)
     assert set(statuses) == {"DISABLED"}
+
+
+@pytest.mark.parametrize(
+    ("cache", "passes", "batches"),
+    [("none", 0, 3), ("none", 1, 4), ("none", 1, 23), ("memory", 1, 7), ("disk", 1, 16)],
+)
+def test_a_later_start_gives_the_remaining_batches_and_the_epochs_after_it(files, cache, passes, batches):
+    """Windows have 200 rows, which are no multiple of a batch; 23 batches are a whole epoch."""
+    with cache_folder(cache) as folder:
+        inputs = InputPipeline(SPEC, transform, 50, 400, 5, "none", None)
+        dataset = inputs.training(files)
+        whole = [[row_numbers([batch]) for batch in epoch(dataset)] for _ in range(passes + 2)]
+        resumed = dataclasses.replace(inputs, cache=cache, cache_dir=folder)
+        rest = resumed.training(files, position=DataPosition(passes, batches))
+        found = [[row_numbers([batch]) for batch in epoch(rest)] for _ in range(2)]
+    for batch, expected in zip(found, [whole[passes][batches:], whole[passes + 1]], strict=True):
+        assert [rows.tolist() for rows in batch] == [rows.tolist() for rows in expected]
+
+
+def test_skipped_rows_are_not_transformed(files):
+    transformed = tf.Variable(0)
+
+    def counted(raw):
+        transformed.assign_add(tf.cast(raw["row"].dense_shape[0], tf.int32))
+        return transform(raw)
+
+    dataset = InputPipeline(SPEC, counted, 50, 100).training(files, position=DataPosition(0, 20))
+    assert len(row_numbers(epoch(dataset))) == ROWS - 1000
+    assert int(transformed) <= ROWS - 1000
