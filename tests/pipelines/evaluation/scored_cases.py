@@ -24,18 +24,30 @@ def batch(rows=3000, seed=0, has_baseline=True):
     pages = rng.choice([page.encode() for page in PAGES], rows).astype(object)
     users = rng.integers(0, 150, rows)
     logits = rng.normal(-1, 1, rows) + rng.normal(0, 1, 150)[users]
+    logits[pages == b"only clicks"] = 8.0
     clicked = (rng.random(rows) < 1 / (1 + np.exp(-logits))) | (pages == b"only clicks")
-    bought = clicked & (rng.random(rows) < 0.3)
+    likes = rng.normal(-1, 1, rows)
+    bought = clicked & (rng.random(rows) < 1 / (1 + np.exp(-likes)))
     labels = {name: values.astype(float) for name, values in (("clicked", clicked), ("bought", bought))}
     labels["paid"] = rng.poisson(3.0, rows).astype(float)
 
     def scores(noise):
-        probability = 1 / (1 + np.exp(-(logits + rng.normal(0, noise, rows))))
-        found = {name: probability * rng.uniform(0.8, 1.0, rows) for name in OUTPUTS}
-        found["pay"] = rng.gamma(3.0, 1.0, rows)
+        ctr, cvr = (1 / (1 + np.exp(-(one + rng.normal(0, noise, rows)))) for one in (logits, likes))
+        found = {"ctr": ctr, "buy_given_click": cvr, "buy": ctr * cvr, "pay": rng.gamma(30.0, 0.1, rows)}
         return {name: values.astype(np.float32).astype(float) for name, values in found.items()}
 
     return ScoredBatch(labels, scores(0.5), scores(1.0) if has_baseline else {}, pages, users.astype(np.int64))
+
+
+def part(whole, rows):
+    """Returns some rows of a batch."""
+
+    def take(columns):
+        return {name: values[rows] for name, values in columns.items()}
+
+    return ScoredBatch(
+        take(whole.labels), take(whole.scores), take(whole.baseline), whole.scenarios[rows], whole.groups[rows]
+    )
 
 
 def write_examples(whole, folder, files=3):

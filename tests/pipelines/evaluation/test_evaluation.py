@@ -12,19 +12,10 @@ from pipelines.evaluation.scored_batch import ScoredBatch
 from pipelines.gates.gate import failed
 from pipelines.gates.output_gates import output_gates
 from pipelines.gates.thresholds import Thresholds
-from tests.pipelines.evaluation.scored_cases import SPEC, batch
+from tests.pipelines.evaluation.scored_cases import SPEC, batch, part
 from tfmtl import metrics
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
-
-
-def part(whole, rows):
-    def take(columns):
-        return {name: values[rows] for name, values in columns.items()}
-
-    return ScoredBatch(
-        take(whole.labels), take(whole.scores), take(whole.baseline), whole.scenarios[rows], whole.groups[rows]
-    )
 
 
 def evaluated(*batches):
