@@ -32,7 +32,7 @@ def run_settings(settings: Settings, out: str | None, reference: bool | None, ca
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
 
     Returns:
-        True if the model was blessed.
+        True if the model was blessed, and has not been rolled back.
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache=cache)
@@ -44,7 +44,7 @@ def run_settings(settings: Settings, out: str | None, reference: bool | None, ca
             fitted = fit_reference(settings.spec, examples, paths.root, train_rows)
     report_metrics(settings, result, fitted)
     report_push(settings, paths, result)
-    return result.blessed
+    return result.blessed and not result.rolled_back_version
 
 
 def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True) -> Run:
@@ -116,12 +116,17 @@ def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
         result: The finished run.
     """
     base = paths.serving(settings.name)
-    if not result.blessed:
+    if result.rolled_back_version:
+        console.print(
+            f"This model was rolled back (version {result.rolled_back_version}): not pushed.", style="bold red"
+        )
+        console.print(f"to serve it again: tfmtl rollback {settings.name} --to VERSION", highlight=False)
+    elif not result.blessed:
         console.print("The model did not reach its thresholds and was not pushed.", style="bold red")
         console.print(f"Reasons: {result.uri('Evaluator', 'evaluation')}/validations*", highlight=False)
     elif result.pushed_version:
         console.print(f"pushed version {result.pushed_version} -> {base}", highlight=False)
     else:
         console.print(f"The newest version in {base} is already this model: nothing was pushed.", highlight=False)
-    if result.blessed:
+    if result.blessed and not result.rolled_back_version:
         console.print(f"to serve it: tfmtl serve {base}", highlight=False)

@@ -157,8 +157,8 @@ def _run_locked(
     if data_only:
         pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
     else:
-        strategies = {"baseline": BlessedPredecessorStrategy, "warm_start": EarlierModelStrategy}
-        pipeline = create_pipeline(settings, str(paths.artifacts), serving, **strategies, **options)
+        options |= {"baseline": BlessedPredecessorStrategy, "warm_start": EarlierModelStrategy}
+        pipeline = create_pipeline(settings, str(paths.artifacts), serving, **options)
 
     with recorded_run(settings, spans, paths.metadata, serving) as record_start:
 
