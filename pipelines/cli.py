@@ -8,6 +8,7 @@ except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
 from pipelines.data_commands import ingest, init, schema, simulate
+from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
 from pipelines.serving_commands import serve
 
@@ -30,7 +31,7 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     context.with_resource(library_messages(shown=verbose))
 
 
-for _command in (simulate, ingest, init, schema, serve):
+for _command in (simulate, ingest, init, schema, serve, runs, rollback, clean):
     main.add_command(_command)
 
 

@@ -40,7 +40,7 @@ def run_settings(
         accept: Accepts anomalies of the log as the new normal.
 
     Returns:
-        True if the model was blessed.
+        True if the model was blessed, and has not been rolled back.
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache, RunChecks(settings, settings_path, paths, accept))
@@ -52,7 +52,7 @@ def run_settings(
             fitted = fit_reference(settings.spec, examples, paths.root, train_rows)
     report_metrics(settings, result, fitted)
     report_push(settings, paths, result)
-    return result.blessed
+    return result.blessed and not result.rolled_back_version
 
 
 def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, checks: RunChecks | None = None) -> Run:
@@ -138,6 +138,11 @@ def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
     """
     base = paths.serving(settings.name)
     report_gates(result)
+    if result.rolled_back_version:
+        words = f"This model was rolled back (version {result.rolled_back_version}): not pushed."
+        console.print(words, style="bold red")
+        console.print(f"to serve it again: tfmtl rollback {settings.name} --to VERSION", highlight=False)
+        return
     if not result.blessed:
         return
     if result.pushed_version:

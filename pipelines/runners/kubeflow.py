@@ -1,11 +1,13 @@
 """Compilation of the pipeline for Kubeflow Pipelines 2."""
 
 import dataclasses
+import json
 import pathlib
 
+import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from pipelines.pipeline import create_pipeline
+from pipelines.pipeline import PUSHER, create_pipeline
 from pipelines.runners.beam_runner import with_runner
 from pipelines.settings import Settings
 from tfmtl.config import ConfigError
@@ -44,4 +46,16 @@ def compile_pipeline(
     pipeline = create_pipeline(settings, root, f"{root}/serving/{settings.name}", schema=schema)
     config = KubeflowV2DagRunnerConfig(default_image=image, use_pipeline_spec_2_1=True)
     KubeflowV2DagRunner(config=config, output_dir=str(out.parent), output_filename=out.name).run(pipeline)
+    _never_cached(out, PUSHER)
     return out
+
+
+def _never_cached(path: pathlib.Path, task: str) -> None:
+    """Changes a specification so that a task always runs: TFX has one setting for all tasks of a pipeline."""
+    text = path.read_text(encoding="utf-8")
+    is_json = path.suffix == ".json"
+    specification = json.loads(text) if is_json else yaml.safe_load(text)
+    tasks = specification.get("pipelineSpec", specification)["root"]["dag"]["tasks"]
+    tasks[task].pop("cachingOptions", None)
+    text = json.dumps(specification, indent=2) if is_json else yaml.safe_dump(specification, sort_keys=False)
+    path.write_text(text, encoding="utf-8")

@@ -26,6 +26,9 @@ COMMANDS = [
     "models",
     "serve",
     "predict",
+    "runs",
+    "rollback",
+    "clean",
 ]
 
 

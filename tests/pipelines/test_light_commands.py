@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.pipelines.runners.past_runs import PastRuns
+
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 HEAVY = ("keras", "tensorflow", "tfx", "apache_beam", "tensorflow_transform", "tensorflow_model_analysis", "pandas")
@@ -36,6 +38,14 @@ def test_help_and_models_are_shown_without_heavy_modules(words):
     code, output, heavy = invoke(*words)
     assert code == 0, output
     assert len(output) > 100
+    assert heavy == set()
+
+
+def test_the_history_of_runs_is_shown_without_heavy_modules(tmp_path):
+    PastRuns(tmp_path / "run").day("2026-11-17T03:00:00")
+    code, output, heavy = invoke("runs", tmp_path / "run")
+    assert code == 0, output
+    assert "pushed" in output
     assert heavy == set()
 
 

@@ -21,7 +21,7 @@ from transforms.storage.atomic import UNFINISHED
 
 
 def write_model(folder, name="a"):
-    """Writes the files of an export; its graph is text. TensorFlow's `ram://` mixes up `assets` and `assets.extra`."""
+    """Writes the files of an export, without a folder `assets`, which `ram://` mixes up with `assets.extra`."""
     files = {
         "saved_model.pb": "graph",
         "variables/variables.index": name * 9,
@@ -122,7 +122,7 @@ def test_a_killed_push_leaves_no_version_and_is_removed_by_the_next(model, tmp_p
 
 
 def test_leftovers_on_an_object_store_are_removed_by_the_next_push(model, tmp_path):
-    """A version with a marker is removed if it is incomplete, and kept if only the removal of the marker is missing."""
+    """A version whose marker remains is removed if it is incomplete; else only the marker is."""
     base = f"ram:/{tmp_path}/serving"
     complete = push(model, base)
     for version in (complete, 7):

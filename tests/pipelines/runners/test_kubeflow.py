@@ -46,6 +46,14 @@ def test_every_step_runs_in_the_image(compiled):
     assert commands == {("python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor")}
 
 
+def test_the_pusher_is_never_taken_from_the_cache(compiled):
+    """It looks at the destination, of which the cache knows nothing."""
+    tasks = yaml.safe_load(compiled.read_text())["root"]["dag"]["tasks"]
+    cached = {name for name, task in tasks.items() if task.get("cachingOptions", {}).get("enableCache")}
+    assert "Trainer" in cached
+    assert "Pusher" not in cached
+
+
 def test_beam_jobs_run_in_the_process_of_their_container(compiled):
     """Beam's own default downloads another runner."""
     spec = yaml.safe_load(compiled.read_text())

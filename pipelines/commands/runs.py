@@ -1,0 +1,156 @@
+"""Command `tfmtl runs`: history of the runs of a folder, without TensorFlow."""
+
+import json
+import pathlib
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from pipelines.runners.folders import all_run_folders, run_folder
+from pipelines.runners.history.compare import differences
+from pipelines.runners.history.runs import PastRun, find_run, read_runs
+from pipelines.terminal import console
+from tfmtl.config import ConfigError
+
+
+def list_runs(target: str | None, as_json: bool) -> None:
+    """Prints a table of runs, oldest first.
+
+    Args:
+        target: Settings, name of the pipeline, or run folder; None for all run folders below `runs`.
+        as_json: Prints JSON instead.
+
+    Raises:
+        ConfigError: If there is no run folder.
+    """
+    folders = all_run_folders() if target is None else [run_folder(target)]
+    if not folders:
+        raise ConfigError("FOLDER should be a run folder, as there is none below runs/. Received: none")
+    runs = {folder: read_runs(folder) for folder in folders}
+    if as_json:
+        print(json.dumps({str(folder): [run.to_dict() for run in found] for folder, found in runs.items()}, indent=1))
+        return
+    for folder, found in runs.items():
+        console.print(f"{folder}", highlight=False, markup=False)
+        console.print(_runs_table(found))
+
+
+def show_run(asked: str, target: str | None, as_json: bool) -> None:
+    """Prints all that is known of a run.
+
+    Args:
+        asked: Number or id of the run.
+        target: Settings, name of the pipeline, or run folder.
+        as_json: Prints JSON instead.
+    """
+    folder = run_folder(target)
+    run = find_run(read_runs(folder), asked)
+    if as_json:
+        print(json.dumps({"folder": str(folder), **run.to_dict()}, indent=1))
+        return
+    for name, value in _shown(folder, run).items():
+        console.print(f"{name:<14} {value}", highlight=False, markup=False)
+    if run.record.metrics:
+        console.print(_metrics_table(run))
+
+
+def diff_runs(first: str, second: str, target: str | None, as_json: bool) -> None:
+    """Prints the settings, code, data and metrics in which two runs of a folder differ.
+
+    Args:
+        first: Number or id of the first run.
+        second: Number or id of the second run.
+        target: Settings, name of the pipeline, or run folder.
+        as_json: Prints JSON instead.
+    """
+    runs = read_runs(run_folder(target))
+    before, after = find_run(runs, first), find_run(runs, second)
+    found = differences(before, after)
+    if as_json:
+        print(json.dumps({one.field: [one.before, one.after] for one in found}, indent=1))
+        return
+    if not found:
+        console.print(f"runs {before.number} and {after.number} do not differ", highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("field", f"run {before.number}", f"run {after.number}"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        table.add_row(one.field, _cell(one.before), _cell(one.after))
+    console.print(table)
+
+
+def _runs_table(runs: list[PastRun]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("run", "started", "data", "rows", "metrics", "result", "version", "spec", "code"):
+        table.add_column(column, justify="right" if column in ("run", "rows") else "left", overflow="fold")
+    for run in runs:
+        record = run.record
+        rows = f"{record.rows['read']:,}" if "read" in record.rows else ""
+        code = record.code.split(" ")
+        table.add_row(
+            str(run.number), run.started[:16], _spans(run), rows, "\n".join(_headline(run)), run.result,
+            record.pushed_version or "", record.spec_hash[:6], " ".join([code[0], code[-1][:6]]) if record.code else "",
+        )  # fmt: skip
+    return table
+
+
+def _spans(run: PastRun) -> str:
+    spans = run.record.spans
+    return spans[0] if len(spans) == 1 else f"{spans[0]} to {spans[-1]}" if spans else ""
+
+
+def _headline(run: PastRun) -> list[str]:
+    """Returns the AUC, or the NMAE of a count, of each output."""
+    lines = []
+    for output, metrics in run.record.metrics.items():
+        name = next((name for name in ("auc", "nmae") if name in metrics), None)
+        if name:
+            lines.append(f"{output} {name.upper()} {metrics[name]:.4f}")
+    return lines
+
+
+def _shown(folder: pathlib.Path, run: PastRun) -> dict[str, str]:
+    record = run.record
+    settings = record.settings
+    shown = {
+        "run": f"{run.number} of {folder}",
+        "id": run.id,
+        "started": run.started,
+        "ended": record.ended,
+        "result": run.result,
+        "error": record.error,
+        "data": ", ".join(record.spans) or str(settings.get("data", {}).get("path", "")),
+        "rows": ", ".join(f"{count:,} {name}" for name, count in record.rows.items()),
+        "model": str(settings.get("model", {}).get("name", "")),
+        "spec": record.spec_hash,
+        "code": record.code,
+        "started from": f"run {run.started_from}" if run.started_from else "",
+        "compared with": f"run {run.compared_with}" if run.compared_with else "",
+        "pushed": f"version {record.pushed_version} -> {record.destination}" if record.pushed_version else "",
+        "cached": ", ".join(name for name, how in run.steps.items() if how == "cached"),
+        "computed": ", ".join(name for name, how in run.steps.items() if how != "cached"),
+    }
+    return {name: value for name, value in shown.items() if value}
+
+
+def _metrics_table(run: PastRun) -> Table:
+    names = list(dict.fromkeys(name for metrics in run.record.metrics.values() for name in metrics))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("output")
+    for name in names:
+        table.add_column(name, justify="right")
+    for output, metrics in run.record.metrics.items():
+        table.add_row(output, *(_number(name, metrics[name]) if name in metrics else "" for name in names))
+    return table
+
+
+def _number(name: str, value: float) -> str:
+    return f"{value:,.0f}" if name == "rows" else f"{value:.4f}"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
