@@ -115,11 +115,11 @@ def test_a_feature_without_a_column_is_missing(tmp_path):
 
 
 def test_files_without_requests_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="data_checks.requests should be a file of requests"):
+    with pytest.raises(FileNotFoundError, match=r"data_checks.requests should be a file of requests"):
         request_statistics(str(tmp_path / "none.parquet"), SPEC)
     pd.DataFrame({"other": [1]}).to_parquet(tmp_path / "r.parquet")
     with pytest.raises(LogError, match=r"should have columns of the spec. Received: other"):
         request_statistics(str(tmp_path / "r.parquet"), SPEC)
     write_records(tmp_path / "r.tfrecord", [b"no example"])
-    with pytest.raises(LogError, match="should be a TFRecord of tf.Examples or PredictionLogs"):
+    with pytest.raises(LogError, match=r"should be a TFRecord of tf.Examples or PredictionLogs"):
         request_statistics(str(tmp_path / "r.tfrecord"), SPEC)

@@ -98,5 +98,5 @@ def test_a_wrong_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"shop.schema.pbtxt: should be a TFDV schema as text. Received: 2:"):
         parse_schema("feature {\nnam: 1}", "shop.schema.pbtxt")
     schema = parse_schema('feature { name: "click" annotation { tag: "mean high" } }')
-    with pytest.raises(ConfigError, match="'mean NUMBER of NUMBER rows'. Received: 'mean high'"):
+    with pytest.raises(ConfigError, match=r"'mean NUMBER of NUMBER rows'. Received: 'mean high'"):
         label_mean(schema.feature[0])
