@@ -1,5 +1,6 @@
 """The commands and the code of the README and of docs/, run as they are written there."""
 
+import dataclasses
 import os
 import pathlib
 import re
@@ -16,6 +17,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
+from pipelines.data_checks.options import DataChecks
 from pipelines.gates.thresholds import ExportThresholds, Thresholds
 from pipelines.settings import ModelSettings, TrainingSettings
 from tests.tfmtl import cases
@@ -85,12 +87,14 @@ def write_log(path, rows=4000):
 
 
 def test_every_command_is_run_somewhere():
-    by_this_file = [c for c in commands() if c.startswith(("tfmtl run shop", "tfmtl serve", "tfmtl predict"))]
+    by_this_file = [
+        c for c in commands() if c.startswith(("tfmtl schema shop", "tfmtl run shop", "tfmtl serve", "tfmtl predict"))
+    ]
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
     assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *by_this_file, *from_init, *compiled])
-    assert len(by_this_file) == 3
+    assert len(by_this_file) == 5
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()
     assert all(command in ci for command in RUN_BY_CI)
@@ -112,11 +116,14 @@ def test_your_own_data(tmp_path, monkeypatch):
     init = next(c for c in commands() if c.startswith("tfmtl init log.csv"))
     assert "next: tfmtl run settings.yaml" in invoke(init)
     assert "Test split" in invoke("tfmtl run settings.yaml")
-    run, serve, predict, compile_ = (
+    schema, serve, predict, compile_ = (
         next(c for c in commands() if c.startswith(start))
-        for start in ("tfmtl run shop", "tfmtl serve", "tfmtl predict", "tfmtl compile")
+        for start in ("tfmtl schema shop", "tfmtl serve", "tfmtl predict", "tfmtl compile")
     )
+    run, accept = sorted(c for c in commands() if c.startswith("tfmtl run shop"))
+    assert "-> shop.schema.pbtxt" in invoke(schema)
     assert "pushed version" in invoke(run)
+    assert "Anomalies" not in invoke(accept)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -186,6 +193,15 @@ def test_training_settings_are_valid():
     assert training.strategy.kind == "maml"
     assert training.fine_tuning.max_epochs == 2
     assert config.build(TrainingSettings, config.parse_yaml(several), ("training",)).distribution.kind == "mirrored"
+
+
+def test_data_checks_page_lists_every_bound():
+    checks = config.build(DataChecks, config.parse_yaml(blocks("yaml", "data-checks.md")[0]), ("data_checks",))
+    assert (checks.min_known, checks.ignore) == (None, ("hour",))
+    rows = re.findall(r"^\| (`.*`) \| (\S+) \|", PAGES["data-checks.md"].split("## Bounds")[1], re.MULTILINE)
+    listed = {name: float(default) for names, default in rows for name in re.findall(r"`(\w+)`", names)}
+    others = ("enabled", "ignore", "requests")
+    assert listed == {f.name: f.default for f in dataclasses.fields(DataChecks) if f.name not in others}
 
 
 def test_models_page_lists_every_model_and_example():

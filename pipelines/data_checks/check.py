@@ -23,7 +23,7 @@ _HIGH_RATE = 0.85
 
 @dataclasses.dataclass(frozen=True)
 class LogSummary:
-    """What is known of a log without its rows.
+    """Statistics of a log and the numbers of its rows.
 
     Attributes:
         statistics: `DatasetFeatureStatisticsList` of a sample of its accepted rows.

@@ -18,6 +18,7 @@ COMMANDS = [
     "init",
     "simulate",
     "ingest",
+    "schema",
     "run",
     "tune",
     "compare",

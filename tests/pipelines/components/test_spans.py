@@ -46,7 +46,7 @@ data:
   pattern: day={YYYY}-{MM}-{DD}/**/*
 """
 DAYS = ("2026-11-17", "2026-11-18", "2026-11-19")
-DATA_STEPS = ["LogExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"]
+DATA_STEPS = ["LogExampleGen", "StatisticsGen", "ExampleValidator", "SchemaGen", "Transform"]
 
 
 def write_day(log, day, number):

@@ -62,6 +62,18 @@ def test_beam_jobs_run_in_the_process_of_their_container(compiled):
     assert runners == [[f"--runner={IN_PROCESS}"]] * 8
 
 
+def test_a_refused_log_fails_a_step_on_which_the_others_depend(tmp_path):
+    settings = tmp_path / "demo.yaml"
+    settings.write_text((REPOSITORY / "examples" / "demo.yaml").read_text())
+    (tmp_path / "demo.schema.pbtxt").write_text('feature { name: "city" type: BYTES }')
+    compiled = yaml.safe_load(compile_demo(tmp_path, settings, **{"--data": "/data/log"}).read_text())
+    tasks = compiled["root"]["dag"]["tasks"]
+    assert "ExampleValidator" in tasks["Transform"]["dependentTasks"]
+    parameters = tasks["ExampleValidator"]["inputs"]["parameters"]
+    assert "city" in parameters["schema"]["runtimeValue"]["constant"]
+    assert parameters["mode"]["runtimeValue"]["constant"] == "refuse"
+
+
 def test_a_warm_start_uses_the_last_blessed_model(tmp_path):
     settings = tmp_path / "settings.yaml"
     text = (REPOSITORY / "examples" / "demo.yaml").read_text()
