@@ -117,9 +117,9 @@ class TrainingSettings(Stage):
         cache: Storage of the transformed rows from the second epoch on, 4 bytes per value: `memory`, `disk` (a
             temporary folder), or `none`, which reads and transforms the files in every epoch. `auto`, the default, is
             `memory` if the training files have at most 256 MB, else `none`. The batches do not depend on it.
-        warm_start: Initial weights: `latest` for those of the pipeline's last blessed model, if there is one; the path
-            of a Trainer's `model_run` folder (with `model.keras` and `vocabularies/`) for those of its model; None
-            for random ones.
+        warm_start: Initial weights: `latest` for those of the pipeline's last blessed model whose data ends before
+            that of the run, if there is one; the path of a Trainer's `model_run` folder (with `model.keras` and
+            `vocabularies/`) for those of its model; None for random ones.
         distribution: Devices or machines among which the rows of each batch are divided
             (`tfmtl.training.Distribution`); one device by default.
         fine_tuning: Second stage, which trains attention and towers and freezes all layers below; None for no second

@@ -35,6 +35,8 @@ RUN_BY_CI = ["make demo", "make test"]
 MOVIELENS = "tfmtl run examples/movielens.yaml --data ml-1m"  # tests/pipelines/test_movielens.py
 ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run examples/ali_ccp")
 """Beginnings of the commands that tests/pipelines/test_ali_ccp.py runs."""
+HISTORY = ("tfmtl runs", "tfmtl clean")
+"""Beginnings of the commands that are run after the pipeline of `shop.yaml`."""
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
 """Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 
@@ -92,8 +94,10 @@ def test_every_command_is_run_somewhere():
     ]
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
+    history = [c for c in commands() if c.startswith(HISTORY)]
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
-    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *by_this_file, *from_init, *compiled])
+    run_here = [*by_this_file, *from_init, *history, *compiled]
+    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here])
     assert len(by_this_file) == 5
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()
@@ -124,6 +128,10 @@ def test_your_own_data(tmp_path, monkeypatch):
     assert "-> shop.schema.pbtxt" in invoke(schema)
     assert "pushed version" in invoke(run)
     assert "Anomalies" not in invoke(accept)
+    table, shown, cleaned = (invoke(c) for c in commands() if c.startswith(HISTORY))
+    assert "ctr AUC" in table
+    assert "LogExampleGen" in shown
+    assert "not needed: 0 versions" in cleaned
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])

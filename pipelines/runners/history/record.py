@@ -18,7 +18,7 @@ RUNNING, FINISHED, FAILED, INTERRUPTED = "running", "finished", "failed", "inter
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """Facts about a run that are kept after it.
+    """Facts about a run.
 
     Attributes:
         status: `running` until the run ends; a run that was killed stays so. `finished`, `failed` or `interrupted`.

@@ -44,7 +44,7 @@ class PastRun:
 
     @property
     def result(self) -> str:
-        """Outcome of the run: `pushed`, `not pushed`, `refused`, `no model`, or its status if it did not finish."""
+        """Result of the run: `pushed`, `not pushed`, `refused`, `no model`, or its status if it did not finish."""
         if self.record.status != FINISHED:
             return self.record.status
         if self.record.blessed is None:

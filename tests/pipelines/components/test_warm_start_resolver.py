@@ -73,7 +73,7 @@ def test_without_spans_a_model_of_the_same_examples_is_passed_over(store):
 
 
 def test_with_spans_a_model_that_has_seen_the_last_span_is_passed_over(store):
-    """The model before the day is taken for a day with late files, and for an older day."""
+    """A day with late files, and an older day, start from the model before them."""
     models = [train(store, put(store, "Examples", span)) for span in (10, 11, 12)]
     for span, expected in ((9, None), (10, None), (11, models[0].id), (12, models[1].id), (13, models[2].id)):
         assert resolve(store, models, put(store, "Examples", span), has_spans=True) == expected
