@@ -1,4 +1,4 @@
-"""Healthy logs pass against each other: resamples of a simulated log, worlds of other seeds, and extreme distributions."""
+"""Healthy logs pass against each other: resamples of a simulated log, small logs, and extreme distributions."""
 
 import dataclasses
 import itertools
