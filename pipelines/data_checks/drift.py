@@ -61,7 +61,7 @@ def compare_with_reference(
         found = list(_missing(column, other, reference, checks))
         if other is not None and column.filled and other.filled:
             if name in labels:
-                found += compare_labels(column, other.mean, other.rows, reference.name, checks)
+                found += compare_labels(column, other.mean, other.rows, other.std, reference.name, checks)
             found += _known(column, other, reference, checks)
             if not found and name in distances:
                 found.append(distances[name])

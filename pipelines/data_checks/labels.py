@@ -9,7 +9,7 @@ from pipelines.data_checks.options import DataChecks
 
 
 def compare_labels(
-    column: ColumnStatistics, mean: float, rows: float, reference: str, checks: DataChecks
+    column: ColumnStatistics, mean: float, rows: float, std: float, reference: str, checks: DataChecks
 ) -> Iterator[Anomaly]:
     r"""Compares the rate of a binary label, or the mean of a count, with that of a reference.
 
@@ -21,6 +21,7 @@ def compare_labels(
         column: Label in the log.
         mean: Mean of the label in the reference.
         rows: Number of rows of the reference; 0 if its mean counts as exact.
+        std: Standard deviation of the label in the reference.
         reference: Name of the reference, for the anomaly.
         checks: Bounds.
 
@@ -33,7 +34,7 @@ def compare_labels(
     if is_rate:
         difference, error = _log_odds(column.mean, column.rows, mean, rows)
     else:
-        difference, error = _log_means(column, mean, rows)
+        difference, error = _log_means(column, mean, rows, std)
     bound = math.log(checks.max_label_odds) + checks.standard_errors * error
     if abs(difference) <= bound:
         return
@@ -55,13 +56,17 @@ def _log_odds(p: float, n: float, q: float, m: float) -> tuple[float, float]:
     return _logit(ours) - _logit(theirs), math.sqrt(variance)
 
 
-def _log_means(column: ColumnStatistics, mean: float, rows: float) -> tuple[float, float]:
-    """Returns the difference of the logarithms of two means and its standard error, by the standard deviation."""
+def _log_means(column: ColumnStatistics, mean: float, rows: float, std: float) -> tuple[float, float]:
+    """Returns the difference of the logarithms of two means and its standard error.
+
+    The error is that of the log with the larger relative deviation, at least that of Poisson counts: few rows of a
+    heavy tail often lack its largest counts.
+    """
     n = column.rows
     ours, theirs = column.mean + 0.5 / n, mean + 0.5 / (rows or n)
     common = (ours * n + theirs * rows) / (n + rows) if rows else theirs
-    deviation = max(column.std, math.sqrt(common))
-    return math.log(ours / theirs), deviation / common * math.sqrt(1 / n + (1 / rows if rows else 0.0))
+    relative = max(column.std / ours, std / theirs, 1 / math.sqrt(common))
+    return math.log(ours / theirs), relative * math.sqrt(1 / n + (1 / rows if rows else 0.0))
 
 
 def _logit(rate: float) -> float:

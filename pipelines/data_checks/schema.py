@@ -19,7 +19,7 @@ MAX_DOMAIN = 100
 _MAX_UNSEEN = 0.05
 """Largest estimated share of unseen values of a column with a domain."""
 _RANGE_FACTOR = 10
-_MEAN = re.compile(r"mean ([-+.\deE]+) of (\d+) rows")
+_MEAN = re.compile(r"mean ([-+.\deE]+) of (\d+) rows, deviation ([-+.\deE]+)")
 _MIN_NUMBERS = 50
 """Number of numbers from which their range is known."""
 _HEADER = """\
@@ -59,12 +59,12 @@ def infer_schema(statistics: Any, labels: Collection[str], checks: DataChecks) -
             feature.float_domain.min = _widened(number.min, downward=True)
             feature.float_domain.max = _widened(number.max, downward=False)
         if feature.name in labels:
-            feature.annotation.tag.append(f"mean {column.mean:.6g} of {column.rows} rows")
+            feature.annotation.tag.append(f"mean {column.mean:.6g} of {column.rows} rows, deviation {column.std:.6g}")
     return schema
 
 
-def label_mean(feature: Any) -> tuple[float, int] | None:
-    """Returns the mean of a label in a schema, and the number of its rows; None for another column.
+def label_mean(feature: Any) -> tuple[float, int, float] | None:
+    """Returns mean, number of rows and standard deviation of a label in a schema; None for another column.
 
     Raises:
         ConfigError: If the column's tag has another form.
@@ -74,8 +74,10 @@ def label_mean(feature: Any) -> tuple[float, int] | None:
         return None
     found = _MEAN.fullmatch(tags[0])
     if found is None:
-        raise ConfigError(f"schema: {feature.name}: tag should be 'mean NUMBER of NUMBER rows'. Received: {tags[0]!r}")
-    return float(found[1]), int(found[2])
+        raise ConfigError(
+            f"schema: {feature.name}: tag should be 'mean X of N rows, deviation S'. Received: {tags[0]!r}"
+        )
+    return float(found[1]), int(found[2]), float(found[3])
 
 
 def update_schema(schema: Any, inferred: Any, names: Collection[str]) -> Any:
