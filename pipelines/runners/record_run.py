@@ -59,7 +59,9 @@ def recorded_run(
             interrupted = isinstance(error, KeyboardInterrupt)
             message = "" if interrupted else user_message(error) or f"{type(error).__name__}: {error}"
             status = INTERRUPTED if interrupted else FAILED
-            _end(database, dataclasses.replace(record, status=status, error=message.splitlines()[0] if message else ""))
+            failed = dataclasses.replace(record, status=status, error=message.partition("\n")[0])
+            with contextlib.suppress(Exception):  # The disk may be full, which is the error to report.
+                _end(database, failed)
         raise
     if started:
         _end(database, _with_results(record, settings, latest_run(database)))

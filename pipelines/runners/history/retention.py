@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipelines.runners.history.record import read_record
 from pipelines.runners.metadata_store import ARTIFACTS, DATABASE, open_store, property_value, run_contexts
 
 _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT, mlmd.Event.DECLARED_OUTPUT)
@@ -37,20 +38,23 @@ def find_unneeded(folder: pathlib.Path, keep: int) -> Unneeded:
     """Finds the artifacts that neither the last runs nor a warm start, a comparison or a rollback needs.
 
     Kept are all inputs and outputs of the last `keep` runs, those of their steps that came from the cache included, and
-    the latest blessed model; with each model, its weights and vocabularies.
+    the latest blessed model; with each model, its weights and vocabularies; and folders that these runs start from.
 
     Args:
         folder: Run folder, absolute.
         keep: Number of runs whose artifacts are kept, at least 1.
     """
     store = open_store(folder / DATABASE)
-    runs = [store.get_executions_by_context(context.id) for context in run_contexts(store)[-keep:]]
+    contexts = run_contexts(store)[-keep:]
+    runs = [store.get_executions_by_context(context.id) for context in contexts]
     executions = [execution.id for run in runs for execution in run]
     needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)}
     needed |= set(_latest_blessed(store))
     models = {artifact.id for artifact in store.get_artifacts_by_type("Model")} if _has_type(store, "Model") else set()
     needed |= set(_made_together(store, needed & models))
     everything = store.get_artifacts()
+    starts = set(_started_from(contexts))
+    needed |= {artifact.id for artifact in everything if _place(artifact.uri) in starts}
     artifacts = [
         artifact
         for artifact in everything
@@ -119,6 +123,21 @@ def _made_together(store: MetadataStore, artifacts: Iterable[int]) -> Iterator[i
     makers = {event.execution_id for event in events if event.type in _OUTPUTS}
     made = store.get_events_by_execution_ids(list(makers)) if makers else []
     yield from (event.artifact_id for event in made if event.type in _OUTPUTS)
+
+
+def _started_from(contexts: Iterable[mlmd.Context]) -> Iterator[tuple[str, ...]]:
+    """Yields the places of the folders that the settings of runs name as their `training.warm_start`."""
+    for context in contexts:
+        record = read_record(context)
+        folder = record.settings.get("training", {}).get("warm_start") if record else None
+        if folder and _place(folder):
+            yield _place(folder)
+
+
+def _place(path: str) -> tuple[str, ...]:
+    """Returns the parts of a path below the folder of artifacts of any run folder; empty for other paths."""
+    parts = pathlib.PurePath(path).parts
+    return tuple(parts[-3:]) if len(parts) > 3 and parts[-4] == ARTIFACTS else ()
 
 
 def _has_type(store: MetadataStore, name: str) -> bool:

@@ -63,6 +63,19 @@ def test_artifacts_from_the_cache_of_a_kept_run_stay(days):
     assert made[0]["model"].id in unneeded
 
 
+def test_the_folder_that_the_settings_start_from_stays(days):
+    runs, made = days
+    folder = f"elsewhere/{pathlib.Path(made[0]['model_run'].uri).relative_to(runs.root)}"
+    for day, keep in ((15, 1), (16, 2)):
+        runs.day(
+            f"2026-11-{day}", settings={"training": {"warm_start": folder}} if day == 15 else {}, status="finished"
+        )
+        unneeded = {artifact.id for artifact in find_unneeded(runs.root, keep).artifacts}
+        assert made[0]["model_run"].id not in unneeded
+        assert made[1]["model_run"].id in unneeded
+    assert made[0]["model_run"].id in {artifact.id for artifact in find_unneeded(runs.root, 1).artifacts}
+
+
 def test_clean_lists_and_then_removes(days):
     runs, _ = days
     killed = runs.root / "pipeline/Trainer/model/1"  # The number of an execution that wrote no model.
