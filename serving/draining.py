@@ -16,7 +16,7 @@ class Gate(grpc.ServerInterceptor):
 
     def __init__(self) -> None:
         self._closed = False
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+        self._refusal = grpc.stream_unary_rpc_method_handler(_refuse)  # is called before a request is read
 
     def close(self) -> None:
         """Refuses requests from now on."""
@@ -29,6 +29,6 @@ class Gate(grpc.ServerInterceptor):
         return self._refusal if self._closed else continuation(handler_call_details)
 
 
-def _refuse(request: bytes, context: grpc.ServicerContext) -> NoReturn:
+def _refuse(_: Any, context: grpc.ServicerContext) -> NoReturn:
     context.abort(grpc.StatusCode.UNAVAILABLE, "The server is stopping.")
     raise AssertionError("abort raises an error")

@@ -94,7 +94,7 @@ class BearerToken(grpc.ServerInterceptor):
 
     def __init__(self, token: str):
         self._expected = f"Bearer {token}".encode()
-        self._refusal = grpc.unary_unary_rpc_method_handler(_refuse)
+        self._refusal = grpc.stream_unary_rpc_method_handler(_refuse)  # is called before a request is read
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
@@ -108,7 +108,7 @@ class BearerToken(grpc.ServerInterceptor):
         return self._refusal
 
 
-def _refuse(request: bytes, context: grpc.ServicerContext) -> NoReturn:
+def _refuse(_: Any, context: grpc.ServicerContext) -> NoReturn:
     context.abort(grpc.StatusCode.UNAUTHENTICATED, "The header `authorization: Bearer TOKEN` is missing or wrong.")
     raise AssertionError("abort raises an error")
 

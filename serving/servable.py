@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
 
 from serving.errors import StatusError, invalid_argument, not_found
 from serving.requests.inputs import (
@@ -51,7 +51,7 @@ class Servable:
         if not tf.saved_model.contains_saved_model(str(path)):
             raise not_found(f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}")
         self.path = path
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_session_config())
         try:
             with self._session.graph.as_default():
                 graph = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
@@ -153,6 +153,13 @@ class Servable:
                     del self._callables[next(iter(self._callables))]
                 run = self._callables.setdefault((feeds, fetches), self._session._make_callable_from_options(options))
         return run
+
+
+def _session_config() -> config_pb2.ConfigProto:
+    """Returns a configuration that optimizes each graph once; a second pass takes a quarter more time to load."""
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    return config
 
 
 def _runtime_error(error: tf.errors.OpError) -> StatusError:

@@ -27,8 +27,10 @@ from serving.draining import Gate
 from serving.model_config import ModelConfig
 from serving.request_log import RequestLog, RequestLogOptions
 from serving.request_metrics import RequestMetrics
+from serving.requests import receiving
 from serving.requests.admission import InferencePool
 from serving.requests.limits import DEFAULT_MESSAGE_BYTES, DEFAULT_QUEUE, Limits
+from serving.requests.receiving import ReceiveDeadlines, SeparateReceipt
 from serving.security import BearerToken, TlsFiles
 from serving.served_models import ServedModels
 from serving.tensors import MAX_BYTES
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
     from serving.rest.http_server import HttpServer
 
 _HEALTH = health_pb2.HealthCheckResponse
-_CONTROL_THREADS = 4
-"""Threads of the calls that run no model."""
 _REPORTED = 3
 
 _log = logging.getLogger(__name__)
@@ -104,6 +104,8 @@ class EmbeddedServer:
         self._host, self._port, self._tls, self._token = host, port, tls, token
         self._limits = Limits(max_message_bytes, max_batch, max_concurrency, max_queue)
         self._pool, self._gate = InferencePool(self._limits), Gate()
+        self._control = futures.ThreadPoolExecutor(receiving.RECEIVE_THREADS, thread_name_prefix="control")
+        self._deadlines = ReceiveDeadlines(receiving.RECEIVE_SECONDS)
         self._health = health.HealthServicer()
         self._metrics = RequestMetrics(self._models)
         self._rest_port = rest_port
@@ -154,9 +156,9 @@ class EmbeddedServer:
             ("grpc.max_send_message_length", MAX_BYTES),
             ("grpc.so_reuseport", 0),
         ]
-        interceptors = [self._gate, *([BearerToken(self._token)] if self._token else [])]
-        control = futures.ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="control")
-        server = grpc.server(control, options=options, interceptors=interceptors)
+        token = [BearerToken(self._token)] if self._token else []
+        interceptors = [self._gate, *token, SeparateReceipt(self._deadlines)]
+        server = grpc.server(self._control, options=options, interceptors=interceptors)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._address = listen(server, self._host, self._port, self._tls and self._tls.credentials())
         self._log = RequestLog(self._log_options, self._metrics) if self._log_options is not None else None
@@ -173,6 +175,7 @@ class EmbeddedServer:
                 raise ConfigError(_missing_models(missing))
             if self._rest_port is not None:
                 self._http = self._start_http(self._rest_port)
+            self._deadlines.start()
             server.start()
         except BaseException:
             self.stop(0.0)
@@ -211,7 +214,10 @@ class EmbeddedServer:
         if self._http is not None:
             self._http.stop(max(end - time.monotonic(), 0.0))
         self._server.stop(max(end - time.monotonic(), 0.0)).wait()
+        self._deadlines.stop()
         self._models.stop(grace)
+        for pool in (self._pool, self._control):
+            pool.shutdown(wait=False)
         if self._log is not None:
             self._log.close()
 

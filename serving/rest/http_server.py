@@ -12,8 +12,10 @@ from aiohttp import web
 
 from serving import request_metrics
 from serving.address import join
+from serving.errors import StatusError
 from serving.request_metrics import RequestMetrics
-from serving.requests.admission import InferencePool
+from serving.requests import receiving
+from serving.requests.admission import FULL, InferencePool
 from serving.rest.api import RestApi
 
 _START_SECONDS = 10.0
@@ -112,18 +114,33 @@ class HttpServer:
     async def _call(self, request: web.Request) -> web.Response:
         if not self._is_allowed(request):
             return _error(401, "request should have the header `authorization: Bearer TOKEN` with the server's token")
-        body = await request.read()
+        try:
+            async with asyncio.timeout(receiving.RECEIVE_SECONDS):
+                body = await request.read()
+        except TimeoutError:
+            late = _error(408, f"request should arrive within {receiving.RECEIVE_SECONDS:g} seconds")
+            late.force_close()
+            return late
         path = request.rel_url.raw_path
         runs_model = request.method == "POST"
         if runs_model and self._pool.full:
-            return _error(429, "server has as many requests running and waiting as it may have")
-        call = functools.partial(self._api.answer, request.method, path, body)
+            return _error(429, FULL)
+        answer = functools.partial(self._api.answer, request.method, path, body)
+        call = functools.partial(self._run_model, len(body), answer) if runs_model else answer
         # Status and metadata are answered while all places of the pool are taken.
         running = self._loop.run_in_executor(self._pool if runs_model else None, call)
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         status, text = await running
         return web.Response(status=status, body=text, content_type=_JSON)
+
+    def _run_model(self, size: int, answer: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+        """Returns the answer to a request once it has a place in the pool."""
+        try:
+            with self._pool.place(size):
+                return answer()
+        except StatusError as error:
+            return 429, json.dumps({"error": error.details}, indent=4).encode()
 
     async def _show_metrics(self, request: web.Request) -> web.Response:
         if not self._is_allowed(request):

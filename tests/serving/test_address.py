@@ -1,9 +1,7 @@
 """Addresses on which a server listens, TLS and tokens."""
 
-import shutil
 import socket
 import stat
-import subprocess
 
 import grpc
 import pytest
@@ -126,29 +124,6 @@ def test_paths_that_cannot_be_sockets(tmp_path):
     ]:
         with pytest.raises(ConfigError, match=message):
             listen(grpc.server(None), f"unix:{path}", 0)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """Folder with an authority, and certificates of a server and of a client that it has signed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("certificates are made by openssl, which this machine lacks")
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*words):
-        subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", 2)
-    for name in ("server", "client"):
-        openssl("req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-        openssl(
-            "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-out", f"{name}.pem", "-days", 2, "-extfile", "names",
-        )  # fmt: skip
-    openssl("ec", "-in", "server.key", "-aes128", "-passout", "pass:secret", "-out", "locked.key")
-    return folder
 
 
 def test_tls(model, certificates):
