@@ -37,6 +37,7 @@ def create_pipeline(
     *,
     spans: Sequence[int] = (),
     baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
+    checkpoints: str | None = None,
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -50,6 +51,8 @@ def create_pipeline(
         serving_dir: Base directory of the served model, to which versions are pushed.
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
         baseline: Strategy of the resolver that finds the model with which the new one is compared.
+        checkpoints: Folder of the Trainer's checkpoints, for runners that give each run other folders; by default a
+            folder beside the Trainer's outputs.
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
@@ -72,6 +75,7 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
+            **({"checkpoints": checkpoints} if checkpoints else {}),
             # The Evaluator loads its metrics by name and has no parameter for a hash, so the Trainer's covers them.
             "code": code_hash("pipelines.training.trainer", "pipelines.evaluation.count_metrics"),
         },
