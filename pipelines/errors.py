@@ -22,6 +22,23 @@ _NO_STORE = ("file is not a database", "database disk image is malformed")
 _LONGEST = 500
 
 
+def exit_code(error: BaseException) -> int:
+    """Returns the exit code of a program that ends with an error that the user can correct.
+
+    It is the attribute `exit_code` of the error or of one of its causes, and 2 by default.
+
+    Args:
+        error: Exception that a command raised.
+
+    Example:
+        >>> from pipelines.errors import exit_code
+        >>> exit_code(ValueError("a wrong setting"))
+        2
+    """
+    codes = (getattr(one, "exit_code", None) for one in _chain(error))
+    return next((code for code in codes if isinstance(code, int)), 2)
+
+
 def user_message(error: BaseException) -> str | None:
     """Returns the message of an error that the user can correct; None for any other error.
 

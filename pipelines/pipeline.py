@@ -46,6 +46,7 @@ def create_pipeline(
     warm_start: type[ResolverStrategy] = LatestBlessedModelStrategy,
     schema: str = "",
     anomalies: str = REFUSE,
+    checkpoints: str | None = None,
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -63,6 +64,8 @@ def create_pipeline(
         warm_start: Strategy of the resolver that finds the model to start from, for the warm start `latest`.
         schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
+        checkpoints: Folder of the Trainer's checkpoints, for runners that give each run other folders; by default a
+            folder beside the Trainer's outputs.
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
@@ -88,6 +91,7 @@ def create_pipeline(
             "model": to_plain(settings.model),
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
+            **({"checkpoints": checkpoints} if checkpoints else {}),
             "code": code_hash("pipelines.training.trainer"),
         },
     )

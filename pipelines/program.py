@@ -26,12 +26,13 @@ def _user_messages(context: click.Context) -> Iterator[None]:
     """Prints errors that the user can correct, and warnings about renamed settings, in one to three lines each.
 
     Such an error ends the program: with exit code 2 for wrong settings, a wrong log, a missing file or a full disk,
-    with 1 for a failed prediction, and with 130 for Ctrl-C. Other exceptions pass through.
+    with 3 for a training that diverged, with 1 for a failed prediction, and with 130 for Ctrl-C. Other exceptions pass
+    through.
 
     Args:
         context: Context of the group, with its options.
     """
-    from pipelines.errors import user_message
+    from pipelines.errors import exit_code, user_message
     from pipelines.interrupts import interrupts_remembered
     from pipelines.terminal import show_renamed_settings
 
@@ -54,7 +55,7 @@ def _user_messages(context: click.Context) -> Iterator[None]:
             raise
         _show_traceback(context)
         click.echo(f"Error: {message}", err=True)
-        sys.exit(1 if failed else 2)
+        sys.exit(1 if failed else exit_code(error))
 
 
 def _show_traceback(context: click.Context) -> None:

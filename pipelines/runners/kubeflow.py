@@ -43,7 +43,13 @@ def compile_pipeline(
     if out.suffix not in (".yaml", ".yml", ".json"):
         raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")
     root = root.rstrip("/")
-    pipeline = create_pipeline(settings, root, f"{root}/serving/{settings.name}", schema=schema)
+    pipeline = create_pipeline(
+        settings,
+        root,
+        f"{root}/serving/{settings.name}",
+        schema=schema,
+        checkpoints=f"{root}/checkpoints/{settings.name}",
+    )
     config = KubeflowV2DagRunnerConfig(default_image=image, use_pipeline_spec_2_1=True)
     KubeflowV2DagRunner(config=config, output_dir=str(out.parent), output_filename=out.name).run(pipeline)
     _never_cached(out, PUSHER)

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,10 +14,13 @@ import tensorflow_transform as tft
 
 from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
 from pipelines.training.calibrate import calibrate
+from pipelines.training.checkpoints import make_recovery, remove_checkpoints
+from pipelines.training.determinism import deterministic_operations
 from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
+from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
 from serving.export import export
 from tfmtl import config
@@ -26,11 +29,16 @@ from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.precision import dtype_policy
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import EpochLines, InputWait, Stage, TwoStage, fit_stage
+from tfmtl.training.best_epoch import Divergence
 from tfmtl.training.distribution import chief_folder, is_chief, worker_shard
+from tfmtl.training.recovery import Recovery
+from tfmtl.training.tensorboard import TensorBoardLog
 from tfmtl.training.vocabularies import write_vocabularies
 
 HISTORY = "history.json"
 """Name of the training history in a `model_run` folder."""
+TENSORBOARD = "tensorboard"
+"""Name of the folder with TensorBoard's logs in a `model_run` folder."""
 
 _WARMUP_ROWS = 256
 
@@ -39,9 +47,11 @@ def run_fn(fn_args: Any) -> None:
     """Trains a model with early stopping, and writes the weights of the best epoch.
 
     The folder `model_run` receives `model.keras` and `vocabularies/`, from which a later training can start, and
-    `history.json`, and `health.json`, which says whether the mechanisms of the model are alive
-    (`tfmtl.health.model_health`). The SavedModel is exported to `serving_model_dir`. If the settings ask for several
-    workers, each of them calls this function with the same arguments, and the chief writes the files.
+    `history.json`, `training.json` (`pipelines.training.summary`), the folder `tensorboard` with the metrics of each
+    epoch, and `health.json`, which says whether the mechanisms of the model are alive (`tfmtl.health.model_health`).
+    A training that was killed continues from its newest checkpoint (`pipelines.training.checkpoints`). The SavedModel
+    is exported to `serving_model_dir`. If the settings ask for several workers, each of them calls this function with
+    the same arguments, and the chief writes the files.
 
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
@@ -50,11 +60,14 @@ def run_fn(fn_args: Any) -> None:
     with warnings.catch_warnings():
         # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
         warnings.simplefilter("ignore", config.RenamedWarning)
-        _train_and_export(fn_args)
+        spec, model_settings, training, name = _from_config(fn_args.custom_config)
+        with deterministic_operations(training.deterministic):
+            _train_and_export(fn_args, spec, model_settings, training, name)
 
 
-def _train_and_export(fn_args: Any) -> None:
-    spec, model_settings, training, name = _from_config(fn_args.custom_config)
+def _train_and_export(
+    fn_args: Any, spec: DatasetSpec, model_settings: ModelSettings, training: TrainingSettings, name: str
+) -> None:
     strategy = training.distribution.strategy()
     keras.utils.set_random_seed(training.seed)
     transformed = tft.TFTransformOutput(fn_args.transform_output)
@@ -76,8 +89,16 @@ def _train_and_export(fn_args: Any) -> None:
     elif training.warm_start == LATEST:
         print("    no blessed model to start from: training starts from random weights")
 
+    recovery, summary = make_recovery(fn_args, training, strategy, files["train"], rows_per_step), Summary(training)
     with cache_folder(cache) as folder:
-        history = fit(model, InputPipeline(spec, transform, *batching, folder), files, training)
+        reader = InputPipeline(spec, transform, *batching, folder)
+        callbacks = [TensorBoardLog(os.path.join(fn_args.model_run_dir, TENSORBOARD))] if is_chief(strategy) else []
+        try:
+            history = fit(model, reader, files, training, not training.deterministic, callbacks, recovery, summary.note)
+            summary.check_weights(model)
+        except TrainingDiverged:
+            remove_checkpoints(recovery)
+            raise
 
     with chief_folder(strategy, fn_args.model_run_dir) as folder:
         tf.io.gfile.makedirs(folder)
@@ -89,6 +110,7 @@ def _train_and_export(fn_args: Any) -> None:
     write_vocabularies(fn_args.model_run_dir, tokens)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
         json.dump(history, file, indent=1)
+    summary.write(fn_args.model_run_dir, None if recovery is None else recovery.resumed_step)
     healths = measure_health(model, inputs, files["eval"])
     print_health(healths)
     write_health(fn_args.model_run_dir, healths)
@@ -98,6 +120,7 @@ def _train_and_export(fn_args: Any) -> None:
     folder = fn_args.serving_model_dir
     export(model, transform, folder, warmup_examples=warmup, model_name=name, log_format=log_format)
     write_model_run_path(fn_args.serving_model_dir, fn_args.model_run_dir)
+    remove_checkpoints(recovery)
 
 
 def fit(
@@ -107,6 +130,8 @@ def fit(
     training: TrainingSettings,
     watch_input: bool = True,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    recovery: Recovery | None = None,
+    on_divergence: Callable[[Divergence], object] | None = None,
 ) -> dict[str, Any]:
     """Trains a model, which has the weights of the best epoch and calibrated heads afterwards.
 
@@ -118,6 +143,8 @@ def fit(
         watch_input: Measures `input_wait` (see `tfmtl.training.InputWait`). This requires that deterministic operations
             are not enabled in TensorFlow, as they exclude a clock.
         callbacks: Further callbacks of Keras.
+        recovery: Checkpoints from which the training continues; None for none.
+        on_divergence: Function to call if a stage stopped because a loss was NaN or infinite.
 
     Returns:
         The metrics of each epoch by name, `input_wait` included; by stage if the settings have a second stage.
@@ -125,12 +152,15 @@ def fit(
     wait = InputWait()
     options: dict[str, Any] = {
         "make_optimizer": functools.partial(make_optimizer, training, files["train"], inputs.batch_size),
-        "callbacks": [keras.callbacks.TerminateOnNaN(), wait, EpochLines(), *callbacks],
+        "callbacks": [wait, EpochLines(), *callbacks],
+        "seed": training.seed,
+        "recovery": recovery,
+        "on_divergence": on_divergence,
         "shuffle": False,
         "verbose": 0,
     }
     share = worker_shard(model.replica_strategy)
-    train = inputs.training(files["train"], share)
+    train = inputs.training(files["train"], share, None if recovery is None else recovery.position)
     train = wait.watch(train) if watch_input else train
     validation = inputs.evaluation(files["eval"], share)
     with warnings.catch_warnings():

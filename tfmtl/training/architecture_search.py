@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmtl.training.episodes import gather_rows
-from tfmtl.training.strategy import Losses, Strategy, TrainableModel, join_losses
+from tfmtl.training.episodes import gather_rows, shuffle
+from tfmtl.training.strategy import Losses, Strategy, TrainableModel, join_losses, step_seed
 from tfmtl.types import Config, Features, Labels, Tensor
 
 
@@ -35,6 +35,7 @@ class ArchitectureSearch(Strategy):
 
     Args:
         held_out: Share of a batch's rows that are held out, between 0 and 1.
+        seed: Seed of their choice, which is a function of it and of the optimizer's number of steps.
 
     Raises:
         ValueError: If `held_out` is not between 0 and 1, or if the model of a `train_step` has no trainable
@@ -60,10 +61,11 @@ class ArchitectureSearch(Strategy):
           at first order (section 2.3, `xi = 0`)
     """
 
-    def __init__(self, held_out: float = 0.1):
+    def __init__(self, held_out: float = 0.1, seed: int = 0):
         if not 0 < held_out < 1:
             raise ValueError(f"`held_out` should be between 0 and 1. Received: {held_out}")
         self.held_out = held_out
+        self.seed = seed
 
     def train_step(
         self, model: TrainableModel, features: Features, labels: Labels, sample_weight: Any = None
@@ -76,7 +78,7 @@ class ArchitectureSearch(Strategy):
             raise ValueError(f"`model` should have trainable `architecture_variables`, as AutoHERI. Received: {kind}")
         data = (features, labels, sample_weight)
         count = tf.shape(keras.tree.flatten(features)[0])[0]
-        rows = tf.random.shuffle(tf.range(count))
+        rows = shuffle(tf.range(count), step_seed(self.seed, model))
         split = tf.cast(tf.round(self.held_out * tf.cast(count, "float32")), "int32")
         held_out_rows, train_rows = rows[:split], rows[split:]
         train_losses, weight_gradients = _gradients(model, gather_rows(data, train_rows), weights)
@@ -88,7 +90,7 @@ class ArchitectureSearch(Strategy):
         return model.track(losses, gather_rows(labels, rows), gather_rows(sample_weight, rows))
 
     def get_config(self) -> Config:
-        return {"held_out": self.held_out}
+        return {"held_out": self.held_out, "seed": self.seed}
 
 
 def _gradients(model: TrainableModel, data: tuple[Any, Any, Any], variables: list[Any]) -> tuple[Losses, list[Any]]:

@@ -29,7 +29,11 @@ class Episode:
 
 
 def draw_episodes(
-    batch_size: TensorLike, episodes: int, support_fraction: float, groups: TensorLike | None = None
+    batch_size: TensorLike,
+    episodes: int,
+    support_fraction: float,
+    groups: TensorLike | None = None,
+    seed: TensorLike | None = None,
 ) -> list[Episode]:
     """Divides the rows of a batch into random episodes whose sizes differ by at most one row.
 
@@ -48,6 +52,7 @@ def draw_episodes(
         episodes: Number of episodes.
         support_fraction: Share of an episode's rows that are in the support set; both sets have at least one row.
         groups: Group of each row, `(batch,)` integers; None to draw rows independently of groups.
+        seed: Two integers `(2,)` that determine the episodes; None for other episodes in each call.
 
     Returns:
         The episodes.
@@ -62,27 +67,47 @@ def draw_episodes(
         [(1, 3), (1, 3)]
     """
     rows = tf.cast(batch_size, "int32")
-    order = _order_by_group(groups) if groups is not None else tf.random.shuffle(tf.range(rows))
+    if seed is None:
+        seed = tf.random.uniform((2,), maxval=tf.int64.max, dtype=tf.int64)
+    order = _order_by_group(groups, seed) if groups is not None else shuffle(tf.range(rows), seed)
     bounds = [rows * episode // episodes for episode in range(episodes + 1)]
     drawn = []
-    for start, end in itertools.pairwise(bounds):
+    for episode, (start, end) in enumerate(itertools.pairwise(bounds), 1):
         size = tf.maximum(end - start, 2)
         members = tf.gather(order, (start + tf.range(size)) % rows)
         if groups is not None:
-            members = tf.random.shuffle(members)
+            members = shuffle(members, seed, episode)
         support_size = tf.cast(tf.round(support_fraction * tf.cast(size, "float32")), "int32")
         support_size = tf.clip_by_value(support_size, 1, size - 1)
         drawn.append(Episode(members[:support_size], members[support_size:]))
     return drawn
 
 
-def _order_by_group(groups: TensorLike) -> Tensor:
+def shuffle(values: Tensor, seed: TensorLike, draw: int = 0) -> Tensor:
+    """Puts values in a random order that two integers determine.
+
+    Args:
+        values: Values `(rows,)`.
+        seed: The integers, `(2,)`.
+        draw: Index of the order among the orders that a seed gives.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from tfmtl.training.episodes import shuffle
+        >>> sorted(shuffle(tf.range(4), seed=(17, 3)).numpy().tolist())
+        [0, 1, 2, 3]
+    """
+    keys = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int64), draw)
+    return tf.random.experimental.stateless_shuffle(values, seed=keys)
+
+
+def _order_by_group(groups: TensorLike, seed: TensorLike) -> Tensor:
     """Returns the indices of the rows, those of a group next to each other and the groups in random order."""
     groups = tf.convert_to_tensor(groups)
     if groups.shape.rank != 1:
         raise ValueError(f"`groups` should have the shape (batch,). Received: {groups.shape}")
     _, group = tf.unique(groups)
-    position = tf.random.shuffle(tf.range(tf.reduce_max(group) + 1))
+    position = shuffle(tf.range(tf.reduce_max(group) + 1), seed)
     return tf.argsort(tf.gather(position, group))
 
 

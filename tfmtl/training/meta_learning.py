@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfmtl.losses.batch_mean import num_replicas, replica_rows, sum_over_replicas
 from tfmtl.training.episodes import draw_episodes, gather_rows
 from tfmtl.training.functional import FunctionalLosses, FunctionalParameters, dense_gradient
-from tfmtl.training.strategy import Losses, Strategy, TrainableModel, join_losses
+from tfmtl.training.strategy import Losses, Strategy, TrainableModel, join_losses, step_seed
 from tfmtl.types import Config, Features, Labels, Tensor
 
 
@@ -53,6 +53,7 @@ class MetaLearning(Strategy):
         first_order: Whether the derivative of the inner gradients is omitted (first-order MAML).
         group_by: Name of a feature with one id per row by whose values the rows of an episode are grouped; None for
             random episodes.
+        seed: Seed of the episodes. Those of a batch are a function of it and of the optimizer's number of steps.
 
     Raises:
         ValueError: If an argument is out of its range, or if `group_by` is not a feature of the model, or is
@@ -84,6 +85,7 @@ class MetaLearning(Strategy):
         inner_steps: int = 1,
         first_order: bool = False,
         group_by: str | None = None,
+        seed: int = 0,
     ):
         if not inner_learning_rate > 0:
             raise ValueError(f"`inner_learning_rate` should be above 0. Received: {inner_learning_rate}")
@@ -99,6 +101,7 @@ class MetaLearning(Strategy):
         self.inner_steps = inner_steps
         self.first_order = first_order
         self.group_by = group_by
+        self.seed = seed
 
     def train_step(
         self, model: TrainableModel, features: Features, labels: Labels, sample_weight: Any = None
@@ -109,7 +112,8 @@ class MetaLearning(Strategy):
             features, labels, sample_weight = _pad_empty((features, labels, sample_weight))
         data = (features, labels, sample_weight)
         batch_size = tf.shape(keras.tree.flatten(features)[0])[0]
-        episodes = draw_episodes(batch_size, self.episodes, self.support_fraction, self._groups(features))
+        seed = step_seed(self.seed, model)
+        episodes = draw_episodes(batch_size, self.episodes, self.support_fraction, self._groups(features), seed)
         parameters = FunctionalParameters(model, features)
         start = parameters.initial_values()
 
@@ -179,7 +183,8 @@ class MetaLearning(Strategy):
         return value - tf.cast(self.inner_learning_rate, value.dtype) * gradient
 
     def get_config(self) -> Config:
-        names = ("inner_learning_rate", "episodes", "support_fraction", "inner_steps", "first_order", "group_by")
+        sizes = ("inner_learning_rate", "episodes", "support_fraction", "inner_steps")
+        names = (*sizes, "first_order", "group_by", "seed")
         return {name: getattr(self, name) for name in names}
 
 

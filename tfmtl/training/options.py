@@ -31,8 +31,12 @@ class PlainOptions:
 
     kind: Literal["plain"] = "plain"
 
-    def strategy(self) -> "Strategy":
-        """Creates the strategy."""
+    def strategy(self, seed: int = 0) -> "Strategy":
+        """Creates the strategy.
+
+        Args:
+            seed: Not used, as plain training draws nothing.
+        """
         from tfmtl.training.strategy import PlainTraining
 
         return PlainTraining()
@@ -77,13 +81,17 @@ class MetaLearningOptions:
         for name in ("episodes", "inner_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
 
-    def strategy(self) -> "Strategy":
-        """Creates the strategy."""
+    def strategy(self, seed: int = 0) -> "Strategy":
+        """Creates the strategy.
+
+        Args:
+            seed: Seed of what the strategy draws.
+        """
         from tfmtl.training.meta_learning import MetaLearning
 
         arguments = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del arguments["kind"]
-        return MetaLearning(**arguments)
+        return MetaLearning(**arguments, seed=seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,11 +117,15 @@ class ArchitectureSearchOptions:
     def __post_init__(self) -> None:
         require(0 < self.held_out < 1, "held_out", "between 0 and 1", self.held_out)
 
-    def strategy(self) -> "Strategy":
-        """Creates the strategy."""
+    def strategy(self, seed: int = 0) -> "Strategy":
+        """Creates the strategy.
+
+        Args:
+            seed: Seed of what the strategy draws.
+        """
         from tfmtl.training.architecture_search import ArchitectureSearch
 
-        return ArchitectureSearch(self.held_out)
+        return ArchitectureSearch(self.held_out, seed)
 
 
 StrategyOptions: TypeAlias = PlainOptions | MetaLearningOptions | ArchitectureSearchOptions

@@ -121,6 +121,26 @@ def join_losses(parts: Sequence[Losses]) -> Losses:
     return Losses(mean([part.total for part in parts], rows), logits, tasks, extras)
 
 
+def step_seed(seed: int, model: TrainableModel) -> Tensor:
+    """Returns the seed of a training step: `(seed, step)`, where the optimizer counts the steps.
+
+    A strategy that draws from it, and not from a generator with a state of its own, continues from a checkpoint as if
+    training had not been interrupted.
+
+    Args:
+        seed: Seed of the strategy.
+        model: A compiled model.
+
+    Example:
+        >>> import types
+        >>> from tfmtl.training.strategy import step_seed
+        >>> model = types.SimpleNamespace(optimizer=types.SimpleNamespace(iterations=41))
+        >>> step_seed(17, model).numpy().tolist()
+        [17, 41]
+    """
+    return tf.stack([tf.constant(seed, tf.int64), tf.cast(model.optimizer.iterations, tf.int64)])
+
+
 class Strategy:
     """Interface of training strategies.
 

@@ -7,7 +7,10 @@ from typing import Any, TypeAlias
 
 import keras
 
+from tfmtl.training.best_epoch import BestEpoch, Divergence
 from tfmtl.training.options import Stage
+from tfmtl.training.recovery import Recovery
+from tfmtl.training.tensorboard import KeepsHistory
 
 STAGES = ("stage_1", "stage_2")
 """Names of the two stages."""
@@ -39,6 +42,10 @@ def fit_stage(
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     make_optimizer: Callable[[Stage], keras.optimizers.Optimizer] = stage_optimizer,
+    seed: int = 0,
+    name: str = STAGES[0],
+    recovery: Recovery | None = None,
+    on_divergence: Callable[[Divergence], object] | None = None,
     **fit_arguments: Any,
 ) -> History:
     """Compiles a model and trains it until early stopping, then restores the weights of the best epoch.
@@ -51,6 +58,11 @@ def fit_stage(
             the metric on the training data.
         callbacks: Callbacks of `model.fit`, which run after early stopping.
         make_optimizer: Function that creates the optimizer of a stage.
+        seed: Seed of what the strategy draws.
+        name: Name of the stage. If the first epoch of `stage_2` diverges, its initial weights are restored.
+        recovery: Checkpoints from which the stage continues; None for none.
+        on_divergence: Function to call if training stopped because a loss was NaN or infinite. The model then has the
+            weights of the best epoch before that, if there is one.
         **fit_arguments: Other arguments of `model.fit`.
 
     Returns:
@@ -71,17 +83,32 @@ def fit_stage(
         1
     """
     with model.replica_strategy.scope():  # An optimizer has to be created in the scope of its model.
-        model.compile(make_optimizer(stage), strategy=stage.strategy.strategy())
-    stopping = keras.callbacks.EarlyStopping(
-        monitor=stage.monitor if validation is None else f"val_{stage.monitor}",
-        mode="max" if stage.monitor.endswith("_auc") else "min",
-        patience=stage.patience,
-        restore_best_weights=True,
-    )
-    history = model.fit(
-        train, validation_data=validation, epochs=stage.max_epochs, callbacks=[stopping, *callbacks], **fit_arguments
-    )
-    return {name: [float(value) for value in values] for name, values in history.history.items()}
+        model.compile(make_optimizer(stage), strategy=stage.strategy.strategy(seed))
+    monitor = stage.monitor if validation is None else f"val_{stage.monitor}"
+    mode = "max" if stage.monitor.endswith("_auc") else "min"
+    best, history = BestEpoch(monitor, mode, stage.patience, keep_initial=name != STAGES[0]), keras.callbacks.History()
+    all_callbacks = [best, *callbacks, history]
+    arguments = {"validation_data": validation, "epochs": stage.max_epochs, **fit_arguments}
+    if recovery is not None:
+        checkpoints = recovery.begin(name, model, best, history)
+        finished = checkpoints.finished
+        past: Any = checkpoints.past if finished is None else finished["history"]
+        for callback in callbacks:
+            if isinstance(callback, KeepsHistory):
+                callback.restore_history(past)
+        if finished is not None:
+            if finished["divergence"] is not None and on_divergence is not None:
+                on_divergence(Divergence(**finished["divergence"]))
+            return dict(finished["history"])
+        all_callbacks.append(checkpoints)
+        arguments["initial_epoch"] = checkpoints.initial_epoch
+    model.fit(train, callbacks=all_callbacks, **arguments)
+    values = {metric: [float(value) for value in epochs] for metric, epochs in history.history.items()}
+    if recovery is not None:
+        recovery.finish(name, values, best.divergence)
+    if best.divergence is not None and on_divergence is not None:
+        on_divergence(best.divergence)
+    return values
 
 
 @contextlib.contextmanager
@@ -177,9 +204,10 @@ class TwoStage:
             each epoch.
         """
         arguments = {"make_optimizer": self.make_optimizer, **fit_arguments}
-        first = fit_stage(model, self.first, train, validation, **arguments)
+        first = fit_stage(model, self.first, train, validation, name=STAGES[0], **arguments)
         first_stage = {"optimizer": model.optimizer, "strategy": model.strategy}
         with freeze_lower_layers(model):
-            second = fit_stage(model, self.second, train if support is None else support, validation, **arguments)
+            rows = train if support is None else support
+            second = fit_stage(model, self.second, rows, validation, name=STAGES[1], **arguments)
         model.compile(**first_stage)
         return dict(zip(STAGES, (first, second), strict=True))
