@@ -7,7 +7,6 @@ import dataclasses
 import glob
 import json
 import pathlib
-import re
 
 import pytest
 import tensorflow as tf
@@ -16,12 +15,10 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from pipelines.commands.run import report_gates
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.components.pusher import OncePusherExecutor
-from pipelines.evaluation.records import read_gates
+from pipelines.errors import exit_code, user_message
 from pipelines.evaluation.results import overall_auc, read_metrics
-from pipelines.gates.gate import failed
 from pipelines.pushing.destination import newest_version
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
@@ -133,16 +130,15 @@ def test_a_different_model_is_compared_with_the_blessed_one_and_pushed(end_to_en
     assert describe(newest_version(str(base)))["fingerprint"] != first
 
 
-def test_a_model_that_diverges_is_refused_with_the_reason(end_to_end, capsys):
+def test_a_training_that_diverges_is_refused_with_the_reason(end_to_end):
     settings = end_to_end.settings
+    before = sorted(path.name for path in end_to_end.paths.serving("demo").iterdir())
     training = dataclasses.replace(settings.training, learning_rate=1e30, max_epochs=1)
-    run = run_pipeline(dataclasses.replace(settings, training=training), end_to_end.paths)
-    assert not run.blessed
-    assert run.pushed_version is None
-    gates = read_gates(run.uri("Evaluator", "evaluation"))
-    assert "finite scores of ctr" in {gate.title for gate in failed(gates)}
-    report_gates(run)
-    assert re.search(r"not pushed: [\d,]+ of [\d,]+ scores of ctr are NaN", " ".join(capsys.readouterr().out.split()))
+    with pytest.raises(Exception, match="learning_rate") as caught:
+        run_pipeline(dataclasses.replace(settings, training=training), end_to_end.paths)
+    assert exit_code(caught.value) == 3
+    assert "training.learning_rate" in user_message(caught.value)
+    assert sorted(path.name for path in end_to_end.paths.serving("demo").iterdir()) == before
 
 
 def test_a_warm_start_continues_from_the_model_of_a_folder(end_to_end):
