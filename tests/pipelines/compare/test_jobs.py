@@ -67,7 +67,7 @@ PLANNED_AND_REPORTED = [
     "pipelines/compare/runs/trial_records.py",
     "pipelines/compare/runs/worker.py",
     "pipelines/runners/local.py",
-    "serving/client.py",
+    "serving/client/blocking.py",
     "transforms/storage/locks.py",
 ]
 
