@@ -193,12 +193,14 @@ def test_models_are_made_as_the_page_says():
 
 
 def test_training_settings_are_valid():
-    one, calibrated, several = blocks("yaml", "training.md")
+    one, recovered, calibrated, several = blocks("yaml", "training.md")
     model = config.build(ModelSettings, config.parse_yaml(calibrated), ("model",))
     options = config.build(MMoEOptions, config.Document(dict(model.options)))
     assert options.calibration == "isotonic"
     training = config.build(TrainingSettings, config.parse_yaml(one), ("training",))
     assert training.strategy.kind == "maml"
+    recovery = config.build(TrainingSettings, config.parse_yaml(recovered), ("training",))
+    assert (recovery.deterministic, recovery.checkpoint_minutes) == (True, 5)
     assert training.fine_tuning.max_epochs == 2
     assert config.build(TrainingSettings, config.parse_yaml(several), ("training",)).distribution.kind == "mirrored"
 

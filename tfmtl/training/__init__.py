@@ -19,10 +19,14 @@ from tfmtl.training.options import ArchitectureSearchOptions, MetaLearningOption
 
 if TYPE_CHECKING:
     from tfmtl.training.architecture_search import ArchitectureSearch
+    from tfmtl.training.best_epoch import BestEpoch, Divergence
+    from tfmtl.training.data_position import DataPosition
     from tfmtl.training.epoch_lines import EpochLines
     from tfmtl.training.input_wait import InputWait
     from tfmtl.training.meta_learning import MetaLearning
+    from tfmtl.training.recovery import Interval, Recovery
     from tfmtl.training.strategy import Losses, PlainTraining, Strategy, TrainableModel
+    from tfmtl.training.tensorboard import TensorBoardLog
     from tfmtl.training.two_stage import TwoStage, fit_stage
 
 __all__ = [
@@ -30,19 +34,25 @@ __all__ = [
     "AdamOptions",
     "ArchitectureSearch",
     "ArchitectureSearchOptions",
+    "BestEpoch",
+    "DataPosition",
     "Distribution",
+    "Divergence",
     "EpochLines",
     "FtrlOptions",
     "InputWait",
+    "Interval",
     "Losses",
     "MetaLearning",
     "MetaLearningOptions",
     "OptimizerOptions",
     "PlainOptions",
     "PlainTraining",
+    "Recovery",
     "Stage",
     "Strategy",
     "StrategyOptions",
+    "TensorBoardLog",
     "TrainableModel",
     "TwoStage",
     "default_batch_size",
@@ -51,12 +61,18 @@ __all__ = [
 
 _MODULES = {
     "ArchitectureSearch": "tfmtl.training.architecture_search",
+    "BestEpoch": "tfmtl.training.best_epoch",
+    "DataPosition": "tfmtl.training.data_position",
+    "Divergence": "tfmtl.training.best_epoch",
     "EpochLines": "tfmtl.training.epoch_lines",
     "InputWait": "tfmtl.training.input_wait",
+    "Interval": "tfmtl.training.recovery",
     "Losses": "tfmtl.training.strategy",
     "MetaLearning": "tfmtl.training.meta_learning",
     "PlainTraining": "tfmtl.training.strategy",
+    "Recovery": "tfmtl.training.recovery",
     "Strategy": "tfmtl.training.strategy",
+    "TensorBoardLog": "tfmtl.training.tensorboard",
     "TrainableModel": "tfmtl.training.strategy",
     "TwoStage": "tfmtl.training.two_stage",
     "fit_stage": "tfmtl.training.two_stage",

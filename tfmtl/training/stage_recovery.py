@@ -60,7 +60,7 @@ class StageRecovery(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._epoch, self._skipped = epoch, 0
         if self._from is None:
-            self._write_if_due(self._recovery.position.passes, 0)
+            self._write_if_due(0)
             return
         # Keras has just reset the metrics, to which the batches before the checkpoint belong.
         restore(metric_variables(self.model), self._from, "metrics")
@@ -72,7 +72,7 @@ class StageRecovery(keras.callbacks.Callback):
             return
         self._steps += 1
         if not self.model.stop_training:
-            self._write_if_due(self._recovery.position.passes - 1, batch + 1)
+            self._write_if_due(batch + 1)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         recovery, state = self._recovery, checkpoint.state
@@ -104,14 +104,14 @@ class StageRecovery(keras.callbacks.Callback):
 
         self.model.train_function = skip
 
-    def _write_if_due(self, passes: int, batch: int) -> None:
+    def _write_if_due(self, batch: int) -> None:
         if self._recovery.interval.is_due(time.monotonic() - self._last, int(self._steps), self._writing):
             start = time.monotonic()
-            self._write(passes, batch)
+            self._write(batch)
             self._last = time.monotonic()
             self._writing, self._steps = self._last - start, 0
 
-    def _write(self, passes: int, batch: int) -> None:
+    def _write(self, batch: int) -> None:
         recovery, model = self._recovery, self.model
         tensors = {f"model/{index}": variable for index, variable in enumerate(model.variables)}
         for name, optimizer in recovery.optimizers.items():
@@ -122,7 +122,8 @@ class StageRecovery(keras.callbacks.Callback):
             "stage": self._stage,
             "finished": recovery.finished,
             "epoch": self._epoch,
-            "passes": passes,
+            # The pass from which batches have been taken has been counted.
+            "passes": recovery.position.passes - (batch > 0),
             "batch": batch,
             "step": sum(int(optimizer.iterations) for optimizer in recovery.optimizers.values()),
             "early_stopping": self._best.state(),

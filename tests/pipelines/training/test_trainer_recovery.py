@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import keras
 import numpy as np
@@ -11,10 +12,12 @@ from pipelines.errors import exit_code, user_message
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings, TrainingSettings
 from pipelines.training import trainer
+from pipelines.training.checkpoints import checkpoint_folder, make_recovery
 from pipelines.training.summary import TrainingDiverged, read_summary
 from tests.pipelines.training.test_warm_start import MODEL, SPEC, days, make_day, train  # noqa: F401
 from tfmtl import config
 from tfmtl.training import EpochLines
+from tfmtl.training.distribution import ONE_DEVICE
 
 TRAINING = {"max_epochs": 3, "learning_rate": 0.05, "deterministic": True, "checkpoint_steps": 3}
 CALIBRATED = {**MODEL, "options": {**MODEL["options"], "calibration": "isotonic", "dropout": 0.1}}
@@ -42,9 +45,10 @@ def checkpoints(folder: pathlib.Path) -> list[pathlib.Path]:
     return list(folder.glob("checkpoints/*"))
 
 
-def variables(run):
+def state(run):
+    """Returns weights, calibration and the optimizer's variables; files of Keras do not keep seeds of dropout."""
     model = keras.saving.load_model(f"{run.model_run_dir}/model.keras")
-    return [variable.numpy() for variable in [*model.variables, *model.optimizer.variables]]
+    return [variable.numpy() for variable in [*model.weights, *model.optimizer.variables]]
 
 
 def attempt(day, folder, number, **training):
@@ -60,21 +64,18 @@ def test_a_second_run_continues_and_gives_the_same_model(days, tmp_path, monkeyp
     assert len(checkpoints(tmp_path / "killed")) == 1
     kill_at(monkeypatch, None)
     capsys.readouterr()
-    other = attempt(days[0], tmp_path / "killed", 2, learning_rate=0.04)
-    assert "resumed" not in capsys.readouterr().out
-    again = attempt(days[0], tmp_path / "killed", 3)
+    again = attempt(days[0], tmp_path / "killed", 2)
     assert "resumed at step 9 of 21 from a checkpoint" in capsys.readouterr().out
-    for found, expected in zip(variables(again), variables(whole), strict=True):
+    for found, expected in zip(state(again), state(whole), strict=True):
         np.testing.assert_array_equal(found, expected)
-    histories = [pathlib.Path(run.model_run_dir, "history.json").read_text() for run in (again, whole)]
-    assert histories[0] == histories[1]
-    assert read_summary(again.model_run_dir)["resumed_step"] == 9
-    assert read_summary(other.model_run_dir)["resumed_step"] is None
+    for name in ("history.json", "health.json"):
+        texts = [pathlib.Path(run.model_run_dir, name).read_text() for run in (again, whole)]
+        assert texts[0] == texts[1]
+    assert [read_summary(run.model_run_dir)["resumed_step"] for run in (again, whole)] == [9, None]
     assert checkpoints(tmp_path / "killed") == []
-    runs = [
-        sorted(path.name for path in pathlib.Path(run.model_run_dir, "tensorboard").iterdir()) for run in (again, whole)
-    ]
-    assert runs == [["train", "validation"]] * 2
+    for run in (again, whole):
+        logs = pathlib.Path(run.model_run_dir, "tensorboard").iterdir()
+        assert sorted(path.name for path in logs) == ["train", "validation"]
 
 
 def test_a_diverged_training_keeps_the_weights_of_an_evaluated_epoch(days, tmp_path, monkeypatch, capsys):  # noqa: F811
@@ -105,11 +106,38 @@ def test_a_training_without_weights_to_keep_is_an_error_of_the_user(days, tmp_pa
     assert not pathlib.Path(tmp_path, "1", "model").exists()
 
 
-def test_checkpoints_can_be_left_out(days, tmp_path, monkeypatch):  # noqa: F811
-    kill_at(monkeypatch, 4)
-    with pytest.raises(Killed):
-        attempt(days[0], tmp_path, 1, checkpoint_steps=None, checkpoint_minutes=None)
-    assert checkpoints(tmp_path) == []
+def arguments(**changes):
+    values = {
+        "custom_config": {"training": {"seed": 1}, "code": "a"},
+        "train_files": ["examples/7/Split-train/*"],
+        "eval_files": ["examples/7/Split-eval/*"],
+        "transform_output": "transform/8",
+        "base_model": None,
+        "model_run_dir": "root/Trainer/model_run/9",
+    }
+    return types.SimpleNamespace(**{**values, **changes})
+
+
+def test_only_a_training_that_is_equal_in_all_finds_the_checkpoints():
+    folder = checkpoint_folder(arguments())
+    assert folder.startswith("root/Trainer/checkpoints/")
+    assert checkpoint_folder(arguments(model_run_dir="root/Trainer/model_run/12/")) == folder
+    changes = [
+        {"custom_config": {"training": {"seed": 2}, "code": "a"}},
+        {"custom_config": {"training": {"seed": 1}, "code": "b"}},
+        {"train_files": ["examples/6/Split-train/*"]},
+        {"eval_files": ["examples/6/Split-eval/*"]},
+        {"transform_output": "transform/6"},
+        {"base_model": "model/3"},
+    ]
+    assert len({folder, *(checkpoint_folder(arguments(**change)) for change in changes)}) == 1 + len(changes)
+    config_of_a_runner = {"training": {"seed": 1}, "checkpoints": "gs://bucket/checkpoints"}
+    assert checkpoint_folder(arguments(custom_config=config_of_a_runner)).startswith("gs://bucket/checkpoints/")
+
+
+def test_checkpoints_can_be_left_out():
+    training = TrainingSettings(checkpoint_minutes=None)
+    assert make_recovery(arguments(), training, ONE_DEVICE, [], 64) is None
 
 
 def test_a_runner_can_choose_the_folder():

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.python.framework import config as framework
 
 from tests.tfmtl import cases
-from tfmtl.models import AutoHERI, MMoE
+from tfmtl.models import AutoHERI, SharedBottom
 from tfmtl.training import ArchitectureSearchOptions, MetaLearningOptions, Stage, TwoStage, fit_stage
 from tfmtl.training.data_position import DataPosition
 from tfmtl.training.recovery import Interval, Recovery
@@ -66,13 +66,14 @@ def train(kind, folder, step=None, interval=None, callbacks=()):
     if kind == "search":
         model = AutoHERI.from_spec(spec, cases.SIZES, network_units=(8, 4), embedding_dim=4)
     else:
-        model = MMoE.from_spec(spec, cases.SIZES, embedding_dim=4, expert_units=[8], tower_units=[4], dropout=0.2)
+        small = {"embedding_dim": 4, "bottom_units": [8], "tower_units": [4]}
+        model = SharedBottom.from_spec(spec, cases.SIZES, **small, dropout=0.2)
     strategy = {
         "maml": MetaLearningOptions(episodes=2, inner_learning_rate=0.05, group_by="user"),
         "search": ArchitectureSearchOptions(held_out=0.3),
     }.get(kind)
     options = {"learning_rate": 0.03, "max_epochs": 3, **({"strategy": strategy} if strategy else {})}
-    if kind == "stopping":
+    if kind == "plain":
         options |= {"learning_rate": 0.3, "max_epochs": 6, "patience": 1}
     stage = Stage(**options)
     position = DataPosition()
@@ -111,23 +112,39 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize(
     ("kind", "steps"),
     [
-        ("plain", (1, 9)),  # before the first checkpoint; in the second epoch
+        # Before the first checkpoint; with one between an epoch and its evaluation; after an evaluated epoch.
+        ("plain", (1, 7, 10)),
         ("maml", (5,)),
-        ("search", (5,)),
-        ("stopping", (7, 10)),  # with a checkpoint between an epoch and its evaluation; after an evaluated epoch
+        pytest.param("search", (5,), marks=pytest.mark.long),
         ("two stages", (10, 20)),  # in each stage
     ],
 )
 def test_an_interrupted_training_ends_with_the_same_weights(kind, steps, whole, tmp_path, capsys):
     expected = whole(kind)
     for step in steps:
-        assert train(kind, tmp_path, step) is None
+        assert train(kind, tmp_path / "killed", step) is None
     capsys.readouterr()
-    assert_same(train(kind, tmp_path), expected)
+    log = TensorBoardLog(str(tmp_path / "log"))
+    found = train(kind, tmp_path / "killed", callbacks=[log])
+    assert_same(found, expected)
     assert "of 18 from a checkpoint" in capsys.readouterr().out
-    if kind == "stopping":  # Otherwise the test would say nothing about early stopping.
+    if kind == "plain":  # Otherwise the test would say nothing about early stopping.
         losses = expected[1]["val_loss"]
         assert np.argmin(losses) + 1 < len(losses) < 6
+        assert logged(tmp_path / "log" / "train") == pytest.approx(expected[1]["loss"], rel=1e-6)
+        assert logged(tmp_path / "log" / "validation") == pytest.approx(losses, rel=1e-6)
+
+
+def logged(folder):
+    """Returns the losses of all epochs in the log of TensorBoard."""
+    (path,) = folder.iterdir()
+    losses = {
+        event.step: float(tf.make_ndarray(value.tensor))
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "epoch_loss"
+    }
+    return [losses[epoch] for epoch in range(len(losses))]
 
 
 def test_a_torn_checkpoint_is_ignored(whole, tmp_path, capsys):
@@ -139,20 +156,6 @@ def test_a_torn_checkpoint_is_ignored(whole, tmp_path, capsys):
     tensors.write_bytes(content)
     assert_same(train("plain", tmp_path), whole("plain"))
     assert "resumed at step 6 of 18" in capsys.readouterr().out
-
-
-def test_the_log_of_tensorboard_has_the_epochs_before_the_checkpoint(tmp_path):
-    assert train("plain", tmp_path / "killed", 9) is None
-    _, history, _ = train("plain", tmp_path / "killed", callbacks=[TensorBoardLog(str(tmp_path / "log"))])
-    for run, name in (("train", "loss"), ("validation", "val_loss")):
-        (path,) = (tmp_path / "log" / run).iterdir()
-        values = {
-            (value.tag, event.step): float(tf.make_ndarray(value.tensor))
-            for event in tf.compat.v1.train.summary_iterator(str(path))
-            for value in event.summary.value
-        }
-        found = [values["epoch_loss", epoch] for epoch in range(3)]
-        np.testing.assert_allclose(found, history[name], rtol=1e-6)
 
 
 def test_checkpoints_take_at_most_two_percent_of_the_time():
