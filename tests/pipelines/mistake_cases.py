@@ -151,7 +151,7 @@ FILE_MISTAKES = {
     "no pattern": data("d/a.csv", LOG, "data.pattern should match a file in", NESTED),
 }
 COMMAND_MISTAKES = {
-    "no command": Mistake("rn shop.yaml", "No such command 'rn'. Did you mean 'run'?"),
+    "no command": Mistake("modls mmoe", "No such command 'modls'. Did you mean 'models'?"),
     "no option": Mistake("run shop.yaml --epochs 3", "No such option '--epochs'"),
     "no settings": Mistake("run gone.yaml", "File 'gone.yaml' does not exist."),
     "settings are a folder": Mistake("run .", "File '.' is a directory."),

@@ -33,8 +33,9 @@ class Divergence:
 class BestEpoch(keras.callbacks.EarlyStopping):
     """Callback that ends training after epochs without improvement, and restores the weights of the best epoch.
 
-    It is `keras.callbacks.EarlyStopping` with two additions. A loss that is NaN or infinite, or such a value of the
-    monitored metric, ends training at once, and that epoch is never the best one. Its state can be saved and restored.
+    It is `keras.callbacks.EarlyStopping` with two additions. A loss that is NaN or infinite, of training or validation,
+    ends training at once, and that epoch is never the best one. Another metric may be NaN, such as the AUC of labels of
+    one class. Its state can be saved and restored.
 
     Args:
         monitor: Name of the metric.
@@ -93,8 +94,9 @@ class BestEpoch(keras.callbacks.EarlyStopping):
             self._diverge()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        value = (logs or {}).get(self.monitor)
-        if value is not None and not math.isfinite(float(value)):
+        watched = {"loss", "val_loss", *([self.monitor] if self.monitor.endswith("loss") else [])}
+        losses = [float(value) for name, value in (logs or {}).items() if name in watched]
+        if not all(map(math.isfinite, losses)):
             self._diverge()
         if self.divergence is None:
             super().on_epoch_end(epoch, logs)

@@ -74,6 +74,16 @@ def test_a_metric_that_is_not_finite_is_no_best_epoch():
     assert best.divergence == Divergence(0, 1, None)
 
 
+def test_an_auc_of_labels_of_one_class_is_no_divergence():
+    features, labels = cases.features(200), cases.labels(cases.pair(), 200)
+    labels = {name: np.zeros_like(values) for name, values in labels.items()}
+    one_class = tf.data.Dataset.from_tensor_slices((features, labels)).batch(50)
+    found, stage = [], Stage(max_epochs=2, monitor="ctr_auc")
+    history = fit_stage(model_of(), stage, one_class, one_class, on_divergence=found.append, **QUIET)
+    assert np.isnan(history["val_ctr_auc"]).all()
+    assert (found, len(history["loss"])) == ([], 2)
+
+
 def test_losses_that_are_finite_are_no_divergence():
     found = []
     history = fit_stage(model_of(), Stage(max_epochs=2), rows(), rows(1), on_divergence=found.append, **QUIET)
