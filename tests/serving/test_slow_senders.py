@@ -135,12 +135,16 @@ def test_message_that_arrives_in_pieces_is_answered(served):
 
 
 def test_threads_end_with_the_server(served):
+    others = set(threading.enumerate())  # Servers of other tests may run in this process.
+
+    def inference_threads():
+        return [one for one in set(threading.enumerate()) - others if one.name.startswith("inference")]
+
     server = served(max_concurrency=2, max_queue=3)
     with slow_calls(server.address, PREDICT, SENDERS):
-        assert sum(thread.name.startswith("inference") for thread in threading.enumerate()) >= SENDERS
-    before = set(threading.enumerate())
+        assert len(inference_threads()) >= SENDERS
     server.stop(0.0)
     end = time.monotonic() + 20
-    while time.monotonic() < end and [t for t in before if t.is_alive() and t.name.startswith("inference")]:
+    while time.monotonic() < end and inference_threads():
         time.sleep(0.05)
-    assert not [t for t in before if t.is_alive() and t.name.startswith("inference")]
+    assert not inference_threads()
