@@ -39,7 +39,7 @@ def test_default_is_plain_training():
 
 def test_meta_learning_has_the_given_options():
     built = settings("strategy: {kind: maml, inner_learning_rate: 0.1, episodes: 2, first_order: true, group_by: user}")
-    strategy = built.strategy.strategy()
+    strategy = built.strategy.strategy(seed=5)
     assert type(strategy) is MetaLearning
     assert strategy.get_config() == {
         "inner_learning_rate": 0.1,
@@ -48,13 +48,14 @@ def test_meta_learning_has_the_given_options():
         "inner_steps": 1,
         "first_order": True,
         "group_by": "user",
+        "seed": 5,
     }
 
 
 def test_architecture_search_has_the_given_options():
-    strategy = settings("strategy: {kind: architecture_search, held_out: 0.2}").strategy.strategy()
+    strategy = settings("strategy: {kind: architecture_search, held_out: 0.2}").strategy.strategy(seed=5)
     assert type(strategy) is ArchitectureSearch
-    assert strategy.get_config() == {"held_out": 0.2}
+    assert strategy.get_config() == {"held_out": 0.2, "seed": 5}
 
 
 def test_defaults_are_those_of_the_strategies():
