@@ -106,3 +106,9 @@ def test_gather_rows_of_a_nested_structure():
     np.testing.assert_array_equal(taken[0]["a"], [3, 1])
     np.testing.assert_array_equal(taken[1], [[6, 7], [2, 3]])
     assert taken[2] is None
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(40) % 7])
+def test_a_seed_determines_the_episodes(groups):
+    first, again, other = (str(as_sets(draw_episodes(40, 4, 0.5, groups, seed))) for seed in ((3, 8), (3, 8), (3, 9)))
+    assert first == again != other
