@@ -144,6 +144,9 @@ def test_one_class_other_files_rows_without_a_scenario_and_a_warm_start_that_doe
     changed = settings.replace("name: price, kind: numerical", "name: price, kind: categorical")
     (folder / "shop.yaml").write_text(changed.replace("epochs: 2", f"epochs: 2, warm_start: {model_run}"))
     code, output = run("--no-reference", data="log")
+    assert code == 4, output
+    assert "If the spec has changed the column's kind, run again with --accept." in output
+    code, output = run("--no-reference", "--accept", data="log")
     assert code == 2, output
     assert f"Error: training.warm_start: {model_run}/model.keras does not fit the settings." in output
     assert "Start from a model of the same spec and options, or remove training.warm_start." in output
