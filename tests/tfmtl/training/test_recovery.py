@@ -116,7 +116,7 @@ def whole(tmp_path_factory):
         ("plain", (1, 7, 10)),
         ("maml", (5,)),
         pytest.param("search", (5,), marks=pytest.mark.long),
-        ("two stages", (10, 20)),  # in each stage
+        pytest.param("two stages", (10, 20), marks=pytest.mark.long),  # in each stage
     ],
 )
 def test_an_interrupted_training_ends_with_the_same_weights(kind, steps, whole, tmp_path, capsys):
