@@ -94,6 +94,9 @@ class InputPipeline:
 
         @tf.autograph.experimental.do_not_convert
         def epoch(_: Any) -> tf.data.Dataset:
+            # `Dataset.shuffle` combines its seed with the seed of this graph, which is the program's global seed unless
+            # it is set. With 0, TensorFlow 2.16 raises an error.
+            tf.random.set_seed(1)
             return share(self._epoch(blocks, raw, *position.begin_pass()))
 
         batches = tf.data.Dataset.range(1).flat_map(epoch).prefetch(tf.data.AUTOTUNE)

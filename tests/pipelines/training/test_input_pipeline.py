@@ -133,10 +133,12 @@ def test_each_epoch_has_each_row_once_in_a_different_order(files, cache):
 
 def test_the_order_depends_only_on_the_seed(files):
     def orders(seed, cache, paths):
+        tf.random.set_seed(next(global_seeds))
         with cache_folder(cache) as folder:
             dataset = InputPipeline(SPEC, transform, 50, 400, seed, cache, folder).training(paths)
             return [row_numbers(epoch(dataset)) for _ in range(3)]
 
+    global_seeds = itertools.count()
     wanted = orders(5, "none", files)
     for cache in CACHES:
         np.testing.assert_array_equal(orders(5, cache, files[::-1]), wanted)
