@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
-from pipelines.evaluation.block_statistics import BLOCKS
+from pipelines.evaluation.block_statistics import BLOCKS, Histograms
 
 BINS = 1 << 14
 """Number of bins of the logit of a score; those of two rows in the same bin count as equal."""
@@ -57,39 +58,46 @@ class Accumulator:
     _pending_sums: list[tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=list)
     _pending_cells: list[tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=list)
 
-    def add(self, places: np.ndarray, labels: np.ndarray, scores: np.ndarray, baseline: np.ndarray | None) -> None:
+    def add(
+        self,
+        places: np.ndarray,
+        index: np.ndarray,
+        labels: np.ndarray,
+        scores: np.ndarray,
+        baseline: np.ndarray | None,
+    ) -> None:
         """Adds rows.
 
         Args:
-            places: Slice times `BLOCKS` plus block of each row, int64 `(rows,)`.
+            places: Sorted numbers `slice * BLOCKS + block`, int64 `(places,)`.
+            index: Index in `places` of each row, `(rows,)`.
             labels: Labels, float64 `(rows,)`.
             scores: Scores of the candidate, float64 `(rows,)`. Those that are not finite are counted only.
             baseline: Scores of the served model, float64 `(rows,)`; None if there is none.
         """
-        if not len(places):
-            return
-        finite = np.isfinite(scores)
-        if baseline is not None:
-            finite_baseline = np.isfinite(baseline)
-        used = np.where(finite, scores, 0.0)
-        if finite.any():
-            self.lowest = min(self.lowest, float(scores[finite].min()))
-            self.highest = max(self.highest, float(scores[finite].max()))
-        columns = np.zeros((len(places), len(SUMS)))
-        columns[:, :2] = np.stack([np.ones(len(places)), labels], axis=1)
-        columns[:, 2:6] = self._columns(labels, used) * finite[:, None]
-        columns[:, 10] = ~finite
-        if baseline is not None:
-            used_baseline = np.where(finite_baseline, baseline, 0.0)
-            columns[:, 6:10] = self._columns(labels, used_baseline) * finite_baseline[:, None]
-            columns[:, 11] = finite_baseline
-        unique, index = np.unique(places, return_inverse=True)
-        sums = np.stack([np.bincount(index, column, len(unique)) for column in columns.T], axis=1)
-        self._add_sums(unique, sums)
-        if not self.is_count:
-            keys = [_keys(places, labels, used, _CANDIDATE)[finite]]
-            if baseline is not None:
-                keys.append(_keys(places, labels, used_baseline, _BASELINE)[finite_baseline])
+        rows = np.bincount(index, minlength=len(places))
+        sums = {"rows": rows, "label": np.bincount(index, labels, len(places))}
+        keys = []
+        for model, values in ((_CANDIDATE, scores), (_BASELINE, baseline)):
+            if values is None:
+                continue
+            finite = np.isfinite(values)
+            kept: Any = slice(None) if finite.all() else finite
+            found, bins = self._terms(labels[kept], values[kept])
+            prefix = "baseline_" if model == _BASELINE else ""
+            for name, column in found.items():
+                sums[prefix + name] = np.bincount(index[kept], column, len(places))
+            if model == _BASELINE:
+                sums["baseline_rows"] = np.bincount(index[kept], minlength=len(places))
+            else:
+                sums["not_finite"] = np.bincount(index, ~finite, len(places))
+                self.lowest = min(self.lowest, values[kept].min(initial=math.inf))
+                self.highest = max(self.highest, values[kept].max(initial=-math.inf))
+            if bins is not None:
+                keys.append(((places[index[kept]] * 2 + model) * 2 + (labels[kept] > 0)) * BINS + bins)
+        columns = np.stack([sums.get(name, np.zeros(len(places))) for name in SUMS], axis=1)
+        self._add_sums(places[rows > 0], columns[rows > 0])
+        if keys:
             self._add_cells(*np.unique(np.concatenate(keys), return_counts=True))
 
     def merge(self, other: "Accumulator", slices: np.ndarray) -> None:
@@ -118,8 +126,8 @@ class Accumulator:
         start, stop = np.searchsorted(self.places, [number * BLOCKS, (number + 1) * BLOCKS])
         return self.sums[start:stop]
 
-    def histograms(self, number: int | None) -> np.ndarray:
-        """Returns the histograms of a slice, `(model, class, blocks, bins)`, of the blocks and bins that have rows.
+    def histograms(self, number: int | None) -> tuple[Histograms, Histograms]:
+        """Returns the histograms of the candidate and of the served model, of the blocks that have rows.
 
         Args:
             number: Number of the slice; None for all rows.
@@ -127,26 +135,40 @@ class Accumulator:
         self.compact()
         cells = BLOCKS * _CELLS
         if number is None:
-            keys, counts = self.keys % cells, self.counts
+            dense = np.bincount(self.keys % cells, self.counts)
+            keys = np.flatnonzero(dense)
+            counts = dense[keys]
         else:
             start, stop = np.searchsorted(self.keys, [number * cells, (number + 1) * cells])
             keys, counts = self.keys[start:stop] % cells, self.counts[start:stop]
-        bins, bin_index = np.unique(keys % BINS, return_inverse=True)
-        blocks, block_index = np.unique(keys // _CELLS, return_inverse=True)
-        kind = keys % _CELLS // BINS
-        flat = (kind * len(blocks) + block_index) * len(bins) + bin_index
-        return np.bincount(flat, counts, 4 * len(blocks) * len(bins)).reshape(2, 2, len(blocks), len(bins))
+        is_present = np.bincount(keys // _CELLS, minlength=BLOCKS) > 0
+        blocks, count = (np.cumsum(is_present) - 1)[keys // _CELLS], int(is_present.sum())
+        of_baseline = keys % _CELLS >= 2 * BINS
+        found = []
+        for own in (~of_baseline, of_baseline) if of_baseline.any() else (slice(None), slice(0)):
+            merged = blocks[own] * BINS + keys[own] % BINS
+            order = np.argsort(merged, kind="stable")
+            merged, rows = merged[order], counts[own][order]
+            is_positive = (keys[own] // BINS % 2)[order]
+            first = np.flatnonzero(np.diff(merged, prepend=-1))
+            both, positives = (
+                np.add.reduceat(part, first) if len(first) else part for part in (rows, rows * is_positive)
+            )
+            occupied = merged[first]
+            found.append(Histograms(count, occupied // BINS, occupied % BINS, both - positives, positives))
+        return found[0], found[1]
 
-    def _columns(self, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        error = np.abs(scores - labels)
-        middle = (scores + labels) / 2
-        term = np.divide(error, middle, out=np.zeros_like(error), where=middle > 0)
+    def _terms(self, labels: np.ndarray, scores: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Returns the terms of the sums by name, and the bins of the scores; None for a count."""
         if self.is_count:
-            loss = np.zeros_like(error)
-        else:
-            inside = np.clip(scores, 1e-15, 1 - 1e-15)
-            loss = -np.where(labels > 0, np.log(inside), np.log1p(-inside))
-        return np.stack([scores, loss, error, term], axis=1)
+            error, middle = np.abs(scores - labels), (scores + labels) / 2
+            term = np.divide(error, middle, out=np.zeros_like(error), where=middle > 0)
+            return {"score": scores, "error": error, "term": term}, None
+        inside = np.clip(scores, 1e-15, 1 - 1e-15)
+        log, log_complement = np.log(inside), np.log1p(-inside)
+        scaled = (np.clip(log - log_complement, -LIMIT, LIMIT) / LIMIT + 1) * (BINS / 2)
+        bins = np.minimum(scaled.astype(np.int64), BINS - 1)
+        return {"score": scores, "loss": -np.where(labels > 0, log, log_complement)}, bins
 
     def compact(self) -> "Accumulator":
         """Joins the sums that have been added since the last call, and returns the accumulator itself."""
@@ -172,13 +194,3 @@ class Accumulator:
         self._pending_cells.append((keys, counts))
         if sum(len(one) for one, _ in self._pending_cells) > max(_MOST_PENDING, len(self.keys)):
             self.compact()
-
-
-def _keys(places: np.ndarray, labels: np.ndarray, scores: np.ndarray, model: int) -> np.ndarray:
-    inside = np.clip(scores, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        logits = np.log(inside) - np.log1p(-inside)
-    scaled = (np.clip(logits, -LIMIT, LIMIT) / LIMIT + 1) * (BINS / 2)
-    bins = np.minimum(scaled.astype(np.int64), BINS - 1)
-    keys: np.ndarray = ((places * 2 + model) * 2 + (labels > 0)) * BINS + bins
-    return keys

@@ -1,36 +1,20 @@
 """Evaluation by Beam: files are scored, their metrics are combined, and GAUC is computed after a shuffle by group."""
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
+from apache_beam.transforms.window import GlobalWindows
 
 from pipelines.evaluation.evaluation import Evaluation
+from pipelines.evaluation.group_rows import Gaucs, divide, gaucs_of_part, sum_gaucs
 from pipelines.evaluation.records import write_measured
-from pipelines.evaluation.scored_batch import ScoredBatch
+from pipelines.evaluation.scored_batch import ScoredBatch, joined
 from pipelines.evaluation.scoring import Scorer
-from tfmtl.metrics import GroupAUC, group_auc
 from tfmtl.spec import DatasetSpec
 
-GROUP_PARTS = 64
-"""Number of parts into which the rows are divided by group; one part is in memory at a time."""
-Gaucs = dict[tuple[str, bool], GroupAUC]
-
-
-@dataclasses.dataclass(frozen=True)
-class GroupRows:
-    """Scored rows of some groups.
-
-    Attributes:
-        groups: Hash of each row's group, `(rows,)`.
-        columns: Labels and scores of an output's rows, with their indices, by output and by whether the scores are
-            those of the served model.
-    """
-
-    groups: np.ndarray
-    columns: Mapping[tuple[str, bool], tuple[np.ndarray, np.ndarray, np.ndarray]]
+_ROWS = 1 << 17
+"""Number of rows that are added at once; batches and files may have fewer."""
 
 
 class EvaluateFiles(beam.PTransform):
@@ -55,14 +39,14 @@ class EvaluateFiles(beam.PTransform):
         evaluations = scored | "evaluations" >> beam.Filter(lambda one: isinstance(one, Evaluation))
         total = evaluations | beam.CombineGlobally(_Merge(self._spec))
         parts = scored | "parts" >> beam.Filter(lambda one: not isinstance(one, Evaluation))
-        gaucs = parts | beam.GroupByKey() | beam.Map(_gaucs_of_part) | beam.CombineGlobally(_sum_gaucs)
+        gaucs = parts | beam.GroupByKey() | beam.Map(gaucs_of_part, self._spec) | beam.CombineGlobally(sum_gaucs)
         start = files.pipeline | "start" >> beam.Create([self._directory])
         sides = (beam.pvalue.AsSingleton(total), beam.pvalue.AsSingleton(gaucs))
         return start | beam.Map(_write, *sides)
 
 
 class _ScoreFiles(beam.DoFn):
-    """Yields the evaluation of a file, and its rows in parts by group."""
+    """Yields the evaluation of a bundle of files, and their rows in parts by group."""
 
     def __init__(self, spec: DatasetSpec, candidate: str, baseline: str | None):
         self._spec, self._candidate, self._baseline = spec, candidate, baseline
@@ -76,15 +60,30 @@ class _ScoreFiles(beam.DoFn):
         """Releases the models, which should not outlive TensorFlow at the end of the process."""
         self._scorer = None
 
+    def start_bundle(self) -> None:
+        """Begins an evaluation."""
+        self._evaluation = Evaluation(self._spec)
+        self._pending: list[ScoredBatch] = []
+
     def process(self, file: str) -> Iterator[Any]:
-        """Yields an `Evaluation`, and pairs of a part's number and its rows."""
+        """Yields pairs of a part's number and its rows."""
         assert self._scorer is not None
-        evaluation = Evaluation(self._spec)
         for batch in self._scorer.batches(file):
-            evaluation.add(batch)
+            self._pending.append(batch)
+            if sum(len(one.groups) for one in self._pending) >= _ROWS:
+                yield from self._add_pending()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """Yields an `Evaluation`, and the remaining pairs."""
+        for one in (*self._add_pending(), self._evaluation.compact()):
+            yield GlobalWindows.windowed_value(one)
+
+    def _add_pending(self) -> Iterator[tuple[int, ScoredBatch]]:
+        if self._pending:
+            batch, self._pending = joined(self._pending), []
+            self._evaluation.add(batch)
             if self._spec.group_key:
-                yield from _parts(self._spec, batch)
-        yield evaluation.compact()
+                yield from divide(self._spec, batch)
 
 
 class _Merge(beam.CombineFn):
@@ -111,47 +110,6 @@ class _Merge(beam.CombineFn):
 
     def extract_output(self, accumulator: Evaluation) -> Evaluation:
         return accumulator.compact()
-
-
-def _parts(spec: DatasetSpec, batch: ScoredBatch) -> Iterator[tuple[int, GroupRows]]:
-    part = batch.groups // (2**62 // GROUP_PARTS)
-    order = np.argsort(part, kind="stable")
-    bounds = np.searchsorted(part[order], np.arange(GROUP_PARTS + 1))
-    binary = [output for output in spec.outputs if spec.task(output.task).kind == "binary"]
-    in_space = {output.name: np.zeros(len(part), bool) for output in binary}
-    for output in binary:
-        in_space[output.name][batch.rows(spec, output)] = True
-    for number in range(GROUP_PARTS):
-        rows = order[bounds[number] : bounds[number + 1]]
-        if not len(rows):
-            continue
-        columns = {}
-        for output in binary:
-            kept = np.flatnonzero(in_space[output.name][rows])
-            labels = batch.labels[spec.task(output.task).label][rows[kept]]
-            for is_baseline, scores in enumerate((batch.scores, batch.baseline)):
-                if output.name in scores:
-                    columns[output.name, bool(is_baseline)] = (kept, labels, scores[output.name][rows[kept]])
-        yield number, GroupRows(batch.groups[rows], columns)
-
-
-def _gaucs_of_part(part: tuple[int, Iterable[GroupRows]]) -> Gaucs:
-    rows = list(part[1])
-    found: Gaucs = {}
-    for key in {key for one in rows for key in one.columns}:
-        pieces = [(one.groups[one.columns[key][0]], *one.columns[key][1:]) for one in rows if key in one.columns]
-        groups, labels, scores = (np.concatenate(column) for column in zip(*pieces, strict=True))
-        finite = np.isfinite(scores)
-        found[key] = group_auc(labels[finite], scores[finite], groups[finite])
-    return found
-
-
-def _sum_gaucs(parts: Iterable[Gaucs]) -> Gaucs:
-    total: Gaucs = {}
-    for part in parts:
-        for key, value in part.items():
-            total[key] = total.get(key, GroupAUC()) + value
-    return total
 
 
 def _write(directory: str, evaluation: Evaluation, gaucs: Gaucs) -> None:

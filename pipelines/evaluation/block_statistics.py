@@ -59,7 +59,26 @@ def ratio(numerators: np.ndarray, denominators: np.ndarray) -> Estimate:
     return Estimate(float(value), left_out)
 
 
-def area(negatives: np.ndarray, positives: np.ndarray) -> Estimate:
+@dataclasses.dataclass(frozen=True)
+class Histograms:
+    """Histograms of the scores of negative and positive rows by block, one entry for each cell that has rows.
+
+    Attributes:
+        count: Number of blocks.
+        blocks: Block of each cell, sorted, `(cells,)`.
+        bins: Bin of each cell, sorted within a block, `(cells,)`.
+        negatives: Number of negative rows in each cell, `(cells,)`.
+        positives: Number of positive rows in each cell, `(cells,)`.
+    """
+
+    count: int
+    blocks: np.ndarray
+    bins: np.ndarray
+    negatives: np.ndarray
+    positives: np.ndarray
+
+
+def area(cells: Histograms) -> Estimate:
     """Returns the AUC; NaN if the rows have one class only. Pairs in the same bin count half.
 
     With the numbers `n_b` and `p_b` of negative and positive rows in bin `b`, it is
@@ -67,17 +86,28 @@ def area(negatives: np.ndarray, positives: np.ndarray) -> Estimate:
     with a row of the block.
 
     Args:
-        negatives: Number of negative rows by block and bin, the bins in the order of the scores, `(blocks, bins)`.
-        positives: Number of positive rows, as `negatives`.
+        cells: Histograms of the rows.
     """
-    all_negatives, all_positives = negatives.sum(axis=0), positives.sum(axis=0)
-    below = np.cumsum(all_negatives) - all_negatives / 2
-    above = all_positives.sum() - np.cumsum(all_positives) + all_positives / 2
-    own_below = np.cumsum(negatives, axis=1) - negatives / 2
-    pairs = all_positives @ below
-    own_pairs = np.einsum("kb,kb->k", positives, own_below)
-    left_pairs = pairs - positives @ below - negatives @ above + own_pairs
-    left = (all_positives.sum() - positives.sum(axis=1)) * (all_negatives.sum() - negatives.sum(axis=1))
-    count = all_positives.sum() * all_negatives.sum()
+    negatives, positives = cells.negatives, cells.positives
+    index = cells.bins - cells.bins.min(initial=1 << 62)
+    below = _below(np.bincount(index, negatives))[index]
+    above = positives.sum() - _below(np.bincount(index, positives))[index]
+    first = np.searchsorted(cells.blocks, np.arange(cells.count))
+    earlier = np.concatenate([[0.0], np.cumsum(negatives)])[first]
+    own_below = _below(negatives) - earlier[cells.blocks]
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        return np.bincount(cells.blocks, values, cells.count)
+
+    pairs = positives @ below
+    left_pairs = pairs - sums(positives * below + negatives * above - positives * own_below)
+    left = (positives.sum() - sums(positives)) * (negatives.sum() - sums(negatives))
+    count = positives.sum() * negatives.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         return Estimate(float(pairs / count) if count else math.nan, left_pairs / left)
+
+
+def _below(counts: np.ndarray) -> np.ndarray:
+    """Returns the sum of the earlier counts and half of each one."""
+    half_below: np.ndarray = np.cumsum(counts) - counts / 2
+    return half_below

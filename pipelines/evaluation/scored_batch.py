@@ -1,7 +1,7 @@
 """Batch of test rows with the scores of the candidate and of the served model."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -37,3 +37,23 @@ class ScoredBatch:
         if output.space == ENTIRE or follows is None:
             return np.arange(len(self.groups))
         return np.flatnonzero(self.labels[spec.task(follows).label] == 1)
+
+
+def joined(batches: Sequence[ScoredBatch]) -> ScoredBatch:
+    """Returns one batch with the rows of several.
+
+    Args:
+        batches: Batches of the same models, at least one.
+    """
+
+    def join(columns: Sequence[Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
+        return {name: np.concatenate([one[name] for one in columns]) for name in columns[0]}
+
+    scenarios = [one.scenarios for one in batches if one.scenarios is not None]
+    return ScoredBatch(
+        labels=join([one.labels for one in batches]),
+        scores=join([one.scores for one in batches]),
+        baseline=join([one.baseline for one in batches]),
+        scenarios=np.concatenate(scenarios) if scenarios else None,
+        groups=np.concatenate([one.groups for one in batches]),
+    )

@@ -1,6 +1,7 @@
 """Scoring of test rows: tf.Examples of files as batches with labels, scenarios, groups and the scores of two models."""
 
-from collections.abc import Iterator, Mapping
+import concurrent.futures
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,24 +32,42 @@ class Scorer:
         self._columns: dict[str, Any] = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
         for name in filter(None, (spec.scenario, spec.group_key)):
             self._columns.setdefault(name, tf.io.VarLenFeature(tf.string))
+        examples = tf.TensorSpec([None], tf.string)
+        # One graph for all files: it is traced once, and its operations run in parallel.
+        self._compute = tf.function(self._graph, input_signature=[examples], autograph=False).get_concrete_function()
 
     def batches(self, file: str) -> Iterator[ScoredBatch]:
-        """Yields the scored rows of a file.
+        """Yields the scored rows of a file; the next batch is scored while the caller works on the present one.
 
         Args:
             file: TFRecord file, compressed with GZIP.
         """
-        records = tf.data.TFRecordDataset(file, compression_type="GZIP").batch(BATCH_ROWS)
-        parsed = records.map(lambda examples: (examples, self._parse(examples)), num_parallel_calls=2)
-        for examples, columns in parsed.prefetch(2):
-            scores = [self._score(signature, examples) for signature in self._signatures]
-            yield ScoredBatch(
-                labels={label: columns[label].numpy().astype(np.float64) for label in self._spec.labels},
-                scores=scores[0],
-                baseline=scores[1] if len(scores) > 1 else {},
-                scenarios=columns["scenario"].numpy() if self._spec.scenario else None,
-                groups=columns["group"].numpy(),
-            )
+        records = tf.data.TFRecordDataset(file, compression_type="GZIP").batch(BATCH_ROWS).prefetch(2)
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            pending: concurrent.futures.Future[ScoredBatch] | None = None
+            for examples in records:
+                ready, pending = pending, thread.submit(self._scored, examples)
+                if ready:
+                    yield ready.result()
+            if pending:
+                yield pending.result()
+
+    def _scored(self, examples: tf.Tensor) -> ScoredBatch:
+        columns, *scores = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._compute(examples))
+        candidate, baseline = [
+            {name: values.reshape(-1).astype(np.float64) for name, values in one.items()} for one in (*scores, {})[:2]
+        ]
+        return ScoredBatch(
+            labels={label: columns[label].astype(np.float64) for label in self._spec.labels},
+            scores=candidate,
+            baseline=baseline,
+            scenarios=columns.get("scenario"),
+            groups=columns["group"],
+        )
+
+    def _graph(self, examples: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+        """Returns the columns of the rows, and the scores of each model, by name."""
+        return [self._parse(examples), *(self._score(signature, examples) for signature in self._signatures)]
 
     def _parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(examples, self._columns)
@@ -59,11 +78,10 @@ class Scorer:
         columns["group"] = tf.strings.to_hash_bucket_fast(groups, _HASHES)
         return columns
 
-    def _score(self, signature: Any, examples: tf.Tensor) -> Mapping[str, np.ndarray]:
+    def _score(self, signature: Any, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         (name,) = signature.structured_input_signature[1]
         scores = signature(**{name: examples})
-        found = self._outputs & set(scores)
-        return {output: scores[output].numpy().astype(np.float64).reshape(-1) for output in found}
+        return {output: scores[output] for output in sorted(self._outputs & set(scores))}
 
 
 def _first(column: tf.SparseTensor, examples: tf.Tensor) -> tf.Tensor:

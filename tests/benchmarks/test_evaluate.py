@@ -2,15 +2,23 @@ import os
 
 from rich.console import Console
 
-from benchmarks.evaluate import make_table
+from benchmarks import evaluate
 
 
-def test_rates_are_those_of_further_rows():
+def test_measures_both_and_the_ratios_are_those_of_the_cases():
+    small = evaluate.Case(evaluate.FILE_ROWS, 3, 3)
+    taken, memory = evaluate.measure(small)
+    assert 0 < taken < 60
+    assert memory >= 0
+    seconds = dict.fromkeys(evaluate.CASES, 1.0)
+    seconds[evaluate.FEW], seconds[evaluate.MANY] = 2.0, 6.0
+    seconds[evaluate.TFMA_FEW], seconds[evaluate.TFMA_MANY] = 10.0, 30.0
+    seconds[evaluate.MANY_SCENARIOS], seconds[evaluate.MANY_OUTPUTS] = 3.0, 4.0
+    measured = {case: (value, 1.0) for case, value in seconds.items()}
     console = Console(width=150, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(make_table({"tfmtl": {1000: 2.0, 21_000: 4.0}, "TFMA": {100: 5.0, 300: 5.5}}))
-    lines = console.export_text().splitlines()
-    last = next(line for line in lines if "21,000" in line)
-    assert "5,250" in last, "21,000 rows in 4 s"
-    assert "10,000" in last, "20,000 further rows in 2 s"
-    assert "400" in next(line for line in lines if "300" in line and "TFMA" in line)
-    assert "25" in next(line for line in lines if "ratio" in line)
+    console.print(evaluate.make_table(measured), evaluate.make_summary(measured))
+    text = console.export_text()
+    assert "200,000 rows/s" in text
+    assert "2,000 rows/s" in text
+    assert "2.0 ms" in text, "1,000 scenarios take 2 s more"
+    assert "4.0 times" in text

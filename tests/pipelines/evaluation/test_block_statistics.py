@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pipelines.evaluation.block_statistics import area, ratio
+from pipelines.evaluation.block_statistics import Histograms, area, ratio
 
 
 def histograms(bins, labels, blocks, count=6):
     found = np.zeros((2, count, bins.max() + 1))
     np.add.at(found, (labels.astype(int), blocks, bins), 1)
-    return found
+    cells = np.nonzero(found.sum(axis=0))
+    return Histograms(count, *cells, found[0][cells], found[1][cells])
 
 
 def test_area_and_the_areas_without_each_block():
     rng = np.random.default_rng(0)
     bins, labels, blocks = rng.integers(0, 20, 400), rng.random(400) < 0.3, rng.integers(0, 6, 400)
-    found = area(*histograms(bins, labels, blocks))
+    found = area(histograms(bins, labels, blocks))
     assert found.value == pytest.approx(roc_auc_score(labels, bins), abs=1e-12)
     expected = [roc_auc_score(labels[blocks != k], bins[blocks != k]) for k in range(6)]
     np.testing.assert_allclose(found.left_out, expected, atol=1e-12)
@@ -24,9 +25,17 @@ def test_area_and_the_areas_without_each_block():
     assert found.error == pytest.approx(math.sqrt(5 / 6 * np.sum(deviations**2)))
 
 
+def test_a_block_without_rows_leaves_the_area_as_it_is():
+    rng = np.random.default_rng(0)
+    bins, labels, blocks = rng.integers(0, 20, 100), rng.random(100) < 0.3, rng.choice([0, 2, 5], 100)
+    found = area(histograms(bins, labels, blocks, 7))
+    assert len(found.left_out) == 7
+    np.testing.assert_allclose(found.left_out[[1, 3, 4, 6]], found.value, atol=1e-12)
+
+
 def test_area_of_one_class_is_undefined():
     bins, blocks = np.arange(10), np.arange(10) % 6
-    found = area(*histograms(bins, np.ones(10), blocks))
+    found = area(histograms(bins, np.ones(10), blocks))
     assert math.isnan(found.value)
     assert math.isnan(found.error)
 
