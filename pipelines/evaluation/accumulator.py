@@ -173,15 +173,10 @@ class Accumulator:
     def compact(self) -> "Accumulator":
         """Joins the sums that have been added since the last call, and returns the accumulator itself."""
         if self._pending_sums:
-            places, sums = zip(*[(self.places, self.sums), *self._pending_sums], strict=True)
-            self.places, index = np.unique(np.concatenate(places), return_inverse=True)
-            values = np.concatenate(sums)
-            self.sums = np.stack([np.bincount(index, column, len(self.places)) for column in values.T], axis=1)
+            self.places, self.sums = _joined([(self.places, self.sums), *self._pending_sums])
             self._pending_sums = []
         if self._pending_cells:
-            keys, counts = zip(*[(self.keys, self.counts), *self._pending_cells], strict=True)
-            self.keys, index = np.unique(np.concatenate(keys), return_inverse=True)
-            self.counts = np.bincount(index, np.concatenate(counts), len(self.keys)).astype(np.int64)
+            self.keys, self.counts = _joined([(self.keys, self.counts), *self._pending_cells])
             self._pending_cells = []
         return self
 
@@ -194,3 +189,13 @@ class Accumulator:
         self._pending_cells.append((keys, counts))
         if sum(len(one) for one, _ in self._pending_cells) > max(_MOST_PENDING, len(self.keys)):
             self.compact()
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the distinct keys of sorted parts, sorted, and the sum of the values of each key."""
+    keys, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(keys, kind="stable")  # Merges sorted parts.
+    keys = keys[order]
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    sums: np.ndarray = np.add.reduceat(values[order], first, axis=0) if len(first) else values
+    return keys[first], sums
