@@ -1,4 +1,4 @@
-"""A run that is killed while it reads the log leaves no output that looks complete, and a second run completes."""
+"""Runs that are killed by SIGKILL leave no output that looks complete, and are completed by a second run."""
 
 import os
 import pathlib
@@ -65,3 +65,14 @@ def test_a_run_after_a_killed_one_reads_the_whole_log(settings, tmp_path):
     for uri in uris:
         assert not pathlib.Path(uri, UNFINISHED).exists()
         assert sum(len(path.read_text().splitlines()) for path in pathlib.Path(uri).glob(f"{REJECTS}*")) == PARTS
+
+
+@pytest.mark.long
+def test_runs_that_are_killed_at_random_moments_push_equal_weights_and_scores(tmp_path):
+    kills = os.environ.get("TFMTL_RUN_KILLS", "20")
+    command = [sys.executable, "-m", "tests.pipelines.killed_runs", str(tmp_path), kills]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    assert done.stdout.count("equal") == int(kills)
+    assert done.stdout.count(": killed after") >= 0.8 * int(kills)
