@@ -13,15 +13,17 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from serving import inference, protos, tensors
+from serving import inference, protos
 from serving.connection import MODEL_SERVICE, PREDICTION_SERVICE
 from serving.errors import StatusError, invalid_argument, not_found, unexpected
 from serving.model_config import from_proto
+from serving.predict_response import Prediction, serialize
 from serving.request_log import RequestLog
 from serving.request_metrics import RequestMetrics
 from serving.requests.admission import Behavior, InferenceHandler, InferencePool, serialized_handler
 from serving.requests.examples_request import parse_examples_request, parse_multi_inference_request
 from serving.requests.limits import Limits
+from serving.requests.memory import return_unused
 from serving.requests.parsing import parse_objects
 from serving.requests.predict_request import parse_predict_request
 from serving.servable import DEFAULT_SIGNATURE, Servable
@@ -35,22 +37,21 @@ _asked = threading.local()
 """The model that the request of this thread asks, for the metrics."""
 
 Models = Mapping[str, ModelVersions]
-Answer = Callable[[Any, bytes, Limits], Message]
+Answer = Callable[[Any, bytes, Limits], Prediction | Message]
 
 
-def predict(models: Models, data: bytes, limits: Limits) -> Message:
+def predict(models: Models, data: bytes, limits: Limits) -> Prediction:
     """Runs a signature on the tensors of a serialized request. Raises `StatusError` if it cannot be answered."""
     request = parse_predict_request(data, limits)
     spec = _require_model_spec(request.model_spec)
     with _lease(models, spec) as (version, servable):
         signature_name = spec.signature_name or DEFAULT_SIGNATURE
-        outputs = servable.predict(signature_name, request.inputs, request.output_filter, limits)
-    del data, request  # free the memory of the request before that of the response is allocated
-    response = protos.PredictResponse()
-    _write_model_spec(response.model_spec, spec, version)
-    for alias in list(outputs):
-        tensors.write(response.outputs[alias], outputs.pop(alias))
-    return response
+        plan = servable.plan(signature_name, request.inputs, request.output_filter, limits)
+        del data, request  # frees the memory of a large request before that of the answer is allocated
+        outputs = servable.run_plan(plan)
+    answering = protos.ModelSpec()
+    _write_model_spec(answering, spec, version)
+    return Prediction(answering, outputs)
 
 
 def classify(models: Models, data: bytes, limits: Limits) -> Message:
@@ -153,8 +154,9 @@ def handlers(
 
             logged = request[0] if log is not None and method and log.sample() else None
             try:
+                return_unused(len(request[0]))
                 response = answer(models, request.pop(), limits)
-                serialized: bytes = response.SerializeToString()
+                serialized = serialize(response)
                 record(grpc.StatusCode.OK)
                 if log is not None and logged is not None:
                     log.add(method, answering_spec(response), logged, serialized)

@@ -5,6 +5,7 @@ made from options is several times faster than `Session.run` or an eager signatu
 request, which saves the switch to a thread pool; at batch 1 that switch costs as much as a small model.
 """
 
+import dataclasses
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,19 @@ _CALLER_THREAD = -1
 _MAX_CALLABLES = 64
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _METHODS = tuple(f"tensorflow/serving/{method}" for method in ("predict", "classify", "regress"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunPlan:
+    """Run of a graph.
+
+    Attributes:
+        feeds: Arrays by the name of the tensor that they replace.
+        fetches: Names of the tensors to compute by the alias of the output.
+    """
+
+    feeds: dict[str, np.ndarray]
+    fetches: dict[str, str]
 
 
 class Servable:
@@ -92,6 +106,29 @@ class Servable:
         Raises:
             StatusError: If the request is invalid or fails, with the code and text of TensorFlow Serving.
         """
+        return self.run_plan(self.plan(signature_name, inputs, output_filter, limits))
+
+    def plan(
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Input],
+        output_filter: Iterable[str] = (),
+        limits: Limits | None = None,
+    ) -> "RunPlan":
+        """Validates and decodes the inputs of a signature.
+
+        Args:
+            signature_name: Name of the signature.
+            inputs: Tensor of each of its inputs by alias.
+            output_filter: Aliases of the outputs to compute; all of them if empty.
+            limits: Limits of the inputs. Defaults to none.
+
+        Returns:
+            What to run. It does not refer to `inputs` if these are large.
+
+        Raises:
+            StatusError: If the request is invalid, with the code and text of TensorFlow Serving.
+        """
         signature = self._signature(signature_name)
         tensors = match_inputs(signature, inputs)
         aliases = match_outputs(signature, output_filter)
@@ -100,8 +137,11 @@ class Servable:
             validate_limits(signature, tensors, limits)
         arrays = decode_inputs(tensors)
         feeds = {signature.inputs[alias].name: array for alias, array in arrays.items()}
-        outputs = self.run(feeds, [signature.outputs[alias] for alias in aliases])
-        return dict(zip(aliases, outputs, strict=True))
+        return RunPlan(feeds, {alias: signature.outputs[alias] for alias in aliases})
+
+    def run_plan(self, plan: "RunPlan") -> dict[str, np.ndarray]:
+        """Returns the outputs of a signature by alias. Raises `StatusError` if the graph fails."""
+        return dict(zip(plan.fetches, self.run(plan.feeds, list(plan.fetches.values())), strict=True))
 
     def run(self, feeds: Mapping[str, np.ndarray], fetches: Sequence[str]) -> list[np.ndarray]:
         """Runs the graph.

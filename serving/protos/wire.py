@@ -6,6 +6,7 @@ server reads requests field by field instead, so that it can validate a size bef
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
+import functools
 from collections.abc import Iterator
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -29,15 +30,15 @@ def tag(number: int, wire_type: int) -> int:
     return number << 3 | wire_type
 
 
+@functools.lru_cache(1024)
 def header(number: int, length: int) -> bytes:
     """Returns what precedes the bytes of a field of wire type `BYTES`: its tag and their number."""
-    encoded = bytearray()
-    for value in (tag(number, BYTES), length):
-        while value >= 0x80:
-            encoded.append(value & 0x7F | 0x80)
-            value >>= 7
-        encoded.append(value)
-    return bytes(encoded)
+    return _encoded(tag(number, BYTES)) + _encoded(length)
+
+
+def varint_field(number: int, value: int) -> bytes:
+    """Returns a field of wire type `VARINT` that holds an integer of at least 0."""
+    return _encoded(tag(number, VARINT)) + _encoded(value)
 
 
 def fields(data: bytes, position: int, end: int, most: int = MAX_FIELDS) -> Iterator[tuple[int, int, int]]:
@@ -104,3 +105,12 @@ def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
 def signed(value: int) -> int:
     """Returns the int64 or int32 that a varint encodes in two's complement."""
     return value - (1 << 64) if value >> 63 else value
+
+
+def _encoded(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

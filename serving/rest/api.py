@@ -5,13 +5,14 @@ import re
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from serving import protos
 from serving.errors import StatusError, invalid_argument, unexpected
+from serving.predict_response import Prediction, serialize
 from serving.predict_service import answering_spec, classify, get_model_metadata, get_model_status, predict, regress
 from serving.request_log import RequestLog
 from serving.request_metrics import RequestMetrics
@@ -25,6 +26,8 @@ from serving.versions import ModelVersions
 _MODEL = r"/v1/models/([^/:]+)(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
 _POST = re.compile(_MODEL + ":(classify|regress|predict)", re.IGNORECASE)
 _GET = re.compile(_MODEL.replace("/([^/:]+)(", "(?:/([^/:]+))?(", 1) + "(?:/(metadata))?", re.IGNORECASE)
+
+_Response = TypeVar("_Response", Prediction, Message)
 
 HTTP_STATUS: Mapping[grpc.StatusCode, int] = {
     grpc.StatusCode.OK: 200,
@@ -110,7 +113,7 @@ class RestApi:
         name = signature_name(document)
         request.model_spec.signature_name = name
         form = fill_inputs(document, self._inputs(spec, name or DEFAULT_SIGNATURE), request)
-        return predictions(form, self._answered("Predict", request, predict))
+        return predictions(form, self._answered("Predict", request, predict).outputs)
 
     def _classify(self, spec: Message, document: dict[str, Any]) -> dict[str, Any]:
         return classifications(
@@ -125,12 +128,12 @@ class RestApi:
         fill_examples(document, request)
         return self._answered(method, request, answer)
 
-    def _answered(self, method: str, request: Message, answer: Callable[..., Message]) -> Message:
+    def _answered(self, method: str, request: Message, answer: Callable[..., _Response]) -> _Response:
         """Returns the answer to a request, and logs some of those that have one."""
         serialized = request.SerializeToString()
         response = answer(self._models, serialized, self._limits)
         if self._log is not None and self._log.sample():
-            self._log.add(method, answering_spec(response), serialized, response.SerializeToString())
+            self._log.add(method, answering_spec(response), serialized, serialize(response))
         return response
 
     def _inputs(self, spec: Message, name: str) -> Mapping[str, Message]:

@@ -64,17 +64,17 @@ def fill_inputs(document: Mapping[str, Any], inputs: Mapping[str, Message], requ
     return "column"
 
 
-def predictions(form: Form, response: Message) -> dict[str, Any]:
-    """Returns the outputs of a `PredictResponse` as a JSON object.
+def predictions(form: Form, outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Returns the outputs of a signature as a JSON object.
 
     Args:
         form: Form of the request.
-        response: The response.
+        outputs: Array of each output by name.
 
     Raises:
         StatusError: If an output of the row form has no rows, or the outputs differ in their number.
     """
-    arrays = {name: tensors.decode(response.outputs[name]) for name in sorted(response.outputs)}
+    arrays = {name: outputs[name] for name in sorted(outputs)}
     if not arrays:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
     as_bytes = {name: name.endswith(_BYTES_SUFFIX) for name in arrays}

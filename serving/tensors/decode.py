@@ -14,6 +14,9 @@ from serving.tensors.varints import count_varints, decode_varints
 _FEW_BYTES = 128  # strings that are read faster one by one
 _FEW_VARINTS = 4096  # bytes of varints that protobuf reads faster
 _ELEMENT_BYTES = 32  # a pointer in the array and a `tstring` of TensorFlow
+_ALIGNMENT = 64
+LARGE_BYTES = 4 * 2**20
+"""Size of a message from which it is worth some time to save its memory."""
 STRING_BYTES = 96
 """Memory of a string without its characters: that of an element, a bytes object and its entry in the message."""
 
@@ -127,6 +130,8 @@ class EncodedTensor:
     def decode(self) -> np.ndarray:
         """Returns the tensor as an array, which may be read-only; strings become an object array of bytes.
 
+        The array refers to the bytes of the message only if these are few, so that a large message can be freed.
+
         Raises:
             ValueError: If NumPy has no such array, or a value is not encoded correctly.
         """
@@ -141,6 +146,8 @@ class EncodedTensor:
             values = self._values(dtype)
         if len(values) != self.elements:
             values = _fill(values, dtype, self.elements)
+        if len(self._data) >= LARGE_BYTES and not values.flags.owndata:
+            values = _aligned_copy(values)
         return values if len(self.shape) == 1 else values.reshape(self.shape)
 
     def _strings_memory(self) -> int:
@@ -163,13 +170,10 @@ class EncodedTensor:
             if (stop - start) % parts.itemsize:
                 raise wire.WireError(f"{field} should hold values of {parts.itemsize} bytes")
             return np.frombuffer(self._data, dtype, (stop - start) // dtype.itemsize, start)
-        packed = self._data[start:stop]
-        if len(packed) <= _FEW_VARINTS and not packed.isascii():
-            values = _values_of_message(self._data[tagged:stop], field)
-        else:
-            values = decode_varints(packed)
-        # As in C++, a value out of range wraps around; a varint other than 0 is true.
-        return (values != 0) if field == "bool_val" else values.astype(parts).view(dtype)
+        if stop - start <= _FEW_VARINTS and not self._data[start:stop].isascii():
+            # As in C++, a value out of range wraps around; a varint other than 0 is true.
+            return _values_of_message(self._data[tagged:stop], field).astype(parts).view(dtype)
+        return decode_varints(memoryview(self._data)[start:stop], parts).view(dtype)
 
 
 def _values_of_message(data: bytes, field: str) -> np.ndarray:
@@ -207,6 +211,15 @@ def _item_size(enum: int) -> int:
         numpy_dtype(enum)  # raises the error
         raise ValueError(f"dtype should be known. Received: {enum}")
     return size
+
+
+def _aligned_copy(values: np.ndarray) -> np.ndarray:
+    """Returns a copy whose memory TensorFlow uses as it is."""
+    memory = np.empty(values.nbytes + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    copy: np.ndarray = memory[start : start + values.nbytes].view(values.dtype)
+    copy[:] = values
+    return copy
 
 
 def _fill(values: np.ndarray, dtype: np.dtype, elements: int) -> np.ndarray:

@@ -47,6 +47,9 @@ PARTS: dict[str, type[np.generic]] = {
 }
 """Type of the values in a repeated field that are not elements: bits of halves, parts of complex numbers."""
 
+FIXED_WIDTH = ("float_val", "double_val", "scomplex_val", "bool_val", "dcomplex_val")
+"""Repeated fields whose packed values have the bytes of the array."""
+
 _DTYPES: dict[int, np.dtype] = {_ENUM[name]: np.dtype(dtype) for name, (dtype, _) in _TYPES.items()}
 _ENUMS = {dtype: enum for enum, dtype in _DTYPES.items()}
 

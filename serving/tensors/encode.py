@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from google.protobuf.message import Message
 
-from serving.tensors.dtypes import FIELDS, PARTS, STRING, data_type
-
-_FIXED_WIDTH = {"float_val": 5, "double_val": 6, "scomplex_val": 9, "bool_val": 11, "dcomplex_val": 12}
-"""Numbers of the fields whose packed values have the bytes of the array."""
+from serving.protos import wire
+from serving.protos.schema import MESSAGES
+from serving.tensors.dtypes import FIELDS, FIXED_WIDTH, PARTS, STRING, data_type
 
 _CHUNK = 1 << 16
 
@@ -32,8 +31,8 @@ def write(proto: Message, array: np.ndarray, content: bool = False) -> None:
     field = FIELDS[enum]
     if content:
         proto.tensor_content = array.tobytes()
-    elif field in _FIXED_WIDTH:
-        _merge_packed(proto, _FIXED_WIDTH[field], np.ascontiguousarray(array))
+    elif field in FIXED_WIDTH:
+        _merge_packed(proto, field, np.ascontiguousarray(array))
     else:
         values = getattr(proto, field)
         flat = np.ascontiguousarray(array).ravel().view(PARTS.get(field, array.dtype))
@@ -55,13 +54,8 @@ def _write_header(proto: Message, enum: int, shape: Sequence[int]) -> None:
         dims.dim.add().size = size
 
 
-def _merge_packed(proto: Message, number: int, values: np.ndarray) -> None:
+def _merge_packed(proto: Message, field: str, values: np.ndarray) -> None:
     """Appends packed values to a repeated field, which is several times faster than one Python number each."""
     if values.size:
-        header = bytearray([number << 3 | 2])
-        length = values.nbytes
-        while length >= 0x80:
-            header.append(length & 0x7F | 0x80)
-            length >>= 7
-        header.append(length)
-        proto.MergeFromString(b"".join((header, values.data)))
+        number = MESSAGES["tensorflow.TensorProto"][field][0]
+        proto.MergeFromString(b"".join((wire.header(number, values.nbytes), values.data)))

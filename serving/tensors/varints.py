@@ -6,33 +6,36 @@ from serving.protos.wire import WireError
 
 _CHUNK = 1 << 18
 _LONGEST = 10
+_UINT64 = np.dtype(np.uint64)
 
 
-def decode_varints(packed: bytes) -> np.ndarray:
+def decode_varints(packed: memoryview | bytes, dtype: np.dtype = _UINT64) -> np.ndarray:
     """Returns the integers of a packed field.
 
     Args:
         packed: Varints, one behind the other.
+        dtype: Type of the result. As in C++, a value out of range wraps around, and one other than 0 is true.
 
     Returns:
-        Array of type uint8 if all are below 128, else of type uint64; int64 values are in two's complement.
+        Array of the given type; int64 values are in two's complement.
 
     Raises:
         WireError: If the last varint has no end, or one is longer than ten bytes.
     """
-    if packed.isascii():
-        return np.frombuffer(packed, np.uint8)
+    values: np.ndarray = np.empty(count_varints(packed), dtype)
+    if len(values) == len(packed):
+        values[:] = np.frombuffer(packed, np.uint8)
+        return values
     if packed[-1] >= 0x80:
         raise WireError("the last varint has no end")
-    chunks: list[np.ndarray] = []
-    start = 0
+    start = done = 0
     while start < len(packed):
         stop = min(start + _CHUNK, len(packed))
         while packed[stop - 1] >= 0x80:
             stop += 1
-        chunks.append(_chunk(np.frombuffer(packed, np.uint8, stop - start, start)))
-        start = stop
-    values: np.ndarray = np.concatenate(chunks)
+        chunk = _chunk(np.frombuffer(packed, np.uint8, stop - start, start))
+        values[done : done + len(chunk)] = chunk
+        start, done = stop, done + len(chunk)
     return values
 
 

@@ -20,6 +20,7 @@ from serving.server import EmbeddedServer
 CITIES = ["c0", "c1", "c2"]
 ELSEWHERE = os.environ.get("TFMTL_SERVER", "")
 """Address of the server that the tests use instead of an embedded one."""
+_REST_ELSEWHERE = os.environ.get("TFMTL_SERVER_REST", "")
 controls_server = pytest.mark.skipif(bool(ELSEWHERE), reason="starts and stops its server")
 
 
@@ -177,6 +178,11 @@ EXAMPLES_SIGNATURES = {
 def examples_export(tmp_path_factory) -> Path:
     """SavedModel of `ExamplesModel` with the signatures of `EXAMPLES_SIGNATURES`, which TensorFlow 2 cannot write."""
     path = tmp_path_factory.mktemp("examples") / "export"
+    save_examples_model(path)
+    return path
+
+
+def save_examples_model(path: Path) -> None:
     model = ExamplesModel()
     signatures = {"all": model.all, "again": model.all, "two": model.two, "number": model.number}
     tf.saved_model.save(model, str(path), signatures=signatures | {"serving_default": model.all})
@@ -190,7 +196,6 @@ def examples_export(tmp_path_factory) -> Path:
         for output, tensor in outputs.items():
             signature.outputs[output].CopyFrom(defined[source].outputs[tensor])
     (path / "saved_model.pb").write_bytes(saved.SerializeToString())
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -230,11 +235,11 @@ def publish() -> Callable[[Path, Path], None]:
 def server(tmp_path_factory, line_exports, ads_export, examples_export, publish):
     """Serves `LineModel` as `m` in version 7, `AdsModel` as `ads` in folder 00000123, and `ExamplesModel` as `e`.
 
-    The environment variable TFMTL_SERVER gives the address of another server of the models that
+    The environment variables TFMTL_SERVER and TFMTL_SERVER_REST give the addresses of another server of the models that
     `python -m tests.serving.write_models FOLDER` writes.
     """
     if ELSEWHERE:
-        yield types.SimpleNamespace(address=ELSEWHERE)
+        yield types.SimpleNamespace(address=ELSEWHERE, rest_address=_REST_ELSEWHERE)
         return
     root = tmp_path_factory.mktemp("served")
     for name in ("m", "ads", "e"):
@@ -242,7 +247,7 @@ def server(tmp_path_factory, line_exports, ads_export, examples_export, publish)
     publish(line_exports[2], root / "m" / "7")
     publish(ads_export, root / "ads" / "00000123")
     publish(examples_export, root / "e" / "1")
-    with EmbeddedServer({name: root / name for name in ("m", "ads", "e")}) as running:
+    with EmbeddedServer({name: root / name for name in ("m", "ads", "e")}, rest_port=0) as running:
         yield running
 
 

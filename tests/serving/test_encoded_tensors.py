@@ -90,6 +90,19 @@ def test_varints_of_any_length(field, size):
     assert tensors.EncodedTensor(proto.SerializeToString()).repeats
 
 
+@pytest.mark.parametrize("size", [tensors.LARGE_BYTES // 4 - 1000, tensors.LARGE_BYTES // 4])
+@pytest.mark.parametrize("content", [False, True])
+def test_arrays_of_large_messages_do_not_refer_to_them(size, content):
+    proto = TensorProto()
+    tensors.write(proto, np.arange(size, dtype=np.float32), content)
+    data = proto.SerializeToString()
+    array = tensors.EncodedTensor(data).decode()
+    np.testing.assert_array_equal(array, np.arange(size))
+    refers = np.shares_memory(array, np.frombuffer(data, np.uint8))
+    assert refers == (len(data) < tensors.LARGE_BYTES)
+    assert refers or array.ctypes.data % 64 == 0  # TensorFlow copies an array at any other address.
+
+
 def test_malformed_varints():
     for packed in (b"\x80", b"\x01\xff", b"\xff" * 10 + b"\x01" * 20):
         with pytest.raises(wire.WireError):

@@ -10,7 +10,13 @@ from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2, prediction_log_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_management_pb2,
+    predict_pb2,
+    prediction_log_pb2,
+)
 
 from serving import protos, tensors
 from serving.protos.pool import POOL
@@ -24,6 +30,7 @@ PAIRS = [
     (protos.GetModelMetadataResponse, get_model_metadata_pb2.GetModelMetadataResponse),
     (protos.GetModelStatusResponse, get_model_status_pb2.GetModelStatusResponse),
     (protos.PredictionLog, prediction_log_pb2.PredictionLog),
+    (protos.ReloadConfigRequest, model_management_pb2.ReloadConfigRequest),
 ]
 
 
@@ -83,7 +90,9 @@ def fill(message: Message, name: str) -> None:
             value.value = 3
         elif type_name != "google.protobuf.Any":
             scalar = {"string": "text", "bytes": b"bytes"}.get(type_name, 1)
-            if label:
+            if label == "map":
+                value["key"] = scalar
+            elif label:
                 value.extend([scalar, scalar])
             else:
                 setattr(message, field, scalar)

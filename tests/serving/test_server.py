@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import numpy as np
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -14,6 +13,7 @@ from tensorflow_serving.apis import get_model_status_pb2, predict_pb2, predictio
 
 from serving.client import TfmtlClient
 from serving.errors import StatusError
+from serving.servable import Servable
 from serving.server import EmbeddedServer
 from tfmtl.config import ConfigError
 
@@ -122,17 +122,40 @@ def test_server_arguments_and_life_cycle(tmp_path, line_exports, publish):
         client.status()
 
 
-def test_stop_waits_for_running_requests(tmp_path, line_exports, publish):
+def test_stop_waits_for_running_requests(tmp_path, line_exports, publish, monkeypatch):
     publish(line_exports[2], tmp_path / "1")
     server = EmbeddedServer({"m": tmp_path}).start()
-    x = np.arange(2_000_000, dtype=np.float32)
-    request = predict_request(tf.make_tensor_proto(x))
-    options = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(server.address, options) as channel:
-        model = server._models["m"]
-        running = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(request, timeout=20)
-        wait_for(lambda: model._versions.get(1).in_flight == 1 or running.done())
-        server.stop()
-        assert len(running.result().outputs["y"].float_val) == len(x)
+    model = server._models["m"]
+    started, release = threading.Event(), threading.Event()
+    run = Servable.run_plan
+
+    def hold(servable, plan):
+        started.set()
+        assert release.wait(60)
+        return run(servable, plan)
+
+    monkeypatch.setattr(Servable, "run_plan", hold)
+    with grpc.insecure_channel(server.address) as channel, ThreadPoolExecutor(1) as pool:
+        running = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(predict_request(X))
+        try:
+            assert started.wait(20)
+            stopping = pool.submit(server.stop, grace=60.0)
+            wait_for(lambda: refuses(server.address))
+            assert not running.done()
+            assert not stopping.done()
+            assert model.available
+        finally:
+            release.set()
+        assert running.result(timeout=20).outputs["y"].float_val == [21.0]
+        stopping.result(timeout=20)
     assert not model.available
     assert model.statuses()[0].state == get_model_status_pb2.ModelVersionStatus.END
+
+
+def refuses(address: str) -> bool:
+    with TfmtlClient(address, "m", retries=0, deadline=5) as client:
+        try:
+            client.status()
+        except StatusError as error:
+            return error.code is grpc.StatusCode.UNAVAILABLE
+    return False

@@ -190,37 +190,34 @@ def test_name_of_the_signature():
         signature_name({"signature_name": 1})
 
 
-def response(**outputs):
-    made = protos.PredictResponse()
-    for name, values in outputs.items():
-        tensors.write(made.outputs[name], np.asarray(values))
-    return made
+def arrays_of(**outputs):
+    return {name: np.asarray(values) for name, values in outputs.items()}
 
 
 def test_answers_of_several_outputs():
-    made = response(ctr=np.float32([0.1, 0.7]), ids=np.array([[1, 2], [3, 4]]))
+    made = arrays_of(ctr=np.float32([0.1, 0.7]), ids=np.array([[1, 2], [3, 4]]))
     assert predictions("row", made) == {"predictions": [{"ctr": 0.1, "ids": [1, 2]}, {"ctr": 0.7, "ids": [3, 4]}]}
     assert predictions("column", made) == {"outputs": {"ctr": [0.1, 0.7], "ids": [[1, 2], [3, 4]]}}
 
 
 def test_answers_of_one_output():
-    made = response(y=np.float64([0.1, 1e-300]))
+    made = arrays_of(y=np.float64([0.1, 1e-300]))
     assert predictions("row", made) == {"predictions": [0.1, 1e-300]}
     assert predictions("column", made) == {"outputs": [0.1, 1e-300]}
-    assert predictions("column", response(y=np.float32(2.5))) == {"outputs": 2.5}
+    assert predictions("column", arrays_of(y=np.float32(2.5))) == {"outputs": 2.5}
 
 
 def test_numbers_of_the_answer_are_the_floats_of_the_model():
     values = np.random.default_rng(0).normal(size=2000).astype("float32") * 10.0 ** np.arange(-30, 10, 0.02)
     values = values.astype("float32")
-    text = json.dumps(predictions("column", response(y=values)))
+    text = json.dumps(predictions("column", arrays_of(y=values)))
     np.testing.assert_array_equal(np.float32(json.loads(text)["outputs"]), values)
-    special = json.dumps(predictions("column", response(y=np.float32([np.nan, np.inf, -np.inf]))))
+    special = json.dumps(predictions("column", arrays_of(y=np.float32([np.nan, np.inf, -np.inf]))))
     assert special == '{"outputs": [NaN, Infinity, -Infinity]}'
 
 
 def test_strings_and_bytes():
-    made = response(token=np.array([b"a", "ü".encode()], object), raw_bytes=np.array([b"\xff", b""], object))
+    made = arrays_of(token=np.array([b"a", "ü".encode()], object), raw_bytes=np.array([b"\xff", b""], object))
     assert predictions("row", made)["predictions"] == [
         {"raw_bytes": {"b64": "/w=="}, "token": "a"},
         {"raw_bytes": {"b64": ""}, "token": "ü"},
@@ -238,5 +235,5 @@ def test_strings_and_bytes():
 )
 def test_answers_that_have_no_rows(outputs, text):
     with pytest.raises(StatusError) as caught:
-        predictions("row", response(**outputs))
+        predictions("row", arrays_of(**outputs))
     assert caught.value.details == text
