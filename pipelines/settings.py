@@ -126,6 +126,10 @@ class TrainingSettings(Stage):
         warm_start: Initial weights: `latest` for those of the pipeline's last blessed model whose data ends before
             that of the run, if there is one; the path of a Trainer's `model_run` folder (with `model.keras` and
             `vocabularies/`) for those of its model; None for random ones.
+        keep_days: With `warm_start: latest` on a log of spans: number of days (or spans) whose tokens the vocabularies
+            keep, so that a token that is absent on some days keeps its embedding row. A token is in the vocabulary if
+            it reaches its `min_frequency` in these days. The optimizer continues too. None for the vocabularies of the
+            run's own log, and a new optimizer.
         distribution: Devices or machines among which the rows of each batch are divided
             (`tfmtl.training.Distribution`); one device by default.
         fine_tuning: Second stage, which trains attention and towers and freezes all layers below; None for no second
@@ -142,6 +146,7 @@ class TrainingSettings(Stage):
     checkpoint_minutes: float | None = 10.0
     checkpoint_steps: int | None = None
     warm_start: str | None = None
+    keep_days: int | None = None
     distribution: Distribution = dataclasses.field(default_factory=Distribution)
     fine_tuning: FineTuning | None = None
 
@@ -154,6 +159,10 @@ class TrainingSettings(Stage):
         require(minutes is None or minutes >= 0, "checkpoint_minutes", "at least 0, or null", minutes)
         require(steps is None or steps >= 1, "checkpoint_steps", "at least 1, or null", steps)
         require(self.warm_start != "", "warm_start", "latest, a folder, or null", self.warm_start)
+        days = self.keep_days
+        require(days is None or days >= 1, "keep_days", "at least 1, or null", days)
+        needs_start = "left out without `warm_start: latest`, as it keeps the rows of an earlier model"
+        require(days is None or self.warm_start == LATEST, "keep_days", needs_start, days)
 
     @property
     def second_stage(self) -> Stage | None:
@@ -239,6 +248,7 @@ class Settings:
         given = self.spec.split.kind == "given"
         expected = f"`given` if data.reader is {INGESTED}, and only then"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)
+        self._check_keep_days()
         columns = raw_columns(self.spec)
         for name in self.data.columns:
             require(name in columns, ("data", "columns", name), f"a column of the spec: {', '.join(columns)}", name)
@@ -249,6 +259,14 @@ class Settings:
             monitors["training", "fine_tuning", "monitor"] = self.training.second_stage.monitor
         for path, monitor in monitors.items():
             require(monitor in known, path, f"one of {', '.join(known)}", monitor)
+
+    def _check_keep_days(self) -> None:
+        """Checks that the log has the days whose tokens are kept."""
+        days, spans = self.training.keep_days, self.data.spans
+        if days is not None:
+            expected = "left out unless data.pattern has {SPAN} or a date, and data.spans is given"
+            require(spans is not None, ("training", "keep_days"), expected, days)
+            require(days >= (spans or 0), ("training", "keep_days"), f"at least data.spans, {spans}", days)
 
     def _check_slices(self, output: str) -> None:
         """Checks that the slices of an output's thresholds are those of the scenario."""
