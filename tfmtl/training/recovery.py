@@ -119,7 +119,7 @@ class Recovery:
 
     @property
     def steps(self) -> int:
-        """Number of training steps of all stages so far, without those that an optimizer made in an earlier training."""
+        """Number of training steps of all stages so far, without those that an optimizer made before."""
         return sum(int(one.iterations) - self._first_steps[stage] for stage, one in self._optimizers.items())
 
     def begin(self, stage: str, model: Any, best: BestEpoch, history: keras.callbacks.History) -> StageRecovery:
