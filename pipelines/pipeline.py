@@ -26,8 +26,9 @@ from pipelines.components.resolvers import (
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
 from pipelines.components.warm_start_resolver import EarlierModelStrategy
-from pipelines.settings import LATEST, Settings
+from pipelines.settings import Settings
 from pipelines.training.warm_start import fingerprint
+from pipelines.training_settings import LATEST
 from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern, has_spans

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
+from pipelines.settings import KERAS_MODEL, ModelSettings
 from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
 from pipelines.training.determinism import deterministic_operations
@@ -22,6 +22,7 @@ from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
+from pipelines.training_settings import LATEST, TrainingSettings
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies

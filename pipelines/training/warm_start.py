@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.settings import KERAS_MODEL, LATEST
+from pipelines.settings import KERAS_MODEL
 from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.label_means import OPTION
+from pipelines.training_settings import LATEST
 from tfmtl.config import ConfigError
 from tfmtl.models import MultiTaskModel
 from tfmtl.training.vocabularies import Tokens, read_vocabularies

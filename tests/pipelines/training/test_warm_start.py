@@ -21,11 +21,12 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
 from pipelines.pipeline import create_pipeline
-from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings import Settings
 from pipelines.training import trainer
 from pipelines.training.health import read_health
 from pipelines.training.trainer import run_fn
 from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
+from pipelines.training_settings import TrainingSettings
 from serving.raw_features import parse_examples, raw_inputs
 from tfmtl import config
 from tfmtl.health import health_lines
