@@ -2,7 +2,7 @@
 
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help demo test test-long test-jax test-torch venv lock light dist clean
+.PHONY: help demo week test test-long test-jax test-torch venv lock light dist clean
 
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -18,6 +18,9 @@ help: ## list the targets
 
 demo: venv ## run the whole pipeline on simulated logs, then serve and ask the model
 	@.venv/bin/python -m pipelines
+
+week: venv ## run seven simulated days with a server, one bad log and one bad model
+	@.venv/bin/python -m pipelines.week
 
 test: venv ## check style, types and imports, then run all tests but the long ones
 	@set -x

@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Sequence
 
 from pipelines.raw_log import locate_log, newest_spans
-from pipelines.settings import KERAS_MODEL, LATEST, DataSettings, Settings
+from pipelines.settings import KERAS_MODEL, DataSettings, Settings
+from pipelines.training_settings import LATEST
 from tfmtl.config import ConfigError
 from transforms.batches.columns import raw_columns
 from transforms.batches.errors import MissingColumnError, check_columns

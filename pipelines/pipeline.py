@@ -8,30 +8,31 @@ from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
-from tfx.types import BaseChannel, Channel, standard_artifacts
 from tfx.types.channel import UnionChannel
 
 from pipelines.code_hash import code_hash
-from pipelines.components.accepted_log import BLESSINGS, CHECKED, EXAMPLES, STATISTICS, AcceptedLogStrategy
-from pipelines.components.baseline_resolver import CURRENT, BlessedPredecessorStrategy
+from pipelines.components.accepted_log import EXAMPLES, STATISTICS
+from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE, REPORT, LogExampleValidator
 from pipelines.components.pusher import OncePusher
+from pipelines.components.resolvers import (
+    accepted_log_resolver,
+    baseline_resolver,
+    vocabularies_resolver,
+    warm_start_resolver,
+)
 from pipelines.components.span_merge import SpanMerge
 from pipelines.components.transform import LogTransform
 from pipelines.components.warm_start_resolver import EarlierModelStrategy
-from pipelines.settings import LATEST, Settings
+from pipelines.settings import Settings
 from pipelines.training.warm_start import fingerprint
+from pipelines.training_settings import LATEST
 from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern, has_spans
 
-_BASELINE = "latest_blessed_model"
-_WARM_START = "warm_start_model"
-_ACCEPTED_LOG = "accepted_log"
-RESOLVERS = (_BASELINE, _WARM_START, _ACCEPTED_LOG)
-"""Names of the nodes that only look up artifacts of earlier runs."""
 PUSHER = "Pusher"
 """Name of the Pusher, which a runner should not take from the cache: it looks at the destination."""
 
@@ -70,12 +71,13 @@ def create_pipeline(
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
     spec = settings.spec
-    resolvers = [_accepted_log_resolver()] if baseline is BlessedPredecessorStrategy else []
-    data = data_components(settings, spans, schema, anomalies, resolvers)
+    resolvers = [accepted_log_resolver()] if baseline is BlessedPredecessorStrategy else []
+    grows = warm_start is EarlierModelStrategy
+    data = data_components(settings, spans, schema, anomalies, resolvers, grows)
     examples, raw_schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
     starts = []
     if settings.training.warm_start == LATEST:
-        starts.append(_warm_start_resolver(examples.outputs["examples"], warm_start, has_spans(settings.data.pattern)))
+        starts.append(warm_start_resolver(examples.outputs["examples"], warm_start, has_spans(settings.data.pattern)))
     trainer = Trainer(
         run_fn="pipelines.training.trainer.run_fn",
         examples=examples.outputs["examples"],
@@ -95,7 +97,7 @@ def create_pipeline(
             "code": code_hash("pipelines.training.trainer"),
         },
     )
-    resolver = _baseline_resolver(trainer, baseline)
+    resolver = baseline_resolver(trainer, baseline)
     evaluator = LogEvaluator(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
@@ -154,6 +156,7 @@ def data_components(
     checked_schema: str = "",
     anomalies: str = REPORT,
     accepted: Sequence[Resolver] = (),
+    grows: bool = False,
 ) -> dict[str, BaseComponent]:
     """Creates the components ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
 
@@ -167,19 +170,25 @@ def data_components(
         checked_schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do; they are only reported by default.
         accepted: Resolver of the last accepted log, with which this one is compared, if there is one.
+        grows: Whether the vocabularies continue those of earlier runs, if the settings say for how long
+            (`training.keep_days`).
 
     Returns:
         The components by name.
     """
     spec = settings.spec
     log = (settings.data.path, settings.data.pattern, settings.data.log_format, spec)
-    parts = []
+    parts, earlier = [], []
     for span in spans:
         name = SpanPattern(settings.data.pattern).name(span)
         parts.append(LogExampleGen(*log, span).with_id(f"{LogExampleGen.__name__}_{name}"))
     if parts:
         all_spans = UnionChannel([part.outputs["examples"] for part in parts])
-        examples: BaseComponent = SpanMerge(all_spans, spec).with_id(LogExampleGen.__name__)
+        keep_days = settings.training.keep_days if grows else None
+        if keep_days is not None:
+            earlier.append(vocabularies_resolver(parts[-1].outputs["examples"]))
+        kept = earlier[0].outputs[EXAMPLES] if earlier else None
+        examples: BaseComponent = SpanMerge(all_spans, spec, kept, keep_days).with_id(LogExampleGen.__name__)
     else:
         examples = LogExampleGen(*log)
     statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
@@ -195,39 +204,6 @@ def data_components(
     ).with_id("ExampleValidator")
     transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], spec).with_id("Transform")
     transform.add_upstream_node(validator)  # Nothing is computed for training from a log that is refused.
-    return {component.id: component for component in (*parts, examples, statistics, schema, validator, transform)}
-
-
-def _baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Resolver:
-    channels = {
-        "model": Channel(type=standard_artifacts.Model),
-        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+    return {
+        component.id: component for component in (*parts, *earlier, examples, statistics, schema, validator, transform)
     }
-    if strategy is BlessedPredecessorStrategy:
-        channels[CURRENT] = trainer.outputs["model"]
-    return Resolver(strategy_class=strategy, **channels).with_id(_BASELINE)
-
-
-def _accepted_log_resolver() -> Resolver:
-    """Creates the resolver of the log of the last accepted run."""
-    types = {
-        STATISTICS: standard_artifacts.ExampleStatistics,
-        EXAMPLES: standard_artifacts.Examples,
-        BLESSINGS: standard_artifacts.ModelBlessing,
-        CHECKED: standard_artifacts.ExampleAnomalies,
-    }
-    channels = {key: Channel(type=artifact_type) for key, artifact_type in types.items()}
-    return Resolver(strategy_class=AcceptedLogStrategy, **channels).with_id(_ACCEPTED_LOG)
-
-
-def _warm_start_resolver(examples: BaseChannel, strategy: type[ResolverStrategy], spans: bool) -> Resolver:
-    """Creates the resolver of a blessed model of an earlier run."""
-    channels = {
-        "model": Channel(type=standard_artifacts.Model),
-        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
-    }
-    config = None
-    if strategy is EarlierModelStrategy:
-        channels[EXAMPLES] = examples
-        config = {"has_spans": spans}
-    return Resolver(strategy_class=strategy, config=config, **channels).with_id(_WARM_START)

@@ -30,6 +30,9 @@ def locate_log(settings: Settings) -> Settings:
         except FieldError as error:
             raise ConfigError(f"{path}: spec.{error}") from error
     if exists(path):
+        if settings.training.keep_days is not None:
+            expected = "data.path should be the folder of the log with training.keep_days, as one file has no day"
+            raise ConfigError(f"{expected}. Received: {data.path!r}")
         path, name = posixpath.split(path)
         data = dataclasses.replace(data, pattern=name, spans=None)
     if not find_files(f"{path}/{SpanPattern(data.pattern).files if has_spans(data.pattern) else data.pattern}"):

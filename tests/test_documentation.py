@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.data_checks.options import DataChecks
 from pipelines.gates.thresholds import ExportThresholds, Thresholds
-from pipelines.settings import ModelSettings, TrainingSettings
+from pipelines.settings import ModelSettings
+from pipelines.training_settings import TrainingSettings
 from tests.tfmtl import cases
 from tfmtl import config
 from tfmtl.config import Document, build

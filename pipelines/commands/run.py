@@ -5,13 +5,13 @@ import pathlib
 
 from pipelines.commands.data_checks import RunChecks
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
+from pipelines.components.resolvers import RESOLVERS
 from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
 from pipelines.evaluation.records import GATES, read_gates
 from pipelines.evaluation.results import read_metrics, results_table, scenario_note, shown_note
 from pipelines.gates.gate import NOT_JUDGED
 from pipelines.gates.report import gates_table, refusal, scenario_count
-from pipelines.pipeline import RESOLVERS
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.runners.split_check import SplitError, check_splits

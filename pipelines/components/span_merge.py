@@ -13,7 +13,8 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_a
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipelines.code_hash import code_hash
-from pipelines.components.example_gen import COUNTS, REJECTS, REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
+from pipelines.components.example_gen import REJECTS, REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
+from pipelines.components.kept_counts import keep_counts
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
@@ -23,11 +24,14 @@ from transforms.ingest.sampling import SAMPLE, thin
 from transforms.storage.atomic import UNFINISHED
 from transforms.storage.files import link_or_copy
 
-SPANS, EXAMPLES = "spans", "examples"
+SPANS, EARLIER, EXAMPLES, KEEP_DAYS = "spans", "earlier", "examples", "keep_days"
 
 
 class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
-    """Links the files of all spans, and writes their joint vocabularies, sample and report; it reads no other rows."""
+    """Links the files of all spans, and writes their joint vocabularies, sample and report; it reads no other rows.
+
+    The folder `token_counts/` receives the counts of each span, and those of earlier days that the vocabularies keep.
+    """
 
     def Do(
         self,
@@ -46,7 +50,9 @@ class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
         _write_sample([part.uri for part in parts], merged.uri)
         _write_report([part.uri for part in parts], merged.uri)
         spec = DatasetSpec.from_yaml(exec_properties["spec"])
-        counts = [os.path.join(part.uri, COUNTS) for part in parts]
+        earlier = next((one.uri for one in input_dict.get(EARLIER, [])), None)
+        spans = {_span(part): part.uri for part in parts}
+        counts = keep_counts(spans, earlier, merged.uri, exec_properties.get(KEEP_DAYS))
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | KeptCounts(counts) | WriteVocabularies(spec, os.path.join(merged.uri, VOCABULARIES))
 
@@ -54,26 +60,41 @@ class SpanMergeExecutor(base_beam_executor.BaseBeamExecutor):
 class SpanMergeSpec(ComponentSpec):
     """Inputs, outputs and parameters of `SpanMerge`."""
 
-    PARAMETERS = {"spec": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}  # noqa: RUF012
-    INPUTS = {SPANS: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
+    PARAMETERS = {  # noqa: RUF012
+        "spec": ExecutionParameter(type=str),
+        KEEP_DAYS: ExecutionParameter(type=int, optional=True),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012
+        SPANS: ChannelParameter(type=standard_artifacts.Examples),
+        EARLIER: ChannelParameter(type=standard_artifacts.Examples, optional=True),
+    }
     OUTPUTS = {EXAMPLES: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
 
 
 class SpanMerge(base_beam_component.BaseBeamComponent):
     """Component that merges the examples of spans, with the same result as reading all their files at once.
 
+    With `keep_days`, the vocabularies are those of the last days: the tokens of days before the spans count as well.
+
     Args:
         spans: Examples of `LogExampleGen`, one artifact per span.
         spec: Spec of the dataset.
+        earlier: Merged examples of an earlier run, or none, whose token counts are continued; None for no look-up.
+        keep_days: Number of days, or spans, whose tokens the vocabularies keep, those of `spans` included; None for
+            `spans` alone.
     """
 
     SPEC_CLASS = SpanMergeSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(SpanMergeExecutor)
 
-    def __init__(self, spans: BaseChannel, spec: DatasetSpec):
+    def __init__(
+        self, spans: BaseChannel, spec: DatasetSpec, earlier: BaseChannel | None = None, keep_days: int | None = None
+    ):
         examples = Channel(type=standard_artifacts.Examples)
         code = code_hash("pipelines.components.span_merge")
-        super().__init__(SpanMergeSpec(spans=spans, examples=examples, spec=spec.to_json(), code=code))
+        arguments = {"spec": spec.to_json(), KEEP_DAYS: keep_days, "code": code}
+        super().__init__(SpanMergeSpec(spans=spans, earlier=earlier, examples=examples, **arguments))
 
 
 def _span(examples: Artifact) -> int:

@@ -42,7 +42,7 @@ class EarlierModelStrategy(LatestBlessedModelStrategy):
         earlier["model"] = [
             model
             for model in earlier.get("model", [])
-            if not any(self._overlaps(examples, current.mlmd_artifact) for examples in _examples_of(store, model.id))
+            if not any(self._overlaps(examples, current.mlmd_artifact) for examples in examples_of(store, model.id))
         ]
         resolved = super().resolve_artifacts(store, earlier) or {key: [] for key in earlier}
         return {**resolved, EXAMPLES: [current]}
@@ -51,8 +51,13 @@ class EarlierModelStrategy(LatestBlessedModelStrategy):
         return examples.id == current.id or (self._has_spans and _span(examples) >= _span(current))
 
 
-def _examples_of(store: Any, model: int) -> list[mlmd.Artifact]:
-    """Returns the examples that a model was trained on."""
+def examples_of(store: Any, model: int) -> list[mlmd.Artifact]:
+    """Returns the examples that a model was trained on.
+
+    Args:
+        store: ML Metadata store.
+        model: Id of the model.
+    """
     outputs = [event for event in store.get_events_by_artifact_ids([model]) if event.type == mlmd.Event.OUTPUT]
     # A run that takes the model from the cache has an execution of its own, with inputs of the same content.
     trained = min((event.execution_id for event in outputs), default=None)

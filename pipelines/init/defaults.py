@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.init.splits import EVAL_SHARE, TEST_SHARE
 from pipelines.init.task_arguments import LabelledTask
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tfmtl.models import MODELS
 from tfmtl.models.options.info import DEFAULT
 from tfmtl.training import AdamOptions, default_batch_size

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import sample_batch_size
-from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
+from pipelines.training_settings import TrainingSettings
 from tfmtl.models import model_class
 from tfmtl.precision import dtype_policy
 

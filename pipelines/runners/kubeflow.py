@@ -36,6 +36,9 @@ def compile_pipeline(
     data = settings.data
     if has_spans(data.pattern) and data.spans != 1:
         raise ConfigError(f"data.spans should be 1: Kubeflow reads the most recent span only. Received: {data.spans}")
+    if settings.training.keep_days is not None:
+        expected = "training.keep_days should be null: Kubeflow cannot look up the vocabularies of earlier runs"
+        raise ConfigError(f"{expected}. Received: {settings.training.keep_days}")
     if "**" in data.pattern:
         raise ConfigError(f"data.pattern should not contain ** on Kubeflow. Received: {data.pattern!r}")
     settings = dataclasses.replace(settings, beam_pipeline_args=tuple(with_runner(settings.beam_pipeline_args)))

@@ -8,7 +8,7 @@ from tfmtl.search_space import Space
 
 OPTIONS, TRAINING = "options", "training"
 """First part of a hyper-parameter's name: the options of the model, or the training settings."""
-_FIXED = ("seed", "monitor", "warm_start")
+_FIXED = ("seed", "monitor", "warm_start", "keep_days")
 
 
 def check_names(space: Space, owner: str) -> None:

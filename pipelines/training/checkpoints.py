@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.settings import TrainingSettings
 from pipelines.training.row_counts import estimate_rows
+from pipelines.training_settings import TrainingSettings
 from tfmtl.training.data_position import DataPosition
 from tfmtl.training.recovery import Interval, Recovery
 

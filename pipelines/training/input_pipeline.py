@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from pipelines.settings import CacheSetting
+from pipelines.training_settings import CacheSetting
 from serving.raw_features import parsing_spec
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec

@@ -5,10 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.settings import TrainingSettings
 from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.label_means import with_label_means
 from pipelines.training.row_counts import estimate_rows
+from pipelines.training_settings import TrainingSettings
 from tfmtl.models import MODELS
 
 OPTION = "gamma_steps"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tfmtl.training import default_batch_size
 
 _BLOCK_ROWS = 65536

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tfmtl.config import ConfigError
 from tfmtl.training.best_epoch import Divergence
 

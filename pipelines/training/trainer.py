@@ -1,6 +1,5 @@
 """Module that Trainer loads: `run_fn` trains the model of the settings and exports it."""
 
-import functools
 import json
 import math
 import os
@@ -12,16 +11,18 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from pipelines.settings import KERAS_MODEL, LATEST, ModelSettings, TrainingSettings
+from pipelines.settings import KERAS_MODEL, ModelSettings
 from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
 from pipelines.training.determinism import deterministic_operations
 from pipelines.training.health import measure_health, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
+from pipelines.training_settings import LATEST, TrainingSettings
 from serving.export import export
 from tfmtl import config
 from tfmtl.model_inputs import vocabularies
@@ -32,8 +33,10 @@ from tfmtl.training import EpochLines, InputWait, Stage, TwoStage, fit_stage
 from tfmtl.training.best_epoch import Divergence
 from tfmtl.training.distribution import chief_folder, is_chief, worker_shard
 from tfmtl.training.recovery import Recovery
+from tfmtl.training.shifted_schedule import ShiftedSchedule
 from tfmtl.training.tensorboard import TensorBoardLog
-from tfmtl.training.vocabularies import write_vocabularies
+from tfmtl.training.two_stage import stage_optimizer
+from tfmtl.training.vocabularies import Tokens, write_vocabularies
 
 HISTORY = "history.json"
 """Name of the training history in a `model_run` folder."""
@@ -84,8 +87,10 @@ def _train_and_export(
     with strategy.scope(), dtype_policy(training.precision):
         model = model_class(model_settings.name).from_spec(spec, vocabulary_sizes(spec, transformed), **options)
     tokens = {feature: transformed.vocabulary_by_name(feature) for feature in vocabularies(spec)}
+    kept = None
     if start is not None:
-        start_from(start, model, tokens)
+        continued = None if training.keep_days is None else type(stage_optimizer(training)).__name__
+        kept = start_from(start, model, tokens, optimizer=continued)
     elif training.warm_start == LATEST:
         print("    no blessed model to start from: training starts from random weights")
 
@@ -94,7 +99,8 @@ def _train_and_export(
         reader = InputPipeline(spec, transform, *batching, folder)
         callbacks = [TensorBoardLog(os.path.join(fn_args.model_run_dir, TENSORBOARD))] if is_chief(strategy) else []
         try:
-            history = fit(model, reader, files, training, not training.deterministic, callbacks, recovery, summary.note)
+            watch_input, started = not training.deterministic, None if kept is None else (kept, tokens)
+            history = fit(model, reader, files, training, watch_input, callbacks, recovery, summary.note, started)
             summary.check_weights(model)
         except TrainingDiverged:
             remove_checkpoints(recovery)
@@ -132,6 +138,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     recovery: Recovery | None = None,
     on_divergence: Callable[[Divergence], object] | None = None,
+    kept: tuple[KeptOptimizer, Tokens] | None = None,
 ) -> dict[str, Any]:
     """Trains a model, which has the weights of the best epoch and calibrated heads afterwards.
 
@@ -145,13 +152,23 @@ def fit(
         callbacks: Further callbacks of Keras.
         recovery: Checkpoints from which the training continues; None for none.
         on_divergence: Function to call if a stage stopped because a loss was NaN or infinite.
+        kept: Optimizer that the first stage continues, and the tokens of the model's vocabularies; None for a new one.
 
     Returns:
         The metrics of each epoch by name, `input_wait` included; by stage if the settings have a second stage.
     """
     wait = InputWait()
+
+    def optimizer_of(stage: Stage) -> keras.optimizers.Optimizer:
+        continues = kept if stage is training else None
+        first_step = 0 if continues is None else continues[0].steps
+        optimizer = make_optimizer(training, files["train"], inputs.batch_size, stage, first_step)
+        if continues is not None:
+            continues[0].restore(optimizer, model, continues[1])
+        return optimizer
+
     options: dict[str, Any] = {
-        "make_optimizer": functools.partial(make_optimizer, training, files["train"], inputs.batch_size),
+        "make_optimizer": optimizer_of,
         "callbacks": [wait, EpochLines(), *callbacks],
         "seed": training.seed,
         "recovery": recovery,
@@ -176,7 +193,7 @@ def fit(
 
 
 def make_optimizer(
-    training: TrainingSettings, files: list[str], rows_per_step: int, stage: Stage
+    training: TrainingSettings, files: list[str], rows_per_step: int, stage: Stage, first_step: int = 0
 ) -> keras.optimizers.Optimizer:
     """Creates the optimizer of a stage of training.
 
@@ -185,11 +202,13 @@ def make_optimizer(
         files: TFRecord files of the training split, whose rows are counted for a schedule.
         rows_per_step: Batch size.
         stage: Stage to create the optimizer for.
+        first_step: Number of steps of an earlier training that the optimizer continues.
     """
     rate: Any = stage.learning_rate
     if stage is training and training.schedule == "cosine":
         steps = stage.max_epochs * math.ceil(count_rows(files) / rows_per_step)
         rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+        rate = ShiftedSchedule(rate, first_step) if first_step else rate
     return stage.optimizer.optimizer(rate)
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.settings import KERAS_MODEL, LATEST
+from pipelines.settings import KERAS_MODEL
+from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.label_means import OPTION
+from pipelines.training_settings import LATEST
 from tfmtl.config import ConfigError
 from tfmtl.models import MultiTaskModel
 from tfmtl.training.vocabularies import Tokens, read_vocabularies
@@ -89,8 +91,12 @@ def _saved_label_means(folder: str) -> dict[str, float]:
 
 
 def start_from(
-    folder: str, model: MultiTaskModel, vocabularies: Tokens, write: Callable[[str], object] = print
-) -> None:
+    folder: str,
+    model: MultiTaskModel,
+    vocabularies: Tokens,
+    write: Callable[[str], object] = print,
+    optimizer: str | None = None,
+) -> KeptOptimizer | None:
     """Copies the weights of the model in a `model_run` folder, and reports the changes of each vocabulary.
 
     Args:
@@ -98,6 +104,11 @@ def start_from(
         model: Model to copy the weights to.
         vocabularies: Tokens of the model's vocabularies by feature.
         write: Function to call with each line of the report.
+        optimizer: Name of the class of the optimizer that continues that of the model in the folder; None if the
+            training begins with a new optimizer.
+
+    Returns:
+        The optimizer to continue; None if there is none of that class.
 
     Raises:
         FileNotFoundError: If the folder holds no model with its vocabularies.
@@ -108,7 +119,7 @@ def start_from(
         raise FileNotFoundError(f"training.warm_start should be a folder with a {KERAS_MODEL}. Received: {folder!r}")
     previous_vocabularies = read_vocabularies(folder)
     try:
-        previous = keras.saving.load_model(path, compile=False)
+        previous = keras.saving.load_model(path, compile=optimizer is not None)
         report = warm_start(model, vocabularies, previous, previous_vocabularies)
     except (ValueError, OSError) as error:
         advice = "Start from a model of the same spec and options, or remove training.warm_start."
@@ -117,6 +128,13 @@ def start_from(
     for name, rows in report.fields.items():
         if name in vocabularies or name in previous_vocabularies:
             write(f"      {name:<20} {rows.kept:>10,} kept {rows.new:>10,} new {rows.removed:>10,} removed")
+    if optimizer is None:
+        return None
+    found = type(getattr(previous, "optimizer", None)).__name__
+    if found != optimizer:
+        write(f"      new optimizer: to continue, that of the model should be {optimizer}. Received: {found}")
+        return None
+    return KeptOptimizer(previous, previous_vocabularies)
 
 
 def fingerprint(setting: str | None) -> str:

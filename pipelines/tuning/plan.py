@@ -12,8 +12,9 @@ from typing import Any
 from pipelines.search.declared import declared_space, given_values
 from pipelines.search.proposals import Method
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
-from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings import Settings
 from pipelines.settings_file import load_settings, read_document
+from pipelines.training_settings import TrainingSettings
 from tfmtl import config
 from tfmtl.config import ConfigError, Document, FieldError, to_plain
 from tfmtl.models import MODELS

@@ -9,7 +9,7 @@ import keras
 
 from pipelines.prepared.fit import train
 from pipelines.prepared.prepared import Prepared
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from pipelines.tuning.request import TrialRequest, trial_code_hash
 from tfmtl import config
 

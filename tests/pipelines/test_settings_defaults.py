@@ -4,9 +4,9 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from pipelines.settings import TrainingSettings
 from pipelines.settings_file import load_settings
 from pipelines.training.row_counts import batch_size, count_rows, estimate_rows
+from pipelines.training_settings import TrainingSettings
 from tfmtl.config import Document, build, to_plain
 from tfmtl.models import MODELS, model_class
 from tfmtl.training import AdagradOptions, FtrlOptions, default_batch_size

@@ -61,7 +61,7 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         super().__init__(monitor=monitor, mode=mode, patience=patience, restore_best_weights=True)
         self.divergence: Divergence | None = None
         self._keep_initial = keep_initial
-        self._epoch = 0
+        self._epoch = self._first_step = 0
 
     def state(self) -> dict[str, Any]:
         """Returns the state other than `best_weights`, as plain data."""
@@ -82,6 +82,7 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self.divergence = None
+        self._first_step = int(self.model.optimizer.iterations)  # Not 0 if the optimizer continues an earlier training.
         if self._keep_initial:
             self.best_weights = self.model.get_weights()
 
@@ -105,4 +106,5 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         self.model.stop_training = True
         if self.divergence is None:
             kept = self.best_epoch + 1 if self.best is not None else 0 if self._keep_initial else None
-            self.divergence = Divergence(int(self.model.optimizer.iterations), self._epoch, kept)
+            step = int(self.model.optimizer.iterations) - self._first_step
+            self.divergence = Divergence(step, self._epoch, kept)

@@ -105,6 +105,7 @@ class Recovery:
         self.resumed_step: int | None = None
         self._finished: dict[str, Any] = {}
         self._optimizers: dict[str, Any] = {}
+        self._first_steps: dict[str, int] = {}
 
     @property
     def finished(self) -> Mapping[str, Any]:
@@ -115,6 +116,11 @@ class Recovery:
     def optimizers(self) -> Mapping[str, Any]:
         """Optimizer of each stage that has begun."""
         return self._optimizers
+
+    @property
+    def steps(self) -> int:
+        """Number of training steps of all stages so far, without those that an optimizer made before."""
+        return sum(int(one.iterations) - self._first_steps[stage] for stage, one in self._optimizers.items())
 
     def begin(self, stage: str, model: Any, best: BestEpoch, history: keras.callbacks.History) -> StageRecovery:
         """Begins a stage, or restores it from the checkpoint.
@@ -129,6 +135,7 @@ class Recovery:
             The callback of the stage.
         """
         self._optimizers[stage] = model.optimizer
+        self._first_steps[stage] = int(model.optimizer.iterations)
         found = None if self.checkpoint is None else self.checkpoint.state
         if self.checkpoint is not None and found is not None:
             if stage in found["finished"]:

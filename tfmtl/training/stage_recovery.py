@@ -125,7 +125,7 @@ class StageRecovery(keras.callbacks.Callback):
             # The pass from which batches have been taken has been counted.
             "passes": recovery.position.passes - (batch > 0),
             "batch": batch,
-            "step": sum(int(optimizer.iterations) for optimizer in recovery.optimizers.values()),
+            "step": recovery.steps,
             "early_stopping": self._best.state(),
             "history": {name: [float(one) for one in values] for name, values in self._history.history.items()},
             "random": _random_state(),

@@ -5,35 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from tfmtl.features import NUMBERS, Feature
+from tfmtl.features import NUMBERS
 from tfmtl.spec import DatasetSpec
+from tfmtl.training.embedding_rows import FieldRows, moved_rows, row_sources, table_pairs
 from tfmtl.training.vocabularies import Tokens
-
-_NO_SOURCE = -1
-
-
-@dataclasses.dataclass(frozen=True)
-class FieldRows:
-    """Numbers of a field's embedding rows that a warm start copied and did not copy.
-
-    Rows are counted by token, or by bucket for numbers.
-
-    Attributes:
-        kept: Number of tokens that both models have; their rows were copied.
-        new: Number of tokens that only the new model has; their rows keep their initial values.
-        removed: Number of tokens that only the old model has; their rows were not copied.
-
-    Example:
-        >>> from tfmtl.training.warm_start import FieldRows
-        >>> FieldRows(kept=3880, new=120, removed=31).new
-        120
-    """
-
-    kept: int
-    new: int
-    removed: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +47,7 @@ def warm_start(model: Any, vocabularies: Tokens, old: Any, old_vocabularies: Tok
     unseen and now has an id. All other weights are copied unchanged, including weights that are not trained and
     counters of steps.
 
-    The state of the optimizer is not copied: its moments would be wrong for new rows, and its number of steps belongs
-    to another learning-rate schedule.
+    The state of the optimizer is not copied; `tfmtl.training.warm_optimizer.warm_start_optimizer` does that.
 
     Args:
         model: The new model, a built `tfmtl.models.MultiTaskModel`.
@@ -100,65 +74,35 @@ def warm_start(model: Any, vocabularies: Tokens, old: Any, old_vocabularies: Tok
         >>> warm_start(model, tokens, old, old_tokens).fields["user"]
         FieldRows(kept=1, new=2, removed=1)
     """
-    _check_spec(model, old)
-    _check_vocabularies("new", model, vocabularies)
-    _check_vocabularies("old", old, old_vocabularies)
-    layer_pairs = zip(model.sparse_embeddings, old.sparse_embeddings, strict=False)
-    tables = {id(layer.table): (layer, old_layer) for layer, old_layer in layer_pairs}
-    _check_weights(model.weights, old.weights, tables)
-
-    sources, fields = {}, {}
-    old_features = _features(old.spec)
-    for feature in model.spec.features:
-        old_feature = old_features.get(feature.name)
-        sources[feature.name], fields[feature.name] = _sources(feature, old_feature, vocabularies, old_vocabularies)
-    for name, feature in old_features.items():
-        if name not in sources:
-            fields[name] = FieldRows(0, 0, _count_values(feature, old_vocabularies))
+    tables = check_models(model, vocabularies, old, old_vocabularies)
+    sources, fields = row_sources(model.spec, vocabularies, old.spec, old_vocabularies)
     for weight, old_weight in zip(model.weights, old.weights, strict=True):
-        weight.assign(_table_values(*tables[id(weight)], sources) if id(weight) in tables else old_weight)
+        layers = tables.get(id(weight))
+        weight.assign(moved_rows(weight, old_weight, layers, sources) if layers else old_weight)
     return WarmStart(fields, len(model.weights) - len(tables))
 
 
-def _table_values(layer: Any, old_layer: Any, sources: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the values of the new table: for each id the source's row of the old table, or the initial row."""
-    values, old_values = np.array(layer.table), np.asarray(old_layer.table)
-    for field, source in sources.items():
-        known = np.flatnonzero(source != _NO_SOURCE)
-        values[layer.offsets[field] + known] = old_values[old_layer.offsets.get(field, 0) + source[known]]
-    return values
+def check_models(model: Any, vocabularies: Tokens, old: Any, old_vocabularies: Tokens) -> dict[int, tuple[Any, Any]]:
+    """Checks that the weights of a trained model fit a new one.
 
+    Args:
+        model: The new model, a built `tfmtl.models.MultiTaskModel`.
+        vocabularies: Tokens of the new model by feature name, in the order of their ids.
+        old: The trained model.
+        old_vocabularies: Tokens of the trained model by feature name, in the order of their ids.
 
-def _sources(
-    feature: Feature, old_feature: Any, vocabularies: Tokens, old_vocabularies: Tokens
-) -> tuple[np.ndarray, FieldRows]:
-    """Returns the old id for each new id of a feature, -1 for none, and the numbers of rows."""
-    if isinstance(feature, NUMBERS):
-        buckets = np.arange(feature.min_bucket, feature.max_bucket + 1)
-        if old_feature is None:
-            return np.full(len(buckets) + 1, _NO_SOURCE), FieldRows(0, len(buckets), 0)
-        bounds = (old_feature.min_bucket, old_feature.max_bucket)
-        kept = int(np.sum((buckets >= bounds[0]) & (buckets <= bounds[1])))
-        rows = FieldRows(kept, len(buckets) - kept, bounds[1] - bounds[0] + 1 - kept)
-        return np.concatenate([[0], np.clip(buckets, *bounds) - bounds[0] + 1]), rows
-    tokens = vocabularies[feature.name]
-    if old_feature is None:
-        return np.full(feature.num_oov + len(tokens), _NO_SOURCE), FieldRows(0, len(tokens), 0)
-    num_oov, old_num_oov, old_tokens = feature.num_oov, old_feature.num_oov, old_vocabularies[feature.name]
-    # The id of an unseen token is its hash modulo num_oov.
-    is_multiple = num_oov % old_num_oov == 0
-    unseen = np.arange(num_oov) % old_num_oov if is_multiple else np.full(num_oov, _NO_SOURCE)
-    old_ids = {token: old_id for old_id, token in enumerate(old_tokens, start=old_num_oov)}
-    known = np.fromiter((old_ids.get(token, _NO_SOURCE) for token in tokens), np.int64, len(tokens))
-    kept = int(np.sum(known != _NO_SOURCE))
-    return np.concatenate([unseen, known]), FieldRows(kept, len(tokens) - kept, len(old_tokens) - kept)
+    Returns:
+        The embedding layers of both models, as `tfmtl.training.embedding_rows.table_pairs` gives them.
 
-
-def _count_values(feature: Feature, vocabularies: Tokens) -> int:
-    """Returns the number of buckets or tokens of a feature."""
-    if isinstance(feature, NUMBERS):
-        return feature.max_bucket - feature.min_bucket + 1
-    return len(vocabularies[feature.name])
+    Raises:
+        ValueError: If a weight does not fit.
+    """
+    _check_spec(model, old)
+    _check_vocabularies("new", model, vocabularies)
+    _check_vocabularies("old", old, old_vocabularies)
+    tables = table_pairs(model, old)
+    _check_weights(model.weights, old.weights, tables)
+    return tables
 
 
 def _features(spec: DatasetSpec) -> dict[str, Any]:

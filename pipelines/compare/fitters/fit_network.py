@@ -10,9 +10,9 @@ from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
 from pipelines.prepared.fit import train
 from pipelines.prepared.prepared import Prepared
-from pipelines.settings import TrainingSettings
 from pipelines.training.health import measure_health
 from pipelines.training.input_pipeline import InputPipeline
+from pipelines.training_settings import TrainingSettings
 from tfmtl import config
 
 

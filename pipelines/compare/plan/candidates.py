@@ -11,8 +11,9 @@ from pipelines.compare.plan.settings import CompareSettings, ModelEntry, base_pa
 from pipelines.raw_log import require_simulator
 from pipelines.search.declared import Check, declared_space, given_values
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
-from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings import Settings
 from pipelines.settings_file import load_settings
+from pipelines.training_settings import TrainingSettings
 from tfmtl import config
 from tfmtl.config import Document, FieldError, to_plain
 from tfmtl.models import MODELS

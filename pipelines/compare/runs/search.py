@@ -11,7 +11,7 @@ from pipelines.compare.plan.settings import CompareSettings
 from pipelines.search.halving import promoted
 from pipelines.search.proposals import Tried, draw_others, propose
 from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tfmtl.config import defaults_of
 
 Scores: TypeAlias = Sequence[float | None]

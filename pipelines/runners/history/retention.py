@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipelines.runners.history.accepted import accepted_log, live_artifacts, training_examples
 from pipelines.runners.history.record import read_record
 from pipelines.runners.metadata_store import ARTIFACTS, DATABASE, open_store, property_value, run_contexts
 
@@ -38,7 +39,8 @@ def find_unneeded(folder: pathlib.Path, keep: int) -> Unneeded:
     """Finds the artifacts that neither the last runs nor a warm start, a comparison or a rollback needs.
 
     Kept are all inputs and outputs of the last `keep` runs, those of their steps that came from the cache included, and
-    the latest blessed model; with each model, its weights and vocabularies; and folders that these runs start from.
+    the latest blessed model; with each model, its weights, its vocabularies and the examples that it was trained on;
+    examples and statistics of the last accepted log; and folders that these runs start from.
 
     Args:
         folder: Run folder, absolute.
@@ -49,9 +51,9 @@ def find_unneeded(folder: pathlib.Path, keep: int) -> Unneeded:
     runs = [store.get_executions_by_context(context.id) for context in contexts]
     executions = [execution.id for run in runs for execution in run]
     needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)}
-    needed |= set(_latest_blessed(store))
-    models = {artifact.id for artifact in store.get_artifacts_by_type("Model")} if _has_type(store, "Model") else set()
-    needed |= set(_made_together(store, needed & models))
+    needed |= set(_latest_blessed(store)) | accepted_log(store)
+    models = needed & {artifact.id for artifact in live_artifacts(store, "Model")}
+    needed |= set(_made_together(store, models)) | training_examples(store, models)
     everything = store.get_artifacts()
     starts = set(_started_from(contexts))
     needed |= {artifact.id for artifact in everything if _place(artifact.uri) in starts}
@@ -108,11 +110,10 @@ def _set_state(store: MetadataStore, artifacts: Sequence[mlmd.Artifact], state: 
 
 def _latest_blessed(store: MetadataStore) -> Iterator[int]:
     """Yields the ids of the latest blessed model and of its blessing."""
-    blessings = store.get_artifacts_by_type("ModelBlessing") if _has_type(store, "ModelBlessing") else []
     blessed = [
         (int(str(property_value(one, "current_model_id"))), one.id)
-        for one in blessings
-        if property_value(one, "blessed") == 1 and one.state == mlmd.Artifact.LIVE
+        for one in live_artifacts(store, "ModelBlessing")
+        if property_value(one, "blessed") == 1
     ]
     yield from max(blessed, default=())
 
@@ -138,10 +139,6 @@ def _place(path: str) -> tuple[str, ...]:
     """Returns the parts of a path below the folder of artifacts of any run folder; empty for other paths."""
     parts = pathlib.PurePath(path).parts
     return tuple(parts[-3:]) if len(parts) > 3 and parts[-4] == ARTIFACTS else ()
-
-
-def _has_type(store: MetadataStore, name: str) -> bool:
-    return any(kind.name == name for kind in store.get_artifact_types())
 
 
 def _outputs(folder: pathlib.Path) -> Iterator[tuple[int, pathlib.Path]]:

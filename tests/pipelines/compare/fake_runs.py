@@ -9,7 +9,8 @@ from pipelines.compare.plan.settings import ModelEntry
 from pipelines.compare.runs.result import write_run
 from pipelines.compare.runs.runner import Runner
 from pipelines.compare.runs.subprocesses import RunFailedError
-from pipelines.settings import ModelSettings, Settings, TrainingSettings
+from pipelines.settings import ModelSettings, Settings
+from pipelines.training_settings import TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, noisy, result, settings
 
 DATA = columns()

@@ -256,6 +256,26 @@ def test_newest_spans(tmp_path):
         ("  pattern: '*'\n  spans: 3", "data.spans", "should be left out if the pattern has no {SPAN} or date"),
         ("  pattern: '{SPAN}/*'\n  spans: 0", "data.spans", "should be at least 1"),
         ("  reader: movielens\n  pattern: '{SPAN}'", "data.pattern", "should be without placeholders for movielens"),
+        (
+            "  pattern: '{SPAN}/*'\ntraining:\n  warm_start: latest\n  keep_days: 7",
+            "training.keep_days",
+            "should be left out unless data.pattern has {SPAN} or a date, and data.spans is given. Received: 7",
+        ),
+        (
+            "  {pattern: '{SPAN}/*', spans: 3}\ntraining:\n  warm_start: latest\n  keep_days: 2",
+            "training.keep_days",
+            "should be at least data.spans, 3. Received: 2",
+        ),
+        (
+            "  {pattern: '{SPAN}/*', spans: 1}\ntraining:\n  keep_days: 2",
+            "training.keep_days",
+            "should be left out without `warm_start: latest`, as it keeps the rows of an earlier model. Received: 2",
+        ),
+        (
+            "  {pattern: '{SPAN}/*', spans: 1}\ntraining:\n  warm_start: latest\n  keep_days: 0",
+            "training.keep_days",
+            "should be at least 1, or null. Received: 0",
+        ),
     ],
 )
 def test_errors_give_line_and_field(tmp_path, data, field, message):
@@ -268,12 +288,26 @@ def test_errors_give_line_and_field(tmp_path, data, field, message):
     assert str(caught.value).startswith(f"{path}:{line}: {field}: {message}")
 
 
+GROWING = "training: {warm_start: latest, keep_days: 3}"
+
+
+def test_one_file_has_no_days_to_keep(tmp_path):
+    write_day(tmp_path / "log", DAYS[0], 0)
+    make_settings(tmp_path)
+    path = tmp_path / "shop.yaml"
+    path.write_text(f"{path.read_text()}  spans: 1\n{GROWING}\n")
+    file = str(tmp_path / f"log/day={DAYS[0]}/part-0.csv")
+    with pytest.raises(ConfigError, match=r"data.path should be the folder of the log with training.keep_days"):
+        locate_log(load_settings(path, data=file))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ("pattern: day={YYYY}-{MM}-{DD}/*", "data.spans should be 1: Kubeflow reads the most recent span only"),
         ("pattern: '**/*.csv'", "data.pattern should not contain ** on Kubeflow"),
         ("pattern: day={YYYY}-{MM}-{DD}/*\n  spans: 1", None),
+        (f"pattern: '{{SPAN}}/*'\n  spans: 1\n{GROWING}", "training.keep_days should be null: Kubeflow cannot look up"),
     ],
 )
 def test_kubeflow_reads_the_newest_span(tmp_path, data, message):

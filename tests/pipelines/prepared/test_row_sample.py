@@ -14,7 +14,7 @@ from pipelines.evaluation.one_hot_regression import OneHotRegression
 from pipelines.prepared import fit
 from pipelines.prepared.prepared import EXAMPLES, PREPARED, Columns, Prepared, write_columns
 from pipelines.prepared.row_sample import sampled, write_sample
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tests.pipelines.evaluation.test_logistic_regression import SETTINGS, draw_rows, write_split
 from tfmtl.config import Document, build, parse_yaml
 from tfmtl.spec import DatasetSpec

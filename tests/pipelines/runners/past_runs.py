@@ -22,7 +22,15 @@ class PastRuns:
         config.sqlite.filename_uri = str(root / "metadata.sqlite")
         config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         self.store = MetadataStore(config)
-        kinds = ("Examples", "Model", "ModelRun", "ModelBlessing", "PushedModel")
+        kinds = (
+            "Examples",
+            "ExampleStatistics",
+            "ExampleAnomalies",
+            "Model",
+            "ModelRun",
+            "ModelBlessing",
+            "PushedModel",
+        )
         self._types = {kind: self.store.put_artifact_type(mlmd.ArtifactType(name=kind)) for kind in kinds}
         self._contexts = {
             kind: self.store.put_context_type(mlmd.ContextType(name=kind)) for kind in ("pipeline_run", "node")
@@ -66,12 +74,15 @@ class PastRuns:
         """Adds a whole run, whose training starts from the model of an earlier one; returns its artifacts."""
         self.start(name)
         made = self.step("LogExampleGen", {"examples": "Examples"})
+        made |= self.step("StatisticsGen", {"statistics": "ExampleStatistics"}, [made["examples"]])
         bases = [] if start is None else [start["model"]]
         if bases:
             self.step("warm_start_model", {"model": bases[0]}, cached=True)
         made |= self.step("Trainer", {"model": "Model", "model_run": "ModelRun"}, [made["examples"], *bases])
         identity = {"blessed": int(blessed), "current_model_id": made["model"].id}
-        made |= self.step("Evaluator", {"blessing": "ModelBlessing"}, [made["model"], *bases], **identity)
+        made |= self.step(
+            "Evaluator", {"blessing": "ModelBlessing"}, [made["examples"], made["model"], *bases], **identity
+        )
         pushed = {"pushed": int(blessed), "pushed_version": name[-2:]}
         made |= self.step("Pusher", {"pushed_model": "PushedModel"}, [made["model"], made["blessing"]], **pushed)
         if fields:

@@ -49,7 +49,7 @@ def test_runs_are_read_with_results_and_origins(folder):
     assert [run.result for run in runs] == ["pushed", "pushed", "refused", "interrupted", "pushed"]
     assert [run.started_from for run in runs] == [None, 1, 2, None, None]
     assert runs[4].record.pushed_version == IDS[4][-2:]
-    assert runs[1].steps == {name: "run" for name in ("LogExampleGen", "Trainer", "Evaluator", "Pusher")}
+    assert runs[1].steps == dict.fromkeys(("LogExampleGen", "StatisticsGen", "Trainer", "Evaluator", "Pusher"), "run")
 
 
 def test_a_run_is_running_while_the_folder_is_locked_and_killed_afterwards(folder):

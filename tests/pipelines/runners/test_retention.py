@@ -37,13 +37,13 @@ def states(runs):
 
 
 def test_last_runs_latest_blessed_model_and_start_of_a_run_stay(days):
-    """The last run started from the third day's model, the latest blessed one, whose weights stay with it."""
+    """The last run started from the third day's model, the latest blessed one, whose weights and log stay with it."""
     runs, made = days
     unneeded = {artifact.id for artifact in find_unneeded(runs.root, 1).artifacts}
-    assert {made[2][key].id for key in ("model", "model_run", "blessing")} & unneeded == set()
+    assert {made[2][key].id for key in ("model", "model_run", "blessing", "examples", "statistics")} & unneeded == set()
     assert not {artifact.id for artifact in made[4].values()} & unneeded
     others = {artifact.id for day in (0, 1, 3) for artifact in made[day].values()}
-    assert unneeded == others | {made[2][key].id for key in ("examples", "pushed_model")}
+    assert unneeded == others | {made[2]["pushed_model"].id}
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 4, 5, 9])
@@ -52,6 +52,32 @@ def test_the_runs_that_are_kept_are_whole(days, keep):
     unneeded = {artifact.id for artifact in find_unneeded(runs.root, keep).artifacts}
     assert not unneeded & {artifact.id for day in made[-keep:] for artifact in day.values()}
     assert bool(unneeded) == (keep < len(made))
+
+
+def test_a_log_that_the_user_accepted_stays_if_its_model_is_refused(days):
+    """The runs after it are refused as well; the next one is compared with the accepted log."""
+    runs, _ = days
+    accepted = runs.day("2026-11-15", blessed=False)
+    check = {"anomalies": "ExampleAnomalies"}
+    inputs = [accepted["statistics"], accepted["examples"]]
+    (report,) = runs.step("ExampleValidator", check, inputs, accepted_by_user=1).values()
+    for day in (16, 17):
+        refused = runs.day(f"2026-11-{day}", blessed=False)
+        runs.step("ExampleValidator", check, [refused["statistics"], refused["examples"]], accepted_by_user=0)
+    unneeded = {artifact.id for artifact in find_unneeded(runs.root, 1).artifacts}
+    assert not unneeded & {report.id, accepted["examples"].id, accepted["statistics"].id}
+    assert accepted["model"].id in unneeded
+
+
+def test_a_rolled_back_model_does_not_keep_its_log(days):
+    runs, made = days
+    blessing = made[2]["blessing"]
+    blessing.custom_properties["blessed"].int_value = 0
+    runs.store.put_artifacts([blessing])
+    runs.day("2026-11-15", blessed=False)
+    unneeded = {artifact.id for artifact in find_unneeded(runs.root, 1).artifacts}
+    assert not unneeded & {made[1][key].id for key in ("model", "model_run", "examples", "statistics")}
+    assert made[2]["statistics"].id in unneeded
 
 
 def test_artifacts_from_the_cache_of_a_kept_run_stay(days):
@@ -85,7 +111,7 @@ def test_clean_lists_and_then_removes(days):
     before = {path for path in runs.root.rglob("*") if "lock" not in path.name}
     listed = CliRunner().invoke(main, ["clean", str(runs.root), "--keep", "1"])
     assert listed.exit_code == 0, listed.output
-    assert "17 artifacts and 1 unfinished outputs" in listed.output.replace("\n", " ")
+    assert "19 artifacts and 1 unfinished outputs" in listed.output.replace("\n", " ")
     assert "--yes removes them" in listed.output.replace("\n", " ")
     assert {path for path in runs.root.rglob("*") if "lock" not in path.name} == before
     unneeded = find_unneeded(runs.root, 1).artifacts

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.settings import TrainingSettings
 from pipelines.training import measured_options
+from pipelines.training_settings import TrainingSettings
 
 TRAINING = TrainingSettings(max_epochs=4)
 

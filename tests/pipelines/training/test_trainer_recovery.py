@@ -10,10 +10,11 @@ import pytest
 
 from pipelines.errors import exit_code, user_message
 from pipelines.pipeline import create_pipeline
-from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings import Settings
 from pipelines.training import trainer
 from pipelines.training.checkpoints import checkpoint_folder, make_recovery
 from pipelines.training.summary import TrainingDiverged, read_summary
+from pipelines.training_settings import TrainingSettings
 from tests.pipelines.training.test_warm_start import MODEL, SPEC, days, make_day, train  # noqa: F401
 from tfmtl import config
 from tfmtl.training import EpochLines

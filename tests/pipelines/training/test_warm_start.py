@@ -21,11 +21,12 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
 from pipelines.pipeline import create_pipeline
-from pipelines.settings import Settings, TrainingSettings
+from pipelines.settings import Settings
 from pipelines.training import trainer
 from pipelines.training.health import read_health
 from pipelines.training.trainer import run_fn
 from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
+from pipelines.training_settings import TrainingSettings
 from serving.raw_features import parse_examples, raw_inputs
 from tfmtl import config
 from tfmtl.health import health_lines
@@ -238,6 +239,35 @@ def test_latest_starts_from_the_blessed_model(first):
     assert start_folder("latest", first.serving_model_dir) == first.model_run_dir
     assert start_folder("latest", None) is None
     assert start_folder(None, first.serving_model_dir) is None
+
+
+def trained_model(run):
+    return keras.saving.load_model(f"{run.model_run_dir}/model.keras")
+
+
+def test_with_keep_days_the_optimizer_continues(days, first, tmp_path):
+    """400 rows in batches of 64 are 7 steps an epoch, of which the first day has two."""
+    options = {"schedule": "cosine", "learning_rate": 0.05, "warm_start": "latest", "keep_days": 5}
+    second = train(days[1], tmp_path, first.serving_model_dir, **options)
+    assert [int(trained_model(run).optimizer.iterations) for run in (first, second)] == [14, 21]
+    # The schedule begins anew. Of an epoch that begins at step 14 of 7, the learning rate would be 0.
+    old, new = (trained_model(run).embedding.table for run in (first, second))
+    assert np.mean(np.abs(np.array(new)[-5:] - np.array(old)[-5:])) > 1e-3
+
+
+def test_without_keep_days_the_optimizer_is_new(days, first, tmp_path, capsys):
+    second = train(days[1], tmp_path, first.serving_model_dir, warm_start="latest")
+    assert int(trained_model(second).optimizer.iterations) == 7
+    assert "optimizer" not in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_an_optimizer_of_another_kind_is_new(days, first, tmp_path, capsys):
+    options = {"warm_start": "latest", "keep_days": 5, "optimizer": {"kind": "adagrad"}}
+    second = train(days[1], tmp_path, first.serving_model_dir, **options)
+    assert int(trained_model(second).optimizer.iterations) == 7
+    expected = "new optimizer: to continue, that of the model should be RowSparseAdagrad. Received: RowSparseAdam"
+    assert expected in capsys.readouterr().out
 
 
 def test_latest_without_a_blessed_model_starts_from_random_weights(first):

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from pipelines.search.median_rule import MIN_TRIALS
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from pipelines.tuning import search as subject
 from pipelines.tuning.search import ranked
 from pipelines.tuning.trials import TrialFolder

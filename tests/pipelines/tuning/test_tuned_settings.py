@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from pipelines.settings import TrainingSettings
 from pipelines.settings_file import load_settings
+from pipelines.training_settings import TrainingSettings
 from pipelines.tuning.plan import load_plan
 from pipelines.tuning.report import best_table, changes, result, space_lines
 from pipelines.tuning.tuned_settings import write_tuned_settings

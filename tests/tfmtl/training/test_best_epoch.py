@@ -9,6 +9,7 @@ from tests.tfmtl import cases
 from tfmtl.models import SharedBottom
 from tfmtl.training import Stage, TwoStage, fit_stage
 from tfmtl.training.best_epoch import BestEpoch, Divergence
+from tfmtl.training.two_stage import stage_optimizer
 
 QUIET = {"shuffle": False, "verbose": 0}
 
@@ -51,6 +52,19 @@ def test_training_stops_at_the_step_and_keeps_the_weights_of_the_evaluated_epoch
     if kept:
         for weight, expected in zip(model.get_weights(), poison.weights[kept], strict=True):
             np.testing.assert_array_equal(weight, expected)
+
+
+def test_the_steps_of_an_earlier_training_do_not_count():
+    def optimizer(stage):
+        made = stage_optimizer(stage)
+        made.build(model.trainable_variables)
+        made.iterations.assign(100)
+        return made
+
+    model, found = model_of(), []
+    arguments = {"callbacks": [Poison(6)], "on_divergence": found.append, "make_optimizer": optimizer}
+    fit_stage(model, Stage(max_epochs=5), rows(), rows(1), **arguments, **QUIET)
+    assert found == [Divergence(6, 2, 1)]
 
 
 def test_a_stage_of_fine_tuning_keeps_the_weights_of_the_first_one():

@@ -15,6 +15,7 @@ from tfmtl.training import ArchitectureSearchOptions, MetaLearningOptions, Stage
 from tfmtl.training.data_position import DataPosition
 from tfmtl.training.recovery import Interval, Recovery
 from tfmtl.training.tensorboard import TensorBoardLog
+from tfmtl.training.two_stage import stage_optimizer
 
 BATCHES, ROWS = 6, 20
 QUIET = {"shuffle": False, "verbose": 0}
@@ -59,6 +60,14 @@ def validation(spec):
     return tf.data.Dataset.from_tensor_slices((cases.features(40, 1), cases.labels(spec, 40, 1))).batch(40)
 
 
+def continued_optimizer(model, stage):
+    """Returns the optimizer of a stage after 100 steps of an earlier training."""
+    optimizer = stage_optimizer(stage)
+    optimizer.build(model.trainable_variables)
+    optimizer.iterations.assign(100)
+    return optimizer
+
+
 def train(kind, folder, step=None, interval=None, callbacks=()):
     """Trains a model, killed after `step` steps, and returns all of its state; None if it was killed."""
     keras.utils.set_random_seed(3)
@@ -81,6 +90,8 @@ def train(kind, folder, step=None, interval=None, callbacks=()):
     arguments = {"recovery": recovery, "seed": 3, "callbacks": [*callbacks, KillAt(step or -1)], **QUIET}
     rows = (data(spec, position), validation(spec))
     try:
+        if kind == "continued":
+            arguments["make_optimizer"] = functools.partial(continued_optimizer, model)
         if kind == "two stages":
             history = TwoStage(stage, Stage(max_epochs=2)).fit(model, *rows, **arguments)
         else:
@@ -156,6 +167,12 @@ def test_a_torn_checkpoint_is_ignored(whole, tmp_path, capsys):
     tensors.write_bytes(content)
     assert_same(train("plain", tmp_path), whole("plain"))
     assert "resumed at step 6 of 18" in capsys.readouterr().out
+
+
+def test_the_steps_of_an_earlier_training_do_not_count(whole, tmp_path, capsys):
+    assert train("continued", tmp_path, 5) is None
+    assert_same(train("continued", tmp_path), whole("continued"))
+    assert "resumed at step 4 of 18" in capsys.readouterr().out
 
 
 def test_checkpoints_take_at_most_two_percent_of_the_time():

@@ -8,7 +8,7 @@ from pipelines.compare.plan.candidates import load_comparison
 from pipelines.compare.runs.search import trial_job
 from pipelines.search.proposals import draw_others
 from pipelines.search.space import TRAINING
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tests.pipelines.compare.plan.test_settings import EXAMPLES, candidate, document, load
 from tfmtl import config
 from tfmtl.models import MODELS, ModelOptions

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.compare.plan.candidates import load_comparison
 from pipelines.compare.worlds.settings import is_worlds_file
-from pipelines.settings import TrainingSettings
+from pipelines.training_settings import TrainingSettings
 from tfmtl import config
 from tfmtl.models import MODELS, model_class
 
