@@ -22,7 +22,7 @@ def call(*words):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_quick_run_prints_and_writes_every_row(tmp_path):
     done = call("--quick", "--no-rivals", "--json", tmp_path / "out.json", "--markdown", tmp_path / "out.md")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -31,7 +31,7 @@ def weights(folder: pathlib.Path) -> list[np.ndarray]:
     return keras.saving.load_model(folder / "run" / "model.keras").get_weights()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_devices_give_the_model_of_one(trained):
     one, two = (json.loads((trained / name / "run" / "history.json").read_text()) for name in ("one", "two"))
     assert set(one) == set(two)
@@ -41,11 +41,13 @@ def test_two_devices_give_the_model_of_one(trained):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.long
 def test_a_warm_start_sets_the_weights_of_all_devices(trained):
     for found, expected in zip(weights(trained / "again"), weights(trained / "two"), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_the_export_does_not_refer_to_devices(trained):
     scores = []
     for name in ("one", "two"):

@@ -245,6 +245,7 @@ def trained_model(run):
     return keras.saving.load_model(f"{run.model_run_dir}/model.keras")
 
 
+@pytest.mark.long
 def test_with_keep_days_the_optimizer_continues(days, first, tmp_path):
     """400 rows in batches of 64 are 7 steps an epoch, of which the first day has two."""
     options = {"schedule": "cosine", "learning_rate": 0.05, "warm_start": "latest", "keep_days": 5}
