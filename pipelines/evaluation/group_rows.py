@@ -16,7 +16,10 @@ Gaucs = dict[tuple[str, bool], GroupAUC]
 
 
 def divide(spec: DatasetSpec, batch: ScoredBatch) -> Iterator[tuple[int, ScoredBatch]]:
-    """Yields the number and the rows of each part that has rows, with the labels and scores of binary tasks only.
+    """Yields the number and the rows of each part that has rows.
+
+    The parts have the labels of binary tasks, as bool, and their scores, as float32, since they are sent to the worker
+    that has all rows of a group.
 
     Args:
         spec: Spec of the dataset.

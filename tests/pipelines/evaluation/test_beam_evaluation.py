@@ -9,6 +9,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.evaluation import beam_evaluation, scoring
 from pipelines.evaluation.beam_evaluation import EvaluateFiles
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.records import read_measured
@@ -27,14 +28,32 @@ def folder(whole, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluation")
     paths = write_examples(whole, folder)
     models = [save_model(folder / name, name) for name in ("new", "old")]
+    return paths, models, folder
+
+
+def evaluated(paths, models, folder):
     with beam.Pipeline("DirectRunner", PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline:
-        _ = pipeline | beam.Create(paths) | EvaluateFiles(SPEC, *models, str(folder / "found"))
-    return folder / "found"
+        _ = pipeline | beam.Create(paths) | EvaluateFiles(SPEC, *models, str(folder))
+    return {(one.output, one.slice): one for one in read_measured(str(folder))}
 
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return {(one.output, one.slice): one for one in read_measured(str(folder))}
+    paths, models, directory = folder
+    return evaluated(paths, models, directory / "found")
+
+
+def test_rows_added_in_small_pieces_give_the_same_metrics(folder, found, tmp_path, monkeypatch):
+    """The files have 1,000 rows, so that pieces end within files and between them."""
+    monkeypatch.setattr(scoring, "BATCH_ROWS", 300)
+    monkeypatch.setattr(beam_evaluation, "_ROWS", 700)
+    paths, models, _ = folder
+    pieces = evaluated(paths, models, tmp_path / "found")
+    assert pieces.keys() == found.keys()
+    for key, one in pieces.items():
+        for name, value in dataclasses.asdict(one).items():
+            expected = getattr(found[key], name)
+            assert value == (pytest.approx(expected, rel=1e-9, nan_ok=True) if isinstance(value, float) else expected)
 
 
 def test_equals_the_evaluation_of_the_rows_in_memory(whole, found):
