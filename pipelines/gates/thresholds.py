@@ -70,7 +70,7 @@ class Thresholds:
     max_auc_drop: float | None = 0.01
     max_nmae: float | None = 1.0
     max_nmae_rise: float | None = 0.02
-    min_rows: int = 100
+    min_rows: int = 200
     min_positives: int = 20
     confidence: float = 0.95
     slices: Mapping[str, ScenarioThresholds] = dataclasses.field(default_factory=dict)

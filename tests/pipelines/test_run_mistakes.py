@@ -126,7 +126,7 @@ def test_one_class_other_files_rows_without_a_scenario_and_a_warm_start_that_doe
     write_log(folder / "log", make_rows(1500, bought=0, device=lambda i: "" if i % 10 == 0 else "phone"))
     (folder / "log" / "README.txt").write_text("Notes")
     (folder / "log" / "part.csv").touch()
-    settings = SETTINGS.replace("min_auc: 0.3", "min_auc: 0.0, calibration: [0.01, 100.0]")
+    settings = SETTINGS.replace("min_auc: 0.3", "min_auc: 0.0, calibration: [0.01, 100.0], min_rows: 100")
     (folder / "shop.yaml").write_text(settings)
     code, output = run(data="log")
     assert code == 0, output
