@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluation.block_statistics import BLOCKS, Histograms
+from pipelines.evaluation.block_statistics import BLOCKS, Histograms, distinct
 
 BINS = 1 << 14
 """Number of bins of the logit of a score; those of two rows in the same bin count as equal."""
@@ -113,49 +113,54 @@ class Accumulator:
         self._add_cells(slices[other.keys // cells] * cells + other.keys % cells, other.counts)
         self.lowest, self.highest = min(self.lowest, other.lowest), max(self.highest, other.highest)
 
-    def block_sums(self, number: int | None) -> np.ndarray:
-        """Returns the sums of a slice by block, `(blocks, len(SUMS))`, of the blocks that have rows.
+    def as_one_slice(self) -> "Accumulator":
+        """Returns an accumulator of the same rows in which all of them are in slice 0."""
+        self.compact()
+        blocks, index = distinct(self.places % BLOCKS)
+        sums = np.stack([np.bincount(index, column, len(blocks)) for column in self.sums.T], axis=1)
+        dense = np.bincount(self.keys % (BLOCKS * _CELLS), self.counts)
+        keys = np.flatnonzero(dense)
+        return Accumulator(self.is_count, keys, dense[keys], blocks, sums, self.lowest, self.highest)
+
+    def block_sums(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the sums of slices by place, a block of a slice that has rows.
 
         Args:
-            number: Number of the slice; None for all rows.
+            start: Number of the first slice.
+            stop: Number of the last slice, plus 1.
+
+        Returns:
+            The number of the slice of each place, from 0 on, `(places,)`, and its sums, `(places, len(SUMS))`.
         """
         self.compact()
-        if number is None:
-            blocks, index = np.unique(self.places % BLOCKS, return_inverse=True)
-            return np.stack([np.bincount(index, column, len(blocks)) for column in self.sums.T], axis=1)
-        start, stop = np.searchsorted(self.places, [number * BLOCKS, (number + 1) * BLOCKS])
-        return self.sums[start:stop]
+        first, last = np.searchsorted(self.places, [start * BLOCKS, stop * BLOCKS])
+        return self.places[first:last] // BLOCKS - start, self.sums[first:last]
 
-    def histograms(self, number: int | None) -> tuple[Histograms, Histograms]:
-        """Returns the histograms of the candidate and of the served model, of the blocks that have rows.
+    def histograms(self, start: int, stop: int) -> tuple[Histograms, Histograms]:
+        """Returns the histograms of the candidate and of the served model on slices, with the same places.
 
         Args:
-            number: Number of the slice; None for all rows.
+            start: Number of the first slice.
+            stop: Number of the last slice, plus 1.
         """
         self.compact()
         cells = BLOCKS * _CELLS
-        if number is None:
-            dense = np.bincount(self.keys % cells, self.counts)
-            keys = np.flatnonzero(dense)
-            counts = dense[keys]
-        else:
-            start, stop = np.searchsorted(self.keys, [number * cells, (number + 1) * cells])
-            keys, counts = self.keys[start:stop] % cells, self.counts[start:stop]
-        is_present = np.bincount(keys // _CELLS, minlength=BLOCKS) > 0
-        blocks, count = (np.cumsum(is_present) - 1)[keys // _CELLS], int(is_present.sum())
+        first, last = np.searchsorted(self.keys, [start * cells, stop * cells])
+        keys, counts = self.keys[first:last] - start * cells, self.counts[first:last]
+        places, index = distinct(keys // _CELLS)
         of_baseline = keys % _CELLS >= 2 * BINS
         found = []
         for own in (~of_baseline, of_baseline) if of_baseline.any() else (slice(None), slice(0)):
-            merged = blocks[own] * BINS + keys[own] % BINS
-            order = np.argsort(merged, kind="stable")
+            merged = index[own] * BINS + keys[own] % BINS
+            order = np.argsort(merged, kind="stable")  # Merges the sorted cells of the two classes.
             merged, rows = merged[order], counts[own][order]
             is_positive = (keys[own] // BINS % 2)[order]
-            first = np.flatnonzero(np.diff(merged, prepend=-1))
+            begins = np.flatnonzero(np.diff(merged, prepend=-1))
             both, positives = (
-                np.add.reduceat(part, first) if len(first) else part for part in (rows, rows * is_positive)
+                np.add.reduceat(part, begins) if len(begins) else part for part in (rows, rows * is_positive)
             )
-            occupied = merged[first]
-            found.append(Histograms(count, occupied // BINS, occupied % BINS, both - positives, positives))
+            at, bins = np.divmod(merged[begins], BINS)
+            found.append(Histograms(stop - start, places // BLOCKS, at, bins, both - positives, positives))
         return found[0], found[1]
 
     def _terms(self, labels: np.ndarray, scores: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:

@@ -1,16 +1,15 @@
 """Evaluation of a model on batches of scored rows: accumulators of all outputs, and the metrics that they give."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipelines.evaluation.accumulator import SUMS, Accumulator
-from pipelines.evaluation.block_statistics import BLOCKS, Estimate, area, ratio
+from pipelines.evaluation.accumulator import Accumulator
+from pipelines.evaluation.block_statistics import BLOCKS, distinct
 from pipelines.evaluation.scored_batch import ScoredBatch
+from pipelines.evaluation.slice_metrics import slice_metrics
 from pipelines.gates.measured import Measured
 from tfmtl.metrics.gauc import GroupAUC
 from tfmtl.spec import DatasetSpec
@@ -47,7 +46,7 @@ class Evaluation:
         Args:
             batch: Scored rows.
         """
-        places, index = _distinct(self._numbers(batch.scenarios, len(batch.groups)) * BLOCKS + batch.groups % BLOCKS)
+        places, index = distinct(self._numbers(batch.scenarios, len(batch.groups)) * BLOCKS + batch.groups % BLOCKS)
         for output in self._spec.outputs:
             if output.name not in batch.scores:
                 continue
@@ -86,13 +85,11 @@ class Evaluation:
         Args:
             gaucs: Sums of GAUC on all rows by output, and by whether they are those of the served model.
         """
-        names = sorted(name for name in self._slices if name)
-        found = []
-        for number, name in [(None, b""), *((self._slices[name], name) for name in names)]:
-            for output in self._spec.outputs:
-                if output.name in self._outputs:
-                    text = name.decode("utf-8", "backslashreplace")
-                    found.append(_measure(self._outputs[output.name], output.name, text, number))
+        names = [name.decode("utf-8", "backslashreplace") for name in self._slices]
+        outputs = [output.name for output in self._spec.outputs if output.name in self._outputs]
+        rows = [slice_metrics(self._outputs[output], output, names) for output in outputs]
+        order = [number for _, number in sorted(self._slices.items())]  # The first one is that of all rows.
+        found = [of_output[number] for number in order for of_output in rows]
         if gaucs:
             found = [one if one.slice else _with_gauc(one, gaucs) for one in found]
         return found
@@ -104,51 +101,6 @@ class Evaluation:
         numbers = [self._slices.setdefault(bytes(name), len(self._slices)) for name in names]
         slices: np.ndarray = np.array(numbers, np.int64)[index]
         return slices
-
-
-def _distinct(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the distinct places, sorted, and the index of each row's place among them."""
-    if places.max(initial=0) > 4 * len(places):
-        return np.unique(places, return_inverse=True)
-    is_present = np.bincount(places) > 0
-    return np.flatnonzero(is_present), (np.cumsum(is_present) - 1)[places]
-
-
-def _measure(accumulator: Accumulator, output: str, name: str, number: int | None) -> Measured:
-    sums = dict(zip(SUMS, accumulator.block_sums(number).T, strict=True))
-    total = {key: float(values.sum()) for key, values in sums.items()}
-    finite = sums["rows"] - sums["not_finite"]
-    calibration = ratio(sums["score"], sums["label"] if finite.any() else 0 * finite)
-    has_baseline = total["baseline_rows"] > 0
-    common: dict[str, Any] = {
-        "rows": int(total["rows"]),
-        "positives": total["label"],
-        "not_finite": int(total["not_finite"]),
-        "lowest": accumulator.lowest if math.isfinite(accumulator.lowest) else math.nan,
-        "highest": accumulator.highest if math.isfinite(accumulator.highest) else math.nan,
-        "mean_score": ratio(sums["score"], finite).value,
-        "mean_label": ratio(sums["label"], sums["rows"]).value,
-        "calibration": calibration.value,
-        "calibration_error": calibration.error,
-    }
-    if has_baseline:
-        common["baseline_calibration"] = ratio(sums["baseline_score"], sums["label"]).value
-    change: Estimate | None = None
-    if accumulator.is_count:
-        nmae, baseline = ratio(sums["error"], sums["label"]), ratio(sums["baseline_error"], sums["label"])
-        common |= {"nmae": nmae.value, "smape": ratio(sums["term"], finite).value}
-        if has_baseline:
-            common["baseline_nmae"], change = baseline.value, nmae - baseline
-    else:
-        histograms = accumulator.histograms(number)
-        auc = area(histograms[0])
-        common |= {"auc": auc.value, "auc_error": auc.error, "log_loss": ratio(sums["loss"], finite).value}
-        if has_baseline:
-            baseline = area(histograms[1])
-            common["baseline_auc"], change = baseline.value, auc - baseline
-            common["baseline_log_loss"] = ratio(sums["baseline_loss"], sums["baseline_rows"]).value
-    error = math.nan if change is None else change.error
-    return Measured(output, name, accumulator.is_count, change_error=error, **common)
 
 
 def _with_gauc(one: Measured, gaucs: Mapping[tuple[str, bool], GroupAUC]) -> Measured:

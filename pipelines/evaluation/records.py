@@ -1,6 +1,5 @@
 """Metrics and gates of an evaluation as JSON files."""
 
-import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ def write_measured(directory: str, measured: Sequence[Measured]) -> None:
         directory: Folder of the evaluation.
         measured: Metrics of each output on all rows and in each scenario.
     """
-    plain = [{name: _finite(value) for name, value in dataclasses.asdict(one).items()} for one in measured]
+    plain = [{name: _finite(value) for name, value in vars(one).items()} for one in measured]
     fileio.makedirs(directory)
     with fileio.open(f"{directory}/{MEASURED}", "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(one) for one in plain) + "\n]\n")

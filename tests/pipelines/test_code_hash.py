@@ -64,6 +64,7 @@ def test_the_hash_of_the_evaluator_covers_metrics_gates_and_the_server_that_repl
     assert {
         "pipelines.evaluation.accumulator",
         "pipelines.evaluation.block_statistics",
+        "pipelines.evaluation.slice_metrics",
         "pipelines.evaluation.scoring",
         "pipelines.gates.scenario_gates",
         "serving.server_check",

@@ -121,6 +121,7 @@ def test_ctrl_c_during_a_component(folder):
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_one_class_other_files_rows_without_a_scenario_and_a_warm_start_that_does_not_fit(folder):
     (folder / "log").mkdir()
     write_log(folder / "log", make_rows(1500, bought=0, device=lambda i: "" if i % 10 == 0 else "phone"))

@@ -188,6 +188,7 @@ def test_the_sample_has_the_size_of_one_day_and_all_features(growing_log):
     assert list(map(sampling_steps, uris)) == [(1,), (1,), (3, 3, 3)]
 
 
+@pytest.mark.long
 def test_a_late_file_causes_its_day_to_be_read_again(growing_log):
     folder = growing_log.folder
     late = folder / "log" / f"day={DAYS[0]}" / "part-9.csv"

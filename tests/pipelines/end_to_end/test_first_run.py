@@ -141,6 +141,7 @@ def test_a_training_that_diverges_is_refused_with_the_reason(end_to_end):
     assert sorted(path.name for path in end_to_end.paths.serving("demo").iterdir()) == before
 
 
+@pytest.mark.long
 def test_a_warm_start_continues_from_the_model_of_a_folder(end_to_end):
     """With a learning rate that changes no weight, the new model equals the old one."""
     settings = end_to_end.settings

@@ -13,8 +13,8 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.init.log_files import LOGS, PLAIN, draw, text, written
 from tfmtl.config import to_plain
 
-RUN = ("no header", "conditions on a rating", "folders by day")
-RUN_LONG = ("semicolons", "texts of missing values")
+RUN = ("no header",)
+RUN_LONG = ("conditions on a rating", "folders by day", "semicolons", "texts of missing values")
 """Logs on which the pipeline runs, in every test run and in `make test-long`."""
 
 

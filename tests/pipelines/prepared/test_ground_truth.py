@@ -71,7 +71,7 @@ def ingested_labels(settings):
     return order.labels(settings.spec, examples_of_test_split(settings)[0])
 
 
-@pytest.mark.parametrize("rejects", [False, True])
+@pytest.mark.parametrize("rejects", [pytest.param(False, marks=pytest.mark.long), True])
 def test_truth_of_ingested_rows_equals_the_join_by_fingerprint(log, monkeypatch, tmp_path, rejects):
     settings, folder, prepared = log
     if rejects:

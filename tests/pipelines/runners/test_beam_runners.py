@@ -94,6 +94,7 @@ def worker_pool(package, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_remote_workers_write_the_same_rows_as_one_process(shipped_package, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["tfmtl"])  # TFX reads flags from it.
     settings, log = write_shop(tmp_path)

@@ -89,6 +89,7 @@ def test_same_command_runs_no_trial_again(tuned):
     assert {file: file.stat().st_mtime_ns for file in trial_files(out)} == before
 
 
+@pytest.mark.long
 def test_tuned_settings_run(tuned):
     out, _, _ = tuned
     run = CliRunner().invoke(main, ["run", str(out / "tuned.yaml"), "--out", str(out)])

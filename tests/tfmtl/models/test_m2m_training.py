@@ -72,8 +72,8 @@ def test_chain_of_binary_tasks():
     spec = dataclasses.replace(cases.chain(), groups=groups)
     model = M2M.from_spec(spec, cases.SIZES, **OPTIONS)
     model.compile(RowSparseAdam(0.01, clipvalue=3.0), run_eagerly=True)
-    data = tf.data.Dataset.from_tensor_slices((cases.features(200), cases.labels(spec, 200))).batch(64)
-    history = model.fit(data, epochs=3, verbose=0).history
+    data = tf.data.Dataset.from_tensor_slices((cases.features(100), cases.labels(spec, 100))).batch(50)
+    history = model.fit(data, epochs=2, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert {"ctr_auc", "cvr_auc", "views_loss"} <= set(history)
     scores = model.score(cases.features(50, seed=1))

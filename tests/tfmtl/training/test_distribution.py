@@ -122,12 +122,14 @@ def test_compared_metrics_are_finite_and_not_zero(mirrored):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_give_the_results_of_one_device(mirrored, workers):
     expected = np.load(mirrored / "mmoe_one.npz")
     for index in range(2):
         assert_equal(np.load(workers / f"worker_{index}.npz"), expected)
 
 
+@pytest.mark.long
 def test_only_the_chief_writes_the_model(workers):
     first, second = (json.loads((workers / f"worker_{index}.json").read_text()) for index in range(2))
     assert first == {"chief": True, "folder": str(workers)}
@@ -135,13 +137,13 @@ def test_only_the_chief_writes_the_model(workers):
     assert not pathlib.Path(second["folder"]).exists()
 
 
-def test_model_trained_on_several_devices_loads_on_one(mirrored, workers):
+@pytest.mark.parametrize("fixture", ["mirrored", pytest.param("workers", marks=pytest.mark.long)])
+def test_model_trained_on_several_devices_loads_on_one(mirrored, request, fixture):
     found = np.load(mirrored / "mmoe_two.npz")
-    for path in (mirrored / "mirrored.keras", workers / "workers.keras"):
-        model = keras.saving.load_model(path)
-        assert model.optimizer.iterations.numpy() == STEPS
-        kernel = next(weight for weight in model.weights if weight.path.endswith("experts/kernel_0"))
-        np.testing.assert_allclose(kernel.numpy(), found["weight/experts/kernel_0"], atol=1e-5)
+    model = keras.saving.load_model(request.getfixturevalue(fixture) / f"{fixture}.keras")
+    assert model.optimizer.iterations.numpy() == STEPS
+    kernel = next(weight for weight in model.weights if weight.path.endswith("experts/kernel_0"))
+    np.testing.assert_allclose(kernel.numpy(), found["weight/experts/kernel_0"], atol=1e-5)
 
 
 def test_shards_divide_the_rows_of_each_batch():
