@@ -10,6 +10,7 @@ except ImportError:  # The base installation has no command line.
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
+from pipelines.scoring_commands import export_check, predict, score
 from pipelines.serving_commands import serve
 
 
@@ -31,7 +32,7 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     context.with_resource(library_messages(shown=verbose))
 
 
-for _command in (simulate, ingest, init, schema, serve, runs, rollback, clean):
+for _command in (simulate, ingest, init, schema, serve, predict, score, export_check, runs, rollback, clean):
     main.add_command(_command)
 
 
@@ -217,57 +218,6 @@ def models(name: str | None) -> None:
         list_models()
     else:
         show_model(name)
-
-
-@main.command(short_help="Score the rows of a file on a server.")
-@click.argument("rows", type=click.Path(exists=True, dir_okay=False))
-@click.option("--model", required=True, help="Name of the served model.")
-@click.option("--host", default="127.0.0.1:8500", show_default=True, help="Address of the server.")
-@click.option("--out", type=click.Path(dir_okay=False), help="CSV to write the scores to; default: print a table.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Score the first N rows only.")
-@click.option("--deadline", default=30.0, show_default=True, help="Time limit of a call to the server, in seconds.")
-@click.option(
-    "--settings",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Settings of the model, for the format of ROWS (delimiter, names, ...); default: CSV with a header.",
-)
-def predict(
-    rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float, settings: str | None
-) -> None:
-    """Score the impressions in ROWS, a file in CSV, Parquet or TFRecord, on a running server.
-
-    ROWS are read as `tfmtl run` reads a log: lists are split at the separators of the model's spec, and an invalid row
-    is an error. Labels are not needed.
-
-    \b
-    Example:
-      tfmtl predict runs/demo/data/impressions.csv --model demo --limit 5
-    """
-    from pipelines.prediction.without_pandas import without_pandas
-
-    with without_pandas():
-        from pipelines.commands.predict import predict_rows
-
-        predict_rows(rows, model=model, host=host, out=out, limit=limit, deadline=deadline, settings=settings)
-
-
-@main.command("export-check", short_help="Check that a server can run an exported model.")
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
-def export_check(folder: str) -> None:
-    """Check the SavedModel in DIR, or in the newest version folder of DIR, as a server would use it.
-
-    Every signature runs in a graph session on the requests that were recorded with the export, and its scores are
-    compared with the recorded ones. Python functions, operations compiled by XLA, unknown operations and files outside
-    the SavedModel are errors. The exit code is 1 if the export should not be served.
-
-    \b
-    Example:
-      tfmtl export-check runs/demo/serving/demo
-    """
-    from pipelines.commands.export_check import check_folder
-
-    if not check_folder(folder):
-        raise SystemExit(1)
 
 
 def program() -> None:

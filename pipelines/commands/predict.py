@@ -43,7 +43,7 @@ def predict_rows(
     """
     if out and os.path.exists(out) and os.path.samefile(rows, out):
         raise ConfigError(f"--out should be another file than ROWS. Received: {out}")
-    given_spec, log_format = _load_settings(settings) if settings else (None, None)
+    given_spec, log_format = load_spec_and_format(settings) if settings else (None, None)
     with TfmtlClient(host, model, deadline=deadline) as client:
         description = client.description() or ModelDescription(given_spec or _spec_without_separators(client, model))
         try:
@@ -70,7 +70,15 @@ def predict_rows(
         console.print(f"{text} --out FILE writes all columns.", highlight=False, markup=False)
 
 
-def _load_settings(path: str) -> tuple[DatasetSpec, LogFormat]:
+def load_spec_and_format(path: str) -> tuple[DatasetSpec, LogFormat]:
+    """Returns the spec of settings, and the format of single files that their `data` gives.
+
+    Args:
+        path: Path of the settings.
+
+    Raises:
+        ConfigError: If the settings are not valid.
+    """
     from pipelines.settings_file import load_settings  # Used with --settings only.
 
     settings = load_settings(path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from serving.description import ModelDescription
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, TimeSplit
+from transforms.batches.columns import feature_columns
 from transforms.batches.errors import LogError, MissingColumnError, format_names
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import column_names, resolve_reader
@@ -31,13 +32,14 @@ class FileColumns:
     absent: tuple[str, ...]
 
 
-def find_columns(path: str, spec: DatasetSpec, log_format: LogFormat) -> FileColumns:
+def find_columns(path: str, spec: DatasetSpec, log_format: LogFormat, folders: Sequence[str] = ()) -> FileColumns:
     """Finds the features among the columns of a file.
 
     Args:
         path: Path of the file.
         spec: Spec of the dataset on which the model was trained.
         log_format: Format of the file.
+        folders: Names of the columns that the file's folders name, as in `day=2026-11-18`.
 
     Raises:
         MissingColumnError: If the file has no feature at all, lacks a required one, or has a column whose name differs
@@ -49,6 +51,7 @@ def find_columns(path: str, spec: DatasetSpec, log_format: LogFormat) -> FileCol
     repeated = sorted({name for name in file_names if file_names.count(name) > 1})
     if repeated:
         raise LogError(f"{path}: should name each column once. Received twice: {format_names(repeated)}")
+    file_names += [name for name in folders if name not in file_names]
     features = feature_columns(spec)
     present = {log_format.source(name): name for name in features if log_format.source(name) in file_names}
     absent = tuple(name for name in features if log_format.source(name) not in file_names)
@@ -86,16 +89,6 @@ def choose_format(path: str, description: ModelDescription) -> LogFormat:
             columns = {name: source for name, source in sources.items() if source in names and name not in names}
             return dataclasses.replace(log_format, columns=columns)
     return LogFormat()
-
-
-def feature_columns(spec: DatasetSpec) -> list[str]:
-    """Returns the names of a spec's features, and of the columns of their weights."""
-    names = []
-    for feature in spec.features:
-        names.append(feature.name)
-        if isinstance(feature, MultiValuedFeature) and feature.weights:
-            names.append(feature.weights)
-    return names
 
 
 def _other_columns(spec: DatasetSpec) -> list[str]:

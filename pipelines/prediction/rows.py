@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.prediction.columns import feature_columns, find_columns
+from pipelines.prediction.columns import find_columns
 from tfmtl.features import MULTIVALENT, MultiValuedFeature
 from tfmtl.rows import Lists, ParsedRows, parse_rows, to_columns
 from tfmtl.spec import DatasetSpec
 from transforms.batches import reasons
 from transforms.batches.column_types import NUMBERS, TOKENS, require_type, unwrap_single_values
+from transforms.batches.columns import feature_columns
 from transforms.batches.errors import LogError
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.readers.log_format import LogFormat

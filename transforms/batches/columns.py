@@ -24,9 +24,19 @@ def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
     Args:
         spec: Spec of the dataset.
     """
-    names: list[str] = []
+    names = [*feature_columns(spec), *spec.labels, *([spec.group_key] if spec.group_key else [])]
+    return tuple(dict.fromkeys(names))
+
+
+def feature_columns(spec: DatasetSpec) -> list[str]:
+    """Returns the names of a spec's features, each followed by the column of its weights, if it has one.
+
+    Args:
+        spec: Spec of the dataset.
+    """
+    names = []
     for feature in spec.features:
         names.append(feature.name)
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             names.append(feature.weights)
-    return tuple(dict.fromkeys([*names, *spec.labels, *([spec.group_key] if spec.group_key else [])]))
+    return list(dict.fromkeys(names))

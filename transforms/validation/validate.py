@@ -1,7 +1,7 @@
 """Validation of raw rows against the dataset's spec, and their typed columns."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow as pa
 from tfmtl.features import MULTIVALENT, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
-from transforms.batches.columns import raw_columns, typed_columns
+from transforms.batches.columns import feature_columns, raw_columns, typed_columns
 from transforms.batches.labels import missing_labels, parse_labels
 from transforms.batches.parsing import build_single_lists, parse_counts
 from transforms.batches.raw_batch import RawBatch, Reject
@@ -68,10 +68,8 @@ def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
         ColumnTypeError: If a column has a type that its use does not support.
     """
     rejections = RowRejections(batch)
-    batch = _validate_types(batch, spec, rejections)
-    batch, multiple = column_types.unwrap_single_values(batch, _single_valued_columns(spec))
-    for column, mask in multiple.items():
-        rejections.reject(mask, reasons.MULTIPLE_VALUES, "one value", column)
+    batch = _validate_types(batch, _expected_types(spec), rejections)
+    batch = _unwrap(batch, raw_columns(spec), spec, rejections)
     columns = _validate_labels(batch, spec, rejections)
     columns |= _validate_features(batch, spec, rejections)
     if isinstance(spec.split, TimeSplit):
@@ -79,15 +77,49 @@ def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
     if spec.group_key and spec.group_key not in columns:
         groups = column_types.format_values(batch.column(spec.group_key))
         columns[spec.group_key] = build_single_lists(groups.cast(pa.binary()))
-    names = typed_columns(spec)
-    typed = pa.RecordBatch.from_arrays([columns[name] for name in names], list(names))
+    return _accepted(batch, {name: columns[name] for name in typed_columns(spec)}, rejections)
+
+
+def validate_features(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
+    """Validates the features of rows that are to be scored, as `validate` does; other columns are not read.
+
+    Args:
+        batch: Rows with the columns of `feature_columns(spec)`, and any others.
+        spec: Spec of the dataset.
+
+    Returns:
+        The accepted rows, raw and typed, where `typed` has the features and their weights only; and the rejected rows.
+
+    Raises:
+        ColumnTypeError: If a column has a type that its feature does not support.
+    """
+    rejections = RowRejections(batch)
+    batch = _validate_types(batch, _feature_types(spec), rejections)
+    batch = _unwrap(batch, feature_columns(spec), spec, rejections)
+    return _accepted(batch, _validate_features(batch, spec, rejections), rejections)
+
+
+def _accepted(batch: RawBatch, columns: Mapping[str, pa.Array], rejections: RowRejections) -> ValidatedBatch:
+    typed = pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
     accepted = rejections.accepted
     if len(accepted) < len(batch.lines):
         typed = typed.take(pa.array(accepted))
     return ValidatedBatch(typed, batch.take(accepted), tuple(rejections.all_rejects()))
 
 
-def _validate_types(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> RawBatch:
+def _unwrap(batch: RawBatch, columns: Sequence[str], spec: DatasetSpec, rejections: RowRejections) -> RawBatch:
+    """Replaces lists in columns that have one value per row by the value, and rejects rows with several."""
+    lists: set[str] = set()
+    for feature in spec.features:
+        if isinstance(feature, MULTIVALENT):
+            lists |= {feature.name, getattr(feature, "weights", None) or feature.name}
+    batch, multiple = column_types.unwrap_single_values(batch, [name for name in columns if name not in lists])
+    for column, mask in multiple.items():
+        rejections.reject(mask, reasons.MULTIPLE_VALUES, "one value", column)
+    return batch
+
+
+def _validate_types(batch: RawBatch, types: Iterable[tuple[str, str]], rejections: RowRejections) -> RawBatch:
     """Rejects the rows of columns with an unsupported type that differs from the rest of the file.
 
     Returns:
@@ -97,7 +129,7 @@ def _validate_types(batch: RawBatch, spec: DatasetSpec, rejections: RowRejection
         ColumnTypeError: If the type is unsupported and does not differ.
     """
     every_row = np.ones(len(batch.lines), bool)
-    for column, expected in _expected_types(spec):
+    for column, expected in types:
         received = batch.columns.schema.field(column).type
         if column in batch.mismatched_columns and not column_types.is_supported(received, expected):
             rejections.reject(every_row, reasons.TYPE_MISMATCH, f"{expected}, as in other rows", column)
@@ -108,10 +140,7 @@ def _validate_types(batch: RawBatch, spec: DatasetSpec, rejections: RowRejection
 
 def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     """Yields each column with the types that its use supports."""
-    for feature in spec.features:
-        yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBERS) else column_types.TOKENS
-        if isinstance(feature, MultiValuedFeature) and feature.weights:
-            yield feature.weights, column_types.NUMBERS
+    yield from _feature_types(spec)
     for task in spec.tasks:
         yield task.label, column_types.LABELS if task.positive else column_types.NUMBERS
     if spec.group_key and spec.group_key not in [feature.name for feature in spec.features]:
@@ -124,13 +153,11 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
                 yield key, column_types.TOKENS
 
 
-def _single_valued_columns(spec: DatasetSpec) -> list[str]:
-    """Returns the columns that have one value per row."""
-    multivalent: set[str] = set()
+def _feature_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     for feature in spec.features:
-        if isinstance(feature, MULTIVALENT):
-            multivalent |= {feature.name, getattr(feature, "weights", None) or feature.name}
-    return [name for name in raw_columns(spec) if name not in multivalent]
+        yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBERS) else column_types.TOKENS
+        if isinstance(feature, MultiValuedFeature) and feature.weights:
+            yield feature.weights, column_types.NUMBERS
 
 
 def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejections) -> dict[str, pa.Array]:

@@ -1,0 +1,1 @@
+"""Scoring of the rows of files by an exported model, without a server."""
