@@ -121,14 +121,15 @@ def test_your_own_data(tmp_path, monkeypatch):
     init = next(c for c in commands() if c.startswith("tfmtl init log.csv"))
     assert "next: tfmtl run settings.yaml" in invoke(init)
     assert "Test split" in invoke("tfmtl run settings.yaml")
-    schema, serve, predict, compile_ = (
+    schema, serve, predict, score, compile_ = (
         next(c for c in commands() if c.startswith(start))
-        for start in ("tfmtl schema shop", "tfmtl serve", "tfmtl predict", "tfmtl compile")
+        for start in ("tfmtl schema shop", "tfmtl serve", "tfmtl predict", "tfmtl score", "tfmtl compile")
     )
     run, accept = sorted(c for c in commands() if c.startswith("tfmtl run shop"))
     assert "-> shop.schema.pbtxt" in invoke(schema)
     assert "pushed version" in invoke(run)
     assert "Anomalies" not in invoke(accept)
+    assert "rows scored by version" in invoke(score)
     table, shown, cleaned = (invoke(c) for c in commands() if c.startswith(HISTORY))
     assert "ctr AUC" in table
     assert "LogExampleGen" in shown
