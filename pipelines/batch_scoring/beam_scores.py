@@ -9,6 +9,7 @@ import apache_beam as beam
 
 from pipelines.batch_scoring.file_scores import FileScorer
 from pipelines.batch_scoring.model import ScoringModel
+from pipelines.batch_scoring.progress import ProgressFile
 from pipelines.batch_scoring.report import ScoreReport
 from pipelines.batch_scoring.writers import WRITERS
 from pipelines.prediction.columns import choose_format
@@ -44,23 +45,24 @@ class ScoreFiles(beam.PTransform):
         log_format: Format of the files; None for that of the model's log, or the default one.
         root: Folder of the files whose subfolders name columns; None if there is none.
         report: Path of the report (`ScoreReport.to_json`).
+        progress: Folder of files that hold the numbers of finished rows (`pipelines.batch_scoring.progress`).
     """
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str | None, report: str):
+    def __init__(self, model: str, log_format: LogFormat | None, root: str | None, report: str, progress: str):
         super().__init__()
-        self._model, self._format, self._root, self._report = model, log_format, root, report
+        self._report, self._scoring = report, _ScoreFile(model, log_format, root, progress)
 
     def expand(self, pairs: Any) -> Any:
         """Returns the PCollection that is finished when the report is written."""
-        reports = pairs | beam.Reshuffle() | beam.ParDo(_ScoreFile(self._model, self._format, self._root))
+        reports = pairs | beam.Reshuffle() | beam.ParDo(self._scoring)
         return reports | beam.CombineGlobally(_merged) | beam.Map(_write, self._report)
 
 
 class _ScoreFile(beam.DoFn):
     """Scores a file, and yields the counts of its rows."""
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str | None):
-        self._folder, self._format, self._root = model, log_format, root
+    def __init__(self, model: str, log_format: LogFormat | None, root: str | None, progress: str):
+        self._folder, self._format, self._root, self._progress = model, log_format, root, progress
         self._model: ScoringModel | None = None
 
     def setup(self) -> None:
@@ -77,6 +79,7 @@ class _ScoreFile(beam.DoFn):
         log_format = self._format or choose_format(pair.source, self._model.description)
         scorer = FileScorer(self._model, pair.source, log_format, self._root)
         report = ScoreReport(absent={pair.source: scorer.absent} if scorer.absent else {})
+        progress = ProgressFile(self._progress)
         with atomic_file(pair.target) as path, contextlib.closing(WRITERS[pair.kind](path)) as writer:
             for batch in scorer.batches():
                 writer.write(batch.rows)
@@ -84,6 +87,7 @@ class _ScoreFile(beam.DoFn):
                     with open(pair.rejects, "a" if report.rejected else "w", encoding="utf-8") as stream:
                         write_rejects(batch.rejects, stream)
                 report = report.add(batch.rows.num_rows, batch.rejects)
+                progress.write(report.read)
         yield report
 
 

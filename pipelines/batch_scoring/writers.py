@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 import tensorflow as tf
 
@@ -42,19 +41,21 @@ class CsvWriter:
         self._stream: Any = open_output(path)
         if compression:
             self._stream = pa.CompressedOutputStream(self._stream, compression)
-        self._writer: pyarrow.csv.CSVWriter | None = None
+        self._has_header = False
 
     def write(self, rows: pa.Table) -> None:
         """Appends rows."""
-        texts = pa.table({name: _csv_column(rows.column(name)) for name in rows.column_names})
-        if self._writer is None:
-            self._writer = pyarrow.csv.CSVWriter(self._stream, texts.schema)
-        self._writer.write_table(texts)
+        if not self._has_header:
+            header = _quoted(pa.array(rows.column_names, pa.string()))
+            self._stream.write((",".join(header.to_pylist()) + "\n").encode())
+            self._has_header = True
+        columns = [pc.fill_null(_quoted(_csv_column(rows.column(name))), "") for name in rows.column_names]
+        columns[-1] = pc.binary_join_element_wise(columns[-1], "\n", "")
+        lines = pc.binary_join_element_wise(*columns, ",") if len(columns) > 1 else columns[0]
+        self._stream.write("".join(lines.to_pylist()).encode())
 
     def close(self) -> None:
         """Completes the file."""
-        if self._writer is not None:
-            self._writer.close()
         self._stream.close()
 
 
@@ -138,13 +139,22 @@ def _array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _csv_column(column: pa.ChunkedArray) -> pa.Array:
+    """Returns the texts of a column, null where a value is missing."""
     if pa.types.is_list(column.type):
         texts = [
             None if one is None else json.dumps(one, ensure_ascii=False, default=str) for one in column.to_pylist()
         ]
         return pa.array(texts, pa.string())
-    is_text = pa.types.is_date(column.type) or pa.types.is_timestamp(column.type) or pa.types.is_decimal(column.type)
-    return format_values(_array(column)) if is_text else _array(column)
+    return format_values(_array(column))
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """Puts texts that have a comma, a quote or a line break into quotes."""
+    is_special = pc.match_substring_regex(texts, '[",\\n\\r]')
+    if not pc.any(is_special).as_py():
+        return texts
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(is_special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
 
 
 def _with_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:

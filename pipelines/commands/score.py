@@ -16,6 +16,7 @@ from rich.table import Table
 
 from pipelines.batch_scoring.beam_scores import FilePair, ScoreFiles
 from pipelines.batch_scoring.file_pairs import REJECTS, file_pairs, log_root, target_kind
+from pipelines.batch_scoring.progress import shown
 from pipelines.batch_scoring.report import ScoreReport
 from pipelines.commands.predict import load_spec_and_format
 from pipelines.pushing.destination import is_complete, versions
@@ -67,7 +68,7 @@ def score_files(options: ScoreOptions) -> None:
     log_format = load_spec_and_format(options.settings)[1] if options.settings else None
     sources = _sources(options, log_format)
     start = time.perf_counter()
-    with _targets(options, sources) as pairs, console.status(f"scoring {_files(len(sources))} ..."):
+    with _targets(options, sources) as pairs:
         report = _score(options, model, log_format, pairs, log_root(sources, options.data))
         if report.read and not report.scored:
             raise ConfigError(f"{options.data}: should have a valid row. Received: {_first_reject(pairs, report)}")
@@ -123,9 +124,16 @@ def _score(
     if options.workers > 1:
         arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={options.workers}"]
     with tempfile.TemporaryDirectory(prefix="tfmtl_score_") as folder:
-        path = os.path.join(folder, "report.json")
-        with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
-            _ = pipeline | beam.Create(pairs) | ScoreFiles(model, log_format, root, path)
+        path, progress = os.path.join(folder, "report.json"), os.path.join(folder, "progress")
+        os.mkdir(progress)
+        with console.status("loading the model ...") as status:
+
+            def show(rows: int, seconds: float) -> None:
+                if rows:
+                    status.update(f"scoring {_files(len(pairs))}: {rows:,} rows in {seconds:.0f} s ...")
+
+            with shown(progress, show), beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
+                _ = pipeline | beam.Create(pairs) | ScoreFiles(model, log_format, root, path, progress)
         return ScoreReport.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
