@@ -1,7 +1,6 @@
 """Versions of a model that are loaded, served and unloaded as their folders come and go."""
 
 import contextlib
-import gc
 import logging
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -136,10 +135,6 @@ class ModelVersions:
         self._serve(folders, policy)
         wanted = "no version folder" if policy.numbers is None else f"none of the versions {sorted(policy.numbers)}"
         self._report("" if policy.candidates(folders) else f"{wanted} in {base_path}")
-        if self._versions.has_garbage:
-            # The Python objects of a graph refer to each other, and keep the memory of the graph itself.
-            self._versions.has_garbage = False
-            gc.collect()
 
     def close(self) -> None:
         """Stops serving for good; running requests finish."""
