@@ -177,7 +177,9 @@ class ModelVersions:
             return True
         try:
             return self._load(version, folder, files)
-        except StatusError as error:
+        except StatusError as caught:
+            # The traceback of the caught one refers to the graph, whose memory the status would keep.
+            error = StatusError(caught.code, caught.details)
             _log.error("model %s: version %d cannot be loaded from %s: %s", self.name, version, folder, error)
             self._refused[version] = files.state
             self._versions.set_status(version, _State.END, error)

@@ -1,10 +1,11 @@
-"""Graphs of versions that are unloaded: freed at once, and without a stop of all threads.
+"""Graphs of versions that are unloaded or cannot be loaded: freed at once, and without a stop of all threads.
 
 A full garbage collection would free them too. It examines all objects of the process, and no request is answered until
 it has ended, so that the pause of a swap would grow with the process and with the load of the machine.
 """
 
 import gc
+import shutil
 import weakref
 
 import pytest
@@ -97,6 +98,19 @@ def test_old_version_is_freed_after_its_last_request(tmp_path, line_exports, pub
         poll(model)
         assert graphs[0]() is not None
     assert graphs[0]() is None
+    assert collections == []
+
+
+@pytest.mark.parametrize("missing", ["variables", "saved_model.pb"])
+def test_version_that_cannot_be_loaded_is_freed(tmp_path, line_exports, graphs, collections, missing):
+    shutil.copytree(line_exports[2], tmp_path / "1", ignore=shutil.ignore_patterns(missing))
+    if missing == "saved_model.pb":
+        (tmp_path / "1" / missing).write_bytes(b"\x0a\xff\xff")
+    model = ModelVersions("m", tmp_path)
+    poll(model)
+    assert states(model) == [(1, END)]
+    assert "Can't load SavedModel" in model.problem
+    assert [graph() for graph in graphs] == [None]
     assert collections == []
 
 
