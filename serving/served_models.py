@@ -1,6 +1,5 @@
 """Models of a server: a thread for each polls its folder and loads its versions, while the others are served."""
 
-import gc
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -93,8 +92,6 @@ class ServedModels(Mapping[str, ModelVersions]):
             for name in removed:
                 _log.info("model %s is no longer served", name)
                 self._pollers.pop(name).stop()
-            if removed:
-                gc.collect()
             self._start_pollers(new)
             self._wait(new)
         failed = [name for name in sorted(new) if not self._models[name].available]

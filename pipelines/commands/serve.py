@@ -129,7 +129,7 @@ def serve_models(options: ServeOptions) -> None:
         request_log=options.log_options(),
         **options.limits(),
     )
-    gc.freeze()  # Modules are not examined when the memory of an unloaded version is freed.
+    gc.freeze()  # Modules are not examined by a full garbage collection, during which no request is answered.
     with termination_raised(), _shown_log(), contextlib.suppress(Terminated):
         try:
             server.start(require_models=True)

@@ -40,9 +40,6 @@ class AvailableVersions:
 
     Args:
         name: Name of the model.
-
-    Attributes:
-        has_garbage: Whether a version was unloaded since this was last set to False.
     """
 
     def __init__(self, name: str):
@@ -51,7 +48,6 @@ class AvailableVersions:
         self._statuses: dict[int, VersionStatus] = {}
         self._closed = False
         self._lock = threading.Lock()
-        self.has_garbage = False
 
     def __bool__(self) -> bool:
         return bool(self._versions)
@@ -148,7 +144,6 @@ class AvailableVersions:
 
     def _unload(self, loaded: LoadedVersion) -> None:
         loaded.servable.close()
-        self.has_garbage = True
         with self._lock:
             # The version may be loaded again by now.
             if self._statuses[loaded.number].state == _State.UNLOADING:

@@ -1,7 +1,6 @@
 """Versions of a model that are loaded, served and unloaded as their folders come and go."""
 
 import contextlib
-import gc
 import logging
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -136,10 +135,6 @@ class ModelVersions:
         self._serve(folders, policy)
         wanted = "no version folder" if policy.numbers is None else f"none of the versions {sorted(policy.numbers)}"
         self._report("" if policy.candidates(folders) else f"{wanted} in {base_path}")
-        if self._versions.has_garbage:
-            # The Python objects of a graph refer to each other, and keep the memory of the graph itself.
-            self._versions.has_garbage = False
-            gc.collect()
 
     def close(self) -> None:
         """Stops serving for good; running requests finish."""
@@ -182,7 +177,9 @@ class ModelVersions:
             return True
         try:
             return self._load(version, folder, files)
-        except StatusError as error:
+        except StatusError as caught:
+            # The traceback of the caught one refers to the graph, whose memory the status would keep.
+            error = StatusError(caught.code, caught.details)
             _log.error("model %s: version %d cannot be loaded from %s: %s", self.name, version, folder, error)
             self._refused[version] = files.state
             self._versions.set_status(version, _State.END, error)
