@@ -1,5 +1,5 @@
 # The image in which the pipeline's components run on Kubeflow: TFX 1.21 on Debian 13, with tfmtl and its examples.
-#   docker build --tag tfmtl . && docker run --rm tfmtl models
+#   docker build --tag tfmtl . && docker run --rm tfmtl tfmtl models
 # Its stage `worker` is for Beam's workers on Flink, Spark or Dataflow (docs/beam.md):
 #   docker build --target worker --tag tfmtl-worker .
 
@@ -25,8 +25,8 @@ RUN python3 -m venv /opt/venv \
 COPY . .
 RUN uv pip install --python /opt/venv --no-cache --no-deps --no-build-isolation --compile-bytecode .
 
-ENTRYPOINT ["tfmtl"]
-CMD ["--help"]
+# No entry point: Kubeflow and others give the whole command.
+CMD ["tfmtl", "--help"]
 
 # Debian 13's Python is 3.13; Beam's starter has to be of the version in the lock.
 FROM tfmtl AS worker

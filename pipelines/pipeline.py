@@ -42,6 +42,7 @@ def create_pipeline(
     root: str,
     serving_dir: str,
     *,
+    name: str = "",
     spans: Sequence[int] = (),
     baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
     warm_start: type[ResolverStrategy] = LatestBlessedModelStrategy,
@@ -59,6 +60,7 @@ def create_pipeline(
         settings: Settings of the experiment.
         root: Folder to write artifacts to.
         serving_dir: Base directory of the served model, to which versions are pushed.
+        name: Name of the pipeline; by default that of the settings.
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
         baseline: Strategy of the resolver that finds the model with which the new one is compared. Kubeflow supports
             TFX's own one only, and no resolver of the last accepted log.
@@ -114,7 +116,7 @@ def create_pipeline(
         ),
     ).with_id(PUSHER)
     return Pipeline(
-        pipeline_name=settings.name,
+        pipeline_name=name or settings.name,
         pipeline_root=root,
         components=[*resolvers, *data.values(), *starts, trainer, resolver, evaluator, pusher],
         enable_cache=enable_cache,

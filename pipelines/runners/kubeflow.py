@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 
 import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
@@ -12,6 +13,8 @@ from pipelines.runners.beam_runner import with_runner
 from pipelines.settings import Settings
 from tfmtl.config import ConfigError
 from transforms.readers.spans import has_spans
+
+_MAX_NAME = 128
 
 
 def compile_pipeline(
@@ -30,8 +33,8 @@ def compile_pipeline(
         Path of the file.
 
     Raises:
-        ConfigError: If the file has another extension, or ExampleGen's driver on Kubeflow does not support the log's
-            pattern.
+        ConfigError: If the file has another extension, the settings have no path of the log, or Kubeflow does not
+            support the log's pattern or another setting.
     """
     data = settings.data
     if has_spans(data.pattern) and data.spans != 1:
@@ -45,26 +48,44 @@ def compile_pipeline(
     out = pathlib.Path(out).resolve()
     if out.suffix not in (".yaml", ".yml", ".json"):
         raise ConfigError(f"out should end in .yaml or .json. Received: {out.name}")
+    if not data.path:
+        raise ConfigError("data.path should be the path of the log inside the containers, or --data. Received: none")
     root = root.rstrip("/")
     pipeline = create_pipeline(
         settings,
         root,
         f"{root}/serving/{settings.name}",
+        name=legal_name(settings.name),
         schema=schema,
         checkpoints=f"{root}/checkpoints/{settings.name}",
     )
     config = KubeflowV2DagRunnerConfig(default_image=image, use_pipeline_spec_2_1=True)
-    KubeflowV2DagRunner(config=config, output_dir=str(out.parent), output_filename=out.name).run(pipeline)
-    _never_cached(out, PUSHER)
+    job = KubeflowV2DagRunner(config=config).run(pipeline, write_out=False)
+    specification = job["pipelineSpec"]
+    specification["defaultPipelineRoot"] = root
+    # TFX has one setting of the cache for all tasks of a pipeline.
+    specification["root"]["dag"]["tasks"][PUSHER].pop("cachingOptions", None)
+    text = json.dumps(job, indent=2) if out.suffix == ".json" else yaml.safe_dump(specification, sort_keys=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
     return out
 
 
-def _never_cached(path: pathlib.Path, task: str) -> None:
-    """Changes a specification so that a task always runs: TFX has one setting for all tasks of a pipeline."""
-    text = path.read_text(encoding="utf-8")
-    is_json = path.suffix == ".json"
-    specification = json.loads(text) if is_json else yaml.safe_load(text)
-    tasks = specification.get("pipelineSpec", specification)["root"]["dag"]["tasks"]
-    tasks[task].pop("cachingOptions", None)
-    text = json.dumps(specification, indent=2) if is_json else yaml.safe_dump(specification, sort_keys=False)
-    path.write_text(text, encoding="utf-8")
+def legal_name(name: str) -> str:
+    """Returns the name of a pipeline in the characters that Kubeflow allows: small letters, digits and hyphens.
+
+    Args:
+        name: Name of the settings.
+
+    Raises:
+        ConfigError: If the name has no letter or digit.
+
+    Example:
+        >>> from pipelines.runners.kubeflow import legal_name
+        >>> legal_name("Three_tasks v2")
+        'three-tasks-v2'
+    """
+    legal = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:_MAX_NAME].rstrip("-")
+    if not legal:
+        raise ConfigError(f"name should have a letter from a to z or a digit. Received: {name!r}")
+    return legal

@@ -9,8 +9,13 @@ from kfp.components import load_component_from_file
 
 from pipelines.cli import main
 from pipelines.runners.beam_runner import IN_PROCESS
+from pipelines.runners.kubeflow import legal_name
 from tests.pipelines.compiled import REPOSITORY, compile_demo
+from tfmtl.config import ConfigError
 
+EXAMPLES = [path for path in sorted((REPOSITORY / "examples").glob("*.yaml")) if not path.stem.startswith("compare_")]
+NOT_ON_KUBEFLOW = ("week",)
+"""Examples with a setting that `compile` refuses: `training.keep_days`."""
 STEPS = {
     "logexamplegen",
     "statisticsgen",
@@ -92,6 +97,42 @@ def test_json_holds_a_job_of_the_same_pipeline(compiled, tmp_path):
         job["pipelineSpec"]["root"]["dag"]["tasks"].keys()
         == yaml.safe_load(compiled.read_text())["root"]["dag"]["tasks"].keys()
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(path, id=path.stem, marks=[] if "spec:" in path.read_text() else pytest.mark.long)
+        for path in EXAMPLES
+        if path.stem not in NOT_ON_KUBEFLOW
+    ],
+)
+def test_every_example_compiles_to_a_pipeline_that_kfp_loads(settings, tmp_path):
+    compiled = compile_demo(tmp_path, settings, **{"--data": "/data/log"})
+    spec = load_component_from_file(str(compiled)).pipeline_spec
+    assert spec.pipeline_info.name == settings.stem.replace("_", "-")
+    assert spec.default_pipeline_root == str(tmp_path / "root")
+
+
+def test_a_log_without_a_path_is_refused(tmp_path):
+    settings = str(REPOSITORY / "examples" / "demo.yaml")
+    options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / "pipeline.yaml")]
+    result = CliRunner().invoke(main, ["compile", settings, *options])
+    assert result.exit_code == 2
+    assert "data.path should be the path of the log inside the containers, or --data. Received: none" in result.output
+    assert not (tmp_path / "pipeline.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("ali_ccp", "ali-ccp"), ("_A b__c-", "a-b-c"), ("x" * 200, "x" * 128), ("2026", "2026")]
+)
+def test_names_are_made_legal(name, expected):
+    assert legal_name(name) == expected
+
+
+def test_a_name_without_a_legal_character_is_refused():
+    with pytest.raises(ConfigError, match="name should have a letter"):
+        legal_name("_")
 
 
 def test_rejects_an_unknown_extension(tmp_path):
