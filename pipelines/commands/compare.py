@@ -18,7 +18,7 @@ from pipelines.compare.runs.runner import Outcome, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.compare.runs.trial_records import TRIALS, TrialRecords
-from pipelines.prepared.prepare import LOG, prepare, simulated_log
+from pipelines.preparation import LOG, prepare, simulated_log
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import write_sample
 from pipelines.terminal import ComponentProgress, console

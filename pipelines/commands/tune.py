@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 
-from pipelines.prepared.prepare import LOG, prepare, simulated_log
+from pipelines.preparation import LOG, prepare, simulated_log
 from pipelines.terminal import ComponentProgress, console
 from pipelines.tuning.plan import SearchPlan
 from pipelines.tuning.report import SearchProgress, best_table, space_lines

@@ -41,7 +41,7 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """Folder of data that `pipelines.prepared.prepare.prepare` wrote.
+    """Folder of data that `pipelines.preparation.prepare` wrote.
 
     Attributes:
         folder: Path of the folder.

@@ -7,9 +7,9 @@ import re
 import pytest
 import yaml
 
+from pipelines import preparation as data
 from pipelines import simulated_log
 from pipelines.commands import demo
-from pipelines.prepared import prepare as data
 from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw, draw_once
 from tests.pipelines.test_code_hash import modules

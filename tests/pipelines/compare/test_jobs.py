@@ -45,7 +45,7 @@ PLANNED_AND_REPORTED = [
     "pipelines/pipeline.py",
     "pipelines/terminal.py",
     "pipelines/commands/compare.py",
-    "pipelines/prepared/prepare.py",
+    "pipelines/preparation.py",
     "pipelines/compare/plan/candidates.py",
     "pipelines/search/declared.py",
     "pipelines/search/halving.py",

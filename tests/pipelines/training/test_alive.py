@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
+from pipelines.preparation import prepare, simulated_log
 from pipelines.prepared.fit import train
-from pipelines.prepared.prepare import prepare, simulated_log
 from pipelines.settings_file import load_settings
 from pipelines.training.health import measure_health
 from tfmtl.health import Health

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.prepared import prepare as subject
+from pipelines import preparation as subject
 from pipelines.prepared import write_prepared
 from pipelines.prepared.prepared import Prepared
 from pipelines.settings import DataSettings, ModelSettings, Settings
