@@ -63,6 +63,10 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
 
     out = out or f"runs/{experiment.name}"
     check_warm_start(experiment)
+    if experiment.tune.trials:
+        from pipelines.tuning.plan import load_plan
+
+        load_plan(settings)
     ignored = check_log(experiment)
     check_out(out)
     for line in ignored:
@@ -197,6 +201,10 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     from pipelines.settings_file import load_settings
 
     experiment = load_settings(settings, data=data)
+    if experiment.tune.trials:
+        from pipelines.tuning.plan import load_plan
+
+        load_plan(settings)
     from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
 
     compile_settings(experiment, settings, image=image, root=root, out=out)

@@ -29,10 +29,13 @@ from pipelines.components.warm_start_resolver import EarlierModelStrategy
 from pipelines.settings import Settings
 from pipelines.training.warm_start import fingerprint
 from pipelines.training_settings import LATEST
+from pipelines.tuning.tuner_step import BEST, LogTuner
 from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern, has_spans
 
+TUNER = "Tuner"
+"""Name of the step that searches hyper-parameters, if the settings ask for it."""
 PUSHER = "Pusher"
 """Name of the Pusher, which a runner should not take from the cache: it looks at the destination."""
 
@@ -49,6 +52,7 @@ def create_pipeline(
     schema: str = "",
     anomalies: str = REFUSE,
     checkpoints: str | None = None,
+    trials: str | None = None,
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -69,6 +73,7 @@ def create_pipeline(
         anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
         checkpoints: Folder of the Trainer's checkpoints, for runners that give each run other folders; by default a
             folder beside the Trainer's outputs.
+        trials: Folder in which the step Tuner keeps its trials (`pipelines.tuning.tuner_step`).
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
@@ -80,12 +85,17 @@ def create_pipeline(
     starts = []
     if settings.training.warm_start == LATEST:
         starts.append(warm_start_resolver(examples.outputs["examples"], warm_start, has_spans(settings.data.pattern)))
+    tuners = []
+    if settings.tune.trials:
+        tuner = LogTuner(examples.outputs["examples"], transform.outputs["transform_graph"], settings, trials)
+        tuners.append(tuner.with_id(TUNER))
     trainer = Trainer(
         run_fn="pipelines.training.trainer.run_fn",
         examples=examples.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=raw_schema.outputs["schema"],
         base_model=starts[0].outputs["model"] if starts else None,
+        hyperparameters=tuners[0].outputs[BEST] if tuners else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={
@@ -118,7 +128,7 @@ def create_pipeline(
     return Pipeline(
         pipeline_name=name or settings.name,
         pipeline_root=root,
-        components=[*resolvers, *data.values(), *starts, trainer, resolver, evaluator, pusher],
+        components=[*resolvers, *data.values(), *starts, *tuners, trainer, resolver, evaluator, pusher],
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),

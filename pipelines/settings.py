@@ -86,17 +86,26 @@ class ModelSettings:
 
 @dataclasses.dataclass(frozen=True)
 class TuneSettings:
-    """Search of hyper-parameters by `tfmtl tune`.
+    """Search of hyper-parameters by `tfmtl tune`, or by a step of the pipeline.
 
     Attributes:
+        trials: Number of trials of the step `Tuner`, whose best hyper-parameters the Trainer uses; 0 for no such step.
+            `tfmtl tune` has the option --trials.
+        method: Search method of the step.
+        seed: Seed of the step's search.
         space: Hyper-parameters to search, by the name `options.<field>` or `training.<field>`; if empty, those that
             the model, the optimizer and the training declare.
     """
 
+    trials: int = 0
+    method: Literal["bayesian", "random"] = "bayesian"
+    seed: int = 0
     space: Mapping[str, Dimension] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_space_names(self.space, "search")
+        require(self.trials >= 0, "trials", "at least 0", self.trials)
+        require(self.seed >= 0, "seed", "at least 0", self.seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Settings:
         model: Model to train, with its options.
         data: Location and format of the raw log.
         training: Optimizer, epochs, batches and the other settings of the training.
-        tune: Space of `tfmtl tune`; other commands do not use it.
+        tune: Search of hyper-parameters: the space of `tfmtl tune`, and the step of the pipeline.
         thresholds: Requirements on the test metrics, by output name. An output without an entry has the default ones of
             `Thresholds`, and is not judged if it has too few test rows for them; null turns its gates off.
         export: Requirements on the exported SavedModel.

@@ -12,12 +12,14 @@ from pipelines.evaluation.records import GATES, read_gates
 from pipelines.evaluation.results import read_metrics, results_table, scenario_note, shown_note
 from pipelines.gates.gate import NOT_JUDGED
 from pipelines.gates.report import gates_table, refusal, scenario_count
+from pipelines.pipeline import TUNER
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console
 from pipelines.training.health import read_health
+from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
 from transforms.ingest.sampling import format_steps
@@ -44,6 +46,8 @@ def run_settings(
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
     result = run_and_report(settings, paths, cache, RunChecks(settings, settings_path, paths, accept))
+    if TUNER in result.steps:
+        console.print(best_line(result.uri(TUNER, BEST)), highlight=False, markup=False)
     fitted = None
     if settings.reference if reference is None else reference:
         with console.status("fitting one-hot logistic regression ..."):

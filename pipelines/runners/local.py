@@ -155,7 +155,7 @@ def run_pipeline(
             pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
         else:
             strategies = {"baseline": BlessedPredecessorStrategy, "warm_start": EarlierModelStrategy}
-            options |= {**strategies, "schema": schema, "anomalies": anomalies}
+            options |= {**strategies, "schema": schema, "anomalies": anomalies, "trials": str(paths.root)}
             pipeline = create_pipeline(settings, str(paths.artifacts), serving, **options)
 
         with recorded_run(settings, spans, paths.metadata, serving) as record_start:

@@ -63,7 +63,8 @@ def run_fn(fn_args: Any) -> None:
     with warnings.catch_warnings():
         # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
         warnings.simplefilter("ignore", config.RenamedWarning)
-        spec, model_settings, training, name = _from_config(fn_args.custom_config)
+        custom = {**fn_args.custom_config, **_tuned(getattr(fn_args, "hyperparameters", None))}
+        spec, model_settings, training, name = _from_config(custom)
         with deterministic_operations(training.deterministic):
             _train_and_export(fn_args, spec, model_settings, training, name)
 
@@ -220,6 +221,11 @@ def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> d
         transformed: Output of Transform.
     """
     return {name: transformed.vocabulary_size_by_name(name) for name in vocabularies(spec)}
+
+
+def _tuned(best: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Returns the model and the training of the step Tuner (`pipelines.tuning.tuner_step`), if there is one."""
+    return {name: best[name] for name in ("model", "training")} if best else {}
 
 
 def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:

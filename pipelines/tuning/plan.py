@@ -105,8 +105,21 @@ def load_plan(
         ConfigError: If a field is unknown, missing or invalid, or a value of the space that the settings give is not
             valid; the message names file, line and field.
     """
-    settings = load_settings(path, data=data)
-    document = read_document(path)
+    return make_plan(load_settings(path, data=data), read_document(path), method, seed)
+
+
+def make_plan(settings: Settings, document: Document, method: Method, seed: int) -> SearchPlan:
+    """Plans the search of the hyper-parameters of settings.
+
+    Args:
+        settings: Settings of the experiment.
+        document: Their document, for the positions of errors.
+        method: Search method.
+        seed: Seed of the search.
+
+    Raises:
+        ConfigError: If the training does not start from random weights, or a value of the space is not valid.
+    """
     if settings.training.warm_start is not None:
         expected = "null, as every trial starts from random weights"
         raise document.error(

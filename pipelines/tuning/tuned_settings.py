@@ -44,7 +44,7 @@ def _header(path: pathlib.Path, plan: SearchPlan, trials: Sequence[Trial], best:
         f"Best:     trial {best.number}, {metric}",
         f"Command:  tfmtl run {path}",
     ]
-    changed = _changed(plan, best)
+    changed = changed_values(plan, best)
     return [
         *lines,
         *(["", "Changed:"] if changed else []),
@@ -52,8 +52,13 @@ def _header(path: pathlib.Path, plan: SearchPlan, trials: Sequence[Trial], best:
     ]
 
 
-def _changed(plan: SearchPlan, best: Trial) -> dict[str, str]:
-    """Returns the former and the new value of each changed field."""
+def changed_values(plan: SearchPlan, best: Trial) -> dict[str, str]:
+    """Returns the former and the new value of each changed hyper-parameter, as `0.01 -> 0.02`, by its name.
+
+    Args:
+        plan: Plan of the search.
+        best: The best trial.
+    """
     if best.number == 1:
         return {}
     return {
@@ -73,4 +78,5 @@ def _tuned(plan: SearchPlan, best: Trial) -> dict[str, Any]:
         given.setdefault("optimizer", plan.training["optimizer"])
     training = with_drawn_values(given, drawn, TRAINING)
     log = {**(data.get("data") or {}), "path": plan.settings.data.path}
-    return {**data, "data": log, "model": model, "training": training}
+    tune = {"tune": {**data["tune"], "trials": 0}} if (data.get("tune") or {}).get("trials") else {}
+    return {**data, "data": log, "model": model, "training": training, **tune}

@@ -27,6 +27,7 @@ COMMANDS = [
     "models",
     "serve",
     "predict",
+    "score",
     "runs",
     "rollback",
     "clean",

@@ -90,6 +90,15 @@ def test_a_warm_start_uses_the_last_blessed_model(tmp_path):
     assert {resolver, blessing} == {name for name in tasks if name.lower().replace("_", "-") not in STEPS}
 
 
+def test_the_trainer_depends_on_the_tuner_if_the_settings_ask_for_trials(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    text = (REPOSITORY / "examples" / "demo.yaml").read_text()
+    settings.write_text(text + "\ntune: {trials: 3}\n")
+    compiled = yaml.safe_load(compile_demo(tmp_path, settings, **{"--data": "/data/log"}).read_text())
+    tasks = compiled["root"]["dag"]["tasks"]
+    assert tasks["Trainer"]["inputs"]["artifacts"]["hyperparameters"]["taskOutputArtifact"]["producerTask"] == "Tuner"
+
+
 def test_json_holds_a_job_of_the_same_pipeline(compiled, tmp_path):
     compile_demo(tmp_path, **{"--out": str(tmp_path / "job.json"), "--data": "/data/log"})
     job = json.loads((tmp_path / "job.json").read_text())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -87,6 +88,30 @@ def test_same_command_runs_no_trial_again(tuned):
     assert again.exit_code == 0, again.output
     assert "3 of 3 trials were finished before" in again.output
     assert {file: file.stat().st_mtime_ns for file in trial_files(out)} == before
+
+
+def test_the_step_of_the_pipeline_gives_what_the_command_gives(tuned, tmp_path):
+    out, _, path = tuned
+    plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    plain["tune"]["trials"] = 2
+    settings = tmp_path / "small.yaml"
+    settings.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+    run = CliRunner().invoke(main, ["run", str(settings), "--data", str(out / "log"), "--out", str(tmp_path / "run")])
+    assert run.exit_code in (0, NOT_BLESSED), run.output  # After two epochs, the calibration may be poor.
+    assert results(tmp_path / "run") == results(out)[:2]
+    best = max(results(out)[:2], key=lambda one: -1 if one[3] is None else one[3])
+    assert f"tuned: trial {best[0]} of 2, ctcvr_auc {best[3]:.4f} on the eval split" in run.output.replace("\n", " ")
+    (model,) = (tmp_path / "run" / "pipeline" / "Trainer" / "model_run").glob("*/model.keras")
+    assert list(keras.saving.load_model(model).options.bottom_units) == best[5]["bottom_units"]
+
+
+def test_a_space_that_is_not_valid_is_refused_before_the_log_is_read(tmp_path):
+    path = write(tmp_path, **{"options.bottom_units": [[8], [-1]]})
+    path.write_text(path.read_text(encoding="utf-8").replace("tune:\n", "tune:\n  trials: 2\n"), encoding="utf-8")
+    run = CliRunner().invoke(main, ["run", str(path), "--data", str(path), "--out", str(tmp_path / "run")])
+    assert run.exit_code == 2
+    assert "tune.space.options.bottom_units" in run.output
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.long
