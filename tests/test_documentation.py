@@ -91,7 +91,9 @@ def write_log(path, rows=4000):
 
 def test_every_command_is_run_somewhere():
     by_this_file = [
-        c for c in commands() if c.startswith(("tfmtl schema shop", "tfmtl run shop", "tfmtl serve", "tfmtl predict"))
+        c
+        for c in commands()
+        if c.startswith(("tfmtl schema shop", "tfmtl run shop", "tfmtl serve", "tfmtl predict", "tfmtl score"))
     ]
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
@@ -99,7 +101,7 @@ def test_every_command_is_run_somewhere():
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
     run_here = [*by_this_file, *from_init, *history, *compiled]
     assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here])
-    assert len(by_this_file) == 5
+    assert len(by_this_file) == 6
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()
     assert all(command in ci for command in RUN_BY_CI)

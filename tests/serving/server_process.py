@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 
 import grpc
@@ -29,12 +30,14 @@ class ServerProcess:
     def __init__(self, models: Mapping[str, pathlib.Path], **options):
         arguments = json.dumps([{name: str(path) for name, path in models.items()}, options])
         command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, arguments]
+        # A file and not a pipe, which nobody reads: once it is full, a request that TensorFlow warns of would wait.
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
         )
         self.address = self._process.stdout.readline().strip()
         if not self.address:
-            raise RuntimeError(self._process.communicate()[1])
+            raise RuntimeError(self._written())
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self.channel = grpc.insecure_channel(self.address, options=options)
         self._predict = self.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
@@ -64,7 +67,12 @@ class ServerProcess:
     def close(self) -> str:
         """Stops the server and returns what it wrote to stderr."""
         self.channel.close()
-        return self._process.communicate()[1]
+        return self._written()
+
+    def _written(self) -> str:
+        self._process.communicate()
+        self._errors.seek(0)
+        return self._errors.read()
 
     def _status(self, name: str) -> int:
         lines = pathlib.Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
