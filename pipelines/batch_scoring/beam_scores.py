@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
+import io
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import apache_beam as beam
 
@@ -16,6 +17,7 @@ from pipelines.prediction.columns import choose_format
 from transforms.batches.rejects import write_rejects
 from transforms.readers.log_format import LogFormat
 from transforms.storage.atomic import atomic_file
+from transforms.storage.files import open_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +45,12 @@ class ScoreFiles(beam.PTransform):
     Args:
         model: Folder of the SavedModel.
         log_format: Format of the files; None for that of the model's log, or the default one.
-        root: Folder of the files whose subfolders name columns; None if there is none.
+        root: Folder of the files whose subfolders name columns.
         report: Path of the report (`ScoreReport.to_json`).
         progress: Folder of files that hold the numbers of finished rows (`pipelines.batch_scoring.progress`).
     """
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str | None, report: str, progress: str):
+    def __init__(self, model: str, log_format: LogFormat | None, root: str, report: str, progress: str):
         super().__init__()
         self._report, self._scoring = report, _ScoreFile(model, log_format, root, progress)
 
@@ -61,7 +63,7 @@ class ScoreFiles(beam.PTransform):
 class _ScoreFile(beam.DoFn):
     """Scores a file, and yields the counts of its rows."""
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str | None, progress: str):
+    def __init__(self, model: str, log_format: LogFormat | None, root: str, progress: str):
         self._folder, self._format, self._root, self._progress = model, log_format, root, progress
         self._model: ScoringModel | None = None
 
@@ -80,12 +82,15 @@ class _ScoreFile(beam.DoFn):
         scorer = FileScorer(self._model, pair.source, log_format, self._root)
         report = ScoreReport(absent={pair.source: scorer.absent} if scorer.absent else {})
         progress = ProgressFile(self._progress)
-        with atomic_file(pair.target) as path, contextlib.closing(WRITERS[pair.kind](path)) as writer:
+        with contextlib.ExitStack() as stack:
+            path = stack.enter_context(atomic_file(pair.target))
+            writer = stack.enter_context(contextlib.closing(WRITERS[pair.kind](path)))
+            rejects: TextIO | None = None
             for batch in scorer.batches():
                 writer.write(batch.rows)
                 if batch.rejects:
-                    with open(pair.rejects, "a" if report.rejected else "w", encoding="utf-8") as stream:
-                        write_rejects(batch.rejects, stream)
+                    rejects = rejects or stack.enter_context(io.TextIOWrapper(open_output(pair.rejects), "utf-8"))
+                    write_rejects(batch.rejects, rejects)
                 report = report.add(batch.rows.num_rows, batch.rejects)
                 progress.write(report.read)
         yield report

@@ -1,5 +1,6 @@
 """Files to score, and the files that get their scores."""
 
+import itertools
 import os
 import posixpath
 from collections.abc import Sequence
@@ -8,13 +9,14 @@ from pipelines.batch_scoring.beam_scores import FilePair
 from pipelines.batch_scoring.writers import WRITERS
 from tfmtl.config import ConfigError
 from transforms.readers.log_format import AUTO
-from transforms.readers.registry import FILE_PATTERNS, resolve_reader
+from transforms.readers.registry import resolve_reader
+from transforms.storage.files import is_folder
 
 REJECTS = ".rejects.jsonl"
 """End of the name of the file of rejected rows."""
 _FORMATS = {"csv": ".csv", "parquet": ".parquet", "tfrecord": ".tfrecord.gz"}
-FORMATS = tuple(_FORMATS)
-"""Names of the formats that can be written."""
+_COMPRESSIONS = (".gz", ".bz2", ".zst")
+_EXTENSIONS = (".csv", ".tsv", ".txt", ".parquet", ".parq", ".pq", ".tfrecord")
 
 
 def target_kind(path: str) -> str | None:
@@ -31,36 +33,49 @@ def target_kind(path: str) -> str | None:
     return next((kind for kind in sorted(WRITERS, key=len, reverse=True) if path.endswith(kind)), None)
 
 
-def log_root(sources: Sequence[str], data: str) -> str | None:
-    """Returns the folder below which the names of folders are columns; None if `data` is one file.
+def log_root(data: str) -> str:
+    """Returns the folder below which the names of folders are columns, whatever files there are.
+
+    It is the longest beginning of the path that has no wildcard and no folder such as `day=2026-11-18`.
 
     Args:
-        sources: Paths of the files.
-        data: The file, folder or pattern that the user gave.
+        data: Absolute path of a file or a folder, or a pattern.
+
+    Example:
+        >>> from pipelines.batch_scoring.file_pairs import log_root
+        >>> log_root("/log/day=2026-11-18/*.csv"), log_root("/log/a.csv")
+        ('/log', '/log')
     """
-    if list(sources) == [data]:
-        return None
-    return posixpath.dirname(sources[0]) if len(sources) == 1 else os.path.commonpath(sources)
+    parts = data.split("/")
+    fixed = list(itertools.takewhile(lambda part: not set("*?[=") & set(part), parts))
+    folder = "/".join(fixed)
+    return posixpath.dirname(folder) if len(fixed) == len(parts) and not is_folder(data) else folder
 
 
-def file_pairs(sources: Sequence[str], folder: str, root: str, name: str | None) -> list[FilePair]:
+def file_pairs(
+    sources: Sequence[str], folder: str, root: str, reader: str = AUTO, name: str | None = None
+) -> list[FilePair]:
     """Returns a target in a folder for each file: the same path below the root, with the end of the new format.
 
     Args:
         sources: Paths of the files.
         folder: Folder to write to.
         root: Folder of the files.
-        name: One of `FORMATS`; None for the format of each file.
+        reader: Reader of the files, one of `transforms.readers.log_format.NAMES` for single files.
+        name: Format to write, `csv`, `parquet` or `tfrecord`; None for that of each file.
 
     Raises:
         ConfigError: If two files have the same target.
+
+    Example:
+        >>> from pipelines.batch_scoring.file_pairs import file_pairs
+        >>> [pair.target for pair in file_pairs(["log/day=1/a.tsv.gz"], "scores", "log")]
+        ['scores/day=1/a.csv']
     """
     pairs: dict[str, FilePair] = {}
     for source in sources:
-        reader = resolve_reader(AUTO, source)
-        kind = _FORMATS[name or reader]
-        relative = os.path.relpath(source, root)
-        target = posixpath.join(folder, _without_extension(relative, reader) + kind)
+        kind = _FORMATS[name or resolve_reader(reader, source)]
+        target = posixpath.join(folder, _without_extension(os.path.relpath(source, root)) + kind)
         if target in pairs:
             raise ConfigError(
                 f"{pairs[target].source} and {source} should have different names apart from their extensions, because "
@@ -70,11 +85,7 @@ def file_pairs(sources: Sequence[str], folder: str, root: str, name: str | None)
     return list(pairs.values())
 
 
-def _without_extension(path: str, reader: str) -> str:
-    folder, name = posixpath.split(path)
-    patterns = sorted((pattern.removeprefix("*").rstrip("*") for pattern in FILE_PATTERNS[reader]), key=len)
-    for extension in [*reversed(patterns), ".gz"]:
-        if name.endswith(extension) and name != extension:
-            name = name.removesuffix(extension)
-            break
-    return posixpath.join(folder, name.removesuffix(".tfrecord") if reader == "tfrecord" else name)
+def _without_extension(path: str) -> str:
+    for extensions in (_COMPRESSIONS, _EXTENSIONS):
+        path = next((path.removesuffix(one) for one in extensions if path.endswith(one)), path)
+    return path

@@ -46,7 +46,7 @@ class FileScorer:
         model: The model.
         path: Path of the file.
         log_format: Format of the file.
-        root: Folder of the files; names of folders below it are columns. None if no folder's name is one.
+        root: Folder of the files; names of folders below it are columns.
 
     Attributes:
         absent: Names of the features that the file does not have.
@@ -56,10 +56,10 @@ class FileScorer:
         FileNotFoundError: If there is no such file.
     """
 
-    def __init__(self, model: ScoringModel, path: str, log_format: LogFormat, root: str | None = None):
+    def __init__(self, model: ScoringModel, path: str, log_format: LogFormat, root: str):
         self._model, self._path, self._format, self._root = model, path, log_format, root
         self._spec = model.description.spec
-        folders = list(folder_columns(path, root)) if root else []
+        folders = list(folder_columns(path, root))
         columns = find_columns(path, self._spec, log_format, folders)
         self._names, self.absent = columns.names, columns.absent
 

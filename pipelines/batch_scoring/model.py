@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.evaluation.scoring import BATCH_ROWS, SIGNATURE, call_signature
 from serving.description import DESCRIPTION, ModelDescription
 from tfmtl.config import ConfigError
-
-_EXAMPLES = "serving_default"
-_BATCH_ROWS = 8192
 
 
 class ScoringModel:
@@ -29,12 +27,12 @@ class ScoringModel:
     def __init__(self, folder: str):
         self._model = tf.saved_model.load(folder)
         signatures = self._model.signatures
-        if not {_EXAMPLES, DESCRIPTION} <= set(signatures):
-            expected = f"should be an export of tfmtl with the signatures {_EXAMPLES} and {DESCRIPTION}"
+        if not {SIGNATURE, DESCRIPTION} <= set(signatures):
+            expected = f"should be an export of tfmtl with the signatures {SIGNATURE} and {DESCRIPTION}"
             raise ConfigError(f"{folder}: {expected}. Received: {', '.join(sorted(signatures))}")
-        text = _call(signatures[DESCRIPTION], tf.constant([b""]))[DESCRIPTION].numpy()[0]
+        text = call_signature(signatures[DESCRIPTION], tf.constant([b""]))[DESCRIPTION].numpy()[0]
         self.description = ModelDescription.from_json(text.decode())
-        self._signature = signatures[_EXAMPLES]
+        self._signature = signatures[SIGNATURE]
         found = self._signature.structured_outputs
         self.outputs = [output.name for output in self.description.spec.outputs if output.name in found]
 
@@ -45,13 +43,7 @@ class ScoringModel:
             examples: Serialized tf.Examples of raw features.
         """
         parts = [
-            _call(self._signature, tf.constant(examples[start : start + _BATCH_ROWS], tf.string))
-            for start in range(0, len(examples), _BATCH_ROWS)
+            call_signature(self._signature, tf.constant(examples[start : start + BATCH_ROWS], tf.string))
+            for start in range(0, len(examples), BATCH_ROWS)
         ]
         return {name: np.concatenate([one[name].numpy().reshape(-1) for one in parts]) for name in self.outputs}
-
-
-def _call(signature: tf.types.experimental.ConcreteFunction, values: tf.Tensor) -> dict[str, tf.Tensor]:
-    (name,) = signature.structured_input_signature[1]
-    results: dict[str, tf.Tensor] = signature(**{name: values})
-    return results

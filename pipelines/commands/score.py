@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ from pipelines.batch_scoring.beam_scores import FilePair, ScoreFiles
 from pipelines.batch_scoring.file_pairs import REJECTS, file_pairs, log_root, target_kind
 from pipelines.batch_scoring.progress import shown
 from pipelines.batch_scoring.report import ScoreReport
+from pipelines.batch_scoring.writers import WRITERS
 from pipelines.commands.predict import load_spec_and_format
 from pipelines.pushing.destination import is_complete, versions
 from pipelines.runners.beam_runner import with_runner
@@ -27,7 +30,10 @@ from transforms.batches.reasons import REASONS
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import AUTO, LogFormat
 from transforms.storage.atomic import atomic_dir, atomic_file
-from transforms.storage.files import exists, move, remove
+from transforms.storage.files import exists, list_folder, move, open_file, remove
+
+_FILE_NAME = re.compile(r"\.[a-z]+\d?$")
+"""End of a name that is that of a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +70,14 @@ def score_files(options: ScoreOptions) -> None:
         ConfigError: If the model, the data or the options are not valid, or no row is.
         LogError: If a file cannot be read.
     """
+    if "://" not in options.data:
+        options = dataclasses.replace(options, data=os.path.abspath(options.data))
     model = _model_folder(options.model)
     log_format = load_spec_and_format(options.settings)[1] if options.settings else None
     sources = _sources(options, log_format)
     start = time.perf_counter()
-    with _targets(options, sources) as pairs:
-        report = _score(options, model, log_format, pairs, log_root(sources, options.data))
+    with _targets(options, sources, log_format.reader if log_format else AUTO) as pairs:
+        report = _score(options, model, log_format, pairs, log_root(options.data))
         if report.read and not report.scored:
             raise ConfigError(f"{options.data}: should have a valid row. Received: {_first_reject(pairs, report)}")
     _print(options, report, time.perf_counter() - start, os.path.basename(model))
@@ -95,10 +103,12 @@ def _sources(options: ScoreOptions, log_format: LogFormat | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def _targets(options: ScoreOptions, sources: list[str]) -> Iterator[list[FilePair]]:
+def _targets(options: ScoreOptions, sources: list[str], reader: str) -> Iterator[list[FilePair]]:
     """Yields the pairs of files; a folder has its final name when the block ends."""
     kind = target_kind(options.out)
     if kind:
+        if options.format:
+            raise ConfigError(f"--format should be given with a folder only. Received: --out {options.out}")
         if len(sources) > 1:
             expected = f"--out should be a folder, because --data stands for {_files(len(sources))}"
             raise ConfigError(f"{expected}. Received: {options.out}")
@@ -110,15 +120,16 @@ def _targets(options: ScoreOptions, sources: list[str]) -> Iterator[list[FilePai
         return
     if "://" in options.out:
         raise ConfigError(f"--out should be a local folder, or a file. Received: {options.out}")
-    if os.path.isfile(options.out):
-        raise ConfigError(f"--out should end in .csv, .parquet or .tfrecord, or be a folder. Received: {options.out}")
+    if os.path.isfile(options.out) or _FILE_NAME.search(options.out):
+        raise ConfigError(f"--out should end in {', '.join(WRITERS)}, or be a folder. Received: {options.out}")
+    if list_folder(options.out):  # The whole folder is replaced, and nobody's files are removed.
+        raise ConfigError(f"--out should be a new or an empty folder. Received: {options.out}, which has files")
     with atomic_dir(options.out) as folder:
-        root = log_root(sources, options.data) or os.path.dirname(sources[0])
-        yield file_pairs(sources, str(folder), root, options.format)
+        yield file_pairs(sources, str(folder), log_root(options.data), reader, options.format)
 
 
 def _score(
-    options: ScoreOptions, model: str, log_format: LogFormat | None, pairs: list[FilePair], root: str | None
+    options: ScoreOptions, model: str, log_format: LogFormat | None, pairs: list[FilePair], root: str
 ) -> ScoreReport:
     arguments = with_runner([])
     if options.workers > 1:
@@ -166,7 +177,7 @@ def _first_reject(pairs: list[FilePair], report: ScoreReport) -> str:
     """Returns the rejected rows by reason, and a line with the first one; removes the files of rejected rows."""
     counts = ", ".join(f"{count:,} rows with {reason}" for reason, count in report.rejected.items())
     paths = [pair.rejects for pair in pairs if exists(pair.rejects)]
-    with open(paths[0], encoding="utf-8") as file:
+    with io.TextIOWrapper(open_file(paths[0]), "utf-8") as file:
         first = json.loads(file.readline())
     for path in paths:
         remove(path)

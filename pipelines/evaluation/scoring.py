@@ -11,7 +11,8 @@ from pipelines.evaluation.scored_batch import ScoredBatch
 from tfmtl.spec import DatasetSpec
 
 BATCH_ROWS = 8192
-_SIGNATURE = "serving_default"
+SIGNATURE = "serving_default"
+"""Signature that takes tf.Examples."""
 _HASHES = 2**62
 
 
@@ -27,7 +28,7 @@ class Scorer:
     def __init__(self, spec: DatasetSpec, candidate: str, baseline: str | None):
         self._spec = spec
         self._models = [tf.saved_model.load(folder) for folder in (candidate, baseline) if folder]
-        self._signatures = [model.signatures[_SIGNATURE] for model in self._models]
+        self._signatures = [model.signatures[SIGNATURE] for model in self._models]
         self._outputs = {output.name for output in spec.outputs}
         self._columns: dict[str, Any] = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
         for name in filter(None, (spec.scenario, spec.group_key)):
@@ -79,9 +80,20 @@ class Scorer:
         return columns
 
     def _score(self, signature: Any, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        (name,) = signature.structured_input_signature[1]
-        scores = signature(**{name: examples})
+        scores = call_signature(signature, examples)
         return {output: scores[output] for output in sorted(self._outputs & set(scores))}
+
+
+def call_signature(signature: Any, values: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the outputs by name of a signature with one input, which TensorFlow takes by its name only.
+
+    Args:
+        signature: Signature of a loaded SavedModel.
+        values: The input.
+    """
+    (name,) = signature.structured_input_signature[1]
+    outputs: dict[str, tf.Tensor] = signature(**{name: values})
+    return outputs
 
 
 def _first(column: tf.SparseTensor, examples: tf.Tensor) -> tf.Tensor:

@@ -92,6 +92,9 @@ def test_a_folder_of_files_by_city(model_folder, rows, expected, tmp_path, worke
         write_csv(log / f"user={city}" / "part.csv", to_csv(chosen), names)
     result = score(model_folder, "--data", f"{log}/*/*.csv", "--out", tmp_path / "out", "--workers", workers)
     assert result.exit_code == 0, result.output
+    alone = score(model_folder, "--data", log / "user=u1" / "part.csv", "--out", tmp_path / "alone.csv")
+    assert alone.exit_code == 0, alone.output
+    assert (tmp_path / "alone.csv").read_bytes() == (tmp_path / "out" / "user=u1" / "part.csv").read_bytes()
     whole = write_csv(tmp_path / "whole.csv", to_csv([{**row, "user": cities[i % 2]} for i, row in enumerate(rows)]))
     assert score(model_folder, "--data", whole, "--out", tmp_path / "whole.parquet").exit_code == 0
     at_once = pq.read_table(tmp_path / "whole.parquet")
@@ -142,18 +145,23 @@ def test_a_column_that_is_absent_is_missing_in_every_row(model_folder, rows, tmp
     [
         ("rows.csv", "--out should be another file or folder than that of --data"),
         ("", "--out should be another file or folder than that of --data"),
-        ("note.txt", "--out should end in .csv, .parquet or .tfrecord, or be a folder"),
+        ("note.txt", "--out should end in .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, or be a folder"),
+        ("scores.pq", "--out should end in .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, or be a folder"),
+        ("mine", "--out should be a new or an empty folder"),
+        ("scores.csv --format csv", "--format should be given with a folder only"),
     ],
 )
 def test_a_wrong_target_is_refused(model_folder, rows, tmp_path, out, message):
     data = write_csv(tmp_path / "rows.csv", to_csv(rows[:3]))
-    (tmp_path / "note.txt").write_text("mine")
-    before = data.read_bytes()
-    result = score(model_folder, "--data", data, "--out", tmp_path / out)
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "note.txt", tmp_path / "mine" / "note.txt"):
+        path.write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    path, *options = out.split(" ")
+    result = score(model_folder, "--data", data, "--out", tmp_path / path, *options)
     assert result.exit_code == 2
     assert message in result.output
-    assert data.read_bytes() == before
-    assert (tmp_path / "note.txt").read_text() == "mine"
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("kind", ["no model", "no feature", "no valid row", "no file", "two files", "same names"])
