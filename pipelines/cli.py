@@ -63,10 +63,7 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
 
     out = out or f"runs/{experiment.name}"
     check_warm_start(experiment)
-    if experiment.tune.trials:
-        from pipelines.tuning.plan import load_plan
-
-        load_plan(settings)
+    _check_search(settings, experiment.tune.trials)
     ignored = check_log(experiment)
     check_out(out)
     for line in ignored:
@@ -201,10 +198,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     from pipelines.settings_file import load_settings
 
     experiment = load_settings(settings, data=data)
-    if experiment.tune.trials:
-        from pipelines.tuning.plan import load_plan
-
-        load_plan(settings)
+    _check_search(settings, experiment.tune.trials)
     from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
 
     compile_settings(experiment, settings, image=image, root=root, out=out)
@@ -226,6 +220,14 @@ def models(name: str | None) -> None:
         list_models()
     else:
         show_model(name)
+
+
+def _check_search(settings: str, trials: int) -> None:
+    """Raises a `ConfigError` if the settings ask for a search in the pipeline, and its space is not valid."""
+    if trials:
+        from pipelines.tuning.plan import load_plan
+
+        load_plan(settings)
 
 
 def program() -> None:

@@ -10,12 +10,10 @@ from pipelines.tuning.plan import SearchPlan
 from pipelines.tuning.report import SearchProgress, best_table, space_lines
 from pipelines.tuning.request import trial_code_hash
 from pipelines.tuning.search import in_worker, ranked, search
-from pipelines.tuning.trials import Trial, TrialFolder
+from pipelines.tuning.trials import TRIALS, Trial, TrialFolder, locked_trials
 from pipelines.tuning.tuned_settings import write_tuned_settings
-from transforms.storage.locks import exclusive_lock
 
-TRIALS, TUNED, SEARCH = "trials", "tuned.yaml", "search.json"
-_LOCK = ".lock"
+TUNED, SEARCH = "tuned.yaml", "search.json"
 
 
 def tune_settings(plan: SearchPlan, source: str, out: str, trials: int) -> bool:
@@ -35,8 +33,7 @@ def tune_settings(plan: SearchPlan, source: str, out: str, trials: int) -> bool:
     """
     root = pathlib.Path(out)
     console.print(f"search for {plan.settings.name!r} -> {root}", highlight=False)
-    message = f"{root} should be used by one search at a time"
-    with exclusive_lock(root / TRIALS / _LOCK, message):
+    with locked_trials(root):
         return _tune(plan, source, root, trials)
 
 

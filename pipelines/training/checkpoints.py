@@ -22,8 +22,9 @@ def checkpoint_folder(fn_args: Any) -> str:
     """Returns the folder of the checkpoints of a training.
 
     TFX gives each execution other output folders. The checkpoints are therefore beside them, in a folder named by a
-    hash of all that determines the training: settings and code, the folders of the examples, of the transform graph and
-    of the model to start from, and the versions of the libraries. A training with another setting has another folder.
+    hash of all that determines the training: settings, the choice of the step Tuner, code, the folders of the examples,
+    of the transform graph and of the model to start from, and the versions of the libraries. A training with another
+    setting has another folder.
 
     Args:
         fn_args: Arguments of TFX's Trainer. If `custom_config` has `checkpoints`, the folder is below that one.
@@ -33,7 +34,9 @@ def checkpoint_folder(fn_args: Any) -> str:
         root = os.path.join(os.path.dirname(os.path.dirname(fn_args.model_run_dir.rstrip("/"))), _CHECKPOINTS)
     inputs = [list(fn_args.train_files), list(fn_args.eval_files), fn_args.transform_output, fn_args.base_model]
     versions = [tf.__version__, keras.__version__]
-    content = json.dumps([fn_args.custom_config, inputs, versions], sort_keys=True, default=str)
+    content = json.dumps(
+        [fn_args.custom_config, fn_args.hyperparameters, inputs, versions], sort_keys=True, default=str
+    )
     return os.path.join(root, hashlib.sha256(content.encode()).hexdigest()[:16])
 
 

@@ -59,11 +59,12 @@ def run_fn(fn_args: Any) -> None:
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
             settings, as plain data, and the format of the log's files under `data`, which the export describes.
+            `hyperparameters`, of the step Tuner, has another `model` and `training`, or is None.
     """
     with warnings.catch_warnings():
         # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
         warnings.simplefilter("ignore", config.RenamedWarning)
-        custom = {**fn_args.custom_config, **_tuned(getattr(fn_args, "hyperparameters", None))}
+        custom = {**fn_args.custom_config, **_tuned(fn_args.hyperparameters)}
         spec, model_settings, training, name = _from_config(custom)
         with deterministic_operations(training.deterministic):
             _train_and_export(fn_args, spec, model_settings, training, name)

@@ -1,5 +1,6 @@
 """Trials of a search and their folder, from which an interrupted search continues."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -9,7 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from transforms.storage.atomic import atomic_file
+from transforms.storage.locks import exclusive_lock
 
+_LOCK = ".lock"
+
+TRIALS = "trials"
+"""Name of the folder of all searches in the folder of a run."""
 Status = Literal["finished", "stopped", "failed"]
 """End of a trial: by early stopping or its last epoch, by the median rule, or by an error."""
 
@@ -48,6 +54,18 @@ class Trial:
     def epochs(self) -> int:
         """Number of epochs."""
         return max((len(values) for values in self.history.values()), default=0)
+
+
+def locked_trials(root: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+    """Returns a context manager in which no other search uses the trials of a folder.
+
+    Args:
+        root: Folder of the run.
+
+    Raises:
+        ConfigError: If another search uses them.
+    """
+    return exclusive_lock(root / TRIALS / _LOCK, f"{root} should be used by one search at a time")
 
 
 class TrialFolder:

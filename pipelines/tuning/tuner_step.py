@@ -17,7 +17,7 @@ from pipelines.prepared.write_prepared import write_prepared
 from pipelines.settings import Settings
 from pipelines.tuning.plan import SearchPlan, make_plan
 from pipelines.tuning.search import in_worker, ranked, search
-from pipelines.tuning.trials import Trial, TrialFolder
+from pipelines.tuning.trials import TRIALS, Trial, TrialFolder, locked_trials
 from pipelines.tuning.tuned_settings import changed_values
 from tfmtl.config import ConfigError, Document, build, to_plain
 
@@ -48,10 +48,10 @@ class TunerExecutor(base_executor.BaseExecutor):
         with tempfile.TemporaryDirectory(prefix="tfmtl_tuner_") as name:
             folder = pathlib.Path(name)
             write_prepared(settings, examples, graph, {}, folder)
-            data = Prepared.load(folder)
-            root = pathlib.Path(exec_properties.get("trials") or name, "trials", plan.key(data.fingerprint))
-            trials = TrialFolder(root)
-            done = search(plan, data.fingerprint, trials, settings.tune.trials, in_worker(data), _Lines(plan))
+            data, root = Prepared.load(folder), pathlib.Path(exec_properties.get("trials") or name)
+            with locked_trials(root):
+                trials = TrialFolder(root / TRIALS / plan.key(data.fingerprint))
+                done = search(plan, data.fingerprint, trials, settings.tune.trials, in_worker(data), _Lines(plan))
         if not ranked(plan, done):
             raise ConfigError(f"tune: a trial should succeed. Received: all {len(done)} failed: {done[-1].error}")
         fileio.makedirs(best.uri)

@@ -8,7 +8,7 @@ import sys
 
 import tensorflow as tf
 
-from tests.pipelines.training.test_warm_start import make_day, train
+from tests.pipelines.training.day_log import make_day, train
 
 MIRRORED = {"kind": "mirrored", "devices": ["CPU:0", "CPU:1"]}
 TRAINING = {"max_epochs": 2, "patience": 2, "learning_rate": 0.02}

@@ -27,7 +27,7 @@ def train_in_process(day, folder, kind, steps):
     import numpy as np
     import tensorflow as tf
 
-    from tests.pipelines.training.test_warm_start import train
+    from tests.pipelines.training.day_log import train
 
     settings = {**TRAINING, **KINDS[kind], "checkpoint_steps": steps}
     run = train(day, folder, model={"name": "shared_bottom", "options": MODEL}, **settings)
@@ -48,11 +48,11 @@ def finish(context, *arguments):
 def main(folder: pathlib.Path, seconds: float, kills: int) -> None:
     import numpy as np
 
-    from tests.pipelines.training.test_warm_start import make_day
+    from tests.pipelines.training.day_log import make_day
 
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.pipelines.training.test_warm_start"])
+    context.set_forkserver_preload(["tests.pipelines.training.day_log"])
     start, rng = time.monotonic(), random.Random(17)
     day = make_day(folder / "day", 1, range(30))
     expected, durations, done = {}, {}, 0

@@ -15,7 +15,7 @@ from pipelines.training import trainer
 from pipelines.training.checkpoints import checkpoint_folder, make_recovery
 from pipelines.training.summary import TrainingDiverged, read_summary
 from pipelines.training_settings import TrainingSettings
-from tests.pipelines.training.test_warm_start import MODEL, SPEC, days, make_day, train  # noqa: F401
+from tests.pipelines.training.day_log import MODEL, SPEC, train
 from tfmtl import config
 from tfmtl.training import EpochLines
 from tfmtl.training.distribution import ONE_DEVICE
@@ -57,7 +57,7 @@ def attempt(day, folder, number, **training):
     return train(day, folder / str(number), model=CALIBRATED, **{**TRAINING, **training})
 
 
-def test_a_second_run_continues_and_gives_the_same_model(days, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_a_second_run_continues_and_gives_the_same_model(days, tmp_path, monkeypatch, capsys):
     whole = attempt(days[0], tmp_path / "whole", 1)
     kill_at(monkeypatch, 11)
     with pytest.raises(Killed):
@@ -79,7 +79,7 @@ def test_a_second_run_continues_and_gives_the_same_model(days, tmp_path, monkeyp
         assert sorted(path.name for path in logs) == ["train", "validation"]
 
 
-def test_a_diverged_training_keeps_the_weights_of_an_evaluated_epoch(days, tmp_path, monkeypatch, capsys):  # noqa: F811
+def test_a_diverged_training_keeps_the_weights_of_an_evaluated_epoch(days, tmp_path, monkeypatch, capsys):
     class Poison(EpochLines):
         def on_train_batch_begin(self, batch, logs=None):
             if int(self.model.optimizer.iterations) == 9:
@@ -99,7 +99,7 @@ def test_a_diverged_training_keeps_the_weights_of_an_evaluated_epoch(days, tmp_p
     )
 
 
-def test_a_training_without_weights_to_keep_is_an_error_of_the_user(days, tmp_path):  # noqa: F811
+def test_a_training_without_weights_to_keep_is_an_error_of_the_user(days, tmp_path):
     with pytest.raises(TrainingDiverged, match=r"training\.learning_rate: .*Received: 1000000000000.0") as caught:
         attempt(days[0], tmp_path, 1, learning_rate=1e12, checkpoint_steps=1)
     assert (exit_code(caught.value), len(user_message(caught.value).splitlines())) == (3, 2)
@@ -114,6 +114,7 @@ def arguments(**changes):
         "eval_files": ["examples/7/Split-eval/*"],
         "transform_output": "transform/8",
         "base_model": None,
+        "hyperparameters": None,
         "model_run_dir": "root/Trainer/model_run/9",
     }
     return types.SimpleNamespace(**{**values, **changes})
@@ -130,6 +131,7 @@ def test_only_a_training_that_is_equal_in_all_finds_the_checkpoints():
         {"eval_files": ["examples/6/Split-eval/*"]},
         {"transform_output": "transform/6"},
         {"base_model": "model/3"},
+        {"hyperparameters": {"model": {"name": "mmoe"}}},
     ]
     assert len({folder, *(checkpoint_folder(arguments(**change)) for change in changes)}) == 1 + len(changes)
     config_of_a_runner = {"training": {"seed": 1}, "checkpoints": "gs://bucket/checkpoints"}

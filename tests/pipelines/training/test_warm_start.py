@@ -1,136 +1,31 @@
 """Warm start over two days of a log, with Transform and the Trainer's `run_fn`."""
 
 import contextlib
-import dataclasses
 import io
 import json
 import shutil
-import types
 import warnings
 import zipfile
 
-import apache_beam as beam
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from tensorflow_transform.tf_metadata import schema_utils
-from tfx_bsl.public import tfxio
 
 from pipelines.pipeline import create_pipeline
 from pipelines.settings import Settings
 from pipelines.training import trainer
 from pipelines.training.health import read_health
-from pipelines.training.trainer import run_fn
 from pipelines.training.warm_start import fingerprint, read_model_run_path, start_folder
 from pipelines.training_settings import TrainingSettings
-from serving.raw_features import parse_examples, raw_inputs
+from tests.pipelines.training.day_log import MODEL, SPEC, train
 from tfmtl import config
 from tfmtl.health import health_lines
-from tfmtl.model_inputs import transformed_inputs
-from tfmtl.spec import DatasetSpec
 from tfmtl.training.vocabularies import read_vocabularies
-from transforms.preprocessing import make_preprocessing_fn
 
-SPEC = DatasetSpec.from_yaml("""
-name: log
-features:
-  - {name: user, kind: categorical}
-  - {name: price, kind: numerical, max_bucket: 20}
-  - {name: tags, kind: multi_valued, weights: tag_weights, max_length: 3}
-  - {name: history, kind: sequence, max_length: 3}
-tasks:
-  - {name: click, label: clicked, output: ctr}
-  - {name: buy, label: bought, follows: click, output: ctcvr}
-""")
-MODEL = {
-    "name": "mmoe",
-    "options": {"embedding_dim": 4, "num_experts": 2, "expert_units": [8], "tower_units": [8]},
-}
 NO_CHANGE = 1e-30
 """Learning rate that changes no weight."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Day:
-    """Rows of a day and their transform graph."""
-
-    examples: list[bytes]
-    file: str
-    graph: str
-
-    def features(self, examples):
-        """Returns the transformed features of serialized tf.Examples."""
-        transformed = tft.TFTransformOutput(self.graph).transform_features_layer()(parse_examples(SPEC, examples))
-        return {i.name: transformed[i.name] for i in transformed_inputs(SPEC)}
-
-
-def example(rng, users):
-    def feature(kind, values):
-        return tf.train.Feature(**{f"{kind}_list": getattr(tf.train, f"{kind.title()}List")(value=values)})
-
-    tags = [b"tag%d" % tag for tag in rng.integers(0, 6, rng.integers(0, 4))]
-    click = rng.random() < 0.5
-    features = {
-        "user": feature("bytes", [b"u%d" % rng.choice(users)]),
-        "price": feature("float", [float(rng.exponential(20))]),
-        "tags": feature("bytes", tags),
-        "tag_weights": feature("float", rng.uniform(0.5, 2, len(tags))),
-        "history": feature("bytes", [b"i%d" % item for item in rng.integers(0, 8, rng.integers(0, 4))]),
-        "clicked": feature("int64", [int(click)]),
-        "bought": feature("int64", [int(click and rng.random() < 0.5)]),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
-
-
-def make_day(folder, seed, users):
-    folder.mkdir()
-    rng = np.random.default_rng(seed)
-    examples = [example(rng, users) for _ in range(400)]
-    file = str(folder / "rows.gz")
-    with tf.io.TFRecordWriter(file, "GZIP") as writer:
-        for one in examples:
-            writer.write(one)
-    dtypes = {one.name: one.dtype for one in raw_inputs(SPEC)} | dict.fromkeys(SPEC.labels, tf.int64)
-    features = {name: tf.io.VarLenFeature(dtype) for name, dtype in dtypes.items()}
-    source = tfxio.TFExampleRecord([file], schema=schema_utils.schema_from_feature_spec(features))
-    with (
-        beam.Pipeline("DirectRunner", PipelineOptions(["--direct_running_mode=in_memory"])) as pipeline,
-        tft_beam.Context(temp_dir=str(folder / "tmp")),
-    ):
-        dataset = (pipeline | source.BeamSource(), source.TensorAdapterConfig())
-        graph = dataset | tft_beam.AnalyzeDataset(make_preprocessing_fn(SPEC))
-        _ = graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    return Day(examples, file, str(folder / "graph"))
-
-
-def train(day, folder, base_model=None, model=MODEL, **training):
-    """Trains on a day as the Trainer does, and returns the arguments of `run_fn`."""
-    arguments = types.SimpleNamespace(
-        custom_config={
-            "name": "log",
-            "spec": SPEC.to_dict(),
-            "model": model,
-            "training": {"max_epochs": 1, "batch_size": 64, "shuffle_rows": 200, "cache": "memory", **training},
-        },
-        transform_output=day.graph,
-        train_files=[day.file],
-        eval_files=[day.file],
-        serving_model_dir=str(folder / "model" / "Format-Serving"),
-        model_run_dir=str(folder / "run"),
-        base_model=base_model,
-    )
-    run_fn(arguments)
-    return arguments
-
-
-@pytest.fixture(scope="module")
-def days(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("days")
-    return make_day(folder / "first", 1, range(30)), make_day(folder / "second", 2, range(20, 45))
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +49,22 @@ def test_steps_of_a_schedule_are_planned(days, monkeypatch, tmp_path):
     monkeypatch.setattr(trainer, "model_class", lambda name: Model)
     with pytest.raises(KeyError, match=r"^21$"):
         train(days[0], tmp_path, model={"name": "apem", "options": {}}, max_epochs=3)
+
+
+def test_the_choice_of_the_tuner_replaces_the_model_and_the_training_of_the_settings(days, monkeypatch, tmp_path):
+    class Model:
+        @staticmethod
+        def from_spec(spec, sizes, **options):
+            raise KeyError(options)
+
+    asked = []
+    monkeypatch.setattr(trainer, "model_class", lambda name: asked.append(name) or Model)
+    chosen = {"name": "apem", "preset": None, "options": {"num_points": 3}}
+    best = {"model": chosen, "training": {"max_epochs": 2, "batch_size": 50}, "trial": 4}
+    with pytest.raises(KeyError) as caught:
+        train(days[0], tmp_path, hyperparameters=best, max_epochs=3)
+    assert asked == ["apem"]
+    assert caught.value.args[0] == {"num_points": 3, "gamma_steps": 16}  # 400 rows in batches of 50, two epochs.
 
 
 def scores(run_dir, day, examples):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pipelines.settings import TuneSettings
 from pipelines.tuning.plan import load_plan
 from tests.pipelines.tuning.cases import EXAMPLES, SPACE, plan, write
 from tfmtl.config import ConfigError, parse_yaml
@@ -101,10 +102,10 @@ def test_space_of_the_wrapped_model(tmp_path):
     assert "options.backbone_options.bottom_units" not in made.given, "its default is not written in the settings"
 
 
-def test_space_of_the_documentation_is_valid(tmp_path):
+def test_settings_of_the_documentation_are_valid(tmp_path):
     page = (EXAMPLES.parent / "docs" / "training.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```text\n(tune:.*?)```", page, re.DOTALL)
-    document = parse_yaml(block)
-    made = plan(tmp_path, tune=document.data["tune"])
-    assert list(made.space) == list(document.data["tune"]["space"])
+    space, step = (parse_yaml(block).data["tune"] for block in re.findall(r"```text\n(tune:.*?)```", page, re.DOTALL))
+    made = plan(tmp_path, tune=space)
+    assert list(made.space) == list(space["space"])
     assert len(made.space) == 5
+    assert plan(tmp_path, tune=step).settings.tune == TuneSettings(trials=12, method="bayesian", seed=0)
