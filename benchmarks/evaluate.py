@@ -5,8 +5,6 @@ reading and parsing the rows, accumulating, GAUC, and the metrics of all slices.
 several times over, with other scores each time. Times include the loading of the model, and exclude imports.
 """
 
-import concurrent.futures
-import multiprocessing
 import pathlib
 import resource
 import tempfile
@@ -15,11 +13,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks import page
 from benchmarks.evaluation_cases import FILE_ROWS, Case, make_spec, save_model, write_rows
+from benchmarks.processes import in_processes
 
 FEW, MANY = Case(200_000, 10, 3), Case(1_000_000, 10, 3)
 TFMA_FEW, TFMA_MANY = Case(20_000, 10, 3, by_tfma=True), Case(60_000, 10, 3, by_tfma=True)
@@ -156,11 +154,8 @@ def make_summary(measured: Measured) -> Table:
 def main(markdown: pathlib.Path | None) -> None:
     """Measures all cases and prints the tables."""
     console = Console()
-    measured = {}
-    for case in track(CASES, "evaluating ...", console=console):
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as process:
-            measured[case] = process.submit(measure, case).result()
+    results = in_processes(measure, [(case,) for case in CASES], "evaluating ...", console)
+    measured = dict(zip(CASES, results, strict=True))
     tables = make_table(measured), make_summary(measured)
     for table in tables:
         console.print(table)

@@ -5,9 +5,7 @@ validation, encoding, the call of the model and writing. One file is scored seve
 format. Times include the loading of the model, and exclude imports.
 """
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
 import pathlib
 import tempfile
 import time
@@ -15,11 +13,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks import evaluate, page
 from benchmarks.evaluation_cases import FILE_ROWS, Case, make_spec, save_model, write_rows
+from benchmarks.processes import in_processes
 
 EVALUATOR = "Evaluator"
 KINDS = {"tfrecord": ".tfrecord.gz", "parquet": ".parquet", "csv": ".csv"}
@@ -147,12 +145,8 @@ def make_table(measured: Measured) -> Table:
 def main(markdown: pathlib.Path | None) -> None:
     """Measures all cases and prints the table."""
     console = Console()
-    measured = {}
     cases = [(name, rows) for name in (EVALUATOR, *KINDS) for rows in (FEW, MANY)]
-    for case in track(cases, "scoring ...", console=console):
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as process:
-            measured[case] = process.submit(measure, *case).result()
+    measured = dict(zip(cases, in_processes(measure, cases, "scoring ...", console), strict=True))
     table = make_table(measured)
     console.print(table)
     if markdown:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from pipelines.evaluation import slice_metrics
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.scored_batch import ScoredBatch
 from pipelines.gates.gate import failed
@@ -77,6 +78,15 @@ def test_slices_are_the_scenarios_that_rows_have():
     assert sum(one.rows for (output, name), one in found.items() if output == "ctr" and name) < found["ctr", ""].rows
 
 
+def test_slices_taken_one_at_a_time_have_the_same_metrics(monkeypatch):
+    expected = evaluated(batch())
+    monkeypatch.setattr(slice_metrics, "CELLS", 1)
+    found = evaluated(batch())
+    assert len(found) == 4 * len({output for output, _ in found})
+    for key, one in found.items():
+        assert repr(one) == repr(expected[key])  # NaN is not equal to itself.
+
+
 def test_parts_of_the_rows_merged_in_any_order_give_the_same_metrics():
     whole = batch()
     order = np.random.default_rng(3).permutation(len(whole.groups))
@@ -109,13 +119,24 @@ def test_scores_that_are_not_finite_are_counted_and_left_out():
     assert one.mean_score == pytest.approx(scores[kept].mean())
 
 
+def test_an_output_without_finite_scores_has_no_calibration():
+    whole = batch()
+    scores = {**whole.scores, "ctr": np.full_like(whole.scores["ctr"], np.nan)}
+    one = evaluated(dataclasses.replace(whole, scores=scores))["ctr", ""]
+    assert one.not_finite == one.rows
+    assert math.isnan(one.calibration)
+    assert math.isnan(one.mean_score)
+    assert one.mean_label == pytest.approx(whole.labels["clicked"].mean())
+
+
 def test_an_output_without_scores_is_left_out_and_no_row_gives_no_metric():
     whole = batch(has_baseline=False)
     scores = {name: values for name, values in whole.scores.items() if name != "buy"}
     found = evaluated(dataclasses.replace(whole, scores=scores))
     assert {output for output, _ in found} == {"ctr", "buy_given_click", "pay"}
     assert math.isnan(found["ctr", ""].baseline_auc)
-    assert math.isnan(found["ctr", ""].change_error)
+    for one in found.values():
+        assert all(math.isnan(value) for name, value in vars(one).items() if name.startswith(("baseline_", "change_")))
     assert Evaluation(SPEC).measured() == []
 
 

@@ -123,15 +123,6 @@ def test_every_example_compiles_to_a_pipeline_that_kfp_loads(settings, tmp_path)
     assert spec.default_pipeline_root == str(tmp_path / "root")
 
 
-def test_a_log_without_a_path_is_refused(tmp_path):
-    settings = str(REPOSITORY / "examples" / "demo.yaml")
-    options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / "pipeline.yaml")]
-    result = CliRunner().invoke(main, ["compile", settings, *options])
-    assert result.exit_code == 2
-    assert "data.path should be the path of the log inside the containers, or --data. Received: none" in result.output
-    assert not (tmp_path / "pipeline.yaml").exists()
-
-
 @pytest.mark.parametrize(
     ("name", "expected"), [("ali_ccp", "ali-ccp"), ("_A b__c-", "a-b-c"), ("x" * 200, "x" * 128), ("2026", "2026")]
 )
@@ -144,9 +135,21 @@ def test_a_name_without_a_legal_character_is_refused():
         legal_name("_")
 
 
-def test_rejects_an_unknown_extension(tmp_path):
+@pytest.mark.parametrize(
+    ("out", "data", "message"),
+    [
+        ("pipeline.txt", ["--data", "/data/log"], "out should end in .yaml or .json"),
+        (
+            "pipeline.yaml",
+            [],
+            "data.path should be the path of the log inside the containers, or --data",
+        ),
+    ],
+)
+def test_a_wrong_call_is_refused_and_writes_nothing(tmp_path, out, data, message):
     settings = str(REPOSITORY / "examples" / "demo.yaml")
-    options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / "pipeline.txt")]
+    options = ["--image", "i", "--root", str(tmp_path), "--out", str(tmp_path / out), *data]
     result = CliRunner().invoke(main, ["compile", settings, *options])
     assert result.exit_code == 2
-    assert "should end in .yaml or .json" in result.output
+    assert message in result.output
+    assert not (tmp_path / out).exists()
