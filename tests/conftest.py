@@ -26,3 +26,14 @@ def pytest_xdist_make_scheduler(config, log):
         return None
     config.option.loadscopereorder = False
     return Together(config, log)
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """Starts an S3-compatible server, which clients in this process and its children find by their environment."""
+    from tests.s3_server import s3_server
+
+    with s3_server() as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        yield variables

@@ -1,16 +1,14 @@
 """Base directory of a served model: its versions, which of them are complete, and the number of the next one."""
 
 import json
-import os
 import pathlib
 import time
 
-import tensorflow as tf
-
-from serving.export import describe
+from serving.export import DESCRIPTION_FILE
 from serving.graph_check import GRAPH
 from serving.manifest import MANIFEST, first_difference, read_manifest
 from transforms.storage.atomic import UNFINISHED
+from transforms.storage.files import exists, is_folder, list_folder, read_text, remove, size
 
 
 def versions(base_directory: str) -> dict[int, str]:
@@ -19,7 +17,8 @@ def versions(base_directory: str) -> dict[int, str]:
     Args:
         base_directory: Folder with one folder per version, local or on an object store, which need not exist.
     """
-    found = {int(name): os.path.join(base_directory, name) for name in entries(base_directory) if name.isdecimal()}
+    base = base_directory.rstrip("/")
+    found = {int(name): f"{base}/{name}" for name in list_folder(base) if name.isdecimal()}
     return dict(sorted(found.items()))
 
 
@@ -47,26 +46,35 @@ def is_complete(folder: str) -> bool:
     """Returns whether a version has all files of its manifest.
 
     On a local disk, their checksums are compared, on an object store their sizes. A version without a manifest, which
-    another program wrote, is complete if it has a graph.
+    another program wrote, is complete if it has a graph. One whose push on an object store has not ended is not.
 
     Args:
         folder: Folder of the version.
     """
-    if not tf.io.gfile.exists(os.path.join(folder, GRAPH)):
+    if not exists(f"{folder}/{GRAPH}") or exists(unfinished_marker(folder)):
         return False
-    manifest = os.path.join(folder, MANIFEST)
-    if not tf.io.gfile.exists(manifest):
-        return True
+    return not exists(f"{folder}/{MANIFEST}") or _fits_manifest(folder)
+
+
+def _fits_manifest(folder: str) -> bool:
     try:
         if "://" not in folder:
             files = read_manifest(pathlib.Path(folder))
             return files is not None and first_difference(pathlib.Path(folder), files) is None
-        with tf.io.gfile.GFile(manifest) as file:
-            sizes = {name: entry["size"] for name, entry in json.load(file)["files"].items()}
+        sizes = {name: entry["size"] for name, entry in json.loads(read_text(f"{folder}/{MANIFEST}"))["files"].items()}
     except ValueError:
         return False
-    paths = {os.path.join(folder, name): size for name, size in sizes.items()}
-    return all(tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length == size for path, size in paths.items())
+    return all(exists(f"{folder}/{name}") and size(f"{folder}/{name}") == length for name, length in sizes.items())
+
+
+def unfinished_marker(folder: str) -> str:
+    """Returns the path of the marker that stands beside a version while it is written to an object store.
+
+    Args:
+        folder: Folder of the version.
+    """
+    base, _, name = folder.rstrip("/").rpartition("/")
+    return f"{base}/{UNFINISHED}-{name}"
 
 
 def fingerprint(folder: str) -> str | None:
@@ -75,7 +83,8 @@ def fingerprint(folder: str) -> str | None:
     Args:
         folder: Folder of the SavedModel.
     """
-    found = describe(folder).get("fingerprint")
+    path = f"{folder.rstrip('/')}/{DESCRIPTION_FILE}"
+    found = json.loads(read_text(path)).get("fingerprint") if exists(path) else None
     return None if found is None else str(found)
 
 
@@ -85,21 +94,15 @@ def remove_leftovers(base_directory: str) -> None:
     Args:
         base_directory: Folder with one folder per version, to which nobody pushes at the moment.
     """
-    for name in entries(base_directory):
+    base = base_directory.rstrip("/")
+    for name in list_folder(base):
         if not name.startswith(UNFINISHED):
             continue
-        path = os.path.join(base_directory, name)
-        if tf.io.gfile.isdir(path):
-            tf.io.gfile.rmtree(path)
-            continue
-        version = os.path.join(base_directory, name.removeprefix(f"{UNFINISHED}-"))
-        if tf.io.gfile.isdir(version) and not is_complete(version):
-            tf.io.gfile.rmtree(version)
-        tf.io.gfile.remove(path)
-
-
-def entries(base_directory: str) -> list[str]:
-    """Returns the sorted names in a folder; none if it does not exist."""
-    if not tf.io.gfile.isdir(base_directory):
-        return []
-    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(base_directory))
+        path, version = f"{base}/{name}", f"{base}/{name.removeprefix(f'{UNFINISHED}-')}"
+        if (
+            not is_folder(path)
+            and is_folder(version)
+            and not (exists(f"{version}/{MANIFEST}") and _fits_manifest(version))
+        ):
+            remove(version)
+        remove(path)

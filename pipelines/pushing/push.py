@@ -3,22 +3,26 @@
 import os
 import pathlib
 
-import tensorflow as tf
-
-from pipelines.pushing.destination import is_complete, next_version, remove_leftovers
+from pipelines.pushing.destination import is_complete, next_version, remove_leftovers, unfinished_marker
 from pipelines.pushing.rolled_back import read_rolled_back
 from serving.graph_check import GRAPH
+from serving.manifest import MANIFEST
 from tfmtl.config import ConfigError
-from transforms.storage.atomic import UNFINISHED, atomic_dir
+from transforms.storage.atomic import atomic_dir
+from transforms.storage.files import copy_file, files_below, remove, write_text
+
+_LAST = (GRAPH, MANIFEST)
+"""Files that are copied last, in this order."""
 
 
 def push(source: str, base_directory: str) -> int:
     """Copies a SavedModel to a new version, which has the highest number.
 
     On a local disk the copy has a temporary name, which no server takes for a version, until all its files are on the
-    disk. An object store cannot rename a folder: there the graph is copied last, without which TensorFlow Serving does
-    not load a version, and a marker beside the version tells the next push that the copy did not end. Leftovers of
-    interrupted pushes are removed first.
+    disk. An object store cannot rename a folder: there the graph, without which TensorFlow Serving does not load a
+    version, is copied after all other files, and the manifest, for which tfmtl's server waits, after the graph. A
+    marker beside the version tells the next push that the copy did not end. Leftovers of interrupted pushes are removed
+    first.
 
     Args:
         source: Folder of the SavedModel.
@@ -34,9 +38,15 @@ def push(source: str, base_directory: str) -> int:
     remove_leftovers(base_directory)
     used = max((one.version for one in read_rolled_back(base_directory)), default=0)
     version = next_version(base_directory, used)
-    target = os.path.join(base_directory, str(version))
+    target = f"{base_directory.rstrip('/')}/{version}"
     if "://" in base_directory:
-        _push_in_place(source, base_directory, target)
+        marker = unfinished_marker(target)
+        write_text(marker, source)
+        _copy(source, target)
+        remove(marker)
+        if not is_complete(target):
+            remove(target)
+            raise _incomplete(source)
         return version
     with atomic_dir(target) as folder:
         copy_model(source, str(folder))
@@ -46,7 +56,7 @@ def push(source: str, base_directory: str) -> int:
 
 
 def copy_model(source: str, target: str) -> None:
-    """Copies a SavedModel, its graph last, and compares the copy with the manifest.
+    """Copies a SavedModel, its graph and its manifest last, and compares the copy with the manifest.
 
     Args:
         source: Folder of the SavedModel.
@@ -55,28 +65,23 @@ def copy_model(source: str, target: str) -> None:
     Raises:
         ConfigError: If the copy lacks files of the manifest.
     """
-    root = source.rstrip("/")
-    for folder, _, names in tf.io.gfile.walk(root):
-        copied = os.path.join(target, os.path.relpath(folder, root)).removesuffix("/.")
-        tf.io.gfile.makedirs(copied)
-        for name in names:
-            if (folder.rstrip("/"), name) != (root, GRAPH):
-                tf.io.gfile.copy(os.path.join(folder, name), os.path.join(copied, name), overwrite=True)
-    tf.io.gfile.copy(os.path.join(root, GRAPH), os.path.join(target, GRAPH), overwrite=True)
+    _copy(source, target)
     if not is_complete(target):
-        raise ConfigError(
-            f"{source} should have the files of its manifest. Received: missing or changed files. "
-            "Run again with --no-cache to train the model anew."
-        )
+        raise _incomplete(source)
 
 
-def _push_in_place(source: str, base_directory: str, target: str) -> None:
-    tf.io.gfile.makedirs(base_directory)
-    marker = os.path.join(base_directory, f"{UNFINISHED}-{os.path.basename(target)}")
-    with tf.io.gfile.GFile(marker, "w") as file:
-        file.write(source)
-    copy_model(source, target)
-    tf.io.gfile.remove(marker)
+def _copy(source: str, target: str) -> None:
+    root, names = source.rstrip("/"), files_below(source)
+    ordered = [name for name in names if name not in _LAST] + [name for name in _LAST if name in names]
+    for name in ordered:
+        copy_file(f"{root}/{name}", f"{target}/{name}")
+
+
+def _incomplete(source: str) -> ConfigError:
+    return ConfigError(
+        f"{source} should have the files of its manifest. Received: missing or changed files. "
+        "Run again with --no-cache to train the model anew."
+    )
 
 
 def _synchronize(folder: pathlib.Path) -> None:

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 
-import tensorflow as tf
+from transforms.storage.atomic import atomic_file
+from transforms.storage.files import exists, open_output, read_text
 
 RECORD = ".rolled_back.json"
 """Name of the record, which no server takes for a version."""
@@ -32,11 +32,8 @@ def read_rolled_back(base_directory: str) -> list[RolledBack]:
     Args:
         base_directory: Folder with one folder per version, which need not exist.
     """
-    path = os.path.join(base_directory, RECORD)
-    if not tf.io.gfile.exists(path):
-        return []
-    with tf.io.gfile.GFile(path) as file:
-        return [RolledBack(**one) for one in json.load(file)]
+    path = f"{base_directory.rstrip('/')}/{RECORD}"
+    return [RolledBack(**one) for one in json.loads(read_text(path))] if exists(path) else []
 
 
 def write_rolled_back(base_directory: str, models: Sequence[RolledBack]) -> None:
@@ -46,10 +43,9 @@ def write_rolled_back(base_directory: str, models: Sequence[RolledBack]) -> None
         base_directory: Folder with one folder per version.
         models: All models that are not to be pushed.
     """
-    path = os.path.join(base_directory, RECORD)
-    with tf.io.gfile.GFile(f"{path}.tmp", "w") as file:
-        json.dump([dataclasses.asdict(one) for one in models], file, indent=1)
-    tf.io.gfile.rename(f"{path}.tmp", path, overwrite=True)
+    text = json.dumps([dataclasses.asdict(one) for one in models], indent=1)
+    with atomic_file(f"{base_directory.rstrip('/')}/{RECORD}") as temporary, open_output(temporary) as file:
+        file.write(text.encode())
 
 
 def rollback_of(base_directory: str, fingerprint: str | None) -> RolledBack | None:

@@ -1,12 +1,12 @@
-"""Access to files on local disks and object stores (`gs://`, `s3://`) through pyarrow's file systems.
+"""Access to files on local disks and object stores (`gs://`, `s3://`, `minio://`) through pyarrow's file systems.
 
-These functions read, write, list, move and remove the files of raw logs and ingested logs: logs in any format, the
-manifest, counts of tokens and rejected rows. `tf.io` and `tf.io.gfile` remain where TensorFlow or TFX opens a file
-itself: it writes TFRecords, reads them in `tf.data`, and opens vocabularies, models and the artifacts of a pipeline.
+These functions read, write, list, move and remove the files of raw logs and ingested logs (logs in any format, the
+manifest, counts of tokens and rejected rows) and those of served models. `tf.io` and `tf.io.gfile` remain where
+TensorFlow or TFX opens a file itself: it writes TFRecords, reads them in `tf.data`, and opens vocabularies, models and
+the artifacts of a pipeline.
 """
 
 import fnmatch
-import functools
 import hashlib
 import os
 import posixpath
@@ -16,8 +16,9 @@ import google_crc32c
 import pyarrow as pa
 from pyarrow import fs
 
+from transforms.storage.file_systems import OBJECT_STORES, resolve
+
 _ANY_DEPTH = "**"
-_OBJECT_STORES = ("s3", "gcs", "abfs")
 
 
 def open_file(path: str) -> pa.NativeFile:
@@ -26,7 +27,7 @@ def open_file(path: str) -> pa.NativeFile:
     Raises:
         FileNotFoundError: If the file does not exist.
     """
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return system.open_input_stream(name)
 
 
@@ -36,7 +37,7 @@ def open_stored(path: str) -> pa.NativeFile:
     Raises:
         FileNotFoundError: If the file does not exist.
     """
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return system.open_input_stream(name, compression=None)
 
 
@@ -46,32 +47,32 @@ def open_random_access(path: str) -> pa.NativeFile:
     Raises:
         FileNotFoundError: If the file does not exist.
     """
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return system.open_input_file(name)
 
 
 def open_output(path: str) -> pa.NativeFile:
     """Opens a file for writing bytes, uncompressed; its folder is created if it does not exist."""
     make_folder(posixpath.dirname(path))
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return system.open_output_stream(name, compression=None)
 
 
 def exists(path: str) -> bool:
     """Returns True if a file of that name exists."""
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return bool(system.get_file_info(name).type == fs.FileType.File)
 
 
 def is_folder(path: str) -> bool:
     """Returns True if a folder of that name exists."""
-    system, name = _resolve(path)
+    system, name = resolve(path)
     return bool(system.get_file_info(name).type == fs.FileType.Directory)
 
 
 def size(path: str) -> int:
     """Returns the stored size in bytes of a file, or of all files directly in a folder."""
-    system, name = _resolve(path)
+    system, name = resolve(path)
     info = system.get_file_info(name)
     if info.type != fs.FileType.Directory:
         return int(info.size or 0)
@@ -80,28 +81,28 @@ def size(path: str) -> int:
 
 def list_folder(path: str) -> list[str]:
     """Returns the sorted names of the files and folders in a folder; none if the folder does not exist."""
-    system, name = _resolve(path)
+    system, name = resolve(path)
     infos = system.get_file_info(fs.FileSelector(name, allow_not_found=True))
     return sorted(info.base_name for info in infos)
 
 
 def make_folder(path: str) -> None:
     """Creates a folder and its parents if they do not exist; does nothing on an object store, which has no folders."""
-    system, name = _resolve(path or ".")
-    if system.type_name not in _OBJECT_STORES:
+    system, name = resolve(path or ".")
+    if system.type_name not in OBJECT_STORES:
         system.create_dir(name, recursive=True)
 
 
 def move(source: str, target: str) -> None:
     """Renames a file within one file system; a file named `target` is replaced, and its folder is created."""
     make_folder(posixpath.dirname(target))
-    system, name = _resolve(source)
-    system.move(name, _resolve(target)[1])
+    system, name = resolve(source)
+    system.move(name, resolve(target)[1])
 
 
 def remove(path: str) -> None:
     """Removes a file, or a folder with all that it holds; does nothing if neither exists."""
-    system, name = _resolve(path)
+    system, name = resolve(path)
     kind = system.get_file_info(name).type
     if kind == fs.FileType.Directory:
         system.delete_dir(name)
@@ -116,14 +117,44 @@ def link_or_copy(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except OSError:
-        (source_system, source_name), (target_system, target_name) = _resolve(source), _resolve(target)
-        fs.copy_files(source_name, target_name, source_filesystem=source_system, destination_filesystem=target_system)
+        copy_file(source, target)
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copies a file, also between file systems; a file named `target` is replaced, and its folder is created."""
+    make_folder(posixpath.dirname(target))
+    (source_system, source_name), (target_system, target_name) = resolve(source), resolve(target)
+    fs.copy_files(source_name, target_name, source_filesystem=source_system, destination_filesystem=target_system)
+
+
+def read_text(path: str) -> str:
+    """Returns the content of a text file in UTF-8.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+    """
+    with open_stored(path) as file:
+        return bytes(file.read()).decode()
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file in UTF-8; an existing file is replaced, and the folder is created if it does not exist."""
+    with open_output(path) as file:
+        file.write(text.encode())
+
+
+def files_below(folder: str) -> list[str]:
+    """Returns the sorted paths, relative to a folder, of all files below it; none if the folder does not exist."""
+    system, name = resolve(folder)
+    infos = system.get_file_info(fs.FileSelector(name, recursive=True, allow_not_found=True))
+    start = len(name.rstrip("/")) + 1
+    return sorted(info.path[start:] for info in infos if info.type == fs.FileType.File)
 
 
 def fingerprint(paths: Sequence[str]) -> str:
     """Returns a SHA-256 of the names, sizes and modification times of files on one file system, in hexadecimal."""
     digest = hashlib.sha256()
-    resolved = [_resolve(path) for path in paths]
+    resolved = [resolve(path) for path in paths]
     infos = resolved[0][0].get_file_info([name for _, name in resolved]) if resolved else []
     for path, info in zip(paths, infos, strict=True):
         digest.update(f"{path}\0{info.size}\0{info.mtime_ns}\n".encode())
@@ -174,7 +205,7 @@ def _find(folder: str, parts: Sequence[str]) -> Iterator[str]:
     if not _has_wildcard(name) or exists(path) or is_folder(path):
         yield from _find(path, below) if below else [path] if exists(path) else []
         return
-    system, resolved = _resolve(folder or ".")
+    system, resolved = resolve(folder or ".")
     for info in system.get_file_info(fs.FileSelector(resolved, allow_not_found=True)):
         path, is_directory = posixpath.join(folder, info.base_name), info.type == fs.FileType.Directory
         if not _matches(info.base_name, "*" if name == _ANY_DEPTH else name):
@@ -195,19 +226,3 @@ def _has_wildcard(name: str) -> bool:
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) and (name[0] not in "._" or name[0] == pattern[0])
-
-
-def _resolve(path: str) -> tuple[fs.FileSystem, str]:
-    """Returns the file system of a path and the path's name in it."""
-    if "://" not in path:
-        return fs.LocalFileSystem(), os.path.abspath(path)
-    scheme, _, rest = path.partition("://")
-    host, _, name = rest.partition("/")
-    system, root = _file_system(f"{scheme}://{host}/")
-    return system, posixpath.join(root, name)  # Joined, as `?` and `%` in a name are special characters of a URI.
-
-
-@functools.cache
-def _file_system(uri: str) -> tuple[fs.FileSystem, str]:
-    system, root = fs.FileSystem.from_uri(uri)
-    return system, root

@@ -7,25 +7,27 @@ import signal
 import time
 
 import pytest
-import tensorflow as tf
 
+from pipelines.pushing import push as push_module
 from pipelines.pushing.destination import fingerprint, is_complete, newest_version, next_version, versions
 from pipelines.pushing.push import push
 from pipelines.pushing.rollback import roll_back
 from pipelines.pushing.rolled_back import read_rolled_back, rollback_of
 from serving.export import DESCRIPTION_FILE
-from serving.manifest import write_manifest
+from serving.manifest import MANIFEST, write_manifest
 from serving.versions.folders import version_folders
+from tests.s3_server import BUCKET
 from tfmtl.config import ConfigError
+from transforms.storage import files
 from transforms.storage.atomic import UNFINISHED
 
 
 def write_model(folder, name="a"):
-    """Writes the files of an export, without a folder `assets`, which `ram://` mixes up with `assets.extra`."""
+    """Writes the files of an export."""
     files = {
         "saved_model.pb": "graph",
         "variables/variables.index": name * 9,
-        "tokens/list": "x\ny\n",
+        "assets/tokens": "x\ny\n",
         DESCRIPTION_FILE: json.dumps({"fingerprint": name}),
     }
     for file, text in files.items():
@@ -38,12 +40,7 @@ def write_model(folder, name="a"):
 
 def contents(folder):
     """Returns the files of a folder on any file system."""
-    found = {}
-    for parent, _, names in tf.io.gfile.walk(folder):
-        for name in names:
-            path = f"{parent.rstrip('/')}/{name}"
-            found[path[len(folder) :]] = tf.io.gfile.GFile(path).read()
-    return found
+    return {name: files.read_text(f"{folder}/{name}") for name in files.files_below(folder)}
 
 
 @pytest.fixture
@@ -51,9 +48,12 @@ def model(tmp_path):
     return write_model(tmp_path / "model")
 
 
-@pytest.fixture(params=["local", "ram"])
+@pytest.fixture(params=["local", "minio"])
 def base(request, tmp_path):
-    return str(tmp_path / "serving") if request.param == "local" else f"ram:/{tmp_path}/serving"
+    if request.param == "local":
+        return str(tmp_path / "serving")
+    request.getfixturevalue("s3")
+    return f"{request.param}://{BUCKET}/{tmp_path.name}/serving"
 
 
 def test_a_push_copies_all_files_and_the_newest_version_is_the_last(model, base):
@@ -68,16 +68,16 @@ def test_a_push_copies_all_files_and_the_newest_version_is_the_last(model, base)
         assert is_complete(folder)
 
 
-@pytest.mark.parametrize("damage", ["tokens/list", "variables/variables.index", "saved_model.pb"])
+@pytest.mark.parametrize("damage", ["assets/tokens", "variables/variables.index", "saved_model.pb"])
 def test_a_version_that_lacks_a_file_is_incomplete(model, base, damage):
     push(model, base)
     folder = newest_version(base)
-    tf.io.gfile.remove(f"{folder}/{damage}")
+    files.remove(f"{folder}/{damage}")
     assert not is_complete(folder)
 
 
 def test_a_changed_file_is_not_pushed(model, base):
-    pathlib.Path(model, "tokens/list").write_text("x\n")
+    pathlib.Path(model, "assets/tokens").write_text("x\n")
     with pytest.raises(ConfigError, match="should have the files of its manifest"):
         push(model, base)
 
@@ -90,19 +90,19 @@ def test_versions_are_above_all_earlier_ones(tmp_path):
     assert next_version(str(tmp_path), used=200000000000) == 200000000001
 
 
-def killed_push(model, base, files):
+def killed_push(model, base, number):
     """Pushes in a process that is killed after it has copied some files; returns the signal that ended it."""
     process = os.fork()
     if not process:
-        copy, copied = tf.io.gfile.copy, []
+        copied = []
 
-        def copy_or_die(source, target, overwrite=False):
-            if len(copied) == files:
+        def copy_or_die(source, target):
+            if len(copied) == number:
                 os.kill(os.getpid(), signal.SIGKILL)
             copied.append(target)
-            copy(source, target, overwrite)
+            files.copy_file(source, target)
 
-        tf.io.gfile.copy = copy_or_die
+        push_module.copy_file = copy_or_die
         try:
             push(model, base)
         finally:
@@ -110,10 +110,10 @@ def killed_push(model, base, files):
     return os.WTERMSIG(os.waitpid(process, 0)[1])
 
 
-@pytest.mark.parametrize("files", [0, 2, 4])
-def test_a_killed_push_leaves_no_version_and_is_removed_by_the_next(model, tmp_path, files):
+@pytest.mark.parametrize("number", [0, 2, 4])
+def test_a_killed_push_leaves_no_version_and_is_removed_by_the_next(model, tmp_path, number):
     base = tmp_path / "serving"
-    assert killed_push(model, str(base), files) == signal.SIGKILL
+    assert killed_push(model, str(base), number) == signal.SIGKILL
     assert [path.name.startswith(UNFINISHED) for path in base.iterdir()] == [True]
     assert version_folders(base) == {}
     assert versions(str(base)) == {}
@@ -121,18 +121,33 @@ def test_a_killed_push_leaves_no_version_and_is_removed_by_the_next(model, tmp_p
     assert [path.name for path in base.iterdir()] == [str(version)]
 
 
-def test_leftovers_on_an_object_store_are_removed_by_the_next_push(model, tmp_path):
+@pytest.mark.parametrize("copied", [["assets/tokens"], ["assets/tokens", "saved_model.pb"]])
+def test_leftovers_on_an_object_store_are_removed_by_the_next_push(model, tmp_path, s3, copied):
     """A version whose marker remains is removed if it is incomplete; else only the marker is."""
-    base = f"ram:/{tmp_path}/serving"
+    base = f"s3://{BUCKET}/{tmp_path.name}/serving"
     complete = push(model, base)
     for version in (complete, 7):
-        tf.io.gfile.makedirs(f"{base}/{version}")
-        tf.io.gfile.GFile(f"{base}/{UNFINISHED}-{version}", "w").write("")
-    tf.io.gfile.makedirs(f"{base}/7/tokens")
-    tf.io.gfile.copy(f"{model}/tokens/list", f"{base}/7/tokens/list")
+        files.write_text(f"{base}/{UNFINISHED}-{version}", "")
+    for name in copied:
+        files.copy_file(f"{model}/{name}", f"{base}/7/{name}")
+    assert not is_complete(f"{base}/7")
     version = push(model, base)
     assert list(versions(base)) == [complete, version]
-    assert not [name for name in tf.io.gfile.listdir(base) if name.startswith(UNFINISHED)]
+    assert is_complete(f"{base}/{complete}")
+    assert not [name for name in files.list_folder(base) if name.startswith(UNFINISHED)]
+
+
+def test_on_an_object_store_the_graph_is_written_after_all_else_and_the_manifest_last(model, tmp_path, s3, monkeypatch):
+    written = []
+
+    def copy(source, target):
+        written.append(source.removeprefix(f"{model}/"))
+        files.copy_file(source, target)
+
+    monkeypatch.setattr(push_module, "copy_file", copy)
+    push(model, f"s3://{BUCKET}/{tmp_path.name}/serving")
+    assert written[-2:] == ["saved_model.pb", MANIFEST]
+    assert len(written) == len(set(written)) == len(contents(model))
 
 
 def pushed(tmp_path, base, names):
@@ -172,5 +187,5 @@ def test_rollback_to_a_version_takes_it_from_the_record(tmp_path, base):
 
 def test_rollback_skips_incomplete_versions(tmp_path, base):
     first, second, _ = pushed(tmp_path, base, "abc")
-    tf.io.gfile.remove(f"{base}/{second}/tokens/list")
+    files.remove(f"{base}/{second}/assets/tokens")
     assert roll_back(base).good == first

@@ -69,7 +69,7 @@ def test_one_span_is_found_without_listing_others(make, monkeypatch):
             listed.append(selector)
             return list_files(self, selector)
 
-    monkeypatch.setattr(files, "_resolve", lambda path: (Counting(), path))
+    monkeypatch.setattr(files, "resolve", lambda path: (Counting(), path))
     assert SpanPattern("{SPAN}/*.csv").find(folder, 7) == {7: None}
     assert len(listed) < 8
 

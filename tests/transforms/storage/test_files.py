@@ -140,7 +140,7 @@ def test_no_folder_is_made_on_an_object_store(monkeypatch):
     class ObjectStore:
         type_name = "gcs"
 
-    monkeypatch.setattr(files, "_file_system", lambda uri: (ObjectStore(), "bucket"))
+    monkeypatch.setattr(files, "resolve", lambda path: (ObjectStore(), "bucket"))
     files.make_folder("gs://bucket/logs")
 
 
@@ -148,4 +148,4 @@ def test_names_with_special_characters_of_a_uri(tmp_path):
     path = pathlib.Path(tmp_path, "a%20?b=1")
     path.write_text("rows")
     assert read(f"file://{path}") == b"rows"
-    assert isinstance(files._resolve(f"file://{path}")[0], fs.LocalFileSystem)
+    assert isinstance(files.resolve(f"file://{path}")[0], fs.LocalFileSystem)
