@@ -9,7 +9,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libgomp1 python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 
-# Kubeflow starts a component as `python -m tfx...`, which has to be the Python of the venv.
+# Kubeflow starts a step as `python -m pipelines...`, which has to be the Python of the venv.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TF_CPP_MIN_LOG_LEVEL=3

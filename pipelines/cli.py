@@ -1,6 +1,7 @@
 """Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
 import sys
+from typing import Any
 
 try:
     import click
@@ -181,14 +182,15 @@ def tune(settings: str, trials: int, data: str | None, out: str | None, seed: in
     sys.exit(0 if tune_settings(plan, settings, out, trials) else 1)
 
 
-@main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines.")
+@main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines or Vertex AI.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
-@click.option("--root", required=True, help="Bucket or volume for artifacts, visible to all containers.")
-@click.option("--data", help="Path of the raw log inside the containers; default: that of the settings.")
+@click.option("--root", required=True, help="Bucket or volume for artifacts; default of the parameter `root`.")
+@click.option("--data", help="Raw log as the containers see it; default: that of the settings.")
+@click.option("--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Where it runs.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
-def compile_(settings: str, image: str, root: str, data: str | None, out: str) -> None:
-    """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2.
+def compile_(settings: str, image: str, root: str, data: str | None, target: Any, out: str) -> None:
+    """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2 or Vertex AI.
 
     \b
     Example:
@@ -201,7 +203,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, out: str) -
     _check_search(settings, experiment.tune.trials)
     from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
 
-    compile_settings(experiment, settings, image=image, root=root, out=out)
+    compile_settings(experiment, settings, image=image, root=root, out=out, target=target)
 
 
 @main.command(short_help="List the models, or the options of one.")

@@ -46,7 +46,7 @@ def check_log(settings: Settings) -> list[str]:
         LogError: If a file cannot be read, or lacks a column of the spec.
     """
     settings = locate_log(settings)
-    spans, data = newest_spans(settings), settings.data
+    spans, data = newest_spans(settings.data), settings.data
     if data.reader in (*FOLDER_READERS, INGESTED):
         return []
     try:

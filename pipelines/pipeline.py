@@ -1,18 +1,17 @@
 """Definition of the pipeline, which does not depend on the runner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tfx.components import SchemaGen, StatisticsGen, Trainer
+from tfx.components import SchemaGen, StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.types import BaseChannel
 from tfx.types.channel import UnionChannel
 
 from pipelines.code_hash import code_hash
 from pipelines.components.accepted_log import EXAMPLES, STATISTICS
-from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
 from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE, REPORT, LogExampleValidator
@@ -24,8 +23,8 @@ from pipelines.components.resolvers import (
     warm_start_resolver,
 )
 from pipelines.components.span_merge import SpanMerge
+from pipelines.components.trainer import CHECKPOINTS, LogTrainer
 from pipelines.components.transform import LogTransform
-from pipelines.components.warm_start_resolver import EarlierModelStrategy
 from pipelines.settings import Settings
 from pipelines.training.warm_start import fingerprint
 from pipelines.training_settings import LATEST
@@ -36,6 +35,7 @@ from transforms.readers.spans import SpanPattern, has_spans
 
 TUNER = "Tuner"
 """Name of the step that searches hyper-parameters, if the settings ask for it."""
+TRAINER = "Trainer"
 PUSHER = "Pusher"
 """Name of the Pusher, which a runner should not take from the cache: it looks at the destination."""
 
@@ -47,8 +47,6 @@ def create_pipeline(
     *,
     name: str = "",
     spans: Sequence[int] = (),
-    baseline: type[ResolverStrategy] = LatestBlessedModelStrategy,
-    warm_start: type[ResolverStrategy] = LatestBlessedModelStrategy,
     schema: str = "",
     anomalies: str = REFUSE,
     checkpoints: str | None = None,
@@ -66,9 +64,6 @@ def create_pipeline(
         serving_dir: Base directory of the served model, to which versions are pushed.
         name: Name of the pipeline; by default that of the settings.
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
-        baseline: Strategy of the resolver that finds the model with which the new one is compared. Kubeflow supports
-            TFX's own one only, and no resolver of the last accepted log.
-        warm_start: Strategy of the resolver that finds the model to start from, for the warm start `latest`.
         schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do (`pipelines.components.example_validator`).
         checkpoints: Folder of the Trainer's checkpoints, for runners that give each run other folders; by default a
@@ -77,58 +72,21 @@ def create_pipeline(
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
-    spec = settings.spec
-    resolvers = [accepted_log_resolver()] if baseline is BlessedPredecessorStrategy else []
-    grows = warm_start is EarlierModelStrategy
-    data = data_components(settings, spans, schema, anomalies, resolvers, grows)
-    examples, raw_schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
+    resolvers = [accepted_log_resolver()]
+    data = data_components(settings, spans, schema, anomalies, resolvers, grows=True)
+    examples = data["LogExampleGen"]
     starts = []
     if settings.training.warm_start == LATEST:
-        starts.append(warm_start_resolver(examples.outputs["examples"], warm_start, has_spans(settings.data.pattern)))
-    tuners = []
-    if settings.tune.trials:
-        tuner = LogTuner(examples.outputs["examples"], transform.outputs["transform_graph"], settings, trials)
-        tuners.append(tuner.with_id(TUNER))
-    trainer = Trainer(
-        run_fn="pipelines.training.trainer.run_fn",
-        examples=examples.outputs["examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=raw_schema.outputs["schema"],
-        base_model=starts[0].outputs["model"] if starts else None,
-        hyperparameters=tuners[0].outputs[BEST] if tuners else None,
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={
-            "name": settings.name,
-            "spec": spec.to_dict(),
-            "data": to_plain(settings.data.log_format),
-            "model": to_plain(settings.model),
-            "training": to_plain(settings.training),
-            "warm_start": fingerprint(settings.training.warm_start),
-            **({"checkpoints": checkpoints} if checkpoints else {}),
-            "code": code_hash("pipelines.training.trainer"),
-        },
+        starts.append(warm_start_resolver(examples.outputs["examples"], has_spans(settings.data.pattern)))
+    trained = training_components(
+        settings, data, starts[0].outputs["model"] if starts else None, checkpoints=checkpoints, trials=trials
     )
-    resolver = baseline_resolver(trainer, baseline)
-    evaluator = LogEvaluator(
-        examples=examples.outputs["examples"],
-        model=trainer.outputs["model"],
-        baseline_model=resolver.outputs["model"],
-        spec=spec,
-        thresholds=settings.thresholds,
-        export=settings.export,
-    ).with_id("Evaluator")
-    pusher = OncePusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
-        ),
-    ).with_id(PUSHER)
+    resolver = baseline_resolver(trained[TRAINER])
+    judged = serving_components(settings, data, trained[TRAINER], resolver.outputs["model"], serving_dir)
     return Pipeline(
         pipeline_name=name or settings.name,
         pipeline_root=root,
-        components=[*resolvers, *data.values(), *starts, *tuners, trainer, resolver, evaluator, pusher],
+        components=[*resolvers, *data.values(), *starts, *trained.values(), resolver, *judged],
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),
@@ -203,19 +161,127 @@ def data_components(
         examples: BaseComponent = SpanMerge(all_spans, spec, kept, keep_days).with_id(LogExampleGen.__name__)
     else:
         examples = LogExampleGen(*log)
+    checked = transform_components(settings, examples, checked_schema, anomalies, accepted)
+    return {component.id: component for component in (*parts, *earlier, examples)} | checked
+
+
+def transform_components(
+    settings: Settings,
+    examples: BaseComponent,
+    checked_schema: str = "",
+    anomalies: str = REPORT,
+    accepted: Sequence[Resolver] = (),
+) -> dict[str, BaseComponent]:
+    """Creates the components StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
+
+    Args:
+        settings: Settings of the experiment.
+        examples: Component that reads the log.
+        checked_schema: Text of the schema with which the log is compared; empty for none.
+        anomalies: What anomalies of the log do.
+        accepted: Resolver of the last accepted log, if there is one.
+
+    Returns:
+        The components by name.
+    """
     statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
     schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
     validator = LogExampleValidator(
         statistics.outputs["statistics"],
         examples.outputs["examples"],
-        spec,
+        settings.spec,
         settings.data_checks,
         checked_schema,
         anomalies,
         *(resolver.outputs[key] for resolver in accepted for key in (STATISTICS, EXAMPLES)),
     ).with_id("ExampleValidator")
-    transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], spec).with_id("Transform")
+    transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], settings.spec)
+    transform = transform.with_id("Transform")
     transform.add_upstream_node(validator)  # Nothing is computed for training from a log that is refused.
-    return {
-        component.id: component for component in (*parts, *earlier, examples, statistics, schema, validator, transform)
-    }
+    return {component.id: component for component in (statistics, schema, validator, transform)}
+
+
+def training_components(
+    settings: Settings,
+    data: Mapping[str, BaseComponent],
+    start: BaseChannel | None,
+    *,
+    checkpoints: str | None = None,
+    trials: str | None = None,
+    root: object = None,
+) -> dict[str, BaseComponent]:
+    """Creates the Trainer, and before it the step Tuner if the settings ask for one.
+
+    Args:
+        settings: Settings of the experiment.
+        data: Components of the data (`data_components`).
+        start: Model that the training starts from; None for none.
+        checkpoints: Folder of the Trainer's checkpoints; None for one beside its outputs.
+        trials: Folder in which the step Tuner keeps its trials; None to keep none.
+        root: Root of the run, on a cluster.
+
+    Returns:
+        The components by name.
+    """
+    examples, schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
+    tuners = []
+    if settings.tune.trials:
+        tuner = LogTuner(examples.outputs["examples"], transform.outputs["transform_graph"], settings, trials)
+        tuners.append(tuner.with_id(TUNER))
+    trainer = LogTrainer(
+        examples=examples.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        base_model=start,
+        hyperparameters=tuners[0].outputs[BEST] if tuners else None,
+        root=root,
+        custom_config={
+            "name": settings.name,
+            "spec": settings.spec.to_dict(),
+            "data": to_plain(settings.data.log_format),
+            "model": to_plain(settings.model),
+            "training": to_plain(settings.training),
+            "warm_start": fingerprint(settings.training.warm_start),
+            **({CHECKPOINTS: checkpoints} if checkpoints else {}),
+            "code": code_hash("pipelines.training.trainer"),
+        },
+    ).with_id(TRAINER)
+    return {component.id: component for component in (*tuners, trainer)}
+
+
+def serving_components(
+    settings: Settings,
+    data: Mapping[str, BaseComponent],
+    trainer: BaseComponent,
+    baseline: BaseChannel,
+    destination: str,
+    **cluster: Any,
+) -> tuple[BaseComponent, BaseComponent]:
+    """Creates the components Evaluator -> Pusher.
+
+    Args:
+        settings: Settings of the experiment.
+        data: Components of the data (`data_components`).
+        trainer: The Trainer.
+        baseline: Model with which the new one is compared.
+        destination: Base directory of the served model, to which versions are pushed.
+        cluster: Options of the Pusher on a cluster: `root`, `model_run`, `must_pass`.
+    """
+    evaluator = LogEvaluator(
+        examples=data["LogExampleGen"].outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline,
+        spec=settings.spec,
+        thresholds=settings.thresholds,
+        export=settings.export,
+    ).with_id("Evaluator")
+    pusher = OncePusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+        examples=data["LogExampleGen"].outputs["examples"],
+        destination=destination,
+        spec=settings.spec.to_json(),
+        **cluster,
+    ).with_id(PUSHER)
+    return evaluator, pusher

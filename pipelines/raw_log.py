@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import posixpath
 
-from pipelines.settings import Settings
+from pipelines.settings import DataSettings, Settings
 from tfmtl.config import ConfigError, FieldError
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import Manifest
@@ -14,23 +14,37 @@ from transforms.storage.files import exists, find_files, is_folder
 
 
 def locate_log(settings: Settings) -> Settings:
-    """Returns settings whose log is an absolute folder and a pattern; the path of one file is split into the two.
+    """Returns settings whose log is an absolute folder and a pattern (`locate_data`).
 
     Raises:
         FileNotFoundError: If the path does not exist, or no file matches the pattern.
         ConfigError: If an ingested log lacks columns of the spec.
     """
-    data = settings.data
+    data = locate_data(settings.data, settings.training.keep_days)
+    if data.reader == INGESTED:
+        try:
+            Manifest.load(data.path).check_spec(settings.spec)
+        except FieldError as error:
+            raise ConfigError(f"{data.path}: spec.{error}") from error
+    return dataclasses.replace(settings, data=data)
+
+
+def locate_data(data: DataSettings, keep_days: int | None = None) -> DataSettings:
+    """Returns the location of a log as an absolute folder and a pattern; the path of one file is split into the two.
+
+    Args:
+        data: Location of the log.
+        keep_days: The setting `training.keep_days`, which needs a folder of days.
+
+    Raises:
+        FileNotFoundError: If the path does not exist, or no file matches the pattern.
+        ConfigError: If `keep_days` is given and the path is that of one file.
+    """
     path = data.path if "://" in data.path else str(pathlib.Path(data.path).expanduser().resolve())
     if not data.path or not (exists(path) or is_folder(path)):
         raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
-    if data.reader == INGESTED:
-        try:
-            Manifest.load(path).check_spec(settings.spec)
-        except FieldError as error:
-            raise ConfigError(f"{path}: spec.{error}") from error
     if exists(path):
-        if settings.training.keep_days is not None:
+        if keep_days is not None:
             expected = "data.path should be the folder of the log with training.keep_days, as one file has no day"
             raise ConfigError(f"{expected}. Received: {data.path!r}")
         path, name = posixpath.split(path)
@@ -38,23 +52,34 @@ def locate_log(settings: Settings) -> Settings:
     if not find_files(f"{path}/{SpanPattern(data.pattern).files if has_spans(data.pattern) else data.pattern}"):
         expected = f"data.pattern should match a file in {path} (*/* or **/* also match files in folders below it)"
         raise FileNotFoundError(f"{expected}. Received: {data.pattern!r}")
-    return dataclasses.replace(settings, data=dataclasses.replace(data, path=path))
+    return dataclasses.replace(data, path=path)
 
 
-def newest_spans(settings: Settings) -> tuple[int, ...]:
+def newest_spans(data: DataSettings, date: str = "") -> tuple[int, ...]:
     """Returns the spans of a located log that a run reads, in ascending order; empty if its pattern has no placeholder.
 
+    Args:
+        data: Located log.
+        date: Last day to read (`2026-11-29`), or number of the last span; empty for the newest one.
+
     Raises:
-        ConfigError: If a file's name does not fit the pattern; the message names the file.
+        ConfigError: If a file's name does not fit the pattern, and the message names the file, or if the date is not
+            one.
         FileNotFoundError: If there is no span.
     """
-    data = settings.data
     if not has_spans(data.pattern):
         return ()
+    pattern = SpanPattern(data.pattern)
     try:
-        found = tuple(SpanPattern(data.pattern).find(data.path))
+        found = tuple(pattern.find(data.path))
     except ValueError as error:
         raise ConfigError(f"data.pattern: {error}") from error
+    if date:
+        last = pattern.number(date)
+        found = tuple(span for span in found if span <= last)
+        if last not in found:
+            expected = f"date should be that of files in {data.path}, of the pattern {data.pattern}"
+            raise FileNotFoundError(f"{expected}. Received: {date}")
     if not found:
         raise FileNotFoundError(f"data.pattern should match a span in {data.path}. Received: {data.pattern!r}")
     return found[-(data.spans or len(found)) :]

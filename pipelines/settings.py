@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pipelines.data_checks.options import DataChecks
 from pipelines.exported_names import check_names
 from pipelines.gates.thresholds import ExportThresholds, Thresholds
+from pipelines.kubeflow_settings import KubeflowSettings
 from pipelines.search.space import check_names as check_space_names
 from pipelines.training_settings import TrainingSettings
 from tfmtl.config import FieldError, require
@@ -127,6 +128,7 @@ class Settings:
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
             not made of daily rows.
+        kubeflow: Resources, volumes, secrets and paths of the pipeline on Kubeflow.
         reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
             its AUC next to the model's.
         beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
@@ -145,6 +147,7 @@ class Settings:
     data_checks: DataChecks = dataclasses.field(default_factory=DataChecks)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
+    kubeflow: KubeflowSettings = dataclasses.field(default_factory=KubeflowSettings)
     reference: bool = True
     beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"

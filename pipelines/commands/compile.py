@@ -1,13 +1,13 @@
-"""Command `tfmtl compile`: compiles the pipeline for Kubeflow Pipelines."""
+"""Command `tfmtl compile`: compiles the pipeline for Kubeflow Pipelines or Vertex AI."""
 
 from pipelines.commands.data_checks import read_schema
-from pipelines.runners.kubeflow import compile_pipeline
+from pipelines.kubeflow.compile import Target, compile_pipeline
 from pipelines.settings import Settings
 from pipelines.terminal import console
 
 
-def compile_settings(settings: Settings, settings_path: str, image: str, root: str, out: str) -> None:
-    """Compiles the pipeline for Kubeflow Pipelines and prints the path of the result.
+def compile_settings(settings: Settings, settings_path: str, image: str, root: str, out: str, target: Target) -> None:
+    """Compiles the pipeline for Kubeflow Pipelines or Vertex AI and prints the path of the result.
 
     Args:
         settings: Settings of the experiment; `settings.data.path` is the path of the raw log inside the containers.
@@ -15,6 +15,7 @@ def compile_settings(settings: Settings, settings_path: str, image: str, root: s
         image: Container image in which components run.
         root: Folder to write artifacts to.
         out: File to write.
+        target: Where the pipeline runs.
     """
-    path = compile_pipeline(settings, image, root, out, read_schema(settings_path))
+    path = compile_pipeline(settings, image, root, out, read_schema(settings_path), target)
     console.print(f"compiled -> {path}", highlight=False)

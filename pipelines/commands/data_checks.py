@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console
 from tfmtl.config import ConfigError
 
-REFUSED = 4
+REFUSED = DataError.exit_code
 """Exit code of a run whose log has anomalies."""
 
 

@@ -21,9 +21,9 @@ from pipelines.batch_scoring.file_pairs import REJECTS, file_pairs, log_root, ta
 from pipelines.batch_scoring.progress import shown
 from pipelines.batch_scoring.report import ScoreReport
 from pipelines.batch_scoring.writers import WRITERS
+from pipelines.beam_runner import with_runner
 from pipelines.commands.predict import load_spec_and_format
 from pipelines.pushing.destination import is_complete, versions
-from pipelines.runners.beam_runner import with_runner
 from pipelines.terminal import console
 from tfmtl.config import ConfigError
 from transforms.batches.reasons import REASONS

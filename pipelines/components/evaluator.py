@@ -45,7 +45,7 @@ class LogEvaluatorExecutor(base_beam_executor.BaseBeamExecutor):
         gates = Document(json.loads(exec_properties["gates"]))
         thresholds = build(Mapping[str, Thresholds | None], gates, ("thresholds",))
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
-        baseline = next(iter(input_dict.get(BASELINE) or []), None)
+        baseline = next(filter(_has_model, input_dict.get(BASELINE) or []), None)
         folder = artifact_utils.get_single_uri(output_dict[EVALUATION_KEY])
         candidate = path_utils.serving_model_path(model.uri)
         served = path_utils.serving_model_path(baseline.uri) if baseline else None
@@ -85,7 +85,7 @@ class LogEvaluator(base_beam_component.BaseBeamComponent):
     Args:
         examples: Examples of `LogExampleGen`.
         model: Model of the Trainer.
-        baseline_model: Last blessed model, if there is one.
+        baseline_model: Last blessed model; no artifact, or one without files, if there is none.
         spec: Spec of the dataset.
         thresholds: Thresholds of the gates by output; null for no gates.
         export: Thresholds of the export.
@@ -116,6 +116,10 @@ class LogEvaluator(base_beam_component.BaseBeamComponent):
                 code=code_hash("pipelines.components.evaluator"),
             )
         )
+
+
+def _has_model(artifact: Artifact) -> bool:
+    return bool(fileio.exists(path_utils.serving_model_path(artifact.uri)))
 
 
 def _gates_of_export(candidate: str, thresholds: ExportThresholds) -> list[Gate]:

@@ -1,7 +1,7 @@
 """Nodes of the pipeline that look up artifacts of earlier runs."""
 
-from tfx.components import Trainer
-from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import BaseChannel, Channel, standard_artifacts
 
 from pipelines.components.accepted_log import BLESSINGS, CHECKED, EXAMPLES, STATISTICS, AcceptedLogStrategy
@@ -18,17 +18,14 @@ RESOLVERS = (BASELINE, WARM_START, ACCEPTED_LOG, EARLIER_VOCABULARIES)
 """Names of these nodes."""
 
 
-def baseline_resolver(trainer: Trainer, strategy: type[ResolverStrategy]) -> Resolver:
+def baseline_resolver(trainer: BaseComponent) -> Resolver:
     """Creates the resolver of the model with which the new one is compared.
 
     Args:
         trainer: Trainer of the new model.
-        strategy: Strategy of the resolver.
     """
-    channels = _models()
-    if strategy is BlessedPredecessorStrategy:
-        channels[CURRENT] = trainer.outputs["model"]
-    return Resolver(strategy_class=strategy, **channels).with_id(BASELINE)
+    channels = {**_models(), CURRENT: trainer.outputs["model"]}
+    return Resolver(strategy_class=BlessedPredecessorStrategy, **channels).with_id(BASELINE)
 
 
 def accepted_log_resolver() -> Resolver:
@@ -43,20 +40,16 @@ def accepted_log_resolver() -> Resolver:
     return Resolver(strategy_class=AcceptedLogStrategy, **channels).with_id(ACCEPTED_LOG)
 
 
-def warm_start_resolver(examples: BaseChannel, strategy: type[ResolverStrategy], spans: bool) -> Resolver:
+def warm_start_resolver(examples: BaseChannel, spans: bool) -> Resolver:
     """Creates the resolver of the blessed model of an earlier run that the training starts from.
 
     Args:
         examples: Examples of the present run.
-        strategy: Strategy of the resolver.
         spans: Whether the pattern of the log has placeholders.
     """
-    channels = _models()
-    config = None
-    if strategy is EarlierModelStrategy:
-        channels[EXAMPLES] = examples
-        config = {"has_spans": spans}
-    return Resolver(strategy_class=strategy, config=config, **channels).with_id(WARM_START)
+    channels = {**_models(), EXAMPLES: examples}
+    resolver = Resolver(strategy_class=EarlierModelStrategy, config={"has_spans": spans}, **channels)
+    return resolver.with_id(WARM_START)
 
 
 def vocabularies_resolver(span: BaseChannel) -> Resolver:

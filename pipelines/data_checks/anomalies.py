@@ -70,6 +70,8 @@ class DataError(LogError):
         findings: The anomalies, and what is only reported.
     """
 
+    exit_code = 4
+
     def __init__(self, message: str, findings: Findings = Findings()):
         super().__init__(message)
         self.findings = findings

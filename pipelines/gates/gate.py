@@ -62,8 +62,16 @@ def gates_to_json(gates: Sequence[Gate]) -> str:
     Args:
         gates: The gates.
     """
-    plain = [_without_nan(dataclasses.asdict(gate)) for gate in gates]
-    return json.dumps({"passed": not failed(gates), "gates": plain}, indent=1)
+    return json.dumps({"passed": not failed(gates), "gates": gates_to_plain(gates)}, indent=1)
+
+
+def gates_to_plain(gates: Sequence[Gate]) -> list[dict[str, Any]]:
+    """Returns gates as plain data, in which None stands for values that are not finite.
+
+    Args:
+        gates: The gates.
+    """
+    return [_without_nan(dataclasses.asdict(gate)) for gate in gates]
 
 
 def gates_from_json(text: str) -> list[Gate]:

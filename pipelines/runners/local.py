@@ -12,15 +12,13 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtime_parameter
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipelines.components.baseline_resolver import BlessedPredecessorStrategy
+from pipelines.beam_runner import run_in_process
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE
-from pipelines.components.warm_start_resolver import EarlierModelStrategy
 from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
 from pipelines.pipeline import PUSHER, create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
-from pipelines.runners.beam_runner import run_in_process
 from pipelines.runners.history.relocation import relocate
 from pipelines.runners.lineage import Run, latest_run
 from pipelines.runners.metadata_store import ARTIFACTS, DATABASE
@@ -147,15 +145,14 @@ def run_pipeline(
     run_in_process()
     with lock_run_folder(paths.root):
         relocate(paths.root)
-        spans = newest_spans(settings)
+        spans = newest_spans(settings.data)
         options: dict[str, Any] = {"enable_cache": cache, "spans": spans}
         options["metadata_connection_config"] = metadata.sqlite_metadata_connection_config(str(paths.metadata))
         serving = "" if data_only else str(paths.serving(settings.name))
         if data_only:
             pipeline = create_data_pipeline(settings, str(paths.artifacts), **options)
         else:
-            strategies = {"baseline": BlessedPredecessorStrategy, "warm_start": EarlierModelStrategy}
-            options |= {**strategies, "schema": schema, "anomalies": anomalies, "trials": str(paths.root)}
+            options |= {"schema": schema, "anomalies": anomalies, "trials": str(paths.root)}
             pipeline = create_pipeline(settings, str(paths.artifacts), serving, **options)
 
         with recorded_run(settings, spans, paths.metadata, serving) as record_start:

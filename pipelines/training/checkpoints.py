@@ -49,7 +49,8 @@ def make_recovery(
 ) -> Recovery | None:
     """Creates the recovery of a training; None if the settings ask for none, or if there are several workers.
 
-    Several workers would have to agree on the step after which each writes its part.
+    Several workers would have to agree on the step after which each writes its part. There is none either if the folder
+    is on a store that TensorFlow cannot write to, such as `s3://`.
 
     Args:
         fn_args: Arguments of TFX's Trainer.
@@ -61,10 +62,15 @@ def make_recovery(
     none = training.checkpoint_minutes is None and training.checkpoint_steps is None
     if none or isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return None
+    folder = checkpoint_folder(fn_args)
+    scheme = folder.partition("://")[0] if "://" in folder else ""
+    if scheme and scheme not in tf.io.gfile.get_registered_schemes():
+        print(f"    no checkpoints, as TensorFlow does not write to {scheme}://")
+        return None
     second = training.second_stage
     epochs = training.max_epochs + (0 if second is None else second.max_epochs)
     return Recovery(
-        checkpoint_folder(fn_args),
+        folder,
         DataPosition(),
         Interval(training.checkpoint_minutes or 0.0, training.checkpoint_steps),
         planned_steps=epochs * math.ceil(estimate_rows(sorted(files)) / rows_per_step),

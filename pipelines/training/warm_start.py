@@ -36,7 +36,7 @@ def write_model_run_path(serving_model_dir: str, model_run_dir: str) -> None:
 
 
 def read_model_run_path(serving_model_dir: str) -> str:
-    """Reads the path that `write_model_run_path` wrote.
+    """Reads the path that `write_model_run_path` wrote; `model_run` itself may be there as well, as a folder.
 
     Args:
         serving_model_dir: Folder of the SavedModel.
@@ -47,6 +47,8 @@ def read_model_run_path(serving_model_dir: str) -> str:
     path = os.path.join(os.path.dirname(serving_model_dir.rstrip("/")), _MODEL_RUN)
     if not tf.io.gfile.exists(path):
         raise FileNotFoundError(f"{path} should exist, as the Trainer of the model writes it. Received: no such file")
+    if tf.io.gfile.isdir(path):
+        return path
     with tf.io.gfile.GFile(path) as file:
         return str(file.read())
 

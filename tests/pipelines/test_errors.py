@@ -7,8 +7,8 @@ import pathlib
 import apache_beam as beam
 import pytest
 
+from pipelines.beam_runner import IN_PROCESS
 from pipelines.errors import user_message
-from pipelines.runners.beam_runner import IN_PROCESS
 from tfmtl.config import ConfigError
 from tfmtl.spec import DatasetSpec
 from transforms.batches.errors import ColumnTypeError, MissingColumnError

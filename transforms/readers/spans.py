@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Mapping
 
+from tfmtl.config import ConfigError
 from transforms.storage.files import find_files
 
 _EPOCH = datetime.date(1970, 1, 1)
@@ -105,6 +106,21 @@ class SpanPattern:
             span: Number of the span.
         """
         return str(_EPOCH + datetime.timedelta(span)) if self.by_date else str(span)
+
+    def number(self, name: str) -> int:
+        """Returns the number of the span of a name, the inverse of `name`.
+
+        Args:
+            name: Date (`2026-11-29`), or number.
+
+        Raises:
+            ConfigError: If the name is neither.
+        """
+        try:
+            return (datetime.date.fromisoformat(name) - _EPOCH).days if self.by_date else int(name)
+        except ValueError as error:
+            expected = "a date such as 2026-11-29" if self.by_date else "the number of a span"
+            raise ConfigError(f"date should be {expected}. Received: {name!r}") from error
 
     @property
     def _names(self) -> list[str]:

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from click.testing import CliRunner
 
-from pipelines.cli import main
 from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
 from pipelines.evaluation.results import read_metrics
 from pipelines.gates.thresholds import Thresholds
@@ -238,16 +236,16 @@ def test_newest_spans(tmp_path):
         (tmp_path / f"log/{day}").mkdir(parents=True)
         (tmp_path / f"log/{day}/a.csv").touch()
     for spans, found in ((None, (2, 9, 10, 30)), (2, (10, 30)), (9, (2, 9, 10, 30))):
-        assert newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv", spans=spans))) == found
-    assert newest_spans(locate_log(make_settings(tmp_path, pattern="*/*.csv"))) == ()
+        assert newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv", spans=spans)).data) == found
+    assert newest_spans(locate_log(make_settings(tmp_path, pattern="*/*.csv")).data) == ()
     (tmp_path / "log/07").mkdir()
     (tmp_path / "log/07/a.csv").touch()
     with pytest.raises(ConfigError, match=r"data.pattern: .*07/a.csv: should have no leading zeros"):
-        newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv")))
+        newest_spans(locate_log(make_settings(tmp_path, pattern="{SPAN}/*.csv")).data)
     with pytest.raises(FileNotFoundError, match=r"data.pattern should match a file in .*log .*Received: 'x-\{SPAN\}'"):
         locate_log(make_settings(tmp_path, pattern="x-{SPAN}"))
     one = locate_log(load_settings(tmp_path / "shop.yaml", data=str(tmp_path / "log/2/a.csv")))
-    assert (one.data.path, one.data.pattern, newest_spans(one)) == (str(tmp_path / "log/2"), "a.csv", ())
+    assert (one.data.path, one.data.pattern, newest_spans(one.data)) == (str(tmp_path / "log/2"), "a.csv", ())
 
 
 @pytest.mark.parametrize(
@@ -300,25 +298,3 @@ def test_one_file_has_no_days_to_keep(tmp_path):
     file = str(tmp_path / f"log/day={DAYS[0]}/part-0.csv")
     with pytest.raises(ConfigError, match=r"data.path should be the folder of the log with training.keep_days"):
         locate_log(load_settings(path, data=file))
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        ("pattern: day={YYYY}-{MM}-{DD}/*", "data.spans should be 1: Kubeflow reads the most recent span only"),
-        ("pattern: '**/*.csv'", "data.pattern should not contain ** on Kubeflow"),
-        ("pattern: day={YYYY}-{MM}-{DD}/*\n  spans: 1", None),
-        (f"pattern: '{{SPAN}}/*'\n  spans: 1\n{GROWING}", "training.keep_days should be null: Kubeflow cannot look up"),
-    ],
-)
-def test_kubeflow_reads_the_newest_span(tmp_path, data, message):
-    path = tmp_path / "shop.yaml"
-    path.write_text(SETTINGS.replace("pattern: day={YYYY}-{MM}-{DD}/**/*", data))
-    options = ["--image", "i", "--root", str(tmp_path), "--data", "gs://b/log", "--out", str(tmp_path / "p.yaml")]
-    result = CliRunner().invoke(main, ["compile", str(path), *options])
-    if message:
-        assert result.exit_code == 2
-        assert message in result.output
-    else:
-        assert result.exit_code == 0, result.output
-        assert "day={YYYY}-{MM}-{DD}/*" in (tmp_path / "p.yaml").read_text()

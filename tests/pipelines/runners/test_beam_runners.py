@@ -16,8 +16,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability import prism_runner
 from apache_beam.runners.portability.stager import Stager
 
+from pipelines.beam_runner import run_in_process, with_runner
 from pipelines.components.example_gen import VOCABULARIES, ingest_report
-from pipelines.runners.beam_runner import run_in_process, with_runner
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import PARTS, SETTINGS, write_shop

@@ -1,0 +1,103 @@
+"""Step that looks up models at the push destination, for runners that have no store of metadata to ask."""
+
+from typing import Any
+
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import path_utils
+
+from pipelines.code_hash import code_hash
+from pipelines.components.cluster_example_gen import CONTINUED, log_fingerprint
+from pipelines.components.root import ROOT, with_root
+from pipelines.pushing.model_record import MODEL_RUN, earlier_record, read_record, record_folder, served_model
+from pipelines.pushing.push import copy_model
+from transforms.storage.files import copy_file, files_below
+
+BASELINE, START = "baseline", "start"
+"""Outputs: the served model, and the one that a training starts from. Each is an empty folder if there is none."""
+_EXAMPLES = "examples"
+
+
+class ServedModelExecutor(base_executor.BaseExecutor):
+    """Copies the served model, and the `model_run` of the model to start from, out of the push destination."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Looks up the models."""
+        destination = with_root(exec_properties["destination"], exec_properties)
+        baseline = artifact_utils.get_single_instance(output_dict[BASELINE])
+        served = served_model(destination)
+        if served is not None:
+            copy_model(served, path_utils.serving_model_dir(baseline.uri))
+        print(f"served model: {served or f'none in {destination}'}")
+        if exec_properties["warm_start"]:
+            examples = artifact_utils.get_single_instance(input_dict[_EXAMPLES])
+            start = artifact_utils.get_single_instance(output_dict[START])
+            self._copy_start(destination, examples, bool(exec_properties["has_spans"]), start.uri)
+
+    @staticmethod
+    def _copy_start(destination: str, examples: Artifact, has_spans: bool, folder: str) -> None:
+        span = int(examples.get_int_custom_property("span")) if has_spans else None
+        continued = examples.get_string_custom_property(CONTINUED)
+        if continued:
+            record = read_record(destination, continued)
+        else:
+            record = earlier_record(destination, span, log_fingerprint(examples))
+        source = "" if record is None else f"{record_folder(destination, record.fingerprint)}/{MODEL_RUN}"
+        names = files_below(source) if source else []
+        for name in names:
+            copy_file(f"{source}/{name}", f"{folder}/{MODEL_RUN}/{name}")
+        print(f"model to start from: {source if names else f'none in {destination}'}")
+
+
+class ServedModelSpec(ComponentSpec):
+    """Inputs, outputs and parameters of `ServedModel`."""
+
+    PARAMETERS = {  # noqa: RUF012
+        "destination": ExecutionParameter(type=str),
+        ROOT: ExecutionParameter(type=str, optional=True),
+        "has_spans": ExecutionParameter(type=int),
+        "warm_start": ExecutionParameter(type=int),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {_EXAMPLES: ChannelParameter(type=standard_artifacts.Examples)}  # noqa: RUF012
+    OUTPUTS = {  # noqa: RUF012
+        BASELINE: ChannelParameter(type=standard_artifacts.Model),
+        START: ChannelParameter(type=standard_artifacts.Model),
+    }
+
+
+class ServedModel(base_component.BaseComponent):
+    """Component that finds the model with which a new one is compared, and the one that a training starts from.
+
+    The first is the newest complete version at the push destination. The second is the newest model that was pushed,
+    was not rolled back and was not trained on the data of this run (`pipelines.pushing.model_record.earlier_record`).
+
+    Args:
+        examples: Examples of `ClusterExampleGen`.
+        destination: Folder with one folder per version.
+        root: Root of the run.
+        has_spans: Whether the pattern of the log has placeholders.
+        warm_start: Whether the training starts from an earlier model.
+    """
+
+    SPEC_CLASS = ServedModelSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(ServedModelExecutor)
+
+    def __init__(self, examples: BaseChannel, destination: str, root: object, has_spans: bool, warm_start: bool):
+        super().__init__(
+            ServedModelSpec(
+                examples=examples,
+                destination=destination,
+                root=root,
+                has_spans=int(has_spans),
+                warm_start=int(warm_start),
+                code=code_hash("pipelines.components.served_model"),
+                **{name: Channel(type=standard_artifacts.Model) for name in (BASELINE, START)},
+            )
+        )
