@@ -20,10 +20,10 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from tfx.orchestration import metadata
 
     from benchmarks.tfx_default import default_pipeline
+    from pipelines.beam_runner import run_in_process
     from pipelines.library_messages import log_level
     from pipelines.pipeline import create_data_pipeline
     from pipelines.raw_log import locate_log
-    from pipelines.beam_runner import run_in_process
     from pipelines.runners.local import ReportingDagRunner
     from pipelines.settings_file import load_settings
     from tfmtl.model_inputs import vocabularies

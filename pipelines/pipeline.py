@@ -5,7 +5,6 @@ from typing import Any
 
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
 from tfx.types.channel import UnionChannel
@@ -72,8 +71,9 @@ def create_pipeline(
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
-    resolvers = [accepted_log_resolver()]
-    data = data_components(settings, spans, schema, anomalies, resolvers, grows=True)
+    accepted = accepted_log_resolver()
+    accepted_log = [accepted.outputs[key] for key in (STATISTICS, EXAMPLES)]
+    data = data_components(settings, spans, schema, anomalies, accepted_log, grows=True)
     examples = data["LogExampleGen"]
     starts = []
     if settings.training.warm_start == LATEST:
@@ -86,7 +86,7 @@ def create_pipeline(
     return Pipeline(
         pipeline_name=name or settings.name,
         pipeline_root=root,
-        components=[*resolvers, *data.values(), *starts, *trained.values(), resolver, *judged],
+        components=[accepted, *data.values(), *starts, *trained.values(), resolver, *judged],
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),
@@ -125,7 +125,7 @@ def data_components(
     spans: Sequence[int] = (),
     checked_schema: str = "",
     anomalies: str = REPORT,
-    accepted: Sequence[Resolver] = (),
+    accepted: Sequence[BaseChannel] = (),
     grows: bool = False,
 ) -> dict[str, BaseComponent]:
     """Creates the components ExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
@@ -139,7 +139,7 @@ def data_components(
             `LogExampleGen` itself reads the most recent span that exists when it runs.
         checked_schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do; they are only reported by default.
-        accepted: Resolver of the last accepted log, with which this one is compared, if there is one.
+        accepted: Statistics and examples of the last accepted log, with which this one is compared, if there is one.
         grows: Whether the vocabularies continue those of earlier runs, if the settings say for how long
             (`training.keep_days`).
 
@@ -169,8 +169,8 @@ def transform_components(
     settings: Settings,
     examples: BaseComponent,
     checked_schema: str = "",
-    anomalies: str = REPORT,
-    accepted: Sequence[Resolver] = (),
+    anomalies: object = REPORT,
+    accepted: Sequence[BaseChannel] = (),
 ) -> dict[str, BaseComponent]:
     """Creates the components StatisticsGen -> SchemaGen -> ExampleValidator -> Transform.
 
@@ -179,7 +179,7 @@ def transform_components(
         examples: Component that reads the log.
         checked_schema: Text of the schema with which the log is compared; empty for none.
         anomalies: What anomalies of the log do.
-        accepted: Resolver of the last accepted log, if there is one.
+        accepted: Statistics and examples of the last accepted log, if there is one.
 
     Returns:
         The components by name.
@@ -193,7 +193,7 @@ def transform_components(
         settings.data_checks,
         checked_schema,
         anomalies,
-        *(resolver.outputs[key] for resolver in accepted for key in (STATISTICS, EXAMPLES)),
+        *accepted,
     ).with_id("ExampleValidator")
     transform = LogTransform(examples.outputs["examples"], schema.outputs["schema"], settings.spec)
     transform = transform.with_id("Transform")
@@ -265,7 +265,7 @@ def serving_components(
         trainer: The Trainer.
         baseline: Model with which the new one is compared.
         destination: Base directory of the served model, to which versions are pushed.
-        cluster: Options of the Pusher on a cluster: `root`, `model_run`, `must_pass`.
+        cluster: Options of the Pusher on a cluster: `root`, `statistics`, `model_run`, `must_pass`.
     """
     evaluator = LogEvaluator(
         examples=data["LogExampleGen"].outputs["examples"],

@@ -26,6 +26,8 @@ from transforms.storage.files import find_files, fingerprint
 
 STATISTICS, EXAMPLES, ANOMALIES = "statistics", "examples", "anomalies"
 ACCEPTED_STATISTICS, ACCEPTED_EXAMPLES = "accepted_statistics", "accepted_examples"
+IS_EMPTY = "is_empty"
+"""Property of accepted statistics that stand for none."""
 FINDINGS = "data_checks.json"
 REFUSE, ACCEPT, REPORT = "refuse", "accept", "report"
 """What anomalies do: stop the run, are accepted by the user, or are only reported."""
@@ -48,11 +50,12 @@ class LogExampleValidatorExecutor(base_executor.BaseExecutor):
         log = _summary(input_dict[STATISTICS], input_dict[EXAMPLES])
         if log is None:
             raise FileNotFoundError("The statistics of the log should exist. Received: no file. Run with --no-cache.")
-        accepted = _summary(input_dict.get(ACCEPTED_STATISTICS, []), input_dict.get(ACCEPTED_EXAMPLES, []))
+        earlier = [one for one in input_dict.get(ACCEPTED_STATISTICS, []) if not one.get_int_custom_property(IS_EMPTY)]
+        accepted = _summary(earlier, input_dict.get(ACCEPTED_EXAMPLES, []))
         schema = parse_schema(exec_properties["schema"]) if exec_properties["schema"] else None
         requests = request_statistics(checks.requests, spec) if checks.requests and checks.enabled else None
         findings = check_data(log, spec, checks, schema=schema, accepted=accepted, requests=requests)
-        if input_dict.get(ACCEPTED_STATISTICS) and accepted is None:
+        if earlier and accepted is None:
             note = "The statistics of the last accepted run no longer exist, so that the log is not compared with them."
             findings += Findings(notes=(note,))
         with fileio.open(os.path.join(output.uri, FINDINGS), "w") as file:
@@ -90,7 +93,8 @@ class LogExampleValidator(base_component.BaseComponent):
         spec: Spec of the dataset.
         checks: Bounds.
         schema: Text of the schema with which the log is compared; empty for none.
-        mode: `refuse`, `accept` or `report`: whether anomalies stop the run, become the normal, or are only written.
+        mode: `refuse`, `accept` or `report`: whether anomalies stop the run, become the normal, or are only written; or
+            a parameter of the run.
         accepted_statistics: Statistics of the last accepted log; None for none.
         accepted_examples: Examples of that log; None for none.
     """
@@ -105,7 +109,7 @@ class LogExampleValidator(base_component.BaseComponent):
         spec: DatasetSpec,
         checks: DataChecks,
         schema: str = "",
-        mode: str = REPORT,
+        mode: object = REPORT,
         accepted_statistics: BaseChannel | None = None,
         accepted_examples: BaseChannel | None = None,
     ):

@@ -11,13 +11,21 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_a
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipelines.components.cluster_example_gen import log_fingerprint
-from pipelines.components.example_gen import COUNTS, VOCABULARIES
+from pipelines.components.example_gen import COUNTS, REPORT, VOCABULARIES
 from pipelines.components.root import ROOT, with_root
 from pipelines.evaluation.records import read_gates, read_measured
 from pipelines.gates.gate import gates_to_plain
 from pipelines.gates.report import refusal
 from pipelines.pushing.destination import fingerprint, is_complete, newest_version
-from pipelines.pushing.model_record import MODEL_RUN, TOKEN_COUNTS, ModelRecord, spec_hash, write_record
+from pipelines.pushing.model_record import (
+    LOG,
+    MODEL_RUN,
+    STATISTICS,
+    TOKEN_COUNTS,
+    ModelRecord,
+    spec_hash,
+    write_record,
+)
 from pipelines.pushing.push import copy_model, push
 from pipelines.pushing.rolled_back import rollback_of
 from pipelines.settings import KERAS_MODEL
@@ -26,7 +34,8 @@ from transforms.storage.files import files_below
 
 ROLLED_BACK = "rolled_back_version"
 """Property of a `PushedModel` that was not pushed, as its model was rolled back: the version that served the model."""
-_EVALUATION, _EXAMPLES, _BLESSING, _MODEL = "evaluation", "examples", "model_blessing", "model"
+_EVALUATION, _EXAMPLES, _STATISTICS = "evaluation", "examples", "statistics"
+_BLESSING, _MODEL = "model_blessing", "model"
 
 
 class ModelRefused(ConfigError):
@@ -85,6 +94,7 @@ class OncePusherSpec(ComponentSpec):
         _BLESSING: ChannelParameter(type=standard_artifacts.ModelBlessing),
         _EVALUATION: ChannelParameter(type=standard_artifacts.ModelEvaluation),
         _EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
+        _STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
         MODEL_RUN: ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
     }
     OUTPUTS = {  # noqa: RUF012
@@ -102,6 +112,7 @@ class OncePusher(base_component.BaseComponent):
         examples: Examples that the model was trained on.
         destination: Folder with one folder per version.
         spec: Spec of the dataset, as JSON text.
+        statistics: Statistics of the log, which the record keeps for later data checks; None to keep none.
         model_run: Keras model and vocabularies, which the record keeps for later trainings; None to keep none.
         root: Root of the run, on a cluster.
         must_pass: Whether a model that is not blessed ends the run with an error.
@@ -118,6 +129,7 @@ class OncePusher(base_component.BaseComponent):
         examples: BaseChannel,
         destination: str,
         spec: str,
+        statistics: BaseChannel | None = None,
         model_run: BaseChannel | None = None,
         root: object = None,
         must_pass: bool = False,
@@ -128,6 +140,7 @@ class OncePusher(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 evaluation=evaluation,
                 examples=examples,
+                statistics=statistics,
                 model_run=model_run,
                 destination=destination,
                 root=root,
@@ -164,14 +177,23 @@ def _record(base: str, model: str, input_dict: dict[str, list[Artifact]], spec: 
         metrics=metrics,
         gates=gates_to_plain(read_gates(evaluation)),
     )
-    files = {}
-    if input_dict.get(MODEL_RUN):
-        model_run, counts = artifact_utils.get_single_uri(input_dict[MODEL_RUN]), f"{examples.uri}/{COUNTS}"
-        names = [KERAS_MODEL, *(f"{VOCABULARIES}/{name}" for name in files_below(f"{model_run}/{VOCABULARIES}"))]
-        files = {f"{MODEL_RUN}/{name}": f"{model_run}/{name}" for name in names}
-        files |= {f"{TOKEN_COUNTS}/{name}": f"{counts}/{name}" for name in files_below(counts)}
     if record.fingerprint:
-        write_record(base, record, files)
+        write_record(base, record, _files(input_dict, examples.uri))
+
+
+def _files(input_dict: dict[str, list[Artifact]], examples: str) -> dict[str, str]:
+    """Returns the files that later runs need, by path in the record."""
+    files = {}
+    if input_dict.get(_STATISTICS):
+        statistics = artifact_utils.get_single_uri(input_dict[_STATISTICS])
+        files = {f"{STATISTICS}/{name}": f"{statistics}/{name}" for name in files_below(statistics)}
+        files[f"{LOG}/{REPORT}"] = f"{examples}/{REPORT}"
+    if input_dict.get(MODEL_RUN):
+        model_run, counts = artifact_utils.get_single_uri(input_dict[MODEL_RUN]), f"{examples}/{COUNTS}"
+        names = [KERAS_MODEL, *(f"{VOCABULARIES}/{name}" for name in files_below(f"{model_run}/{VOCABULARIES}"))]
+        files |= {f"{MODEL_RUN}/{name}": f"{model_run}/{name}" for name in names}
+        files |= {f"{TOKEN_COUNTS}/{name}": f"{counts}/{name}" for name in files_below(counts)}
+    return files
 
 
 def _finite(value: float) -> float | None:

@@ -9,13 +9,26 @@ from tfx.utils import path_utils
 
 from pipelines.code_hash import code_hash
 from pipelines.components.cluster_example_gen import CONTINUED, log_fingerprint
+from pipelines.components.example_validator import IS_EMPTY
 from pipelines.components.root import ROOT, with_root
-from pipelines.pushing.model_record import MODEL_RUN, earlier_record, read_record, record_folder, served_model
+from pipelines.pushing.model_record import (
+    LOG,
+    MODEL_RUN,
+    STATISTICS,
+    earlier_record,
+    read_record,
+    record_folder,
+    served_model,
+    served_record,
+)
 from pipelines.pushing.push import copy_model
+from transforms.ingest.sampling import SAMPLE
 from transforms.storage.files import copy_file, files_below
 
 BASELINE, START = "baseline", "start"
 """Outputs: the served model, and the one that a training starts from. Each is an empty folder if there is none."""
+ACCEPTED_STATISTICS, ACCEPTED_EXAMPLES = "accepted_statistics", "accepted_examples"
+"""Outputs: statistics and report of the log that the served model was trained on, empty if there is none."""
 _EXAMPLES = "examples"
 
 
@@ -35,10 +48,20 @@ class ServedModelExecutor(base_executor.BaseExecutor):
         if served is not None:
             copy_model(served, path_utils.serving_model_dir(baseline.uri))
         print(f"served model: {served or f'none in {destination}'}")
+        self._copy_log(destination, output_dict)
         if exec_properties["warm_start"]:
             examples = artifact_utils.get_single_instance(input_dict[_EXAMPLES])
             start = artifact_utils.get_single_instance(output_dict[START])
             self._copy_start(destination, examples, bool(exec_properties["has_spans"]), start.uri)
+
+    @staticmethod
+    def _copy_log(destination: str, output_dict: dict[str, list[Artifact]]) -> None:
+        record = served_record(destination)
+        for key, name in ((ACCEPTED_STATISTICS, STATISTICS), (ACCEPTED_EXAMPLES, LOG)):
+            output = artifact_utils.get_single_instance(output_dict[key])
+            output.split_names = artifact_utils.encode_split_names([SAMPLE])
+            source = "" if record is None else f"{record_folder(destination, record.fingerprint)}/{name}"
+            output.set_int_custom_property(IS_EMPTY, int(not source or not _copy(source, output.uri)))
 
     @staticmethod
     def _copy_start(destination: str, examples: Artifact, has_spans: bool, folder: str) -> None:
@@ -49,10 +72,16 @@ class ServedModelExecutor(base_executor.BaseExecutor):
         else:
             record = earlier_record(destination, span, log_fingerprint(examples))
         source = "" if record is None else f"{record_folder(destination, record.fingerprint)}/{MODEL_RUN}"
-        names = files_below(source) if source else []
-        for name in names:
-            copy_file(f"{source}/{name}", f"{folder}/{MODEL_RUN}/{name}")
-        print(f"model to start from: {source if names else f'none in {destination}'}")
+        is_found = bool(source) and _copy(source, f"{folder}/{MODEL_RUN}")
+        print(f"model to start from: {source if is_found else f'none in {destination}'}")
+
+
+def _copy(source: str, target: str) -> bool:
+    """Copies the files below a folder; returns whether there are any."""
+    names = files_below(source)
+    for name in names:
+        copy_file(f"{source}/{name}", f"{target}/{name}")
+    return bool(names)
 
 
 class ServedModelSpec(ComponentSpec):
@@ -69,6 +98,8 @@ class ServedModelSpec(ComponentSpec):
     OUTPUTS = {  # noqa: RUF012
         BASELINE: ChannelParameter(type=standard_artifacts.Model),
         START: ChannelParameter(type=standard_artifacts.Model),
+        ACCEPTED_STATISTICS: ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        ACCEPTED_EXAMPLES: ChannelParameter(type=standard_artifacts.Examples),
     }
 
 
@@ -77,6 +108,7 @@ class ServedModel(base_component.BaseComponent):
 
     The first is the newest complete version at the push destination. The second is the newest model that was pushed,
     was not rolled back and was not trained on the data of this run (`pipelines.pushing.model_record.earlier_record`).
+    The log of the first is that with which the log of this run is compared.
 
     Args:
         examples: Examples of `ClusterExampleGen`.
@@ -98,6 +130,6 @@ class ServedModel(base_component.BaseComponent):
                 has_spans=int(has_spans),
                 warm_start=int(warm_start),
                 code=code_hash("pipelines.components.served_model"),
-                **{name: Channel(type=standard_artifacts.Model) for name in (BASELINE, START)},
+                **{name: Channel(type=parameter.type) for name, parameter in ServedModelSpec.OUTPUTS.items()},
             )
         )

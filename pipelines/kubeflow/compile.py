@@ -8,8 +8,10 @@ from typing import Any, Literal
 import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
+from pipelines.beam_runner import runs_elsewhere
+from pipelines.components.example_validator import REFUSE
 from pipelines.components.root import ROOT
-from pipelines.kubeflow.pipeline import create_cluster_pipeline
+from pipelines.kubeflow.pipeline import ANOMALIES, create_cluster_pipeline
 from pipelines.kubeflow.platform import platform_document
 from pipelines.kubeflow.resources import resources, step_settings
 from pipelines.settings import Settings
@@ -20,6 +22,7 @@ COMMAND = ("python", "-m", "pipelines.runners.kubeflow_step")
 """Command of every container."""
 OUTPUTS_SPEC = "--json_serialized_outputs_spec_args"
 """Argument with the declared outputs of a step, beside TFX's argument with the declared inputs."""
+_BEAM_STEPS = ("LogExampleGen", "StatisticsGen", "Transform", "Evaluator")
 _MAX_NAME = 128
 _RETRY = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"}
 
@@ -60,7 +63,7 @@ def compile_pipeline(
     specification = job["pipelineSpec"]
     specification["defaultPipelineRoot"] = root
     parameters = specification["root"]["inputDefinitions"]["parameters"]
-    for name, value in (("data", settings.data.path), ("date", ""), (ROOT, root)):
+    for name, value in (("data", settings.data.path), ("date", ""), (ROOT, root), (ANOMALIES, REFUSE)):
         if name in parameters:
             parameters[name] |= {"defaultValue": value, "isOptional": True}
     for name, task in specification["root"]["dag"]["tasks"].items():
@@ -117,6 +120,9 @@ def _complete(
     step = step_settings(name, settings.kubeflow.steps)
     container["args"] += ["--step", name, OUTPUTS_SPEC, json.dumps(component["outputDefinitions"], sort_keys=True)]
     container["args"] += step.beam_pipeline_args
+    arguments = [*settings.beam_pipeline_args, *step.beam_pipeline_args]
+    if name in _BEAM_STEPS and runs_elsewhere(arguments):
+        container["args"].append("--keep_uris")
     container["resources"] = resources(step)
     if settings.kubeflow.env:
         container["env"] = [{"name": one, "value": value} for one, value in settings.kubeflow.env.items()]

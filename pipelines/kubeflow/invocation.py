@@ -19,7 +19,10 @@ _STORE_KEYS = ("display_name", "store_session_info")
 
 
 def local_invocation(
-    invocation: Mapping[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any], mounts: str = "/"
+    invocation: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    mounts: str | None = "/",
 ) -> dict[str, Any]:
     """Returns an invocation with local paths, the types of the declared inputs and outputs, and plain metadata.
 
@@ -29,7 +32,7 @@ def local_invocation(
         invocation: Message `ExecutorInput`, as plain data.
         inputs: Declared inputs, a message `ComponentInputsSpec`.
         outputs: Declared outputs, a message `ComponentOutputsSpec`.
-        mounts: Folder below which the launcher places files.
+        mounts: Folder below which the launcher places files; None to keep the URIs, for workers on other machines.
 
     Example:
         >>> from pipelines.kubeflow.invocation import local_invocation
@@ -46,7 +49,7 @@ def local_invocation(
     found["artifacts"] = {name: one for name, one in found.get("artifacts", {}).items() if name in declared}
     for part, specs in ((local.get("inputs", {}), inputs.get("artifacts", {})), (found, declared)):
         for name, artifact in _artifacts(part):
-            artifact["uri"] = local_path(artifact["uri"], mounts)
+            artifact["uri"] = artifact["uri"] if mounts is None else local_path(artifact["uri"], mounts)
             artifact["type"] = specs[name]["artifactType"] if name in specs else artifact["type"]
             artifact["metadata"] = _plain_metadata(artifact.get("metadata") or {})
     return local

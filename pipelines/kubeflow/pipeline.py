@@ -7,25 +7,28 @@ from tfx.orchestration.pipeline import Pipeline
 
 from pipelines.beam_runner import with_runner
 from pipelines.components.cluster_example_gen import ClusterExampleGen
-from pipelines.components.example_validator import REFUSE
 from pipelines.components.root import ROOT
-from pipelines.components.served_model import BASELINE, START, ServedModel
+from pipelines.components.served_model import ACCEPTED_EXAMPLES, ACCEPTED_STATISTICS, BASELINE, START, ServedModel
 from pipelines.pipeline import TRAINER, serving_components, training_components, transform_components
 from pipelines.settings import Settings
 from pipelines.training_settings import LATEST
 from transforms.readers.spans import has_spans
 
+ANOMALIES = "anomalies"
+"""Parameter of a run: `refuse`, `accept` or `report` (`pipelines.components.example_validator`)."""
+
 
 def create_cluster_pipeline(settings: Settings, root: str, name: str, schema: str = "") -> Pipeline:
     """Creates the pipeline from raw log to pushed model for a cluster.
 
-    ClusterExampleGen -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform -> ServedModel -> Trainer ->
+    ClusterExampleGen -> ServedModel -> StatisticsGen -> SchemaGen -> ExampleValidator -> Transform -> Trainer ->
     Evaluator -> Pusher.
 
     Its parameters are `data`, the folder of the log, `root`, below which models are pushed and checkpoints are written,
-    and, if the log has spans, `date`, the last one to read. The model with which the new one is compared, and the one
-    that a training starts from, are found at the push destination. A model that does not pass the gates ends the run
-    with an error. No step is taken from a cache, as the key of a cluster's cache does not know the files of the log.
+    `anomalies`, what anomalies of the log do, and, if the log has spans, `date`, the last one to read. The log and the
+    model with which the new ones are compared, and the model that a training starts from, are found at the push
+    destination. A model that does not pass the gates ends the run with an error. No step is taken from a cache, as the
+    key of a cluster's cache does not know the files of the log.
 
     Args:
         settings: Settings of the experiment.
@@ -42,8 +45,10 @@ def create_cluster_pipeline(settings: Settings, root: str, name: str, schema: st
     warm = settings.training.warm_start == LATEST
     log = (settings.data, settings.spec, destination, root_parameter, keep_days)
     examples = ClusterExampleGen(data_parameter, date_parameter, *log).with_id("LogExampleGen")
-    data = {examples.id: examples, **transform_components(settings, examples, schema, REFUSE)}
     served = ServedModel(examples.outputs["examples"], destination, root_parameter, spanned, warm)
+    accepted = [served.outputs[key] for key in (ACCEPTED_STATISTICS, ACCEPTED_EXAMPLES)]
+    anomalies = RuntimeParameter(ANOMALIES, str)
+    data = {examples.id: examples, **transform_components(settings, examples, schema, anomalies, accepted)}
     checkpoints = kubeflow.checkpoints.replace("{name}", settings.name)
     start = served.outputs[START] if warm else None
     trained = training_components(settings, data, start, checkpoints=checkpoints, root=root_parameter)
@@ -55,13 +60,14 @@ def create_cluster_pipeline(settings: Settings, root: str, name: str, schema: st
         served.outputs[BASELINE],
         destination,
         root=root_parameter,
+        statistics=data["StatisticsGen"].outputs["statistics"],
         model_run=trainer.outputs["model_run"] if warm else None,
         must_pass=True,
     )
     return Pipeline(
         pipeline_name=name,
         pipeline_root=root,
-        components=[*data.values(), served, *trained.values(), *judged],
+        components=[served, *data.values(), *trained.values(), *judged],
         enable_cache=False,
         beam_pipeline_args=list(settings.beam_pipeline_args),
     )

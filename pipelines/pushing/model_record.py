@@ -17,8 +17,9 @@ from transforms.storage.files import copy_file, exists, list_folder, read_text, 
 RECORDS = ".models"
 """Name of the folder of all records, which no server takes for a version."""
 RECORD = "record.json"
-MODEL_RUN, TOKEN_COUNTS = "model_run", "token_counts"
-"""Folders of a record: the Keras model with its vocabularies, and the counts of tokens that vocabularies continue."""
+MODEL_RUN, TOKEN_COUNTS, STATISTICS, LOG = "model_run", "token_counts", "statistics", "log"
+"""Folders of a record: the Keras model with its vocabularies, the counts of tokens that vocabularies continue, the
+statistics of the log's sample, and the report of its rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +70,7 @@ def write_record(base_directory: str, record: ModelRecord, files: Mapping[str, s
     Args:
         base_directory: Folder with one folder per version, local or on an object store.
         record: The record.
-        files: Files to copy beside it, by path in the folder of the record, below `MODEL_RUN` or `TOKEN_COUNTS`.
+        files: Files to copy beside it, by path in the folder of the record, below one of the folders above.
     """
     target = record_folder(base_directory, record.fingerprint)
     remove(target)  # A push that was interrupted may have left a part.
@@ -97,6 +98,16 @@ def served_model(base_directory: str) -> str | None:
     """
     newest_first = reversed(list(versions(base_directory).values()))
     return next(filter(is_complete, newest_first), None)
+
+
+def served_record(base_directory: str) -> ModelRecord | None:
+    """Returns the record of the served model; None if there is no such model, or it has no record.
+
+    Args:
+        base_directory: Folder with one folder per version, which need not exist.
+    """
+    served = served_model(base_directory)
+    return None if served is None else read_record(base_directory, fingerprint(served))
 
 
 def earlier_record(base_directory: str, span: int | None, log: str) -> ModelRecord | None:

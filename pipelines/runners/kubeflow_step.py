@@ -36,12 +36,18 @@ def main(argv: Sequence[str]) -> int:
         json.loads(arguments.json_serialized_inputs_spec_args),
         json.loads(arguments.json_serialized_outputs_spec_args),
     )
-    local = local_invocation(given, *specs, arguments.mounts)
+    local = local_invocation(given, *specs, None if arguments.keep_uris else arguments.mounts)
+    wrong = [path for path in output_paths(local) if "://" in path and not path.startswith("gs://")]
+    if wrong:
+        expected = f"the pipeline root should be gs://, as Beam's workers of {arguments.step} write there themselves"
+        print(f"Error: {expected}. Received: {wrong[0]}", file=sys.stderr)
+        return 2
     output = pathlib.Path(given["outputs"]["outputFile"])
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)  # TFX takes a file that exists for the output of a driver.
     for path in output_paths(local):
-        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+        if "://" not in path:
+            pathlib.Path(path).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-W", "ignore", "-m", "pipelines.kubeflow.run_executor"]
     command += ["--executor_class_path", arguments.executor_class_path]
     command += ["--json_serialized_invocation_args", json.dumps(local)]
@@ -59,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parser.add_argument("--json_serialized_outputs_spec_args", default="{}")
+    parser.add_argument("--keep_uris", action="store_true", help="Beam's workers run elsewhere and need the URIs.")
     parser.add_argument("--mounts", default="/", help="Folder below which the launcher places files.")
     return parser
 

@@ -43,6 +43,7 @@ def test_kfp_loads_the_pipeline_with_every_component(compiled):
     assert spec.pipeline_info.name == "demo"
     assert set(spec.root.dag.tasks) == STEPS
     assert {name: one.default_value.string_value for name, one in spec.root.input_definitions.parameters.items()} == {
+        "anomalies": "refuse",
         "data": "/data/log",
         "root": spec.default_pipeline_root,
     }
@@ -162,6 +163,17 @@ def test_beam_jobs_run_in_the_process_of_their_container(compiled):
     assert runners == [[f"--runner={IN_PROCESS}"]] * len(STEPS)
 
 
+def test_steps_whose_beam_workers_run_elsewhere_keep_the_uris(tmp_path):
+    settings = tmp_path / "settings.yaml"
+    text = (REPOSITORY / "examples" / "demo.yaml").read_text()
+    settings.write_text(
+        f"{text}\nkubeflow: {{steps: {{Evaluator: {{beam_pipeline_args: [--runner=DataflowRunner]}}}}}}\n"
+    )
+    (specification,) = documents(compile_demo(tmp_path, settings, **{"--data": "/data/log"}))
+    kept = {name for name, one in executors(specification).items() if "--keep_uris" in one["container"]["args"]}
+    assert kept == {"Evaluator"}
+
+
 def test_a_refused_log_fails_a_step_on_which_the_others_depend(tmp_path):
     settings = tmp_path / "demo.yaml"
     settings.write_text((REPOSITORY / "examples" / "demo.yaml").read_text())
@@ -171,7 +183,7 @@ def test_a_refused_log_fails_a_step_on_which_the_others_depend(tmp_path):
     assert "ExampleValidator" in tasks["Transform"]["dependentTasks"]
     parameters = tasks["ExampleValidator"]["inputs"]["parameters"]
     assert "city" in parameters["schema"]["runtimeValue"]["constant"]
-    assert parameters["mode"]["runtimeValue"]["constant"] == "refuse"
+    assert parameters["mode"] == {"componentInputParameter": "anomalies"}
 
 
 def test_a_warm_start_uses_a_model_of_the_push_destination(tmp_path):

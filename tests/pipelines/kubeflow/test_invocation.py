@@ -95,6 +95,10 @@ def test_the_launcher_may_place_files_below_another_folder():
     assert output_paths(localized("s3://bucket/runs", "/work")) == ["/work/s3/bucket/runs/m"]
 
 
+def test_uris_are_kept_for_workers_on_other_machines():
+    assert output_paths(localized("gs://bucket/runs", None)) == ["gs://bucket/runs/m"]
+
+
 def test_a_step_without_inputs():
     outputs = {"artifacts": {}, "outputFile": "o"}
     assert local_invocation({"inputs": {}, "outputs": outputs}, {}, {})["outputs"] == outputs

@@ -31,9 +31,11 @@ def command(folder, executor):
     return [*words, "--json_serialized_outputs_spec_args", json.dumps({"artifacts": {"model": MODEL}})]
 
 
-def run(folder, executor):
+def run(folder, executor, *arguments):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(pathlib.Path(__file__).parent)])}
-    return subprocess.run(command(folder, executor), env=environment, capture_output=True, text=True, cwd=folder)
+    return subprocess.run(
+        [*command(folder, executor), *arguments], env=environment, capture_output=True, text=True, cwd=folder
+    )
 
 
 def test_a_killed_step_is_one_line_that_suggests_more_memory_and_a_retry_succeeds(tmp_path):
@@ -65,6 +67,15 @@ def test_errors_of_the_user_have_no_traceback(tmp_path, executor, code, printed,
     assert ("Traceback" in done.stderr) == traceback
     assert done.stdout.startswith("Trainer: failed after ")
     assert not (tmp_path / "outputs/output_metadata.json").exists()
+
+
+def test_workers_on_other_machines_need_a_store_that_they_can_write_to(tmp_path):
+    done = run(tmp_path, "Bug", "--keep_uris")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: the pipeline root should be gs://, as Beam's workers of Trainer write there themselves. "
+        "Received: s3://bucket/run/model\n"
+    )
 
 
 def test_a_container_that_is_stopped_ends_its_step(tmp_path):
