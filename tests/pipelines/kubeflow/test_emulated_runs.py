@@ -3,8 +3,11 @@
 import dataclasses
 import os
 
+import pandas as pd
 import pytest
 
+from pipelines.components.example_validator import FINDINGS
+from pipelines.data_checks.anomalies import Findings
 from pipelines.pushing.destination import is_complete, versions
 from pipelines.pushing.model_record import served_model
 from pipelines.settings_file import load_settings
@@ -46,6 +49,7 @@ def test_all_steps_run_to_a_pushed_model(emulator):
     (folder,) = versions(DESTINATION).values()
     assert is_complete(folder)
     assert "served model: none in minio://" in emulated.printed["ServedModel"][0]
+    assert read_findings(emulated.stored["ExampleValidator"]["anomalies"]).notes == (), "there is no log to compare"
     assert "finished after" in emulated.printed["Trainer"][0]
     assert "peak memory" in emulated.printed["Trainer"][0]
 
@@ -66,3 +70,34 @@ def test_a_worse_model_is_compared_with_the_served_one_and_ends_the_run_as_refus
     assert "Error: The model was not pushed: auc of ctr" in printed
     assert "Traceback" not in printed
     assert list(versions(DESTINATION).values()) == [served]
+
+
+@pytest.mark.long
+def test_a_log_that_drifts_from_that_of_the_served_model_ends_the_run_and_can_be_accepted(emulator, tmp_path):
+    emulated, _ = emulator
+    settings = load_settings(REPOSITORY / "examples" / "demo.yaml")
+    simulate(settings.spec, dataclasses.replace(settings.simulator, rows=ROWS), tmp_path)
+    rows = pd.read_csv(tmp_path / "impressions.csv", dtype=str)
+    rows["price"] = (pd.to_numeric(rows["price"]) * 100).astype(str)
+    rows.to_csv(tmp_path / "impressions.csv", index=False)
+    steps = ["LogExampleGen", "ServedModel", "StatisticsGen", "SchemaGen", "ExampleValidator"]
+    parameters = {"data": str(tmp_path / "impressions.csv")}
+    assert emulated.run("cents", parameters, steps) == ("ExampleValidator", 4)
+    printed = emulated.printed["ExampleValidator"][0]
+    assert "Error: " in printed
+    assert "price" in printed
+    assert "Traceback" not in printed
+    assert emulated.run("accepted", {**parameters, "anomalies": "accept"}, steps) == (None, 0)
+
+
+@pytest.mark.long
+def test_the_log_of_the_served_model_has_no_anomalies_against_itself(emulator):
+    emulated, _ = emulator
+    steps = ["LogExampleGen", "ServedModel", "StatisticsGen", "SchemaGen", "ExampleValidator"]
+    assert emulated.run("same", steps=steps) == (None, 0), emulated.printed
+    findings = read_findings(emulated.stored["ExampleValidator"]["anomalies"])
+    assert findings == Findings()
+
+
+def read_findings(artifact):
+    return Findings.from_json(files.read_text(f"{artifact['uri']}/{FINDINGS}"))
