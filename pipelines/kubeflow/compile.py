@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from pipelines.beam_runner import runs_elsewhere
+from pipelines.beam_runner import IN_PROCESS, runs_elsewhere
 from pipelines.components.example_validator import REFUSE
 from pipelines.components.root import ROOT
 from pipelines.kubeflow.pipeline import ANOMALIES, create_cluster_pipeline
@@ -22,7 +22,8 @@ COMMAND = ("python", "-m", "pipelines.runners.kubeflow_step")
 """Command of every container."""
 OUTPUTS_SPEC = "--json_serialized_outputs_spec_args"
 """Argument with the declared outputs of a step, beside TFX's argument with the declared inputs."""
-_BEAM_STEPS = ("LogExampleGen", "StatisticsGen", "Transform", "Evaluator")
+_READERS = ("LogExampleGen", "StatisticsGen", "Evaluator")
+"""Steps whose Beam jobs read rows, on other machines if the settings say so."""
 _MAX_NAME = 128
 _RETRY = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"}
 
@@ -121,8 +122,8 @@ def _complete(
     container["args"] += ["--step", name, OUTPUTS_SPEC, json.dumps(component["outputDefinitions"], sort_keys=True)]
     container["args"] += step.beam_pipeline_args
     arguments = [*settings.beam_pipeline_args, *step.beam_pipeline_args]
-    if name in _BEAM_STEPS and runs_elsewhere(arguments):
-        container["args"].append("--keep_uris")
+    if runs_elsewhere(arguments):
+        container["args"] += ["--keep_uris"] if name in _READERS else [f"--runner={IN_PROCESS}"]
     container["resources"] = resources(step)
     if settings.kubeflow.env:
         container["env"] = [{"name": one, "value": value} for one, value in settings.kubeflow.env.items()]

@@ -11,10 +11,11 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
-from pipelines.kubeflow.invocation import local_invocation, output_paths, stored_output
+from pipelines.kubeflow.invocation import local_invocation, local_path, output_paths, stored_output
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _NO_LIMIT = 1 << 60
@@ -42,19 +43,21 @@ def main(argv: Sequence[str]) -> int:
         expected = f"the pipeline root should be gs://, as Beam's workers of {arguments.step} write there themselves"
         print(f"Error: {expected}. Received: {wrong[0]}", file=sys.stderr)
         return 2
-    output = pathlib.Path(given["outputs"]["outputFile"])
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.unlink(missing_ok=True)  # TFX takes a file that exists for the output of a driver.
     for path in output_paths(local):
         if "://" not in path:
             pathlib.Path(path).mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-W", "ignore", "-m", "pipelines.kubeflow.run_executor"]
-    command += ["--executor_class_path", arguments.executor_class_path]
-    command += ["--json_serialized_invocation_args", json.dumps(local)]
-    command += ["--json_serialized_inputs_spec_args", arguments.json_serialized_inputs_spec_args]
-    code = _run([*command, *beam_arguments], arguments.step)
-    if code == 0:
-        output.write_text(json.dumps(stored_output(json.loads(output.read_text()), given, arguments.mounts)))
+    with tempfile.TemporaryDirectory(prefix="tfmtl_step_") as folder:
+        written = pathlib.Path(folder, "output_metadata.json")
+        local["outputs"]["outputFile"] = str(written)
+        command = [sys.executable, "-W", "ignore", "-m", "pipelines.kubeflow.run_executor"]
+        command += ["--executor_class_path", arguments.executor_class_path]
+        command += ["--json_serialized_invocation_args", json.dumps(local)]
+        command += ["--json_serialized_inputs_spec_args", arguments.json_serialized_inputs_spec_args]
+        code = _run([*command, *beam_arguments], arguments.step)
+        if code == 0:
+            output = pathlib.Path(local_path(given["outputs"]["outputFile"], arguments.mounts))
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(json.dumps(stored_output(json.loads(written.read_text()), given, arguments.mounts)))
     return code
 
 
