@@ -166,12 +166,17 @@ def test_beam_jobs_run_in_the_process_of_their_container(compiled):
 def test_steps_whose_beam_workers_run_elsewhere_keep_the_uris(tmp_path):
     settings = tmp_path / "settings.yaml"
     text = (REPOSITORY / "examples" / "demo.yaml").read_text()
-    settings.write_text(
-        f"{text}\nkubeflow: {{steps: {{Evaluator: {{beam_pipeline_args: [--runner=DataflowRunner]}}}}}}\n"
-    )
-    (specification,) = documents(compile_demo(tmp_path, settings, **{"--data": "/data/log"}))
-    kept = {name for name, one in executors(specification).items() if "--keep_uris" in one["container"]["args"]}
-    assert kept == {"Evaluator"}
+    for added, steps in (
+        ("kubeflow: {steps: {Evaluator: {beam_pipeline_args: [--runner=DataflowRunner]}}}", {"Evaluator"}),
+        ("beam_pipeline_args: [--runner=DataflowRunner]", {"LogExampleGen", "StatisticsGen", "Evaluator"}),
+    ):
+        settings.write_text(f"{text}\n{added}\n")
+        found = executors(documents(compile_demo(tmp_path, settings, **{"--data": "/data/log"}))[0])
+        arguments = {name: one["container"]["args"] for name, one in found.items()}
+        assert {name for name, words in arguments.items() if "--keep_uris" in words} == steps
+        for name in set(arguments) - steps:
+            runners = [word for word in arguments[name] if word.startswith("--runner=")]
+            assert runners[-1] == f"--runner={IN_PROCESS}", "Beam takes the last one"
 
 
 def test_a_refused_log_fails_a_step_on_which_the_others_depend(tmp_path):
