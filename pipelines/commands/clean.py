@@ -2,6 +2,7 @@
 
 import pathlib
 
+from pipelines.pushing.model_record import remove_unneeded_records
 from pipelines.pushing.retention import remove_version, unneeded_versions
 from pipelines.runners.folders import run_folder
 from pipelines.runners.history.relocation import relocate
@@ -42,4 +43,6 @@ def clean_folder(target: str, keep: int, yes: bool) -> None:
         remove_unneeded(folder, unneeded)
         for version in versions:
             remove_version(version)
+        for base in bases:
+            remove_unneeded_records(str(base))
     console.print(f"removed: {what}", highlight=False, markup=False)
