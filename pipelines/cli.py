@@ -8,7 +8,7 @@ try:
 except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
-from pipelines.cluster_commands import schedule, submit
+from pipelines.cluster_commands import schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
@@ -48,6 +48,7 @@ for _command in (
     clean,
     submit,
     schedule,
+    training_job,
 ):
     main.add_command(_command)
 

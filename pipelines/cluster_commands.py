@@ -1,4 +1,4 @@
-"""Commands of `tfmtl` that use a cluster: `submit` and `schedule`."""
+"""Commands of `tfmtl` that use a cluster: `submit`, `schedule` and `training-job`."""
 
 import sys
 from collections.abc import Callable
@@ -69,3 +69,29 @@ def schedule(cron: str, name: str | None, max_concurrency: int, no_catchup: bool
     from pipelines.commands.submit import SubmitOptions
 
     schedule_pipeline(SubmitOptions(**options), cron, name, max_concurrency, not no_catchup)
+
+
+@click.command("training-job", short_help="Write the manifest of a training on several machines.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
+@click.option("--workers", required=True, type=click.IntRange(min=2), help="Number of machines.")
+@click.option("--examples", required=True, help="Folder of the examples, as the workers see it.")
+@click.option("--transform", required=True, help="Folder of the transform graph, as the workers see it.")
+@click.option("--root", required=True, help="Folder to write the model to, as the workers see it.")
+@click.option("--name", help="Name of the job; default: that of the settings.")
+@click.option("--backoff-limit", default=3, show_default=True, type=click.IntRange(min=0), help="Number of restarts.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml.")
+def training_job(**options: Any) -> None:
+    """Write a TFJob, with which Kubeflow's training operator trains the model of SETTINGS on several machines.
+
+    The job trains from examples and a transform graph that exist, such as the folder `prepared` of `tfmtl tune`. It
+    does not evaluate or push the model. The section `kubeflow` of SETTINGS gives resources, volumes and secrets.
+
+    \b
+    Example:
+      tfmtl training-job shop.yaml --image registry/tfmtl:0.1 --workers 4 --examples /data/prepared/examples \\
+        --transform /data/prepared/transform --root /data/trained --out job.yaml
+    """
+    from pipelines.commands.training_job import write_training_job
+
+    write_training_job(**options)
