@@ -4,11 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.components.root import ROOT
 from pipelines.kubeflow.specification import Specification
 from tfmtl.config import ConfigError
-
-ROOT = "root"
-"""Parameter of the pipeline with the folder below which models are pushed."""
 
 
 @dataclasses.dataclass(frozen=True)
