@@ -79,13 +79,12 @@ def schedule(cron: str, name: str | None, max_concurrency: int, no_catchup: bool
 @click.option("--transform", required=True, help="Folder of the transform graph, as the workers see it.")
 @click.option("--root", required=True, help="Folder to write the model to, as the workers see it.")
 @click.option("--name", help="Name of the job; default: that of the settings.")
-@click.option("--backoff-limit", default=3, show_default=True, type=click.IntRange(min=0), help="Number of restarts.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml.")
 def training_job(**options: Any) -> None:
     """Write a TFJob, with which Kubeflow's training operator trains the model of SETTINGS on several machines.
 
     The job trains from examples and a transform graph that exist, such as the folder `prepared` of `tfmtl tune`. It
-    does not evaluate or push the model. The section `kubeflow` of SETTINGS gives resources, volumes and secrets.
+    does not evaluate or push the model. Resources, volumes and secrets are those of `kubeflow` in SETTINGS.
 
     \b
     Example:

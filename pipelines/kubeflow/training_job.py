@@ -29,13 +29,12 @@ def training_job(
     transform: str,
     root: str,
     name: str | None = None,
-    backoff_limit: int = 3,
 ) -> dict[str, Any]:
     """Returns the manifest of a job that trains the model of the settings on several machines.
 
-    Each worker has the resources of the step `Trainer`, and the volumes, secrets and variables of all steps. The first
-    one writes the model. If a worker is killed, the others end with an exit code that the operator takes for an
-    interruption, and all start again; an error of the settings or the data ends the job.
+    Each worker has the resources and retries of the step `Trainer`, and the volumes, secrets and variables of all
+    steps. The first one writes the model. If a worker is killed, the others end with an exit code that the operator
+    takes for an interruption, and all start again; an error of the settings or the data ends the job.
 
     Args:
         settings: Settings of the experiment, whose `training.distribution.kind` is `multi_worker`.
@@ -46,12 +45,12 @@ def training_job(
         transform: Folder of the transform graph, as the workers see it.
         root: Folder to which the first worker writes `model` and `model_run`.
         name: Name of the job; None for that of the settings in legal characters.
-        backoff_limit: Number of restarts after which the job fails.
 
     Raises:
         ConfigError: If the settings are not for several workers, or the name or a folder is wrong.
     """
     _check(settings)
+    step = step_settings("Trainer", settings.kubeflow.steps)
     for option, path in (("examples", examples), ("transform", transform), ("root", root)):
         _check_path(option, path, settings.kubeflow)
     config = {
@@ -70,7 +69,7 @@ def training_job(
         "template": {
             # A sidecar of Istio refuses the connections of the workers to each other.
             "metadata": {"annotations": {"sidecar.istio.io/inject": "false"}},
-            "spec": _pod(image, arguments, settings.kubeflow),
+            "spec": _pod(image, arguments, step, settings.kubeflow),
         },
     }
     return {
@@ -78,20 +77,20 @@ def training_job(
         "kind": "TFJob",
         "metadata": {"name": _job_name(name, settings.name)},
         "spec": {
-            "runPolicy": {"cleanPodPolicy": "Running", "backoffLimit": backoff_limit},
+            "runPolicy": {"cleanPodPolicy": "Running", "backoffLimit": step.retries},
             "tfReplicaSpecs": {"Worker": worker},
         },
     }
 
 
-def _pod(image: str, arguments: list[str], kubeflow: KubeflowSettings) -> dict[str, Any]:
+def _pod(image: str, arguments: list[str], step: StepSettings, kubeflow: KubeflowSettings) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": _CONTAINER,
         "image": image,
         "command": ["python", "-m", MODULE],
         "args": arguments,
         "ports": [{"name": _PORT_NAME, "containerPort": PORT}],
-        "resources": _resources(step_settings("Trainer", kubeflow.steps)),
+        "resources": _resources(step),
     }
     env: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in kubeflow.env.items()]
     env += [

@@ -28,7 +28,7 @@ training:
   distribution: {kind: multi_worker}
 kubeflow:
   steps:
-    Trainer: {cpu: 2.5, memory: 6Gi, accelerator: nvidia.com/gpu, accelerators: 2}
+    Trainer: {cpu: 2.5, memory: 6Gi, accelerator: nvidia.com/gpu, accelerators: 2, retries: 5}
   volumes:
     - {claim: data-claim, path: /data}
     - {claim: models-claim, path: /models/}
@@ -104,7 +104,7 @@ def test_the_fields_are_those_of_the_resource():
     assert_fields(job, JOB)
     assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "TFJob")
     assert job["metadata"]["name"] == "shop-2"
-    assert job["spec"]["runPolicy"] == {"cleanPodPolicy": "Running", "backoffLimit": 3}
+    assert job["spec"]["runPolicy"] == {"cleanPodPolicy": "Running", "backoffLimit": 5}
     worker = job["spec"]["tfReplicaSpecs"]["Worker"]
     assert (worker["replicas"], worker["restartPolicy"]) == (3, "ExitCode")
 
