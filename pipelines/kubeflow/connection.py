@@ -48,12 +48,15 @@ class Connection:
         client: Client of `kfp`.
         host: Address, as messages show it.
         namespace: Namespace of the experiments; None if the server has no namespaces for users.
+        kfp_options: Options with which the command `kfp` connects to the same server.
     """
 
     def __init__(self, host: str | None, namespace: str | None = None):
         if not host and _IN_CLUSTER not in os.environ and not _has_kube_config():
             expected = "--host should be the address of Kubeflow Pipelines, or KF_PIPELINES_ENDPOINT"
             raise ConfigError(f"{expected}, such as http://localhost:8080 of `kubectl port-forward`. Received: none")
+        if host and "://" not in host:
+            host = f"https://{host}"  # As the client does for requests, but not for the address of a page.
         self.host = host or "Kubeflow Pipelines"
         with self.errors():
             self.client = _Client(host=host or None, existing_token=os.environ.get(TOKEN) or None)
@@ -65,6 +68,8 @@ class Connection:
         if namespace is None and health.multi_user and _POD_NAMESPACE.exists():
             namespace = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
         self.namespace = namespace
+        options = {"--endpoint": host, "--namespace": namespace}
+        self.kfp_options = [word for name, value in options.items() if value for word in (name, value)]
 
     def page(self, path: str) -> str:
         """Returns the address of a page of the user interface.

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,7 +94,7 @@ def experiment_id(connection: Connection, name: str | None) -> str:
             return str(client.create_experiment(name, namespace=space).experiment_id)
         others = client.list_experiments(page_size=_SHOWN, namespace=space).experiments or []
     names = ", ".join(one.display_name for one in others) or "none"
-    advice = f"To create it: kfp --endpoint {connection.host} experiment create {name}"
+    advice = f"To create it: {shlex.join(['kfp', *connection.kfp_options, 'experiment', 'create', name])}"
     raise ConfigError(f"--experiment should be the name of an experiment: {names}. Received: {name!r}\n{advice}")
 
 

@@ -21,7 +21,7 @@ class PipelinesServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.token, self.multi_user = token, multi_user
         self.experiments = [{"experiment_id": "e1", "display_name": "Default"}]
-        self.runs, self.schedules, self.requests = [], [], []
+        self.runs, self.schedules, self.requests, self.paths = [], [], [], []
         self.states, self.failures = [("SUCCEEDED", {})], []
         self.error, self.page = None, None
 
@@ -47,7 +47,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlparse(self.path)
         query = {name: values[0] for name, values in urllib.parse.parse_qs(url.query).items()}
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
-        resource, _, name = url.path.removeprefix(PREFIX).partition("/")
+        resource, _, name = url.path.partition(PREFIX)[2].partition("/")
+        self.server.paths.append(url.path)
         self.server.requests.append((method, resource, name, query))
         if self.server.page:
             return self.send(200, self.server.page)

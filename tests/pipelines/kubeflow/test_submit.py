@@ -10,6 +10,7 @@ import time
 import pytest
 import yaml
 from click.testing import CliRunner
+from kubernetes.config import kube_config
 
 from pipelines.cli import main
 from pipelines.kubeflow import connection, following
@@ -149,6 +150,22 @@ def test_the_root_is_no_parameter_of_a_pipeline_that_has_none(server):
     write({**SPECIFICATION, "root": {"dag": SPECIFICATION["root"]["dag"]}})
     submit(server, "--root", "gs://bucket/new")
     assert server.runs[0]["runtime_config"] == {"parameters": {}, "pipeline_root": "gs://bucket/new"}
+
+
+def test_the_server_is_found_with_the_configuration_of_kubectl(server, monkeypatch):
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": server.address}}],
+        "users": [{"name": "me", "user": {}}],
+    }
+    pathlib.Path("none").write_text(yaml.safe_dump(config))
+    # The client reads the variable KUBECONFIG when it is imported.
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(pathlib.Path("none").absolute()))
+    assert invoke("submit", "pipeline.yaml") == "submitted shop -> /pipeline/#/runs/details/r1\n"
+    assert server.paths[0].startswith("/api/v1/namespaces/kubeflow/services/ml-pipeline:http/proxy/")
+    output = invoke("submit", "pipeline.yaml", "--experiment", "my ads", code=2)
+    assert "To create it: kfp experiment create 'my ads'" in output
 
 
 @pytest.mark.parametrize("name", ["KF_PIPELINES_ENDPOINT", "KFP_ENDPOINT"])
@@ -317,6 +334,11 @@ def test_another_file_is_refused(server, name, content, message):
 def test_no_address():
     output = invoke("submit", "pipeline.yaml", code=2)
     assert "--host should be the address of Kubeflow Pipelines, or KF_PIPELINES_ENDPOINT, such as http://" in output
+
+
+def test_an_address_without_a_scheme_is_one_of_https(server):
+    output = invoke("submit", "pipeline.yaml", "--host", server.address.removeprefix("http://"), code=2)
+    assert f"{server.address.replace('http', 'https')} " in output
 
 
 def test_nobody_answers():
