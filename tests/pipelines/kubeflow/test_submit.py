@@ -116,7 +116,7 @@ def test_the_commands_of_the_page(server):
     assert len(found) == 2
     for command in found:
         invoke(*shlex.split(command.replace("http://localhost:8080", server.address)))
-    assert server.runs[0]["runtime_config"]["parameters"] == {"data": "gs://bucket/log"}
+    assert server.runs[0]["runtime_config"]["parameters"] == {"data": "s3://bucket/log"}
     assert server.schedules[0]["display_name"] == "shop-daily"
 
 
