@@ -8,6 +8,7 @@ try:
 except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
+from pipelines.cluster_commands import schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
@@ -25,15 +26,30 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
 
     \b
     Exit codes: 0 success, 1 an error while running, 2 wrong usage, settings or data,
-    3 the model did not reach its thresholds and was not pushed, 4 the data have anomalies and no model was trained,
-    130 interrupted.
+    3 the model did not reach its thresholds and was not pushed, or a run on a cluster failed,
+    4 the data have anomalies and no model was trained, 130 interrupted.
     """
     from pipelines.library_messages import library_messages
 
     context.with_resource(library_messages(shown=verbose))
 
 
-for _command in (simulate, ingest, init, schema, serve, predict, score, export_check, runs, rollback, clean):
+for _command in (
+    simulate,
+    ingest,
+    init,
+    schema,
+    serve,
+    predict,
+    score,
+    export_check,
+    runs,
+    rollback,
+    clean,
+    submit,
+    schedule,
+    training_job,
+):
     main.add_command(_command)
 
 

@@ -38,6 +38,8 @@ ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run
 """Beginnings of the commands that tests/pipelines/test_ali_ccp.py runs."""
 HISTORY = ("tfmtl runs", "tfmtl clean")
 """Beginnings of the commands that are run after the pipeline of `shop.yaml`."""
+ON_A_CLUSTER = ("tfmtl submit", "tfmtl schedule")
+"""Beginnings of the commands that tests/pipelines/kubeflow/test_submit.py runs."""
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
 """Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 
@@ -100,7 +102,8 @@ def test_every_command_is_run_somewhere():
     history = [c for c in commands() if c.startswith(HISTORY)]
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
     run_here = [*by_this_file, *from_init, *history, *compiled]
-    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here])
+    submitted = [c for c in commands() if c.startswith(ON_A_CLUSTER)]
+    assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here, *submitted])
     assert len(by_this_file) == 6
     assert len(compiled) == 1
     ci = (REPOSITORY / ".ci" / "run").read_text()

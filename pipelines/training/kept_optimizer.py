@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from tfmtl.models import MultiTaskModel
+from tfmtl.training.distribution import optimizer_steps
 from tfmtl.training.vocabularies import Tokens
 from tfmtl.training.warm_optimizer import warm_start_optimizer
 
@@ -25,7 +26,7 @@ class KeptOptimizer:
     @property
     def steps(self) -> int:
         """Number of steps that the optimizer has made, at which a schedule of the learning rate begins."""
-        return int(self.previous.optimizer.iterations)
+        return optimizer_steps(self.previous.optimizer)
 
     def restore(self, optimizer: keras.optimizers.Optimizer, model: Any, vocabularies: Tokens) -> None:
         """Copies the state to the optimizer of a new model.

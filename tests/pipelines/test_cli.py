@@ -31,6 +31,9 @@ COMMANDS = [
     "runs",
     "rollback",
     "clean",
+    "submit",
+    "schedule",
+    "training-job",
 ]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmtl.training.distribution import optimizer_steps
+
 
 @dataclasses.dataclass(frozen=True)
 class Divergence:
@@ -82,7 +84,9 @@ class BestEpoch(keras.callbacks.EarlyStopping):
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self.divergence = None
-        self._first_step = int(self.model.optimizer.iterations)  # Not 0 if the optimizer continues an earlier training.
+        self._first_step = optimizer_steps(
+            self.model.optimizer
+        )  # Not 0 if the optimizer continues an earlier training.
         if self._keep_initial:
             self.best_weights = self.model.get_weights()
 
@@ -106,5 +110,5 @@ class BestEpoch(keras.callbacks.EarlyStopping):
         self.model.stop_training = True
         if self.divergence is None:
             kept = self.best_epoch + 1 if self.best is not None else 0 if self._keep_initial else None
-            step = int(self.model.optimizer.iterations) - self._first_step
+            step = optimizer_steps(self.model.optimizer) - self._first_step
             self.divergence = Divergence(step, self._epoch, kept)

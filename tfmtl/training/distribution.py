@@ -204,6 +204,21 @@ def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunctio
     return iterator_step
 
 
+def optimizer_steps(optimizer: keras.optimizers.Optimizer) -> int:
+    """Returns the number of steps that an optimizer has made; its counter may have a copy on each replica.
+
+    Args:
+        optimizer: Optimizer of a model.
+
+    Example:
+        >>> import keras
+        >>> from tfmtl.training.distribution import optimizer_steps
+        >>> optimizer_steps(keras.optimizers.Adam())
+        0
+    """
+    return int(keras.ops.convert_to_numpy(optimizer.iterations))
+
+
 def _count_local_replicas(strategy: tf.distribute.Strategy) -> int:
     # The default strategy has one replica and no list of devices.
     return 1 if strategy.num_replicas_in_sync == 1 else len(strategy.extended.worker_devices)

@@ -9,6 +9,7 @@ import keras
 from tfmtl.training.best_epoch import BestEpoch, Divergence
 from tfmtl.training.checkpoint_folder import Checkpoint, CheckpointFolder
 from tfmtl.training.data_position import DataPosition
+from tfmtl.training.distribution import optimizer_steps
 from tfmtl.training.stage_recovery import StageRecovery, restore
 
 _LARGEST_SHARE = 0.02
@@ -120,7 +121,7 @@ class Recovery:
     @property
     def steps(self) -> int:
         """Number of training steps of all stages so far, without those that an optimizer made before."""
-        return sum(int(one.iterations) - self._first_steps[stage] for stage, one in self._optimizers.items())
+        return sum(optimizer_steps(one) - self._first_steps[stage] for stage, one in self._optimizers.items())
 
     def begin(self, stage: str, model: Any, best: BestEpoch, history: keras.callbacks.History) -> StageRecovery:
         """Begins a stage, or restores it from the checkpoint.
@@ -135,7 +136,7 @@ class Recovery:
             The callback of the stage.
         """
         self._optimizers[stage] = model.optimizer
-        self._first_steps[stage] = int(model.optimizer.iterations)
+        self._first_steps[stage] = optimizer_steps(model.optimizer)
         found = None if self.checkpoint is None else self.checkpoint.state
         if self.checkpoint is not None and found is not None:
             if stage in found["finished"]:

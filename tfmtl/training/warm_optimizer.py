@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmtl.training.distribution import optimizer_steps
 from tfmtl.training.embedding_rows import moved_rows, row_sources
 from tfmtl.training.vocabularies import Tokens
 from tfmtl.training.warm_start import check_models
@@ -56,7 +57,7 @@ def warm_start_optimizer(optimizer: Any, model: Any, vocabularies: Tokens, old: 
         pairs = zip(optimizer.slot_variables(index), old.optimizer.slot_variables(index), strict=True)
         for slot, old_slot in pairs:
             slot.assign(moved_rows(slot, old_slot, layers, sources) if layers else np.asarray(old_slot))
-    optimizer.iterations.assign(int(old.optimizer.iterations))
+    optimizer.iterations.assign(optimizer_steps(old.optimizer))
 
 
 def _check_optimizer(optimizer: Any, old: Any) -> None:

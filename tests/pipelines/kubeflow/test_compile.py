@@ -16,6 +16,7 @@ from pipelines.cli import main
 from pipelines.kubeflow.compile import OUTPUTS_SPEC, legal_name
 from pipelines.kubeflow.resources import DEFAULTS, quantity
 from tests.pipelines.compiled import REPOSITORY, compile_demo
+from tests.pipelines.kubeflow.pipelines_server import pipelines_server
 from tfmtl.config import ConfigError
 
 EXAMPLES = [path for path in sorted((REPOSITORY / "examples").glob("*.yaml")) if not path.stem.startswith("compare_")]
@@ -133,6 +134,19 @@ def test_volumes_and_secrets_are_a_platform_specification(configured):
             ("AWS_ACCESS_KEY_ID", "user"),
             ("AWS_SECRET_ACCESS_KEY", "password"),
         ]
+
+
+def test_a_server_receives_what_is_compiled(configured, compiled):
+    for path, parts in ((compiled, 1), (configured[0].with_name("pipeline.yaml"), 2)):
+        with pipelines_server() as server:
+            words = ["--host", server.address, "--root", "gs://bucket/new", "--parameter", "data=gs://bucket/log"]
+            result = CliRunner().invoke(main, ["submit", str(path), *words])
+        assert result.exit_code == 0, result.output
+        expected, run = documents(path), server.runs[0]
+        assert len(expected) == parts
+        named = dict(zip(("pipeline_spec", "platform_spec"), expected, strict=False))
+        assert run["pipeline_spec"] == (named if parts > 1 else expected[0])
+        assert run["runtime_config"]["parameters"] == {"data": "gs://bucket/log", "root": "gs://bucket/new"}
 
 
 def test_vertex_has_one_document_and_no_volumes(configured, compiled, tmp_path):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.tfmtl import cases
 from tfmtl.models import SharedBottom
-from tfmtl.training import Stage, TwoStage, fit_stage
+from tfmtl.training import Distribution, Stage, TwoStage, fit_stage
 from tfmtl.training.best_epoch import BestEpoch, Divergence
 from tfmtl.training.two_stage import stage_optimizer
 
@@ -52,6 +52,17 @@ def test_training_stops_at_the_step_and_keeps_the_weights_of_the_evaluated_epoch
     if kept:
         for weight, expected in zip(model.get_weights(), poison.weights[kept], strict=True):
             np.testing.assert_array_equal(weight, expected)
+
+
+def test_training_on_replicas_keeps_the_weights_of_the_best_epoch():
+    """Their variables, and the counter of the optimizer, have a copy on each replica."""
+    with Distribution("mirrored", devices=("CPU:0",)).strategy().scope():
+        model = model_of()
+    poison, found = Poison(6), []
+    fit_stage(model, Stage(max_epochs=5), rows(), rows(1), callbacks=[poison], on_divergence=found.append, **QUIET)
+    assert found == [Divergence(6, 2, 1)]
+    for weight, expected in zip(model.get_weights(), poison.weights[1], strict=True):
+        np.testing.assert_array_equal(weight, expected)
 
 
 def test_the_steps_of_an_earlier_training_do_not_count():
