@@ -11,15 +11,14 @@ import pathlib
 import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
-from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
-from tfx.utils import proto_utils
 
 from pipelines.components.example_gen import REJECTS, ingest_report
 from pipelines.components.pusher import OncePusherExecutor
 from pipelines.errors import exit_code, user_message
 from pipelines.evaluation.results import overall_auc, read_metrics
-from pipelines.pushing.destination import newest_version
+from pipelines.pushing.destination import newest_version, versions
+from pipelines.pushing.model_record import RECORDS, read_record
 from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
@@ -46,7 +45,7 @@ def test_every_component_ran_and_the_model_was_pushed(end_to_end):
     assert not any(step.cached for name, step in end_to_end.run.steps.items() if name not in LOOK_UPS)
     assert end_to_end.run.blessed
     base = end_to_end.paths.serving("demo")
-    assert [path.name for path in base.iterdir()] == [end_to_end.run.pushed_version]
+    assert sorted(path.name for path in base.iterdir()) == [RECORDS, end_to_end.run.pushed_version]
     assert newest_version(str(base)) == str(base / end_to_end.run.pushed_version)
 
 
@@ -91,28 +90,33 @@ def test_a_second_run_is_cached_and_pushes_nothing(end_to_end):
     )
     assert again.pushed_version is None
     assert again.blessed
-    assert len(list(end_to_end.paths.serving("demo").iterdir())) == 1
+    assert len(versions(str(end_to_end.paths.serving("demo")))) == 1
 
 
 def test_the_newest_version_is_not_pushed_again(end_to_end, tmp_path):
-    """On Kubeflow, the model of a cached run is compared with itself and blessed again."""
+    """On Kubeflow, a run on the same log may give the same model again."""
     model = standard_artifacts.Model()
     model.uri = end_to_end.run.uri("Trainer", "model")
     blessing = standard_artifacts.ModelBlessing()
     blessing.set_int_custom_property("blessed", 1)
-    destination = pusher_pb2.PushDestination()
-    destination.filesystem.base_directory = str(tmp_path / "serving")
-    properties = {"push_destination": proto_utils.proto_to_json(destination)}
+    inputs = {"model": [model], "model_blessing": [blessing]}
+    for step, key in (("Evaluator", "evaluation"), ("LogExampleGen", "examples")):
+        inputs[key] = [standard_artifacts.ModelEvaluation() if key == "evaluation" else standard_artifacts.Examples()]
+        inputs[key][0].uri = end_to_end.run.uri(step, key)
+    serving = str(tmp_path / "serving")
+    properties = {"destination": serving, "spec_hash": "hash", "must_pass": 0}
     pushed = []
     for number in range(2):
         output = standard_artifacts.PushedModel()
         output.uri = str(tmp_path / f"pushed_{number}")
-        OncePusherExecutor().Do(
-            {"model": [model], "model_blessing": [blessing]}, {"pushed_model": [output]}, properties
-        )
+        OncePusherExecutor().Do(inputs, {"pushed_model": [output]}, properties)
         pushed.append(output.get_int_custom_property("pushed"))
     assert pushed == [1, 0]
-    assert len(list((tmp_path / "serving").iterdir())) == 1
+    (folder,) = versions(serving).values()
+    record = read_record(serving, describe(folder)["fingerprint"])
+    assert record.spec == "hash"
+    assert record.metrics["ctr"]["auc"] > 0.5
+    assert {gate["status"] for gate in record.gates} <= {"passed", "not judged"}
 
 
 def test_a_different_model_is_compared_with_the_blessed_one_and_pushed(end_to_end):
@@ -126,7 +130,7 @@ def test_a_different_model_is_compared_with_the_blessed_one_and_pushed(end_to_en
     assert not {"Trainer", "Evaluator", "Pusher"} & cached
     baseline = run.steps["latest_blessed_model"].outputs["model"]
     assert [model.id for model in baseline] != [run.artifact("Trainer", "model").id]
-    assert run.pushed_version == max(path.name for path in base.iterdir())
+    assert int(run.pushed_version) == max(versions(str(base)))
     assert describe(newest_version(str(base)))["fingerprint"] != first
 
 
