@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.data_checks.options import DataChecks
 from pipelines.gates.thresholds import ExportThresholds, Thresholds
+from pipelines.kubeflow_settings import KubeflowSettings
 from pipelines.settings import ModelSettings
 from pipelines.training_settings import TrainingSettings
 from tests.tfmtl import cases
@@ -98,14 +99,14 @@ def test_every_command_is_run_somewhere():
         if c.startswith(("tfmtl schema shop", "tfmtl run shop", "tfmtl serve", "tfmtl predict", "tfmtl score"))
     ]
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
-    compiled = [c for c in commands() if c.startswith("tfmtl compile shop.yaml")]
+    compiled = [c for c in commands() if c.startswith("tfmtl compile")]
     history = [c for c in commands() if c.startswith(HISTORY)]
     of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
     run_here = [*by_this_file, *from_init, *history, *compiled]
     submitted = [c for c in commands() if c.startswith(ON_A_CLUSTER)]
     assert sorted(commands()) == sorted([*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here, *submitted])
     assert len(by_this_file) == 6
-    assert len(compiled) == 1
+    assert len(compiled) == 2
     ci = (REPOSITORY / ".ci" / "run").read_text()
     assert all(command in ci for command in RUN_BY_CI)
 
@@ -118,6 +119,13 @@ def test_settings_of_the_gates():
     assert build(ExportThresholds, document, ("export",)) == ExportThresholds(500.0, 20.0)
 
 
+def test_settings_of_kubeflow():
+    document = Document(yaml.safe_load(blocks("yaml", "kubeflow.md")[0]))
+    settings = build(KubeflowSettings, document, ("kubeflow",))
+    assert settings.destination == KubeflowSettings().destination
+    assert set(settings.steps) == {"LogExampleGen", "Trainer"}
+
+
 @pytest.mark.slow
 def test_your_own_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -126,9 +134,9 @@ def test_your_own_data(tmp_path, monkeypatch):
     init = next(c for c in commands() if c.startswith("tfmtl init log.csv"))
     assert "next: tfmtl run settings.yaml" in invoke(init)
     assert "Test split" in invoke("tfmtl run settings.yaml")
-    schema, serve, predict, score, compile_ = (
+    schema, serve, predict, score = (
         next(c for c in commands() if c.startswith(start))
-        for start in ("tfmtl schema shop", "tfmtl serve", "tfmtl predict", "tfmtl score", "tfmtl compile")
+        for start in ("tfmtl schema shop", "tfmtl serve", "tfmtl predict", "tfmtl score")
     )
     run, accept = sorted(c for c in commands() if c.startswith("tfmtl run shop"))
     assert "-> shop.schema.pbtxt" in invoke(schema)
@@ -159,8 +167,10 @@ def test_your_own_data(tmp_path, monkeypatch):
             assert done.returncode == 0, done.stderr
         finally:
             server.terminate()
-    invoke(compile_)
-    assert (tmp_path / "pipeline.yaml").exists()
+    for command in (c for c in commands() if c.startswith("tfmtl compile")):
+        invoke(command)
+        assert (tmp_path / "pipeline.yaml").exists()
+        (tmp_path / "pipeline.yaml").unlink()
 
 
 def test_reuse_code_runs_with_tensorflow_and_keras_only(tmp_path):

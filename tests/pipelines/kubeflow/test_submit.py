@@ -110,10 +110,11 @@ def test_the_server_receives_both_documents_as_they_are(server):
     assert output == f"submitted shop -> {server.address}/#/runs/details/r1\n"
 
 
-def test_the_commands_of_the_page(server):
-    page = (pathlib.Path(__file__).parents[3] / "docs" / "kubeflow.md").read_text(encoding="utf-8")
-    found = re.findall(r"^tfmtl ((?:submit|schedule) .*)", page, re.MULTILINE)
-    assert len(found) == 2
+def test_the_commands_of_the_pages(server):
+    repository = pathlib.Path(__file__).parents[3]
+    text = "\n".join((repository / page).read_text(encoding="utf-8") for page in ("docs/kubeflow.md", "README.md"))
+    found = re.findall(r"^tfmtl ((?:submit|schedule) .*)", text, re.MULTILINE)
+    assert len(found) == 3
     for command in found:
         invoke(*shlex.split(command.replace("http://localhost:8080", server.address)))
     assert server.runs[0]["runtime_config"]["parameters"] == {"data": "s3://bucket/log"}
