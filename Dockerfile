@@ -20,7 +20,7 @@ WORKDIR /opt/tfmtl
 COPY requirements/tfx-1.21.txt requirements/
 RUN python3 -m venv /opt/venv \
     && pip install --no-cache-dir "$(grep '^uv==' requirements/tfx-1.21.txt)" \
-    && uv pip sync --python /opt/venv --no-cache --compile-bytecode requirements/tfx-1.21.txt
+    && uv pip sync --python /opt/venv --system-certs --no-cache --compile-bytecode requirements/tfx-1.21.txt
 
 COPY . .
 RUN uv pip install --python /opt/venv --no-cache --no-deps --no-build-isolation --compile-bytecode .
