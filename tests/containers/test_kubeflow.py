@@ -8,7 +8,7 @@ from pipelines.commands.simulate import simulate_log
 from tests.containers.engine import done
 from tests.pipelines.compiled import REPOSITORY, compile_demo
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
