@@ -2,7 +2,7 @@
 
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help demo week test test-long test-jax test-torch venv lock light dist clean
+.PHONY: help demo week test test-long test-jax test-torch kubeflow venv lock light dist clean
 
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -45,6 +45,11 @@ test-jax test-torch: test-%: venv ## run the tests of layers, losses and metrics
 	TFMTL_PARITY_RECORD=build/parity .venv/bin/python -m pytest -q -n auto --maxprocesses 4 tests/tfmtl/layers -k contract
 	export KERAS_BACKEND=$* TFMTL_PARITY_COMPARE=build/parity JAX_DISABLE_MOST_OPTIMIZATIONS=1 XLA_FLAGS="$(XLA_FLAGS)"
 	build/$*/bin/python -m pytest -q -o addopts= -W ignore --import-mode=importlib -n auto --maxprocesses 4 $(BACKEND_TESTS)
+
+kubeflow: venv ## build the image, then run the demo in containers: compiled for Kubeflow, and without rights and network
+	@tests/containers/base_image.sh
+	docker build $(DOCKER_OPTIONS) --target tfmtl --tag tfmtl:containers .
+	TFMTL_IMAGE=tfmtl:containers .venv/bin/python -m pytest -m long tests/containers
 
 # .venv/built-from.txt is written last, so a venv without it is not complete. It holds the lock the venv was built from:
 # the venv is built anew when the lock, the Python or the folder is another.

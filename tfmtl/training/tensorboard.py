@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 _VALIDATION = "val_"
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
+"""Kind of summary that `tf.summary.scalar` writes, which needs a package that TensorFlow 2.21 does not require."""
 
 
 @runtime_checkable
@@ -63,7 +65,8 @@ class TensorBoardLog(keras.callbacks.Callback):
             if run not in self._writers:
                 self._writers[run] = tf.summary.create_file_writer(os.path.join(self._folder, run))
             with self._writers[run].as_default():
-                tf.summary.scalar(f"epoch_{name.removeprefix(_VALIDATION)}", value, step=self._epochs)
+                tag = f"epoch_{name.removeprefix(_VALIDATION)}"
+                tf.summary.write(tag, tf.cast(value, tf.float32), self._epochs, _SCALAR)
         for writer in self._writers.values():
             writer.flush()
         self._epochs += 1
