@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,8 +15,6 @@ import yaml
 
 from pipelines.pushing.destination import fingerprint, versions
 from pipelines.pushing.model_record import read_record
-from pipelines.runners.local import RunPaths, run_pipeline
-from pipelines.settings_file import load_settings
 from tests.pipelines.compiled import compile_demo
 from tests.pipelines.components.test_spans import DAYS, SETTINGS, write_day
 from tests.pipelines.kubeflow.launcher import Emulator
@@ -49,19 +49,27 @@ def emulator(folder, settings, store, environment):
     return Emulator.of(compiled, root=f"{store}/artifacts", mounts=folder / "mounts", environment=variables)
 
 
+def run_locally(settings, folder):
+    """Runs the command line in a process of its own, as the name of a layer depends on earlier models of a process."""
+    program = [sys.executable, "-c", "from pipelines.cli import program; program()"]
+    words = ["run", str(settings), "--data", str(folder / "log"), "--out", str(folder / "run")]
+    done = subprocess.run(
+        [*program, *words], env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_days_give_the_models_of_local_runs(tmp_path, s3):
     settings, store = write_settings(tmp_path), f"minio://{BUCKET}/days"
     emulated = emulator(tmp_path, settings, store, s3)
-    local = load_settings(settings, data=str(tmp_path / "log"))
-    paths, expected = RunPaths(tmp_path / "run"), []
     for number, day in enumerate(DAYS):
         write_day(tmp_path / "log", day, number)
-        run = run_pipeline(local, paths)
-        expected.append(fingerprint(str(paths.serving("shop") / run.pushed_version)))
+        run_locally(settings, tmp_path)
         assert emulated.run(day, {"date": day}) == (None, 0), emulated.printed
         if number:
             assert "    warm start from " in emulated.printed["Trainer"][0]
-    pushed = [fingerprint(folder) for folder in versions(f"{store}/tfmtl/serving/shop").values()]
+    served = (f"{store}/tfmtl/serving/shop", str(tmp_path / "run" / "serving" / "shop"))
+    pushed, expected = ([fingerprint(folder) for folder in versions(one).values()] for one in served)
     assert pushed == expected
     assert len(set(pushed)) == 3
     spans = [read_record(f"{store}/tfmtl/serving/shop", one).span for one in pushed]
