@@ -8,6 +8,8 @@ import pytest
 
 from pipelines.components.example_validator import FINDINGS
 from pipelines.data_checks.anomalies import Findings
+from pipelines.evaluation.records import GATES
+from pipelines.gates.gate import gates_from_json
 from pipelines.pushing.destination import is_complete, versions
 from pipelines.pushing.model_record import served_model
 from pipelines.settings_file import load_settings
@@ -67,8 +69,12 @@ def test_a_worse_model_is_compared_with_the_served_one_and_ends_the_run_as_refus
     assert worse.run("second", steps=["ServedModel", "Trainer", "Evaluator", "Pusher"]) == ("Pusher", 3)
     assert f"served model: {served}" in worse.printed["ServedModel"][0]
     (printed,) = worse.printed["Pusher"]
-    assert "Error: The model was not pushed: auc of ctr" in printed
+    assert "Error: The model was not pushed: " in printed
     assert "Traceback" not in printed
+    gates = gates_from_json(files.read_text(f"{worse.stored['Evaluator']['evaluation']['uri']}/{GATES}"))
+    (change,) = [gate for gate in gates if gate.name == "change of auc" and gate.output == "ctr" and not gate.slice]
+    assert change.status == "failed"
+    assert change.baseline > change.value + 0.01
     assert list(versions(DESTINATION).values()) == [served]
 
 
