@@ -24,6 +24,8 @@ OUTPUTS_SPEC = "--json_serialized_outputs_spec_args"
 """Argument with the declared outputs of a step, beside TFX's argument with the declared inputs."""
 _READERS = ("LogExampleGen", "StatisticsGen", "Evaluator")
 """Steps whose Beam jobs read rows, on other machines if the settings say so."""
+_PREFIX = "comp-"
+"""Beginning of the names of components, which Kubeflow's own compiler gives them and `kfp.local` cuts off."""
 _MAX_NAME = 128
 _RETRY = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"}
 
@@ -67,8 +69,11 @@ def compile_pipeline(
     for name, value in (("data", settings.data.path), ("date", ""), (ROOT, root), (ANOMALIES, REFUSE)):
         if name in parameters:
             parameters[name] |= {"defaultValue": value, "isOptional": True}
+    components = {f"{_PREFIX}{name}": one for name, one in specification["components"].items()}
+    specification["components"] = components
     for name, task in specification["root"]["dag"]["tasks"].items():
-        component = specification["components"][task["componentRef"]["name"]]
+        task["componentRef"]["name"] = f"{_PREFIX}{task['componentRef']['name']}"
+        component = components[task["componentRef"]["name"]]
         executor = specification["deploymentSpec"]["executors"][component["executorLabel"]]
         _complete(name, task, component, executor["container"], settings)
     documents = [specification]

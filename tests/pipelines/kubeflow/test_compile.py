@@ -34,9 +34,13 @@ def documents(path):
 
 def executors(specification):
     return {
-        name: specification["deploymentSpec"]["executors"][specification["components"][name]["executorLabel"]]
-        for name in specification["root"]["dag"]["tasks"]
+        name: specification["deploymentSpec"]["executors"][component_of(specification, task)["executorLabel"]]
+        for name, task in specification["root"]["dag"]["tasks"].items()
     }
+
+
+def component_of(specification, task):
+    return specification["components"][task["componentRef"]["name"]]
 
 
 def test_kfp_loads_the_pipeline_with_every_component(compiled):
@@ -61,7 +65,7 @@ def test_every_step_is_a_container_of_the_image_with_our_entry(compiled):
         arguments = executor["container"]["args"]
         assert arguments[arguments.index("--step") + 1] == name
         outputs = json.loads(arguments[arguments.index(OUTPUTS_SPEC) + 1])
-        assert outputs == specification["components"][name]["outputDefinitions"]
+        assert outputs == component_of(specification, specification["root"]["dag"]["tasks"][name])["outputDefinitions"]
 
 
 def test_no_step_is_taken_from_a_cache(compiled):

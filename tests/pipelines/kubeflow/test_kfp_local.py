@@ -10,6 +10,7 @@ import pytest
 from kfp.components import load_component_from_file
 from kfp.local import docker_task_handler, status, task_dispatcher
 
+from pipelines.kubeflow_settings import STEPS
 from pipelines.pushing.destination import is_complete, versions
 from pipelines.settings_file import load_settings
 from tests.pipelines.compiled import compile_demo
@@ -40,3 +41,5 @@ def test_the_pipeline_runs_to_a_pushed_model(tmp_path, monkeypatch):
     pipeline(data=str(tmp_path / "log" / "impressions.csv"))
     (folder,) = versions(str(root / "serving" / "demo")).values()
     assert is_complete(folder)
+    (run,) = (root / "artifacts").glob("demo-*")
+    assert {path.name for path in run.iterdir()} == set(STEPS) - {"Tuner"}
