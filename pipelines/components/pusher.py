@@ -62,22 +62,27 @@ class OncePusherExecutor(executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         base = with_root(exec_properties["destination"], exec_properties)
         model = self.GetModelPath(input_dict)
-        refused = rollback_of(base, fingerprint(model))
+        refused, on_cluster = rollback_of(base, fingerprint(model)), bool(exec_properties["must_pass"])
         if refused is not None:
-            logging.info("The model was rolled back at %s: it is not pushed.", refused.time)
             self._MarkNotPushed(pushed)
             pushed.set_string_custom_property(ROLLED_BACK, str(refused.version))
+            outcome = f"The model was rolled back at {refused.time} (version {refused.version}): it is not pushed."
         elif not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
-            if exec_properties["must_pass"]:
-                raise ModelRefused(refusal(read_gates(artifact_utils.get_single_uri(input_dict[_EVALUATION]))))
+            outcome = refusal(read_gates(artifact_utils.get_single_uri(input_dict[_EVALUATION])))
+            if on_cluster:
+                raise ModelRefused(outcome)
         elif _is_served(model, base):
             self._MarkNotPushed(pushed)
+            outcome = f"The newest version in {base} is already this model: nothing is pushed."
         else:
             _record(base, model, input_dict, exec_properties["spec_hash"])
             version = str(push(model, base))
             copy_model(model, pushed.uri)
             self._MarkPushed(pushed, pushed_destination=f"{base}/{version}", pushed_version=version)
+            outcome = f"pushed version {version} -> {base}"
+        # On a laptop, the command line prints it below its table.
+        (print if on_cluster else logging.info)(outcome)
 
 
 class OncePusherSpec(ComponentSpec):
@@ -153,10 +158,8 @@ class OncePusher(base_component.BaseComponent):
 
 def _is_served(model: str, base: str) -> bool:
     newest, candidate = newest_version(base), fingerprint(model)
-    if newest is None or candidate is None or fingerprint(newest) != candidate or not is_complete(newest):
-        return False
-    logging.info("The newest version %s is already this model: nothing is pushed.", newest)
-    return True
+    is_same = newest is not None and candidate is not None and fingerprint(newest) == candidate
+    return is_same and is_complete(str(newest))
 
 
 def _record(base: str, model: str, input_dict: dict[str, list[Artifact]], spec: str) -> None:

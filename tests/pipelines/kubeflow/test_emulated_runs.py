@@ -50,6 +50,7 @@ def test_all_steps_run_to_a_pushed_model(emulator):
     assert result == (None, 0), emulated.printed[result[0]]
     (folder,) = versions(DESTINATION).values()
     assert is_complete(folder)
+    assert f"pushed version {folder.rpartition('/')[2]} -> {DESTINATION}" in emulated.printed["Pusher"][0]
     assert "served model: none in minio://" in emulated.printed["ServedModel"][0]
     assert read_findings(emulated.stored["ExampleValidator"]["anomalies"]).notes == (), "there is no log to compare"
     assert "finished after" in emulated.printed["Trainer"][0]
