@@ -6,6 +6,7 @@ import posixpath
 
 from pipelines.settings import DataSettings, Settings
 from tfmtl.config import ConfigError, FieldError
+from tfmtl.spec import DatasetSpec
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import Manifest
 from transforms.readers.log_format import INGESTED
@@ -20,29 +21,30 @@ def locate_log(settings: Settings) -> Settings:
         FileNotFoundError: If the path does not exist, or no file matches the pattern.
         ConfigError: If an ingested log lacks columns of the spec.
     """
-    data = locate_data(settings.data, settings.training.keep_days)
-    if data.reader == INGESTED:
-        try:
-            Manifest.load(data.path).check_spec(settings.spec)
-        except FieldError as error:
-            raise ConfigError(f"{data.path}: spec.{error}") from error
+    data = locate_data(settings.data, settings.spec, settings.training.keep_days)
     return dataclasses.replace(settings, data=data)
 
 
-def locate_data(data: DataSettings, keep_days: int | None = None) -> DataSettings:
+def locate_data(data: DataSettings, spec: DatasetSpec, keep_days: int | None = None) -> DataSettings:
     """Returns the location of a log as an absolute folder and a pattern; the path of one file is split into the two.
 
     Args:
         data: Location of the log.
+        spec: Spec whose columns an ingested log should have.
         keep_days: The setting `training.keep_days`, which needs a folder of days.
 
     Raises:
-        FileNotFoundError: If the path does not exist, or no file matches the pattern.
-        ConfigError: If `keep_days` is given and the path is that of one file.
+        FileNotFoundError: If the path does not exist, no file matches the pattern, or an ingested log is incomplete.
+        ConfigError: If `keep_days` is given and the path is that of one file, or an ingested log lacks columns.
     """
     path = data.path if "://" in data.path else str(pathlib.Path(data.path).expanduser().resolve())
     if not data.path or not (exists(path) or is_folder(path)):
         raise FileNotFoundError(f"data.path should be the folder of the raw log, or a file. Received: {data.path!r}")
+    if data.reader == INGESTED:
+        try:
+            Manifest.load(path).check_spec(spec)
+        except FieldError as error:
+            raise ConfigError(f"{path}: spec.{error}") from error
     if exists(path):
         if keep_days is not None:
             expected = "data.path should be the folder of the log with training.keep_days, as one file has no day"

@@ -42,7 +42,7 @@ class ClusterExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         spec = DatasetSpec.from_yaml(exec_properties["spec"])
         settings: DataSettings = build(DataSettings, Document(json.loads(exec_properties["format"])))
         keep_days = exec_properties.get(KEEP_DAYS)
-        data = locate_data(dataclasses.replace(settings, path=exec_properties["data"]), keep_days)
+        data = locate_data(dataclasses.replace(settings, path=exec_properties["data"]), spec, keep_days)
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES])
         spans = newest_spans(data, exec_properties.get("date") or "")
         if not spans:
