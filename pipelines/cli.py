@@ -1,14 +1,13 @@
 """Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
 import sys
-from typing import Any
 
 try:
     import click
 except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
-from pipelines.cluster_commands import schedule, submit, training_job
+from pipelines.cluster_commands import compile_, schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
@@ -46,6 +45,7 @@ for _command in (
     runs,
     rollback,
     clean,
+    compile_,
     submit,
     schedule,
     training_job,
@@ -196,30 +196,6 @@ def tune(settings: str, trials: int, data: str | None, out: str | None, seed: in
     from pipelines.commands.tune import tune_settings  # Imports TFX, as `run` does.
 
     sys.exit(0 if tune_settings(plan, settings, out, trials) else 1)
-
-
-@main.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines or Vertex AI.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
-@click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
-@click.option("--root", required=True, help="Bucket or volume for artifacts; default of the parameter `root`.")
-@click.option("--data", help="Raw log as the containers see it; default: that of the settings.")
-@click.option("--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Where it runs.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
-def compile_(settings: str, image: str, root: str, data: str | None, target: Any, out: str) -> None:
-    """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2 or Vertex AI.
-
-    \b
-    Example:
-      tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
-        --data gs://bucket/log --out pipeline.yaml
-    """
-    from pipelines.settings_file import load_settings
-
-    experiment = load_settings(settings, data=data)
-    _check_search(settings, experiment.tune.trials)
-    from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
-
-    compile_settings(experiment, settings, image=image, root=root, out=out, target=target)
 
 
 @main.command(short_help="List the models, or the options of one.")

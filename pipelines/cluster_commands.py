@@ -1,4 +1,4 @@
-"""Commands of `tfmtl` that use a cluster: `submit`, `schedule` and `training-job`."""
+"""Commands of `tfmtl` for a cluster: `compile`, `submit`, `schedule` and `training-job`."""
 
 import sys
 from collections.abc import Callable
@@ -30,6 +30,33 @@ def _cluster_options(command: _Command) -> _Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+@click.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines or Vertex AI.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
+@click.option("--root", required=True, help="Bucket or volume for artifacts; default of the parameter `root`.")
+@click.option("--data", help="Raw log as the containers see it; default: that of the settings.")
+@click.option("--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Where it runs.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
+def compile_(settings: str, image: str, root: str, data: str | None, target: Any, out: str) -> None:
+    """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2 or Vertex AI.
+
+    \b
+    Example:
+      tfmtl compile examples/demo.yaml --image registry/tfmtl:0.1 --root gs://bucket/tfmtl \\
+        --data gs://bucket/log --out pipeline.yaml
+    """
+    from pipelines.settings_file import load_settings
+
+    experiment = load_settings(settings, data=data)
+    if experiment.tune.trials:
+        from pipelines.tuning.plan import load_plan
+
+        load_plan(settings)  # Raises an error if the space of the search is not valid.
+    from pipelines.commands.compile import compile_settings  # Imports TFX, as `run` does.
+
+    compile_settings(experiment, settings, image=image, root=root, out=out, target=target)
 
 
 @click.command(short_help="Run a compiled pipeline on Kubeflow Pipelines.")

@@ -1,7 +1,6 @@
 """Definition of the pipeline, which does not depend on the runner."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -9,12 +8,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
 from tfx.types.channel import UnionChannel
 
-from pipelines.code_hash import code_hash
 from pipelines.components.accepted_log import EXAMPLES, STATISTICS
-from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE, REPORT, LogExampleValidator
-from pipelines.components.pusher import OncePusher
 from pipelines.components.resolvers import (
     accepted_log_resolver,
     baseline_resolver,
@@ -22,21 +18,12 @@ from pipelines.components.resolvers import (
     warm_start_resolver,
 )
 from pipelines.components.span_merge import SpanMerge
-from pipelines.components.trainer import CHECKPOINTS, LogTrainer
 from pipelines.components.transform import LogTransform
+from pipelines.model_components import TRAINER, serving_components, training_components
 from pipelines.settings import Settings
-from pipelines.training.warm_start import fingerprint
 from pipelines.training_settings import LATEST
-from pipelines.tuning.tuner_step import BEST, LogTuner
-from tfmtl.config import to_plain
 from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern, has_spans
-
-TUNER = "Tuner"
-"""Name of the step that searches hyper-parameters, if the settings ask for it."""
-TRAINER = "Trainer"
-PUSHER = "Pusher"
-"""Name of the Pusher, which a runner should not take from the cache: it looks at the destination."""
 
 
 def create_pipeline(
@@ -199,89 +186,3 @@ def transform_components(
     transform = transform.with_id("Transform")
     transform.add_upstream_node(validator)  # Nothing is computed for training from a log that is refused.
     return {component.id: component for component in (statistics, schema, validator, transform)}
-
-
-def training_components(
-    settings: Settings,
-    data: Mapping[str, BaseComponent],
-    start: BaseChannel | None,
-    *,
-    checkpoints: str | None = None,
-    trials: str | None = None,
-    root: object = None,
-) -> dict[str, BaseComponent]:
-    """Creates the Trainer, and before it the step Tuner if the settings ask for one.
-
-    Args:
-        settings: Settings of the experiment.
-        data: Components of the data (`data_components`).
-        start: Model that the training starts from; None for none.
-        checkpoints: Folder of the Trainer's checkpoints; None for one beside its outputs.
-        trials: Folder in which the step Tuner keeps its trials; None to keep none.
-        root: Root of the run, on a cluster.
-
-    Returns:
-        The components by name.
-    """
-    examples, schema, transform = (data[name] for name in ("LogExampleGen", "SchemaGen", "Transform"))
-    tuners = []
-    if settings.tune.trials:
-        tuner = LogTuner(examples.outputs["examples"], transform.outputs["transform_graph"], settings, trials)
-        tuners.append(tuner.with_id(TUNER))
-    trainer = LogTrainer(
-        examples=examples.outputs["examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema.outputs["schema"],
-        base_model=start,
-        hyperparameters=tuners[0].outputs[BEST] if tuners else None,
-        root=root,
-        custom_config={
-            "name": settings.name,
-            "spec": settings.spec.to_dict(),
-            "data": to_plain(settings.data.log_format),
-            "model": to_plain(settings.model),
-            "training": to_plain(settings.training),
-            "warm_start": fingerprint(settings.training.warm_start),
-            **({CHECKPOINTS: checkpoints} if checkpoints else {}),
-            "code": code_hash("pipelines.training.trainer"),
-        },
-    ).with_id(TRAINER)
-    return {component.id: component for component in (*tuners, trainer)}
-
-
-def serving_components(
-    settings: Settings,
-    data: Mapping[str, BaseComponent],
-    trainer: BaseComponent,
-    baseline: BaseChannel,
-    destination: str,
-    **cluster: Any,
-) -> tuple[BaseComponent, BaseComponent]:
-    """Creates the components Evaluator -> Pusher.
-
-    Args:
-        settings: Settings of the experiment.
-        data: Components of the data (`data_components`).
-        trainer: The Trainer.
-        baseline: Model with which the new one is compared.
-        destination: Base directory of the served model, to which versions are pushed.
-        cluster: Options of the Pusher on a cluster: `root`, `statistics`, `model_run`, `must_pass`.
-    """
-    evaluator = LogEvaluator(
-        examples=data["LogExampleGen"].outputs["examples"],
-        model=trainer.outputs["model"],
-        baseline_model=baseline,
-        spec=settings.spec,
-        thresholds=settings.thresholds,
-        export=settings.export,
-    ).with_id("Evaluator")
-    pusher = OncePusher(
-        model=trainer.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        evaluation=evaluator.outputs["evaluation"],
-        examples=data["LogExampleGen"].outputs["examples"],
-        destination=destination,
-        spec=settings.spec.to_json(),
-        **cluster,
-    ).with_id(PUSHER)
-    return evaluator, pusher

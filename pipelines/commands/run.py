@@ -12,7 +12,7 @@ from pipelines.evaluation.records import GATES, read_gates
 from pipelines.evaluation.results import read_metrics, results_table, scenario_note, shown_note
 from pipelines.gates.gate import NOT_JUDGED
 from pipelines.gates.report import gates_table, refusal, scenario_count
-from pipelines.pipeline import TUNER
+from pipelines.model_components import TUNER
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.runners.split_check import SplitError, check_splits

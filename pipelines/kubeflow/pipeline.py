@@ -9,7 +9,8 @@ from pipelines.beam_runner import with_runner
 from pipelines.components.cluster_example_gen import ClusterExampleGen
 from pipelines.components.root import ROOT
 from pipelines.components.served_model import ACCEPTED_EXAMPLES, ACCEPTED_STATISTICS, BASELINE, START, ServedModel
-from pipelines.pipeline import TRAINER, serving_components, training_components, transform_components
+from pipelines.model_components import TRAINER, serving_components, training_components
+from pipelines.pipeline import transform_components
 from pipelines.settings import Settings
 from pipelines.training_settings import LATEST
 from transforms.readers.spans import has_spans

@@ -17,7 +17,8 @@ from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE
 from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
-from pipelines.pipeline import PUSHER, create_data_pipeline, create_pipeline
+from pipelines.model_components import PUSHER
+from pipelines.pipeline import create_data_pipeline, create_pipeline
 from pipelines.raw_log import locate_log, newest_spans
 from pipelines.runners.history.relocation import relocate
 from pipelines.runners.lineage import Run, latest_run
