@@ -64,7 +64,7 @@ def training_components(
             "training": to_plain(settings.training),
             "warm_start": fingerprint(settings.training.warm_start),
             **({CHECKPOINTS: checkpoints} if checkpoints else {}),
-            "code": code_hash("pipelines.training.trainer"),
+            "code": code_hash("pipelines.components.trainer", "pipelines.training.trainer"),
         },
     ).with_id(TRAINER)
     return {component.id: component for component in (*tuners, trainer)}

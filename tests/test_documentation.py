@@ -40,7 +40,7 @@ ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run
 HISTORY = ("tfmtl runs", "tfmtl clean")
 """Beginnings of the commands that are run after the pipeline of `shop.yaml`."""
 ON_A_CLUSTER = ("tfmtl submit", "tfmtl schedule")
-"""Beginnings of the commands that tests/pipelines/kubeflow/test_submit.py runs."""
+"""Beginnings of the commands that tests/pipelines/kubeflow/submission/test_submit.py runs."""
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
 """Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 

@@ -17,6 +17,7 @@ from tfx.types.standard_component_specs import BLESSING_KEY, EVALUATION_KEY, EXA
 from tfx.utils import io_utils, path_utils
 
 from pipelines.code_hash import code_hash
+from pipelines.components.empty_artifact import present
 from pipelines.evaluation.beam_evaluation import EvaluateFiles
 from pipelines.evaluation.records import read_measured, write_gates
 from pipelines.evaluation.tfma_files import write_tfma_files
@@ -45,7 +46,7 @@ class LogEvaluatorExecutor(base_beam_executor.BaseBeamExecutor):
         gates = Document(json.loads(exec_properties["gates"]))
         thresholds = build(Mapping[str, Thresholds | None], gates, ("thresholds",))
         model = artifact_utils.get_single_instance(input_dict[MODEL_KEY])
-        baseline = next(filter(_has_model, input_dict.get(BASELINE) or []), None)
+        baseline = next(iter(present(input_dict.get(BASELINE))), None)
         folder = artifact_utils.get_single_uri(output_dict[EVALUATION_KEY])
         candidate = path_utils.serving_model_path(model.uri)
         served = path_utils.serving_model_path(baseline.uri) if baseline else None
@@ -85,7 +86,7 @@ class LogEvaluator(base_beam_component.BaseBeamComponent):
     Args:
         examples: Examples of `LogExampleGen`.
         model: Model of the Trainer.
-        baseline_model: Last blessed model; no artifact, or one without files, if there is none.
+        baseline_model: Last blessed model; no artifact, or one that stands for none, if there is none.
         spec: Spec of the dataset.
         thresholds: Thresholds of the gates by output; null for no gates.
         export: Thresholds of the export.
@@ -116,10 +117,6 @@ class LogEvaluator(base_beam_component.BaseBeamComponent):
                 code=code_hash("pipelines.components.evaluator"),
             )
         )
-
-
-def _has_model(artifact: Artifact) -> bool:
-    return bool(fileio.exists(path_utils.serving_model_path(artifact.uri)))
 
 
 def _gates_of_export(candidate: str, thresholds: ExportThresholds) -> list[Gate]:

@@ -13,21 +13,20 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from pipelines.code_hash import code_hash
 from pipelines.components.accepted_log import ACCEPTED
+from pipelines.components.empty_artifact import present
 from pipelines.components.example_gen import ingest_report
 from pipelines.data_checks.anomalies import Findings, data_error
 from pipelines.data_checks.check import LogSummary, check_data
 from pipelines.data_checks.options import DataChecks
 from pipelines.data_checks.requests import request_statistics
 from pipelines.data_checks.schema import parse_schema
-from tfmtl.config import Document, build, to_plain
+from tfmtl.config import ConfigError, Document, build, to_plain
 from tfmtl.spec import DatasetSpec
 from transforms.ingest.sampling import SAMPLE
 from transforms.storage.files import find_files, fingerprint
 
 STATISTICS, EXAMPLES, ANOMALIES = "statistics", "examples", "anomalies"
 ACCEPTED_STATISTICS, ACCEPTED_EXAMPLES = "accepted_statistics", "accepted_examples"
-IS_EMPTY = "is_empty"
-"""Property of accepted statistics that stand for none."""
 FINDINGS = "data_checks.json"
 REFUSE, ACCEPT, REPORT = "refuse", "accept", "report"
 """What anomalies do: stop the run, are accepted by the user, or are only reported."""
@@ -43,6 +42,9 @@ class LogExampleValidatorExecutor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Checks the log."""
+        mode = exec_properties["mode"]
+        if mode not in (REFUSE, ACCEPT, REPORT):
+            raise ConfigError(f"anomalies should be {REFUSE}, {ACCEPT} or {REPORT}. Received: {mode!r}")
         checks: DataChecks = build(DataChecks, Document(json.loads(exec_properties["checks"])))
         spec = DatasetSpec.from_yaml(exec_properties["spec"])
         output = artifact_utils.get_single_instance(output_dict[ANOMALIES])
@@ -50,7 +52,7 @@ class LogExampleValidatorExecutor(base_executor.BaseExecutor):
         log = _summary(input_dict[STATISTICS], input_dict[EXAMPLES])
         if log is None:
             raise FileNotFoundError("The statistics of the log should exist. Received: no file. Run with --no-cache.")
-        earlier = [one for one in input_dict.get(ACCEPTED_STATISTICS, []) if not one.get_int_custom_property(IS_EMPTY)]
+        earlier = present(input_dict.get(ACCEPTED_STATISTICS))
         accepted = _summary(earlier, input_dict.get(ACCEPTED_EXAMPLES, []))
         schema = parse_schema(exec_properties["schema"]) if exec_properties["schema"] else None
         requests = request_statistics(checks.requests, spec) if checks.requests and checks.enabled else None
@@ -60,9 +62,9 @@ class LogExampleValidatorExecutor(base_executor.BaseExecutor):
             findings += Findings(notes=(note,))
         with fileio.open(os.path.join(output.uri, FINDINGS), "w") as file:
             file.write(findings.to_json())
-        if findings.anomalies and exec_properties["mode"] == REFUSE:
+        if findings.anomalies and mode == REFUSE:
             raise data_error(findings)
-        output.set_int_custom_property(ACCEPTED, int(exec_properties["mode"] == ACCEPT))
+        output.set_int_custom_property(ACCEPTED, int(mode == ACCEPT))
 
 
 class LogExampleValidatorSpec(ComponentSpec):

@@ -167,7 +167,7 @@ def _record(base: str, model: str, input_dict: dict[str, list[Artifact]], spec: 
     examples = artifact_utils.get_single_instance(input_dict[_EXAMPLES])
     evaluation = artifact_utils.get_single_uri(input_dict[_EVALUATION])
     metrics = {
-        one.output: {name: _finite(value) for name, value in vars(one).items() if isinstance(value, float | int)}
+        one.output: {name: _finite(value) for name, value in vars(one).items() if type(value) in (float, int)}
         for one in read_measured(evaluation)
         if not one.slice
     }

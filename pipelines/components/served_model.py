@@ -9,7 +9,7 @@ from tfx.utils import path_utils
 
 from pipelines.code_hash import code_hash
 from pipelines.components.cluster_example_gen import CONTINUED, log_fingerprint
-from pipelines.components.example_validator import IS_EMPTY
+from pipelines.components.empty_artifact import mark
 from pipelines.components.root import ROOT, with_root
 from pipelines.pushing.model_record import (
     LOG,
@@ -26,9 +26,11 @@ from transforms.ingest.sampling import SAMPLE
 from transforms.storage.files import copy_file, files_below
 
 BASELINE, START = "baseline", "start"
-"""Outputs: the served model, and the one that a training starts from. Each is an empty folder if there is none."""
+"""Outputs: the served model, and the one that a training starts from."""
 ACCEPTED_STATISTICS, ACCEPTED_EXAMPLES = "accepted_statistics", "accepted_examples"
-"""Outputs: statistics and report of the log that the served model was trained on, empty if there is none."""
+"""Outputs: statistics and report of the log that the served model was trained on.
+
+Each of the outputs stands for none if nothing was found (`pipelines.components.empty_artifact`)."""
 _EXAMPLES = "examples"
 
 
@@ -47,12 +49,14 @@ class ServedModelExecutor(base_executor.BaseExecutor):
         served = served_model(destination)
         if served is not None:
             copy_model(served, path_utils.serving_model_dir(baseline.uri))
+        mark(baseline, served is None)
         print(f"served model: {served or f'none in {destination}'}")
         self._copy_log(destination, output_dict)
+        start, is_found = artifact_utils.get_single_instance(output_dict[START]), False
         if exec_properties["warm_start"]:
             examples = artifact_utils.get_single_instance(input_dict[_EXAMPLES])
-            start = artifact_utils.get_single_instance(output_dict[START])
-            self._copy_start(destination, examples, bool(exec_properties["has_spans"]), start.uri)
+            is_found = self._copy_start(destination, examples, bool(exec_properties["has_spans"]), start.uri)
+        mark(start, not is_found)
 
     @staticmethod
     def _copy_log(destination: str, output_dict: dict[str, list[Artifact]]) -> None:
@@ -61,10 +65,10 @@ class ServedModelExecutor(base_executor.BaseExecutor):
             output = artifact_utils.get_single_instance(output_dict[key])
             output.split_names = artifact_utils.encode_split_names([SAMPLE])
             source = "" if record is None else f"{record_folder(destination, record.fingerprint)}/{name}"
-            output.set_int_custom_property(IS_EMPTY, int(not source or not _copy(source, output.uri)))
+            mark(output, not source or not _copy(source, output.uri))
 
     @staticmethod
-    def _copy_start(destination: str, examples: Artifact, has_spans: bool, folder: str) -> None:
+    def _copy_start(destination: str, examples: Artifact, has_spans: bool, folder: str) -> bool:
         span = int(examples.get_int_custom_property("span")) if has_spans else None
         continued = examples.get_string_custom_property(CONTINUED)
         if continued:
@@ -74,6 +78,7 @@ class ServedModelExecutor(base_executor.BaseExecutor):
         source = "" if record is None else f"{record_folder(destination, record.fingerprint)}/{MODEL_RUN}"
         is_found = bool(source) and _copy(source, f"{folder}/{MODEL_RUN}")
         print(f"model to start from: {source if is_found else f'none in {destination}'}")
+        return is_found
 
 
 def _copy(source: str, target: str) -> bool:

@@ -5,19 +5,18 @@ from typing import Any
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.dsl.io import fileio
 from tfx.proto import trainer_pb2
 from tfx.types import (
     Artifact,
     BaseChannel,
     Channel,
-    artifact_utils,
     standard_artifacts,
     standard_component_specs,
 )
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import json_utils
 
+from pipelines.components.empty_artifact import present
 from pipelines.components.root import ROOT, with_root
 
 CHECKPOINTS = "checkpoints"
@@ -27,7 +26,7 @@ CHECKPOINTS = "checkpoints"
 class LogTrainerExecutor(GenericExecutor):
     """TFX's Trainer, with the root of the run in the folder of the checkpoints.
 
-    A base model without files, the output of a step that found none, is none.
+    A base model may stand for none (`pipelines.components.empty_artifact`).
     """
 
     def _GetFnArgs(
@@ -37,7 +36,7 @@ class LogTrainerExecutor(GenericExecutor):
         exec_properties: dict[str, Any],
     ) -> FnArgs:
         found = super()._GetFnArgs(input_dict, output_dict, exec_properties)
-        if found.base_model and not _has_files(artifact_utils.get_single_uri(input_dict["base_model"])):
+        if not present(input_dict.get("base_model")):
             found.base_model = None
         if CHECKPOINTS in found.custom_config:
             found.custom_config[CHECKPOINTS] = with_root(found.custom_config[CHECKPOINTS], exec_properties)
@@ -95,7 +94,3 @@ class LogTrainer(base_component.BaseComponent):
                 model_run=Channel(type=standard_artifacts.ModelRun),
             )
         )
-
-
-def _has_files(folder: str) -> bool:
-    return bool(fileio.exists(folder) and fileio.listdir(folder))

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.pushing.destination import fingerprint, is_complete, versions
 from pipelines.pushing.rolled_back import read_rolled_back
+from transforms.storage.atomic import atomic_file
 from transforms.storage.files import copy_file, exists, list_folder, read_text, remove, write_text
 
 RECORDS = ".models"
@@ -76,7 +77,8 @@ def write_record(base_directory: str, record: ModelRecord, files: Mapping[str, s
     remove(target)  # A push that was interrupted may have left a part.
     for name, source in files.items():
         copy_file(source, f"{target}/{name}")
-    write_text(f"{target}/{RECORD}", json.dumps(dataclasses.asdict(record), indent=1))
+    with atomic_file(f"{target}/{RECORD}") as temporary:
+        write_text(temporary, json.dumps(dataclasses.asdict(record), indent=1))
 
 
 def read_record(base_directory: str, fingerprint: str | None) -> ModelRecord | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from transforms.storage.atomic import atomic_file
-from transforms.storage.files import exists, open_output, read_text
+from transforms.storage.files import exists, read_text, write_text
 
 RECORD = ".rolled_back.json"
 """Name of the record, which no server takes for a version."""
@@ -44,8 +44,8 @@ def write_rolled_back(base_directory: str, models: Sequence[RolledBack]) -> None
         models: All models that are not to be pushed.
     """
     text = json.dumps([dataclasses.asdict(one) for one in models], indent=1)
-    with atomic_file(f"{base_directory.rstrip('/')}/{RECORD}") as temporary, open_output(temporary) as file:
-        file.write(text.encode())
+    with atomic_file(f"{base_directory.rstrip('/')}/{RECORD}") as temporary:
+        write_text(temporary, text)
 
 
 def rollback_of(base_directory: str, fingerprint: str | None) -> RolledBack | None:

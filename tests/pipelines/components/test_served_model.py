@@ -4,7 +4,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from pipelines.components.cluster_example_gen import CONTINUED, FINGERPRINT
-from pipelines.components.example_validator import IS_EMPTY
+from pipelines.components.empty_artifact import present
 from pipelines.components.served_model import (
     ACCEPTED_EXAMPLES,
     ACCEPTED_STATISTICS,
@@ -52,10 +52,10 @@ def look_up(folder, destination, span=0, log="", continued="", **parameters):
 
 
 def test_the_served_model_and_its_log(tmp_path, destination):
-    found = look_up(tmp_path, "{root}/serving", root=str(tmp_path / "root"))
+    found = look_up(tmp_path, "{root}/serving", span=3, root=str(tmp_path / "root"))
     assert "Format-Serving/saved_model.pb" in files_below(found[BASELINE].uri)
     assert files_below(found[ACCEPTED_STATISTICS].uri) == files_below(found[ACCEPTED_EXAMPLES].uri) == ["b"]
-    assert not found[ACCEPTED_STATISTICS].get_int_custom_property(IS_EMPTY)
+    assert present(found.values()) == list(found.values())
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,12 @@ def test_the_served_model_and_its_log(tmp_path, destination):
 )
 def test_a_training_starts_from_the_newest_model_of_other_data(tmp_path, destination, run, start):
     """With growing vocabularies, it is the model whose vocabularies the examples continue."""
-    assert files_below(look_up(tmp_path, destination, **run)[START].uri) == start
+    found = look_up(tmp_path, destination, **run)[START]
+    assert files_below(found.uri) == start
+    assert present([found]) == ([found] if start else [])
 
 
 def test_without_models_all_outputs_are_empty(tmp_path):
     found = look_up(tmp_path, str(tmp_path / "nothing"))
     assert [files_below(one.uri) for one in found.values()] == [[], [], [], []]
-    assert found[ACCEPTED_STATISTICS].get_int_custom_property(IS_EMPTY) == 1
+    assert present(found.values()) == []

@@ -16,7 +16,7 @@ from pipelines.cli import main
 from pipelines.kubeflow.compile import OUTPUTS_SPEC, legal_name
 from pipelines.kubeflow.resources import DEFAULTS, quantity
 from tests.pipelines.compiled import REPOSITORY, compile_demo
-from tests.pipelines.kubeflow.pipelines_server import pipelines_server
+from tests.pipelines.kubeflow.submission.pipelines_server import pipelines_server
 from tfmtl.config import ConfigError
 
 EXAMPLES = [path for path in sorted((REPOSITORY / "examples").glob("*.yaml")) if not path.stem.startswith("compare_")]
