@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import re
 from typing import Any, Literal
 
 import yaml
@@ -11,6 +10,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from pipelines.beam_runner import IN_PROCESS, runs_elsewhere
 from pipelines.components.example_validator import REFUSE
 from pipelines.components.root import ROOT
+from pipelines.kubeflow.names import legal_name
 from pipelines.kubeflow.pipeline import ANOMALIES, create_cluster_pipeline
 from pipelines.kubeflow.platform import platform_document
 from pipelines.kubeflow.resources import resources, step_settings
@@ -26,7 +26,6 @@ _READERS = ("LogExampleGen", "StatisticsGen", "Evaluator")
 """Steps whose Beam jobs read rows, on other machines if the settings say so."""
 _PREFIX = "comp-"
 """Beginning of the names of components, which Kubeflow's own compiler gives them and `kfp.local` cuts off."""
-_MAX_NAME = 128
 _RETRY = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "600s"}
 
 
@@ -83,26 +82,6 @@ def compile_pipeline(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     return out
-
-
-def legal_name(name: str) -> str:
-    """Returns the name of a pipeline in the characters that Kubeflow allows: small letters, digits and hyphens.
-
-    Args:
-        name: Name of the settings.
-
-    Raises:
-        ConfigError: If the name has no letter or digit.
-
-    Example:
-        >>> from pipelines.kubeflow.compile import legal_name
-        >>> legal_name("Three_tasks v2")
-        'three-tasks-v2'
-    """
-    legal = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:_MAX_NAME].rstrip("-")
-    if not legal:
-        raise ConfigError(f"name should have a letter from a to z or a digit. Received: {name!r}")
-    return legal
 
 
 def _check(settings: Settings, out: pathlib.Path, target: Target) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from pipelines.kubeflow.names import legal_name
 from pipelines.kubeflow.resources import step_settings
 from pipelines.kubeflow_settings import KubeflowSettings, StepSettings
 from pipelines.settings import Settings
@@ -141,8 +142,7 @@ def _check_path(option: str, path: str, kubeflow: KubeflowSettings) -> None:
 
 
 def _job_name(given: str | None, name: str) -> str:
-    legal = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
-    found = legal if given is None else given
+    found = legal_name(name, _LONGEST_NAME) if given is None else given
     if len(found) > _LONGEST_NAME or not _NAME.fullmatch(found):
         rule = f"at most {_LONGEST_NAME} small letters, digits and hyphens, and begin with a letter"
         raise ConfigError(f"--name should have {rule}. Received: {found!r}")

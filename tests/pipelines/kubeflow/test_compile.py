@@ -13,7 +13,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from pipelines import kubeflow_settings
 from pipelines.beam_runner import IN_PROCESS
 from pipelines.cli import main
-from pipelines.kubeflow.compile import OUTPUTS_SPEC, legal_name
+from pipelines.kubeflow.compile import OUTPUTS_SPEC
+from pipelines.kubeflow.names import legal_name
 from pipelines.kubeflow.resources import DEFAULTS, quantity
 from tests.pipelines.compiled import REPOSITORY, compile_demo
 from tests.pipelines.kubeflow.submission.pipelines_server import pipelines_server
