@@ -11,6 +11,7 @@ from pipelines.cluster_commands import compile_, schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.program import Program
+from pipelines.report_commands import report, ui
 from pipelines.scoring_commands import export_check, predict, score
 from pipelines.serving_commands import serve
 
@@ -43,6 +44,8 @@ for _command in (
     score,
     export_check,
     runs,
+    report,
+    ui,
     rollback,
     clean,
     compile_,
@@ -63,8 +66,21 @@ for _command in (
     help="Also fit one-hot logistic regression on the same rows; default: as in the settings, which is yes.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
+@click.option(
+    "--report/--no-report",
+    default=None,
+    help="Also write the report of the run as HTML; default: as in the settings, which is yes.",
+)
 @click.option("--accept", is_flag=True, help="Accept anomalies of the data: they become the normal of later runs.")
-def run(settings: str, data: str | None, out: str | None, reference: bool | None, no_cache: bool, accept: bool) -> None:
+def run(
+    settings: str,
+    data: str | None,
+    out: str | None,
+    reference: bool | None,
+    no_cache: bool,
+    report: bool | None,
+    accept: bool,
+) -> None:
     """Run the pipeline of SETTINGS on this machine: validate, transform, train, evaluate, push.
 
     The data are compared with the schema of `tfmtl schema`, if there is one, and with the last accepted run in OUT.
@@ -87,7 +103,9 @@ def run(settings: str, data: str | None, out: str | None, reference: bool | None
         click.echo(line)
     from pipelines.commands.run import NOT_BLESSED, run_settings  # Imports TFX, which takes ten seconds.
 
-    blessed = run_settings(experiment, settings, out=out, reference=reference, cache=not no_cache, accept=accept)
+    blessed = run_settings(
+        experiment, settings, out=out, reference=reference, cache=not no_cache, accept=accept, report=report
+    )
     sys.exit(0 if blessed else NOT_BLESSED)
 
 

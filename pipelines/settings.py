@@ -131,6 +131,7 @@ class Settings:
         kubeflow: Resources, volumes, secrets and paths of the pipeline on Kubeflow.
         reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
             its AUC next to the model's.
+        report: Writes the report of a run as HTML at its end.
         beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
             Dataflow (see docs/beam.md). Beam's jobs run in this process by default.
         log_level: Lowest level of the messages that components log: `info`, `warning` or `error`.
@@ -149,6 +150,7 @@ class Settings:
     windows: WindowOptions | None = None
     kubeflow: KubeflowSettings = dataclasses.field(default_factory=KubeflowSettings)
     reference: bool = True
+    report: bool = True
     beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"
 

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 from rich.table import Table
 
+from pipelines.commands.report import write_report
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
 from pipelines.evaluation.results import read_metrics, results_table
@@ -50,6 +51,7 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
         console.print(scored_impressions(settings, paths, data, test_indices[:SHOWN]))
     title = "AUC by task and space, test split"
     console.print(results_table(settings.spec, metrics, title, oracle_aucs, "oracle"))
+    write_report(out)
     return result.blessed
 
 

@@ -4,6 +4,7 @@ import functools
 import pathlib
 
 from pipelines.commands.data_checks import RunChecks
+from pipelines.commands.report import write_report
 from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
 from pipelines.components.resolvers import RESOLVERS
 from pipelines.evaluation.advice import advice
@@ -29,7 +30,13 @@ NOT_BLESSED = 3
 
 
 def run_settings(
-    settings: Settings, settings_path: str, out: str | None, reference: bool | None, cache: bool, accept: bool = False
+    settings: Settings,
+    settings_path: str,
+    out: str | None,
+    reference: bool | None,
+    cache: bool,
+    accept: bool = False,
+    report: bool | None = None,
 ) -> bool:
     """Runs the pipeline and prints the report of the rows, the metrics and the pushed version.
 
@@ -40,6 +47,7 @@ def run_settings(
         reference: Also fits one-hot logistic regression on the same rows; None for the choice of the settings.
         cache: Reuses the outputs of an earlier run with the same inputs, parameters and code.
         accept: Accepts anomalies of the log as the new normal.
+        report: Also writes the report of the run as HTML; None for the choice of the settings.
 
     Returns:
         True if the model was blessed, and has not been rolled back.
@@ -56,6 +64,8 @@ def run_settings(
             fitted = fit_reference(settings.spec, examples, paths.root, train_rows)
     report_metrics(settings, result, fitted)
     report_push(settings, paths, result)
+    if settings.report if report is None else report:
+        write_report(paths.root)
     return result.blessed and not result.rolled_back_version
 
 

@@ -9,6 +9,7 @@ from apache_beam.transforms.window import GlobalWindows
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.group_rows import Gaucs, divide, gaucs_of_part, sum_gaucs
 from pipelines.evaluation.records import write_measured
+from pipelines.evaluation.score_histograms import write_scores
 from pipelines.evaluation.scored_batch import ScoredBatch, joined
 from pipelines.evaluation.scoring import Scorer
 from tfmtl.spec import DatasetSpec
@@ -114,3 +115,4 @@ class _Merge(beam.CombineFn):
 
 def _write(directory: str, evaluation: Evaluation, gaucs: Gaucs) -> None:
     write_measured(directory, evaluation.measured(gaucs))
+    write_scores(directory, evaluation.scores())

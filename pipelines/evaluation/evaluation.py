@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.evaluation.accumulator import Accumulator
 from pipelines.evaluation.block_statistics import BLOCKS, distinct
+from pipelines.evaluation.score_histograms import Scores, score_histograms
 from pipelines.evaluation.scored_batch import ScoredBatch
 from pipelines.evaluation.slice_metrics import slice_metrics
 from pipelines.gates.measured import Measured
@@ -93,6 +94,11 @@ class Evaluation:
         if gaucs:
             found = [one if one.slice else _with_gauc(one, gaucs) for one in found]
         return found
+
+    def scores(self) -> Scores:
+        """Returns the histograms of the scores of each binary output on all rows."""
+        found = {name: score_histograms(accumulator) for name, accumulator in self._outputs.items()}
+        return {name: histograms for name, histograms in found.items() if histograms}
 
     def _numbers(self, scenarios: np.ndarray | None, rows: int) -> np.ndarray:
         if scenarios is None:

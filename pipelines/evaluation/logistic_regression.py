@@ -15,6 +15,7 @@ from tfmtl.metrics import roc_auc
 from tfmtl.spec import DatasetSpec
 
 NAME = "logistic regression"
+_KEPT = "reference.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,17 +48,34 @@ def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, trai
         root: Folder to keep the result in.
         train_rows: Number of rows of the training split.
     """
-    kept = root / "reference.json"
     rows = min(train_rows, MAX_ROWS)
-    key = {"examples": examples_uri, "spec": spec.hash, "rows": rows}
-    last: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    if all(last.get(name) == value for name, value in key.items()):
-        auc = {name: math.nan if value is None else float(value) for name, value in last["auc"].items()}
-        return Reference(auc, rows, train_rows)
+    kept = kept_reference(spec, examples_uri, root, rows)
+    if kept is not None:
+        return Reference(kept, rows, train_rows)
     auc = logistic_regression_auc(spec, examples_uri, train_rows, rows)
     written = {name: None if math.isnan(value) else value for name, value in auc.items()}
-    kept.write_text(json.dumps({**key, "auc": written}), encoding="utf-8")
+    key = {"examples": examples_uri, "spec": spec.hash, "rows": rows}
+    (root / _KEPT).write_text(json.dumps({**key, "auc": written}), encoding="utf-8")
     return Reference(auc, rows, train_rows)
+
+
+def kept_reference(
+    spec: DatasetSpec, examples_uri: str, root: pathlib.Path, rows: int | None = None
+) -> dict[str, float] | None:
+    """Returns the AUC by output that `fit_reference` kept for the same examples and spec; None if it kept none.
+
+    Args:
+        spec: Spec of the dataset.
+        examples_uri: Folder that ExampleGen wrote.
+        root: Folder in which the result is kept.
+        rows: Number of rows that the regression should have been fitted on; None for any.
+    """
+    path = root / _KEPT
+    last: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    is_same = (last.get("examples"), last.get("spec")) == (examples_uri, spec.hash)
+    if not is_same or rows not in (None, last.get("rows")):
+        return None
+    return {name: math.nan if value is None else float(value) for name, value in last["auc"].items()}
 
 
 def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:

@@ -17,11 +17,13 @@ class Step:
         name: Name of the component.
         cached: True if the outputs of an earlier execution were reused.
         outputs: Output artifacts by key.
+        seconds: Time between the start and the end of the execution; close to 0 for one that was reused.
     """
 
     name: str
     cached: bool
     outputs: dict[str, list[mlmd.Artifact]]
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,4 +122,5 @@ def _step(store: MetadataStore, execution: mlmd.Execution) -> tuple[str, Step]:
         if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT, mlmd.Event.DECLARED_OUTPUT):
             key = event.path.steps[0].key
             outputs.setdefault(key, []).extend(store.get_artifacts_by_id([event.artifact_id]))
-    return name, Step(name, execution.last_known_state == mlmd.Execution.CACHED, outputs)
+    seconds = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
+    return name, Step(name, execution.last_known_state == mlmd.Execution.CACHED, outputs, seconds)

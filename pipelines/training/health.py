@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from pipelines.training.input_pipeline import InputPipeline
-from tfmtl.health import Health, health_lines, model_health
+from tfmtl.health import Health, Profile, health_lines, model_health, model_profile
 from tfmtl.health.evaluate import ROWS
 from tfmtl.models import MultiTaskModel
 
 HEALTH = "health.json"
 """Name of the file with the health of the model in a `model_run` folder."""
+PROFILE = "mechanisms.json"
+"""Name of the file with what the mechanisms of the model compute on average."""
 
 
 def measure_health(model: MultiTaskModel, inputs: InputPipeline, files: Sequence[str]) -> tuple[Health, ...]:
@@ -24,6 +26,17 @@ def measure_health(model: MultiTaskModel, inputs: InputPipeline, files: Sequence
         files: TFRecord files of the eval split.
     """
     return model_health(model, inputs.first_rows(files, ROWS))
+
+
+def measure_profile(model: MultiTaskModel, inputs: InputPipeline, files: Sequence[str]) -> tuple[Profile, ...]:
+    """Measures what the mechanisms of a trained model compute on average, on the rows of `measure_health`.
+
+    Args:
+        model: Trained model, with the weights that are exported.
+        inputs: Input pipeline that reads the files.
+        files: TFRecord files of the eval split.
+    """
+    return model_profile(model, inputs.first_rows(files, ROWS))
 
 
 def print_health(healths: Sequence[Health]) -> None:
@@ -58,3 +71,27 @@ def read_health(folder: str) -> tuple[Health, ...]:
         return ()
     with tf.io.gfile.GFile(path) as file:
         return tuple(Health.from_plain(plain) for plain in json.load(file))
+
+
+def write_profile(folder: str, profiles: Sequence[Profile]) -> None:
+    """Writes the file `mechanisms.json`.
+
+    Args:
+        folder: Folder to write to.
+        profiles: Profiles of the model's mechanisms.
+    """
+    with tf.io.gfile.GFile(os.path.join(folder, PROFILE), "w") as file:
+        json.dump([profile.to_plain() for profile in profiles], file)
+
+
+def read_profile(folder: str) -> tuple[Profile, ...]:
+    """Reads the file `mechanisms.json`; nothing if the folder has none because older code trained the model.
+
+    Args:
+        folder: Folder `model_run` of a Trainer.
+    """
+    path = os.path.join(folder, PROFILE)
+    if not tf.io.gfile.exists(path):
+        return ()
+    with tf.io.gfile.GFile(path) as file:
+        return tuple(Profile.from_plain(plain) for plain in json.load(file))

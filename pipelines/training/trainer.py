@@ -15,7 +15,7 @@ from pipelines.settings import KERAS_MODEL, ModelSettings
 from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
 from pipelines.training.determinism import deterministic_operations
-from pipelines.training.health import measure_health, print_health, write_health
+from pipelines.training.health import measure_health, measure_profile, print_health, write_health, write_profile
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.measured_options import with_measured_options
@@ -122,6 +122,7 @@ def _train_and_export(
     healths = measure_health(model, inputs, files["eval"])
     print_health(healths)
     write_health(fn_args.model_run_dir, healths)
+    write_profile(fn_args.model_run_dir, measure_profile(model, inputs, files["eval"]))
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
     log_format = fn_args.custom_config.get("data", {})

@@ -23,6 +23,7 @@ from tfmtl.health.measures import (
     weight_variation,
 )
 from tfmtl.health.mechanisms import MECHANISMS, Mechanism
+from tfmtl.health.profile import Profile, model_profile
 from tfmtl.health.representations import effective_rank, relative_variation
 from tfmtl.health.summary import dead_sentences, health_lines
 
@@ -33,6 +34,7 @@ __all__ = [
     "Health",
     "MeasureKind",
     "Mechanism",
+    "Profile",
     "connection_shift",
     "cross_share",
     "dead_sentences",
@@ -41,6 +43,7 @@ __all__ = [
     "health_lines",
     "largest_connection",
     "model_health",
+    "model_profile",
     "relative_entropy",
     "relative_variation",
     "row_variation",

@@ -61,6 +61,21 @@ def model_health(model: Any, batches: Iterable[Any]) -> tuple[Health, ...]:
     )
 
 
+def recorded_values(model: Any, batches: Iterable[Any]) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Returns what a model records of its mechanisms for the rows that `model_health` measures.
+
+    Args:
+        model: A Keras model.
+        batches: Batches of `(features, labels)`.
+
+    Returns:
+        The values by path, `(rows, ...)`, and the paths of those that do not depend on the rows, `(...)`.
+    """
+    kept = list(_first_rows(batches))
+    recorded = _record(model, _joined([features for features, _ in kept])) if kept else {}
+    return recorded, {path for path in recorded if path.startswith(_CONSTANT)}
+
+
 def _first_rows(batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Yields features and labels of the first batches, as arrays, until they have enough rows."""
     left = ROWS

@@ -1,0 +1,1 @@
+"""Reports of runs and comparisons: one HTML file each, which needs no network."""

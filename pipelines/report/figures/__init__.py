@@ -1,0 +1,1 @@
+"""Figures of a report, as Vega-Lite specifications made with Altair."""

@@ -1,0 +1,40 @@
+"""Figure of a metric by scenario."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from pipelines.gates.measured import Measured
+from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+
+_ROW = 34
+_Z = 1.96
+
+
+def scenario_figure(measured: Sequence[Measured], outputs: Sequence[str], is_count: bool) -> dict[str, Any]:
+    """Returns the AUC of each scenario with its 95 % interval, or the NMAE of a count.
+
+    Args:
+        measured: Metrics of the scenarios to show, in the order in which they are shown.
+        outputs: Names of the outputs.
+        is_count: Whether the outputs are counts.
+    """
+    rows = []
+    for one in measured:
+        value = one.nmae if is_count else one.auc
+        if one.output in outputs and not math.isnan(value):
+            half = 0.0 if is_count or math.isnan(one.auc_error) else _Z * one.auc_error
+            bounds = {"low": value - half, "high": min(value + half, 1.0) if not is_count else value}
+            rows.append({"scenario": one.slice, "output": one.output, "value": value, **bounds, "rows": one.rows})
+    order = list(dict.fromkeys(one.slice for one in measured))
+    base = alt.Chart(rows_of(rows)).encode(
+        y=alt.Y("scenario:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
+        yOffset=alt.YOffset("output:N", sort=list(outputs)),
+        color=colour("output", outputs),
+        tooltip=tooltips(scenario="", output="", value=".4f", low=".4f", high=".4f", rows=","),
+    )
+    x = alt.X("value:Q", title="NMAE" if is_count else "AUC", scale=alt.Scale(zero=False))
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(x=x)
+    return specification(base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q") + points, len(order) * _ROW + 20)
