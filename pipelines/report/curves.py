@@ -8,11 +8,12 @@ import numpy as np
 
 from pipelines.evaluation.score_histograms import ScoreHistogram
 
-_POINTS = 200
+_POINTS = 500
 """Number of points of a drawn curve, about."""
 BINS = 10
 """Number of bins of the reliability, and of the lift: deciles."""
-_Z = 1.959964
+_Z = 1.959963984540054
+"""Quantile 0.975 of the standard normal distribution."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +131,7 @@ def wilson_interval(positives: int, rows: int) -> tuple[float, float]:
     middle = rate + square / (2 * rows)
     half = _Z * math.sqrt(rate * (1 - rate) / rows + square / (4 * rows**2))
     low, high = (middle - half) / (1 + square / rows), (middle + half) / (1 + square / rows)
-    return max(low, 0.0), min(high, 1.0)
+    return max(min(low, rate), 0.0), min(max(high, rate), 1.0)  # Rounding may take a rate of 0 or 1 out of it.
 
 
 def _from_above(counts: np.ndarray) -> np.ndarray:
@@ -145,7 +146,7 @@ def _with_first(values: np.ndarray) -> np.ndarray:
 
 
 def _points(histogram: ScoreHistogram, **columns: np.ndarray) -> list[dict[str, float]]:
-    """Returns about 200 points of a curve, at even steps of its length, with the threshold of each."""
+    """Returns at most about 500 points of a curve, at even steps of its length, with the threshold of each."""
     threshold = np.concatenate([histogram.score[-1:], histogram.score[::-1]])
     x, y = columns.values()
     length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])

@@ -21,6 +21,7 @@ from pipelines.compare.report.table import ORACLE, ResultTable
 from pipelines.compare.runs.runner import Outcome
 from pipelines.compare.runs.time_estimate import duration
 from pipelines.library_messages import log_level
+from pipelines.report.comparison_report import write_comparison_report
 from tfmtl.config import to_plain
 
 PAGE, CSV, JSON = "results.md", "results.csv", "results.json"
@@ -126,7 +127,7 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
 def write_report(
     folder: pathlib.Path, comparison: Comparison, table: ResultTable, outcome: Outcome, origin: Origin
 ) -> None:
-    """Writes `results.md`, `results.csv`, `results.json` and the figures.
+    """Writes `results.md`, `results.csv`, `results.json`, the figures, and `report.html` for a browser.
 
     Args:
         folder: Folder to write to; it is created if it does not exist.
@@ -141,6 +142,7 @@ def write_report(
     write_csv(folder / CSV, [*records, *records_by_scenario])
     plain: dict[str, Any] = {
         "settings": to_plain(settings),
+        "monitor": comparison.monitor,
         "command": origin.command,
         "commit": commit(),
         "data": {"fingerprint": origin.data, "rows": origin.rows},
@@ -161,6 +163,7 @@ def write_report(
             if figure is not None:
                 figures.save(figure, folder / name)
     (folder / PAGE).write_text(_page(comparison, table, outcome, origin, names), encoding="utf-8")
+    write_comparison_report(folder / JSON)
 
 
 def commit() -> str:

@@ -96,6 +96,21 @@ class Code:
     text: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """Boxes that show or hide values in all tables with a column, and all figures with a field, of that name.
+
+    Attributes:
+        title: Title of the boxes.
+        field: Name of the column and of the field.
+        values: Values, each of which has a box.
+    """
+
+    title: str
+    field: str
+    values: tuple[str, ...]
+
+
 Block = DataTable | Figure | Text | Code
 
 

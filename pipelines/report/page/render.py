@@ -9,13 +9,12 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from pipelines.report.page.blocks import Code, DataTable, Figure, Section, Text
-
-_SCRIPT_END = (("</", "<\\/"), ("<!--", "<\\!--"))
-"""Strings that end a script or begin a comment, and how JSON writes them."""
+from pipelines.report.page.blocks import Choices, Code, DataTable, Figure, Section, Text
 
 
-def render_page(title: str, summary: Sequence[tuple[str, str]], sections: Sequence[Section], home: str = "") -> str:
+def render_page(
+    title: str, summary: Sequence[tuple[str, str]], sections: Sequence[Section], choices: Choices | None = None
+) -> str:
     """Returns the HTML of a page.
 
     Vega-Lite's compiled libraries are part of the page (0.9 MB) if it has a figure.
@@ -24,7 +23,7 @@ def render_page(title: str, summary: Sequence[tuple[str, str]], sections: Sequen
         title: Title of the page.
         summary: Names and values that stand below the title.
         sections: Sections, in order.
-        home: Address of the page of all reports; empty for none.
+        choices: Values that the reader shows or hides; None for none.
     """
     figures = [block for section in sections for block in section.blocks if isinstance(block, Figure)]
     specs = {figure.name: figure.spec for figure in figures}
@@ -34,7 +33,7 @@ def render_page(title: str, summary: Sequence[tuple[str, str]], sections: Sequen
         title=title,
         summary=summary,
         sections=[(section, _groups(section)) for section in sections],
-        home=home,
+        choices=choices,
         specs=Markup(_json(specs)),
         libraries=Markup(_vega() if figures else ""),
     )  # fmt: skip
@@ -74,7 +73,5 @@ def _groups(section: Section) -> list[Any]:
 
 
 def _json(plain: Any) -> str:
-    text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
-    for found, written in _SCRIPT_END:
-        text = text.replace(found, written)
-    return text
+    """Returns JSON in which no text can end the script or begin a comment."""
+    return json.dumps(plain, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -14,8 +14,31 @@ const CONFIG = {
   range: { category: [0, 1, 2, 3, 4, 5, 6, 7].map((index) => `var(--c${index})`) },
 };
 
+const hidden = new Set();
+const filters = document.querySelector(".filters");
+
+function shownRows(rows) {
+  return rows.filter((row) => !hidden.has(row[filters.dataset.field]));
+}
+
+function shownSpec(part) {
+  if (!filters || hidden.size === 0 || typeof part !== "object" || part === null) return part;
+  if (Array.isArray(part)) return part.map(shownSpec);
+  const copy = {};
+  for (const [name, value] of Object.entries(part)) {
+    if (name === "datasets") {
+      copy[name] = Object.fromEntries(Object.entries(value).map(([id, rows]) => [id, shownRows(rows)]));
+    } else if (name === "data" && value && Array.isArray(value.values)) {
+      copy[name] = { ...value, values: shownRows(value.values) };
+    } else {
+      copy[name] = shownSpec(value);
+    }
+  }
+  return copy;
+}
+
 function drawFigure(node) {
-  const spec = SPECS[node.dataset.figure];
+  const spec = shownSpec(SPECS[node.dataset.figure]);
   const options = { renderer: "svg", actions: false, config: CONFIG };
   vegaEmbed(node, spec, options).then(() => node.setAttribute("data-drawn", "true")).catch((error) => {
     node.textContent = "This figure could not be drawn.";
@@ -47,11 +70,36 @@ function sortTable(header, column) {
 for (const header of document.querySelectorAll("thead th")) {
   header.querySelector("button").addEventListener("click", () => sortTable(header, header.cellIndex));
 }
+
+function filterTable(block) {
+  const search = block.querySelector("input[type=search]");
+  const asked = search ? search.value.trim().toLowerCase() : "";
+  const names = Array.from(block.querySelectorAll("thead th"), (header) => header.textContent.trim());
+  const column = filters ? names.indexOf(filters.dataset.field) : -1;
+  for (const row of block.querySelectorAll("tbody tr")) {
+    const isFound = !search || row.cells[search.dataset.column].textContent.toLowerCase().includes(asked);
+    row.hidden = !isFound || (column >= 0 && hidden.has(row.cells[column].textContent.trim()));
+  }
+}
+
 for (const input of document.querySelectorAll("input[type=search]")) {
-  const rows = Array.from(input.closest(".table").querySelectorAll("tbody tr"));
-  input.addEventListener("input", () => {
-    const asked = input.value.trim().toLowerCase();
-    for (const row of rows) row.hidden = !row.cells[input.dataset.column].textContent.toLowerCase().includes(asked);
-  });
+  input.addEventListener("input", () => filterTable(input.closest(".table")));
+}
+
+function applyFilters() {
+  hidden.clear();
+  for (const box of filters.querySelectorAll("input")) if (!box.checked) hidden.add(box.value);
+  document.querySelectorAll(".table").forEach(filterTable);
+  document.querySelectorAll(".chart").forEach(drawFigure);
+}
+
+if (filters) {
+  filters.addEventListener("change", applyFilters);
+  for (const button of filters.querySelectorAll("button")) {
+    button.addEventListener("click", () => {
+      for (const box of filters.querySelectorAll("input")) box.checked = Boolean(button.dataset.all);
+      applyFilters();
+    });
+  }
 }
 for (const node of document.querySelectorAll(".chart")) drawFigure(node);
