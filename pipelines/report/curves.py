@@ -12,6 +12,7 @@ _POINTS = 500
 """Number of points of a drawn curve, about."""
 BINS = 10
 """Number of bins of the reliability, and of the lift: deciles."""
+_RARE = 0.3
 _Z = 1.959963984540054
 """Quantile 0.975 of the standard normal distribution."""
 
@@ -93,22 +94,32 @@ def lift_by_decile(histogram: ScoreHistogram) -> list[dict[str, float]]:
     ]
 
 
+def is_rare(histogram: ScoreHistogram) -> bool:
+    """Returns whether positive rows are so rare that scores and rates are shown on logarithmic axes: below 0.3.
+
+    Args:
+        histogram: Histogram with at least one row.
+    """
+    return int(histogram.positives.sum()) < _RARE * histogram.rows
+
+
 def score_distribution(histogram: ScoreHistogram, bins: int = 40) -> list[dict[str, Any]]:
-    """Returns the share of each class's rows by bin of the score on a logarithmic scale.
+    """Returns the share of each class's rows by bin of the score, on a logarithmic scale if positive rows are rare.
 
     Args:
         histogram: Histogram with at least one row.
         bins: Number of bins between the lowest and the highest score.
     """
-    low, high = np.log(histogram.score[[0, -1]])
+    scale, inverse = (np.log, np.exp) if is_rare(histogram) else (np.asarray, np.asarray)
+    low, high = scale(histogram.score[[0, -1]])
     edges = np.linspace(low, max(high, low + 1e-6), bins + 1)
-    index = np.clip(np.searchsorted(edges, np.log(histogram.score), "right") - 1, 0, bins - 1)
+    index = np.clip(np.searchsorted(edges, scale(histogram.score), "right") - 1, 0, bins - 1)
     found = []
     for name, counts in (("label 0", histogram.negatives), ("label 1", histogram.positives)):
         share = np.bincount(index, counts, bins) / max(counts.sum(), 1)
         found += [
             {"class": name, "from": float(start), "to": float(stop), "share": float(value)}
-            for start, stop, value in zip(np.exp(edges[:-1]), np.exp(edges[1:]), share, strict=True)
+            for start, stop, value in zip(inverse(edges[:-1]), inverse(edges[1:]), share, strict=True)
         ]
     return found
 

@@ -1,13 +1,14 @@
 """Figures of an output: ROC, precision-recall, reliability, lift, and the distribution of its scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
 
 from pipelines.evaluation.score_histograms import ScoreHistogram
 from pipelines.report.curves import (
+    is_rare,
     lift_by_decile,
     precision_recall_curve,
     reliability,
@@ -65,13 +66,15 @@ def reliability_figure(histograms: Histograms) -> dict[str, Any]:
         for name, histogram in histograms.items()
         for one in reliability(histogram)
     ]
+    kind = _axis(next(iter(histograms.values())))
     # A bin without a positive row has no place on a logarithmic axis, so its bar begins at the bottom.
-    bottom = min([row["mean_score"] for row in rows] + [row["rate"] for row in rows if row["rate"] > 0]) / 2
+    lowest = min([row["mean_score"] for row in rows] + [row["rate"] for row in rows if row["rate"] > 0])
+    bottom = lowest / 2 if kind == "log" else 0.0
     for row in rows:
         row["shown"] = max(row["rate"], bottom)
         row["low"] = max(row["low"], bottom)
     top = max(max(row["mean_score"], row["high"]) for row in rows)
-    scale = alt.Scale(type="log", domain=[bottom, min(top * 1.2, 1.0) if top <= 1 else top * 1.2], nice=False)
+    scale = alt.Scale(type=kind, domain=[bottom, min(top * 1.2, 1.0) if top <= 1 else top * 1.2], nice=False)
     base = alt.Chart(rows_of(rows)).encode(
         x=alt.X("mean_score:Q", scale=scale, title="mean score", axis=alt.Axis(format="~g", tickCount=5)),
         color=colour("model", list(histograms)),
@@ -105,14 +108,15 @@ def lift_figure(histograms: Histograms) -> dict[str, Any]:
 
 
 def distribution_figure(histogram: ScoreHistogram) -> dict[str, Any]:
-    """Returns the distribution of the scores of each class on a logarithmic axis.
+    """Returns the distribution of the scores of each class, on a logarithmic axis if positive rows are rare.
 
     Args:
         histogram: Histogram of the candidate.
     """
     rows = score_distribution(histogram)
     chart = alt.Chart(rows_of([{**row, "zero": 0} for row in rows])).mark_rect(opacity=0.5)
-    x = alt.X("from:Q", scale=alt.Scale(type="log", nice=False), title="score", axis=alt.Axis(format="~g", tickCount=5))
+    kind = _axis(histogram)
+    x = alt.X("from:Q", scale=alt.Scale(type=kind, nice=False), title="score", axis=alt.Axis(format="~g", tickCount=5))
     tips = tooltips(**{"class": "", "from": ".4~g", "to": ".4~g", "share": ".2%"})
     y = alt.Y("share:Q", title="share of the class", axis=alt.Axis(format="~%"))
     colours = colour("class", ["label 0", "label 1"])
@@ -144,6 +148,10 @@ def count_reliability_figure(labels: np.ndarray, scores: np.ndarray) -> dict[str
     bars = base.mark_rule(strokeWidth=2, color="var(--c0)").encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     points = base.mark_point(filled=True, size=50, opacity=1, color="var(--c0)")
     return specification(identity + bars + points.encode(y=alt.Y("label:Q", scale=scale, title="mean label")))
+
+
+def _axis(histogram: ScoreHistogram) -> Literal["log", "linear"]:
+    return "log" if is_rare(histogram) else "linear"
 
 
 def _lines(rows: Sequence[Mapping[str, Any]], x: str, y: str, models: Sequence[str]) -> alt.Chart:

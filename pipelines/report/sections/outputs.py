@@ -63,7 +63,7 @@ def _binary_blocks(index: int, output: Output, found: Mapping[str, ScoreHistogra
         figure(
             "reliability", "Reliability",
             "Rate of positive rows against the mean score in ten bins of the same number of rows, with 95 % intervals "
-            "(Wilson). On the dashed line the scores are calibrated; both axes are logarithmic.",
+            "(Wilson). On the dashed line the scores are calibrated.",
             figures.reliability_figure(named),
         ),
         figure(
@@ -74,8 +74,7 @@ def _binary_blocks(index: int, output: Output, found: Mapping[str, ScoreHistogra
         ),
         figure(
             "distribution", "Distribution of the scores",
-            "Share of the rows of each class by score, on a logarithmic axis. Classes that overlap little are easy to "
-            "separate.",
+            "Share of the rows of each class by score. Classes that overlap little are easy to separate.",
             figures.distribution_figure(candidate),
         ),
     ]  # fmt: skip
