@@ -10,6 +10,7 @@ except ImportError:  # The base installation has no command line.
 from pipelines.cluster_commands import compile_, schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
+from pipelines.output.options import add_output_options, json_option
 from pipelines.program import Program
 from pipelines.report_commands import report, ui
 from pipelines.scoring_commands import export_check, predict, score
@@ -19,9 +20,7 @@ from pipelines.serving_commands import serve
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tfmtl")
 @click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
-@click.option("-v", "--verbose", is_flag=True, help="Show the warnings and log messages of TensorFlow, TFX and Beam.")
-@click.pass_context
-def main(context: click.Context, verbose: bool, traceback: bool) -> None:
+def main(traceback: bool) -> None:
     """Multi-task conversion models, from raw log to served prediction.
 
     \b
@@ -29,9 +28,6 @@ def main(context: click.Context, verbose: bool, traceback: bool) -> None:
     3 the model did not reach its thresholds and was not pushed, or a run on a cluster failed,
     4 the data have anomalies and no model was trained, 130 interrupted.
     """
-    from pipelines.library_messages import library_messages
-
-    context.with_resource(library_messages(shown=verbose))
 
 
 for _command in (
@@ -72,6 +68,7 @@ for _command in (
     help="Also write the report of the run as HTML; default: as in the settings, which is yes.",
 )
 @click.option("--accept", is_flag=True, help="Accept anomalies of the data: they become the normal of later runs.")
+@json_option
 def run(
     settings: str,
     data: str | None,
@@ -128,6 +125,7 @@ def run(
 )
 @click.option("--any-code", is_flag=True, help="Also use finished runs of other versions of the code.")
 @click.option("--kept-only", is_flag=True, help="Train nothing: print the table of the finished runs.")
+@json_option
 def compare(
     settings: tuple[str, ...],
     data: str | None,
@@ -188,6 +186,7 @@ def compare(
     type=click.Choice(["bayesian", "random"]),
     help="Bayesian optimization, or independent random draws.",
 )
+@json_option
 def tune(settings: str, trials: int, data: str | None, out: str | None, seed: int, method: str) -> None:
     """Search hyper-parameters of the model of SETTINGS, and write settings with the best ones to OUT/tuned.yaml.
 
@@ -218,6 +217,7 @@ def tune(settings: str, trials: int, data: str | None, out: str | None, seed: in
 
 @main.command(short_help="List the models, or the options of one.")
 @click.argument("name", required=False)
+@json_option
 def models(name: str | None) -> None:
     """List the models with their papers, or print the options and presets of the model NAME.
 
@@ -240,6 +240,9 @@ def _check_search(settings: str, trials: int) -> None:
         from pipelines.tuning.plan import load_plan
 
         load_plan(settings)
+
+
+add_output_options(main)
 
 
 def program() -> None:

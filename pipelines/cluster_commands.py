@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from pipelines.output.options import json_option
+
 FAILED = 3
 """Exit code of a run that did not succeed."""
 _Command = Callable[..., Any]
@@ -39,6 +41,7 @@ def _cluster_options(command: _Command) -> _Command:
 @click.option("--data", help="Raw log as the containers see it; default: that of the settings.")
 @click.option("--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Where it runs.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml or .json.")
+@json_option
 def compile_(settings: str, image: str, root: str, data: str | None, target: Any, out: str) -> None:
     """Compile the pipeline of SETTINGS to a specification for Kubeflow Pipelines 2 or Vertex AI.
 
@@ -62,6 +65,7 @@ def compile_(settings: str, image: str, root: str, data: str | None, target: Any
 @click.command(short_help="Run a compiled pipeline on Kubeflow Pipelines.")
 @_cluster_options
 @click.option("--wait", is_flag=True, help="Wait for the end of the run, and print each change of a step.")
+@json_option
 def submit(wait: bool, **options: Any) -> None:
     """Run PIPELINE, a specification of `tfmtl compile`, on open-source Kubeflow Pipelines.
 
@@ -83,6 +87,7 @@ def submit(wait: bool, **options: Any) -> None:
 @click.option("--name", help="Name of the schedule; default: that of the pipeline.")
 @click.option("--max-concurrency", default=1, show_default=True, type=click.IntRange(1, 10), help="Runs at a time.")
 @click.option("--no-catchup", is_flag=True, help="Do not make up for runs that were missed.")
+@json_option
 def schedule(cron: str, name: str | None, max_concurrency: int, no_catchup: bool, **options: Any) -> None:
     """Run PIPELINE, a specification of `tfmtl compile`, at the times of a cron expression.
 
@@ -107,6 +112,7 @@ def schedule(cron: str, name: str | None, max_concurrency: int, no_catchup: bool
 @click.option("--root", required=True, help="Folder to write the model to, as the workers see it.")
 @click.option("--name", help="Name of the job; default: that of the settings.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write, .yaml.")
+@json_option
 def training_job(**options: Any) -> None:
     """Write a TFJob, with which Kubeflow's training operator trains the model of SETTINGS on several machines.
 

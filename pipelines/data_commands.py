@@ -2,12 +2,15 @@
 
 import click
 
+from pipelines.output.options import json_option
+
 
 @click.command(short_help="Simulate a log whose true probabilities are known.")
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
 @click.option("--rows", type=click.IntRange(min=1), help="Number of rows; default: that of the settings.")
 @click.option("--seed", type=int, help="Seed of the simulator; default: that of the settings.")
+@json_option
 def simulate(settings: str, out: str, rows: int | None, seed: int | None) -> None:
     """Simulate a log for the spec of SETTINGS, and write the true probability of each label to a second file.
 
@@ -53,6 +56,7 @@ def ingest() -> None:
     metavar="N",
     help="Keep at most N ids per list, those with the largest values.",
 )
+@json_option
 def ingest_ali_ccp(
     raw: str, out: str, prepare: str | None, eval_share: float, seed: int, max_values: int | None
 ) -> None:
@@ -78,6 +82,7 @@ def ingest_ali_ccp(
 @click.argument("settings", type=click.Path(exists=True, dir_okay=False))
 @click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the daily files.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
+@json_option
 def panels(settings: str, raw: str, out: str) -> None:
     """Make a log of windows from daily rows, as described by `windows` in SETTINGS.
 
@@ -122,6 +127,7 @@ def panels(settings: str, raw: str, out: str) -> None:
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the text.")
 @click.option("--rows", default=200_000, show_default=True, type=click.IntRange(min=1), help="Rows to look at.")
 @click.option("--overwrite", is_flag=True, help="Replace the file to write if it exists.")
+@json_option
 def init(
     log: str,
     tasks: tuple[str, ...],
@@ -152,6 +158,7 @@ def init(
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
 @click.option("--overwrite", is_flag=True, help="Replace the schema if it exists.")
+@json_option
 def schema(settings: str, data: str | None, out: str | None, overwrite: bool) -> None:
     """Infer the schema of a log, and write it beside SETTINGS: shop.schema.pbtxt beside shop.yaml.
 

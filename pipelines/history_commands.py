@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from pipelines.output.options import json_option
+
 
 class _RunsGroup(click.Group):
     """Group whose command `list` runs if the first word names none of its commands."""
@@ -32,8 +34,8 @@ def runs() -> None:
 
 @runs.command(name="list", short_help="List the runs; the command without a name.")
 @click.argument("folder", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(folder: str | None, as_json: bool) -> None:
+@json_option
+def list_(folder: str | None) -> None:
     """List the runs in FOLDER, oldest first.
 
     \b
@@ -42,14 +44,14 @@ def list_(folder: str | None, as_json: bool) -> None:
     """
     from pipelines.commands.runs import list_runs
 
-    list_runs(folder, as_json)
+    list_runs(folder)
 
 
 @runs.command(short_help="Show one run.")
 @click.argument("run", metavar="ID")
 @click.argument("folder", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(run: str, folder: str | None, as_json: bool) -> None:
+@json_option
+def show(run: str, folder: str | None) -> None:
     """Show the data, steps, metrics and result of the run ID in FOLDER.
 
     \b
@@ -58,15 +60,15 @@ def show(run: str, folder: str | None, as_json: bool) -> None:
     """
     from pipelines.commands.runs import show_run
 
-    show_run(run, folder, as_json)
+    show_run(run, folder)
 
 
 @runs.command(short_help="Show in what two runs differ.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.argument("folder", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def diff(first: str, second: str, folder: str | None, as_json: bool) -> None:
+@json_option
+def diff(first: str, second: str, folder: str | None) -> None:
     """Show in what the runs A and B in FOLDER differ: code, settings, data, metrics and result.
 
     \b
@@ -75,13 +77,14 @@ def diff(first: str, second: str, folder: str | None, as_json: bool) -> None:
     """
     from pipelines.commands.runs import diff_runs
 
-    diff_runs(first, second, folder, as_json)
+    diff_runs(first, second, folder)
 
 
 @click.command(short_help="Serve an earlier version of a model again.")
 @click.argument("target", metavar="SETTINGS|NAME")
 @click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Version; default: that of the model before.")
 @click.option("--out", type=click.Path(file_okay=False), help="Run folder; default: runs/NAME.")
+@json_option
 def rollback(**arguments: Any) -> None:
     """Serve an earlier version of a model again, as a new version with the highest number.
 
@@ -104,6 +107,7 @@ def rollback(**arguments: Any) -> None:
     "--keep", default=7, show_default=True, type=click.IntRange(min=1), help="Number of runs, and of versions, to keep."
 )
 @click.option("--yes", is_flag=True, help="Remove them; default: only list them.")
+@json_option
 def clean(**arguments: Any) -> None:
     """List, or remove, the versions and artifacts of a run folder that are not needed any more.
 

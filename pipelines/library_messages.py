@@ -20,20 +20,22 @@ _LOG_RAISED_ERRORS = (
 
 
 @contextmanager
-def library_messages(shown: bool) -> Iterator[None]:
+def library_messages(shown: int) -> Iterator[None]:
     """Shows or hides the messages of libraries inside the `with` block and in the processes that are started there.
 
     Messages are Python's warnings, log messages below errors, and the log of TensorFlow's C++ code. TensorFlow reads
     its environment variable when it is imported, so the block should include its first import.
 
     Args:
-        shown: Whether messages are shown. They are also shown in a process whose parent shows them.
+        shown: 0 hides messages below errors, 1 shows warnings, and 2 all messages from INFO on. A process shows at
+            least what its parent shows.
     """
-    shown = shown or _VERBOSE in os.environ
+    shown = max(int(shown), _shown())
     before = {name: os.environ.get(name) for name in (_VERBOSE, *_QUIET)}
-    os.environ.update({_VERBOSE: "1", "TF_CPP_MIN_LOG_LEVEL": "0"} if shown else {**_QUIET, **os.environ})
+    shown_by_tensorflow = {_VERBOSE: str(shown), "TF_CPP_MIN_LOG_LEVEL": "0" if shown > 1 else "1"}
+    os.environ.update(shown_by_tensorflow if shown else {**_QUIET, **os.environ})
     try:
-        with warnings.catch_warnings(), log_level("error"):
+        with warnings.catch_warnings(), log_level("error"), _info_level(shown > 1):
             if not shown and not sys.warnoptions:  # `python -W` and PYTHONWARNINGS are choices of the user.
                 warnings.simplefilter("ignore")
             yield
@@ -55,12 +57,42 @@ def log_level(level: str) -> Iterator[None]:
         level: `info`, `warning` or `error`.
     """
     before = logging.root.manager.disable
-    if _VERBOSE not in os.environ:
-        logging.disable(logging.getLevelNamesMapping()[level.upper()] - 1)
+    if _shown() < 2:
+        highest = logging.getLevelNamesMapping()[level.upper()]
+        logging.disable(min(highest, logging.WARNING) - 1 if _shown() else highest - 1)
     try:
         yield
     finally:
         logging.disable(before)
+
+
+def _shown() -> int:
+    """Returns what this process shows: see `library_messages`."""
+    value = os.environ.get(_VERBOSE, "0")
+    return int(value) if value.isdecimal() else 1
+
+
+@contextmanager
+def _info_level(lowered: bool) -> Iterator[None]:
+    """Shows messages from INFO on of loggers without a level of their own, and of TFX."""
+    if not lowered:
+        yield
+        return
+    root = logging.getLogger()
+    loggers = (root, logging.getLogger("absl"))
+    before = [logger.level for logger in loggers]
+    handler = logging.StreamHandler()  # Python's handler of last resort shows warnings only.
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+    if not root.handlers:
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from pipelines.output.options import json_option
+
 
 @click.command(short_help="Score the rows of a file on a server.")
 @click.argument("rows", type=click.Path(exists=True, dir_okay=False))
@@ -17,6 +19,7 @@ import click
     type=click.Path(exists=True, dir_okay=False),
     help="Settings of the model, for the format of ROWS (delimiter, names, ...); default: CSV with a header.",
 )
+@json_option
 def predict(
     rows: str, model: str, host: str, out: str | None, limit: int | None, deadline: float, settings: str | None
 ) -> None:
@@ -54,6 +57,7 @@ def predict(
     help="Settings of the model, for the format of the rows; default: that of the log on which it was trained.",
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Number of processes.")
+@json_option
 def score(**options: Any) -> None:
     """Score rows in CSV, Parquet or TFRecord with the newest version in MODEL_DIR.
 
@@ -72,6 +76,7 @@ def score(**options: Any) -> None:
 
 @click.command("export-check", short_help="Check that a server can run an exported model.")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@json_option
 def export_check(folder: str) -> None:
     """Check the SavedModel in DIR, or in the newest version folder of DIR, as a server would use it.
 

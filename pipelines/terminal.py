@@ -9,12 +9,63 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 _WIDTH = 110
+"""Width of lines where there is no terminal and `COLUMNS` is not set: logs and files have room for it."""
 
-console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _WIDTH
+
+
+console = Console(width=_width())
 """Console to which the programs print."""
+
+
+def is_shown() -> bool:
+    """Returns whether a person looks at the output: bars and spinners are for terminals, also if colours are not."""
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], object]]:
+    """Shows that something is being done while the block runs; only on a terminal.
+
+    Args:
+        text: What is done.
+
+    Yields:
+        A function that replaces the text.
+    """
+    if not is_shown():
+        yield lambda text: None
+        return
+    with console.status(escape(text)) as status:
+        yield lambda text: status.update(escape(text))
+
+
+@contextmanager
+def colored(when: str) -> Iterator[None]:
+    """Prints with or without colours inside the `with` block.
+
+    Args:
+        when: `always`, `never`, or `auto` for colours on a terminal, unless `NO_COLOR` is set, or `FORCE_COLOR` is.
+    """
+    if when == "auto":
+        yield
+        return
+    _start_console(no_color=when == "never", force_terminal=True if when == "always" else None)
+    try:
+        yield
+    finally:
+        _start_console()
+
+
+def _start_console(**options: Any) -> None:
+    """Starts the console again with other options; modules hold the object itself."""
+    type(console).__init__(console, width=_width(), **options)
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 import pathlib
 
+from pipelines.output.invocation import present
 from pipelines.pushing.model_record import remove_unneeded_records
 from pipelines.pushing.retention import remove_version, unneeded_versions
 from pipelines.runners.folders import run_folder
 from pipelines.runners.history.relocation import relocate
 from pipelines.runners.history.retention import disk_bytes, find_unneeded, remove_unneeded
 from pipelines.runners.run_lock import lock_run_folder
-from pipelines.terminal import console
 
 
 def clean_folder(target: str, keep: int, yes: bool) -> None:
@@ -30,19 +30,27 @@ def clean_folder(target: str, keep: int, yes: bool) -> None:
         unneeded = find_unneeded(folder, keep)
         paths = [*map(pathlib.Path, versions), *unneeded.folders]
         size = disk_bytes(paths)
-        for path in paths:
-            console.print(f"  {path.relative_to(folder)}", highlight=False, markup=False)
+        document = {
+            "folder": folder,
+            "removed": yes,
+            "versions": [pathlib.Path(path).relative_to(folder) for path in versions],
+            "artifacts": len(unneeded.artifacts),
+            "unfinished": len(unneeded.unfinished),
+            "bytes": size,
+            "paths": [path.relative_to(folder) for path in paths],
+        }
+        lines = [f"  {path.relative_to(folder)}" for path in paths]
         what = (
             f"{len(versions)} versions, {len(unneeded.artifacts)} artifacts and {len(unneeded.unfinished)} unfinished "
             f"outputs of {folder}, {size / 1e6:,.1f} MB"
         )
         if not yes:
             advice = "; --yes removes them" if paths else ""
-            console.print(f"not needed: {what}{advice}", highlight=False, markup=False)
+            present(document, *lines, f"not needed: {what}{advice}")
             return
         remove_unneeded(folder, unneeded)
         for version in versions:
             remove_version(version)
         for base in bases:
             remove_unneeded_records(str(base))
-    console.print(f"removed: {what}", highlight=False, markup=False)
+    present(document, *lines, f"removed: {what}")

@@ -11,6 +11,8 @@ from pipelines.compare.jobs import NO_SEED, Job, run_code_hash
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.metrics.scenarios import ScenarioMetrics, evaluate_scenarios, make_scenario_table
 from pipelines.compare.plan.candidates import Comparison
+from pipelines.compare.report.records import make_records
+from pipelines.compare.report.scenario_sheets import scenario_records
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
 from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.progress import RunProgress
@@ -18,10 +20,11 @@ from pipelines.compare.runs.runner import Outcome, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.compare.runs.trial_records import TRIALS, TrialRecords
+from pipelines.output.invocation import present
 from pipelines.preparation import LOG, prepare, simulated_log
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import write_sample
-from pipelines.terminal import ComponentProgress, console
+from pipelines.terminal import ComponentProgress, console, working
 
 RUNS, REPORT = "runs", "report"
 
@@ -102,7 +105,7 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
 def _prepare_data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:
     base = comparison.base
     if not base.data.path:
-        with console.status("simulating the log ..."):
+        with working("simulating the log ..."):
             log = simulated_log(base, root / LOG)
         base = dataclasses.replace(base, data=dataclasses.replace(base.data, path=str(log)))
     data = prepare(base, root, ComponentProgress(console))
@@ -128,10 +131,18 @@ def _make_table(comparison: Comparison, data: Prepared, store: RunStore, outcome
 def _print_and_write(
     comparison: Comparison, data: Prepared, table: ResultTable, outcome: Outcome, folder: pathlib.Path
 ) -> None:
-    for sheet in make_sheets(comparison, table, outcome):
-        console.print(sheet.rich())
-    for note in make_notes(comparison, table, outcome, data.rows["test"]):
-        console.print(f"- {note}", highlight=False, markup=False)
+    notes = make_notes(comparison, table, outcome, data.rows["test"])
+    document = {
+        "name": comparison.settings.name,
+        "rows": data.rows,
+        "records": make_records(comparison.spec, table),
+        "scenario_records": scenario_records(comparison.spec, table),
+        "notes": notes,
+        "failed": [job.title for job in outcome.failed],
+        "report": folder / PAGE,
+    }
+    sheets = [sheet.rich() for sheet in make_sheets(comparison, table, outcome)]
+    present({"comparisons": [document]}, *sheets, *(f"- {note}" for note in notes))
     origin = Origin(_command(), data.rows, data.fingerprint)
     write_report(folder, comparison, table, outcome, origin)
     console.print(f"table and figures -> {folder / PAGE}", highlight=False)

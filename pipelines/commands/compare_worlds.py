@@ -12,6 +12,7 @@ from pipelines.compare.worlds.gains import WorldGain, world_gain
 from pipelines.compare.worlds.page import PAGE, baselines_of, sentences, world_sheet, write_page
 from pipelines.compare.worlds.settings import WorldsPlan
 from pipelines.compare.worlds.tuned import with_chosen
+from pipelines.output.invocation import present
 from pipelines.terminal import console
 
 
@@ -47,10 +48,11 @@ def compare_worlds(plan: WorldsPlan, arguments: CompareArguments) -> bool:
             failed = failed or bool(compared.outcome.failed)
             points.append(world_gain(name, world, strength, comparison, compared.table))
         gains[name] = sorted(points, key=lambda one: one.strength)
-    for name, one in gains.items():
-        console.print(world_sheet(one, baselines_of(plan, name)).rich())
-    for line in sentences(gains):
-        console.print(line, highlight=False, markup=False)
+    present(
+        {"worlds": [point for points in gains.values() for point in points], "report": report / PAGE},
+        *(world_sheet(one, baselines_of(plan, name)).rich() for name, one in gains.items()),
+        *sentences(gains),
+    )
     write_page(report, plan, gains, shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]))
     console.print(f"tables and figure -> {report / PAGE}", highlight=False)
     return not failed

@@ -2,8 +2,8 @@
 
 from pipelines.commands.data_checks import read_schema
 from pipelines.kubeflow.compile import Target, compile_pipeline
+from pipelines.output.invocation import present
 from pipelines.settings import Settings
-from pipelines.terminal import console
 
 
 def compile_settings(settings: Settings, settings_path: str, image: str, root: str, out: str, target: Target) -> None:
@@ -18,4 +18,4 @@ def compile_settings(settings: Settings, settings_path: str, image: str, root: s
         target: Where the pipeline runs.
     """
     path = compile_pipeline(settings, image, root, out, read_schema(settings_path), target)
-    console.print(f"compiled -> {path}", highlight=False)
+    present({"path": path}, f"compiled -> {path}")

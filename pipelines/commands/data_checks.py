@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.components.example_validator import ACCEPT, REFUSE, read_findings, read_statistics
 from pipelines.data_checks.anomalies import ROWS, Anomaly, DataError, headline
 from pipelines.data_checks.schema import format_schema, infer_schema, parse_schema, schema_path, update_schema
+from pipelines.output.invocation import present
 from pipelines.runners.lineage import latest_run
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings import Settings
@@ -44,12 +46,13 @@ class RunChecks:
         """
         findings = read_findings(anomalies_uri)
         if findings.warnings:
-            console.print(anomalies_table(findings.warnings, "Warnings about the data"))
+            present({"warnings": findings.warnings}, anomalies_table(findings.warnings, "Warnings about the data"))
         for note in findings.notes:
             console.print(note, highlight=False, markup=False)
         if not findings.anomalies:
             return
-        console.print(anomalies_table(findings.anomalies, "Accepted as the new normal"))
+        accepted = anomalies_table(findings.anomalies, "Accepted as the new normal")
+        present({"accepted_anomalies": findings.anomalies}, accepted)
         names = {one.column for one in findings.anomalies} - {ROWS}
         if self.schema and names:
             inferred = self._inferred()
@@ -64,12 +67,12 @@ class RunChecks:
             yield
         except DataError as error:
             anomalies = error.findings.anomalies
-            console.print(anomalies_table(anomalies, "Anomalies"))
-            console.print(headline(anomalies), style="bold red", highlight=False, markup=False)
-            console.print(
+            present(
+                {"anomalies": anomalies, "blessed": None, "pushed_version": None},
+                anomalies_table(anomalies, "Anomalies"),
+                Text(headline(anomalies), style="bold red"),
                 "No model was trained, and the served model stays as it is. If these values are right: "
                 "tfmtl run ... --accept",
-                highlight=False,
             )
             raise SystemExit(REFUSED) from error
 
@@ -119,9 +122,9 @@ def write_schema(settings: Settings, settings_path: str, out: str | None, overwr
     path.write_text(format_schema(schema), encoding="utf-8")
     findings = read_findings(run.uri("ExampleValidator", "anomalies"))
     unusual = (*findings.anomalies, *findings.warnings)
-    if unusual:
-        console.print(anomalies_table(unusual, "Unusual in this log"))
-    console.print(f"schema of {len(schema.feature)} columns -> {path}", highlight=False)
+    document = {"path": path, "columns": [feature.name for feature in schema.feature], "unusual": unusual}
+    table = [anomalies_table(unusual, "Unusual in this log")] if unusual else []
+    present(document, *table, f"schema of {len(schema.feature)} columns -> {path}")
     console.print("next: review it, and put it under version control", highlight=False)
 
 

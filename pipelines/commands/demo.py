@@ -9,6 +9,7 @@ from pipelines.commands.report import write_report
 from pipelines.commands.run import report_push, run_and_report
 from pipelines.commands.simulate import draw_log
 from pipelines.evaluation.results import read_metrics, results_table
+from pipelines.output.invocation import present
 from pipelines.prediction.output import scores_table
 from pipelines.prediction.rows import read_rows
 from pipelines.prepared.ground_truth import oracle_auc, test_split_indices
@@ -48,9 +49,9 @@ def main(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OUT) -> boo
     metrics = read_metrics(settings.spec, result.uri("Evaluator", "evaluation"))
     report_push(settings, paths, result)
     if result.blessed:
-        console.print(scored_impressions(settings, paths, data, test_indices[:SHOWN]))
+        present({}, scored_impressions(settings, paths, data, test_indices[:SHOWN]))
     title = "AUC by task and space, test split"
-    console.print(results_table(settings.spec, metrics, title, oracle_aucs, "oracle"))
+    present({}, results_table(settings.spec, metrics, title, oracle_aucs, "oracle"))
     write_report(out)
     return result.blessed
 

@@ -3,9 +3,11 @@
 import pathlib
 
 from rich import box
+from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from pipelines.terminal import console
+from pipelines.output.invocation import present
 from serving.export_check import ExportCheck, SignatureCheck, check_export
 from serving.graph_check import GRAPH
 from tfmtl.config import ConfigError
@@ -24,13 +26,11 @@ def check_folder(folder: str) -> bool:
         ConfigError: If there is no SavedModel.
     """
     check = check_export(_saved_model(pathlib.Path(folder)))
-    console.print(f"export {check.folder}", highlight=False)
-    if check.signatures:
-        console.print(_table(check))
-    for error in check.errors:
-        console.print(f"ERROR: {error}", style="red", highlight=False, markup=False)
+    shown: list[RenderableType] = [f"export {check.folder}", *([_table(check)] if check.signatures else [])]
+    shown += [Text(f"ERROR: {error}", style="red") for error in check.errors]
     if not check.errors:
-        console.print("no errors: a server can run this export", style="green", highlight=False)
+        shown.append(Text("no errors: a server can run this export", style="green"))
+    present({"folder": check.folder, "signatures": check.signatures, "errors": check.errors}, *shown)
     return not check.errors
 
 

@@ -1,10 +1,12 @@
 """Command `tfmtl ingest ali-ccp`: converts raw files to tf.Examples, with progress bars and tables of the result."""
 
 import time
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pipelines.output.invocation import present
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
 from tfmtl.model_inputs import vocabularies
@@ -85,9 +87,11 @@ def ingest_ali_ccp_files(
     for note, description in _NOTES.items():
         for field, count in manifest.notes[note].items():
             console.print(f"field {field}: {description} (count: {count:,})", highlight=False)
-    console.print(fields_table(manifest, out))
-    if manifest.rejects:
-        console.print(f"rejected rows with line and reason: {out}/rejects-*.jsonl", highlight=False)
+    rejects = f"{out}/rejects-*.jsonl" if manifest.rejects else None
+    document = {"out": out, "rows": manifest.report.to_dict(), "fields": fields(manifest, out), "rejects": rejects}
+    present({**document, "seconds": seconds, "reused": not bars.any}, fields_table(manifest, out))
+    if rejects:
+        console.print(f"rejected rows with line and reason: {rejects}", highlight=False)
     if bars.any:
         speed = manifest.report.total.read / seconds
         console.print(f"{seconds:,.1f} s, {speed:,.0f} rows/s", highlight=False)
@@ -109,11 +113,26 @@ def fields_table(manifest: Manifest, folder: str) -> Table:
     table = Table(title="Fields, training rows", title_justify="left")
     for heading in ("column", "missing", "values per row", "tokens", "ids"):
         table.add_column(heading, justify="left" if heading == "column" else "right")
-    rows = manifest.rows["train"]
+    for one in fields(manifest, folder):
+        missing = "" if one["missing"] is None else f"{one['missing']:.1%}"
+        numbers = (f"<= {one['longest']}", f"{one['tokens']:,}", f"{one['ids']:,}")
+        table.add_row(one["column"], missing, *numbers)
+    return table
+
+
+def fields(manifest: Manifest, folder: str) -> list[dict[str, Any]]:
+    """Returns the numbers of `fields_table`, a dictionary for each field.
+
+    Args:
+        manifest: Manifest of an ingested log.
+        folder: Folder of the ingested log.
+    """
+    found, rows = [], manifest.rows["train"]
     for name in vocabularies(manifest.spec):
         feature, column = manifest.spec.feature(name), manifest.columns[name]
         counts = manifest.token_counts(folder, feature)
-        missing = f"{1 - column.rows['train'] / rows:.1%}" if rows else ""
+        missing = 1 - column.rows["train"] / rows if rows else None
         ids = prune(counts, feature).num_rows + getattr(feature, "num_oov", 1)
-        table.add_row(name, missing, f"<= {column.longest}", f"{counts.num_rows:,}", f"{ids:,}")
-    return table
+        one = {"column": name, "missing": missing, "longest": column.longest, "tokens": counts.num_rows, "ids": ids}
+        found.append(one)
+    return found

@@ -4,8 +4,9 @@ import pathlib
 
 from rich.table import Table
 
+from pipelines.output.invocation import present
 from pipelines.settings_file import load_settings
-from pipelines.terminal import console
+from pipelines.terminal import working
 from tfmtl.config import ConfigError, FieldError
 from transforms.batches.reasons import REASONS
 from transforms.batches.rejects import write_rejects
@@ -39,14 +40,14 @@ def ingest_panels(settings_path: str, raw: str, out: str) -> None:
     folder = pathlib.Path(out)
     staging = folder / UNFINISHED
     remove_unfinished(folder)
-    with console.status("reading ...") as status:
+    with working("reading ...") as show:
         try:
             report, rejects = write_windows(
                 settings.spec,
                 settings.windows,
                 raw,
                 staging,
-                lambda entities: status.update(f"{entities:,} entities ..."),
+                lambda entities: show(f"{entities:,} entities ..."),
             )
         except FieldError as error:
             path = ".".join(str(part) for part in error.path)
@@ -55,7 +56,7 @@ def ingest_panels(settings_path: str, raw: str, out: str) -> None:
         with (staging / REJECTS).open("w", encoding="utf-8") as file:
             write_rejects(rejects, file)
     if not sum(report.windows.values()):
-        console.print(_table(report))
+        present({"rows": report}, _table(report))
         expected = f"{raw}: should have rows from which windows can be made"
         raise ConfigError(f"{expected}. Received: none; {len(rejects):,} rejected rows are in {staging / REJECTS}")
     for name in (WINDOWS, REJECTS):  # Removed first, so that a log never stands with the rejected rows of another one.
@@ -64,10 +65,10 @@ def ingest_panels(settings_path: str, raw: str, out: str) -> None:
         (staging / REJECTS).replace(folder / REJECTS)
     (staging / WINDOWS).replace(folder / WINDOWS)
     remove_unfinished(folder)
-    console.print(_table(report))
-    if rejects:
-        console.print(f"rejected rows with line and reason: {folder / REJECTS}", highlight=False)
-    console.print(f"log: {folder / WINDOWS}", highlight=False)
+    rejected = folder / REJECTS if rejects else None
+    lines = [f"rejected rows with line and reason: {rejected}"] if rejected else []
+    document = {"rows": report, "log": folder / WINDOWS, "rejects": rejected}
+    present(document, _table(report), *lines, f"log: {folder / WINDOWS}")
 
 
 def _table(report: WindowReport) -> Table:

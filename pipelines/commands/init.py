@@ -6,6 +6,7 @@ import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rich.markup import escape
@@ -18,6 +19,7 @@ from pipelines.init.names import unique_names
 from pipelines.init.settings_text import settings_text
 from pipelines.init.splits import decide_split
 from pipelines.init.task_arguments import LabelledTask, order_tasks, read_task
+from pipelines.output.invocation import present
 from pipelines.settings_file import load_settings
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
@@ -197,7 +199,18 @@ def _report(
 ) -> None:
     for line in sample.ignored:
         console.print(line, highlight=False)
-    console.print(_table(decisions))
+    document = {
+        "settings": arguments.out,
+        "rows": sample.rows,
+        "sampled_rows": sample.columns.num_rows,
+        "columns": [_record(one) for one in decisions],
+        "tasks": [
+            {"name": one.task.name, "rows": len(one.labels), "positives": one.positives, "missing": one.missing}
+            for one in tasks
+        ],
+        "decisions": sentences,
+    }
+    present(document, _table(decisions))
     for task in tasks:
         share = f"{task.positives:,} of {len(task.labels):,} rows ({task.positives / len(task.labels):.1%})"
         missing = (
@@ -211,6 +224,22 @@ def _report(
         console.print(message, style="yellow", highlight=False, markup=False)
     console.print(f"settings -> {arguments.out}", highlight=False, markup=False)
     console.print(f"next: tfmtl run {shlex.quote(arguments.out)}", highlight=False, markup=False)
+
+
+def _record(one: ColumnDecision) -> dict[str, Any]:
+    """Returns what the table says about a column as plain data."""
+    column = one.column
+    return {
+        "column": column.name,
+        "values": column.kind,
+        "missing": column.missing / column.rows,
+        "null_tokens": {token: count / column.rows for token, count in column.null_tokens},
+        "distinct": column.distinct,
+        "most_frequent": {value: count / column.rows for value, count in column.top},
+        "used_as": one.feature.kind if one.feature else None,
+        "because": one.reason,
+        "is_leak": one.is_leak,
+    }
 
 
 def _table(decisions: Sequence[ColumnDecision]) -> Table:

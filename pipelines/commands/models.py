@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.output.invocation import present
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, to_plain
 from tfmtl.models import MODELS, ModelOptions
@@ -22,11 +23,13 @@ from tfmtl.models.options.info import DEFAULT, ModelInfo
 def list_models() -> None:
     """Prints a line for each model: its name, its class, a description and its paper."""
     table = _table("name", "class", "model", "paper")
+    records = []
     for name in sorted(MODELS):
         info = MODELS.info(name)
         authors_and_year = ", ".join(info.paper.split(", ")[:2])
         table.add_row(name, info.class_name, info.summary, authors_and_year)
-    console.print(table)
+        records.append({"name": name, "class": info.class_name, "summary": info.summary, "paper": info.paper})
+    present({"models": records}, table)
     console.print("Options and presets of a model: tfmtl models NAME", highlight=False)
 
 
@@ -49,18 +52,28 @@ def show_model(name: str) -> None:
     lines = [f"{info.summary}.", f"class  {info.module}.{info.class_name}", f"paper  {info.paper}"]
     if info.equations:
         lines.append(f"       equations and sections: {info.equations}")
-    console.print("\n".join([*lines, ""]), highlight=False, markup=False)
     common = [field.name for field in dataclasses.fields(ModelOptions)]
     redefined = {name for kind in _own_classes(info) for name in vars(kind).get("__annotations__", {})}
     fields = dataclasses.fields(info.options_class)
-    console.print(_option_table(f"Options of {name}", info, [f for f in fields if f.name in redefined]))
+    own = [field for field in fields if field.name in redefined]
     others = [field for field in fields if field.name in common and field.name not in redefined]
-    console.print(_option_table("Options of every model", info, others))
+    document = {
+        "name": name,
+        "class": f"{info.module}.{info.class_name}",
+        "summary": info.summary,
+        "paper": info.paper,
+        "equations": info.equations or None,
+        "options": _option_records(info, own),
+        "common_options": _option_records(info, others),
+        "presets": {preset: to_plain(options) for preset, options in info.presets.items()},
+    }
+    tables = [_option_table(f"Options of {name}", info, own), _option_table("Options of every model", info, others)]
     if info.presets:
-        table = _table("preset", "options", title="Presets")
+        presets = _table("preset", "options", title="Presets")
         for preset, options in info.presets.items():
-            table.add_row(preset, Text(_flow(options) if options else "the defaults"))
-        console.print(table)
+            presets.add_row(preset, Text(_flow(options) if options else "the defaults"))
+        tables.append(presets)
+    present(document, "\n".join([*lines, ""]), *tables)
 
 
 def _own_classes(info: ModelInfo) -> list[type]:
@@ -70,15 +83,25 @@ def _own_classes(info: ModelInfo) -> list[type]:
 
 def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> Table:
     table = _table("name", "type", "default", "in Python", "meaning", title=title)
+    for one in _option_records(info, fields):
+        default, in_python = _flow(one["default"]), _flow(one["in_python"])
+        texts = (one["type"], default, "" if default == in_python else in_python, one["meaning"])
+        table.add_row(one["name"], *map(Text, texts))  # A list in brackets is no markup.
+    return table
+
+
+def _option_records(info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> list[dict[str, Any]]:
+    """Returns the name, type, defaults and meaning of each option as plain data."""
     descriptions, hints = option_descriptions(info.options_class), typing.get_type_hints(info.options_class)
     defaults, class_defaults = info.preset(DEFAULT), info.options_class()
+    records = []
     for field in fields:
         in_python = getattr(class_defaults, field.name)
         default = defaults.get(field.name, in_python)
-        other = "" if _flow(default) == _flow(in_python) else _flow(in_python)
-        texts = (_type_name(hints[field.name]), _flow(default), other, descriptions.get(field.name, ""))
-        table.add_row(field.name, *map(Text, texts))  # A list in brackets is no markup.
-    return table
+        record = {"name": field.name, "type": _type_name(hints[field.name])}
+        record |= {"default": to_plain(default), "in_python": to_plain(in_python)}
+        records.append({**record, "meaning": descriptions.get(field.name, "")})
+    return records
 
 
 def _type_name(hint: Any) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import sys
 
+from pipelines.output.invocation import present
 from pipelines.prediction.columns import choose_format
 from pipelines.prediction.model_spec import signature_spec
 from pipelines.prediction.output import name_scores, scores_table, write_csv
@@ -61,10 +62,13 @@ def predict_rows(
     count = f"{read.table.num_rows:,} rows scored"
     if out:
         write_csv(out, read.table, named)
-        console.print(f"{count} -> {out}", highlight=False)
+        present({"model": model, "rows": read.table.num_rows, "out": out}, f"{count} -> {out}")
         return
     table, hidden = scores_table(read.table, named, f"{count} by {model!r}", console.width)
-    console.print(table)
+    columns = [*read.table.column_names, *named]
+    values = [*(read.table.column(name).to_pylist() for name in read.table.column_names), *named.values()]
+    records = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+    present({"model": model, "rows": read.table.num_rows, "scores": [*named], "scored": records}, table)
     if hidden:
         text = f"{len(hidden)} of {read.table.num_columns} columns are not shown: {', '.join(hidden)}."
         console.print(f"{text} --out FILE writes all columns.", highlight=False, markup=False)

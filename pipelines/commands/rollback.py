@@ -2,6 +2,7 @@
 
 import os
 
+from pipelines.output.invocation import present
 from pipelines.pushing.destination import fingerprint
 from pipelines.pushing.rollback import Rollback, roll_back
 from pipelines.runners.folders import run_folder, served_name
@@ -9,7 +10,6 @@ from pipelines.runners.history.blessings import revoke_blessings
 from pipelines.runners.history.relocation import relocate
 from pipelines.runners.metadata_store import DATABASE
 from pipelines.runners.run_lock import lock_run_folder
-from pipelines.terminal import console
 
 _SAVED_MODEL = "Format-Serving"
 """Folder of the SavedModel in a `Model` artifact."""
@@ -39,10 +39,11 @@ def rollback_model(target: str, to: int | None, out: str | None) -> Rollback:
         revoke_blessings(
             folder / DATABASE, lambda uri: fingerprint(os.path.join(uri, _SAVED_MODEL)), done.refused, done.restored
         )
-    console.print(f"version {done.good} is served again, as version {done.version} -> {base}", highlight=False)
+    document = {"version": done.version, "restored": done.good, "rolled_back": done.bad, "destination": base}
     refused = "that model" if len(done.refused) == 1 else f"{len(done.refused)} models"
-    console.print(
+    present(
+        {**document, "refused_models": len(done.refused)},
+        f"version {done.good} is served again, as version {done.version} -> {base}",
         f"rolled back: version {done.bad}; later runs do not push {refused} again, start from it or compare with it",
-        highlight=False,
     )
     return done

@@ -1,7 +1,12 @@
 """Command `tfmtl run`: runs the pipeline and prints its results."""
 
+import dataclasses
 import functools
 import pathlib
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
 
 from pipelines.commands.data_checks import RunChecks
 from pipelines.commands.report import write_report
@@ -10,15 +15,16 @@ from pipelines.components.resolvers import RESOLVERS
 from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
 from pipelines.evaluation.records import GATES, read_gates
-from pipelines.evaluation.results import read_metrics, results_table, scenario_note, shown_note
+from pipelines.evaluation.results import OutputMetrics, read_metrics, results_table, scenario_note, shown_note
 from pipelines.gates.gate import NOT_JUDGED
 from pipelines.gates.report import gates_table, refusal, scenario_count
 from pipelines.model_components import TUNER
+from pipelines.output.invocation import present
 from pipelines.runners.lineage import Run
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
-from pipelines.terminal import ComponentProgress, console
+from pipelines.terminal import ComponentProgress, console, working
 from pipelines.training.health import read_health
 from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.health import dead_sentences
@@ -58,7 +64,7 @@ def run_settings(
         console.print(best_line(result.uri(TUNER, BEST)), highlight=False, markup=False)
     fitted = None
     if settings.reference if reference is None else reference:
-        with console.status("fitting one-hot logistic regression ..."):
+        with working("fitting one-hot logistic regression ..."):
             examples = result.uri("LogExampleGen", "examples")
             train_rows = ingest_report(examples).total.accepted.get("train", 0)
             fitted = fit_reference(settings.spec, examples, paths.root, train_rows)
@@ -100,6 +106,7 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, chec
         console.print(f"from the cache: {', '.join(cached)}", highlight=False)
     examples = result.uri("LogExampleGen", "examples")
     report = ingest_report(examples)
+    present({"name": settings.name, "out": paths.root, "cached": cached, "rows": report.to_dict()})
     console.print(format_report(report), highlight=False)
     steps = sampling_steps(examples)
     if max(steps) > 1:
@@ -133,13 +140,20 @@ def report_metrics(settings: Settings, result: Run, reference: Reference | None)
     evaluation = result.uri("Evaluator", "evaluation")
     metrics = read_metrics(settings.spec, evaluation)
     aucs = reference.auc if reference else None
-    console.print(results_table(settings.spec, metrics, "Test split", aucs, NAME))
     notes = [shown_note(metrics, evaluation), scenario_note(settings.spec, metrics)]
     if reference is not None:
         notes += [reference.sample_note(), *advice(settings, metrics, reference.auc)]
     notes += dead_sentences(read_health(result.uri("Trainer", "model_run")))
+    document = {"metrics": [_record(one) for one in metrics], "reference_auc": aucs, "notes": [*filter(None, notes)]}
+    present(document, results_table(settings.spec, metrics, "Test split", aucs, NAME))
     for note in filter(None, notes):
         console.print(note, highlight=False, markup=False)
+
+
+def _record(one: OutputMetrics) -> dict[str, Any]:
+    """Returns metrics as plain data, with the names of their task, output and space."""
+    names = {"task": one.output.task, "output": one.output.name, "space": one.output.space}
+    return {**names, **{field.name: getattr(one, field.name) for field in dataclasses.fields(one)[1:]}}
 
 
 def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
@@ -154,15 +168,17 @@ def report_push(settings: Settings, paths: RunPaths, result: Run) -> None:
     report_gates(result)
     if result.rolled_back_version:
         words = f"This model was rolled back (version {result.rolled_back_version}): not pushed."
-        console.print(words, style="bold red")
+        present({"pushed_version": None, "destination": base}, Text(words, style="bold red"))
         console.print(f"to serve it again: tfmtl rollback {settings.name} --to VERSION", highlight=False)
         return
+    pushed = {"pushed_version": result.pushed_version or None, "destination": base}
     if not result.blessed:
+        present(pushed)
         return
     if result.pushed_version:
-        console.print(f"pushed version {result.pushed_version} -> {base}", highlight=False)
+        present(pushed, f"pushed version {result.pushed_version} -> {base}")
     else:
-        console.print(f"The newest version in {base} is already this model: nothing was pushed.", highlight=False)
+        present(pushed, f"The newest version in {base} is already this model: nothing was pushed.")
     console.print(f"to serve it: tfmtl serve {base}", highlight=False)
 
 
@@ -174,11 +190,10 @@ def report_gates(result: Run) -> None:
     """
     folder = result.uri("Evaluator", "evaluation")
     gates = read_gates(folder)
+    shown: list[RenderableType] = []
     if not result.blessed:
-        console.print(gates_table(gates))
-        if scenarios := scenario_count(gates):
-            console.print(scenarios, highlight=False)
-        console.print(refusal(gates), style="bold red", highlight=False, markup=False)
+        shown = [gates_table(gates), *filter(None, [scenario_count(gates)]), Text(refusal(gates), style="bold red")]
+    present({"blessed": result.blessed, "gates": gates}, *shown)
     open_gates = [gate for gate in gates if gate.status == NOT_JUDGED]
     if result.blessed:
         console.print(f"gates: {len(gates) - len(open_gates):,} passed", highlight=False)

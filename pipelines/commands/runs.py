@@ -1,25 +1,23 @@
 """Command `tfmtl runs`: history of the runs of a folder, without TensorFlow."""
 
-import json
 import pathlib
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from pipelines.output.invocation import present
 from pipelines.runners.folders import all_run_folders, run_folder
 from pipelines.runners.history.compare import differences
 from pipelines.runners.history.runs import PastRun, find_run, read_runs
-from pipelines.terminal import console
 from tfmtl.config import ConfigError
 
 
-def list_runs(target: str | None, as_json: bool) -> None:
+def list_runs(target: str | None) -> None:
     """Prints a table of runs, oldest first.
 
     Args:
         target: Settings, name of the pipeline, or run folder; None for all run folders below `runs`.
-        as_json: Prints JSON instead.
 
     Raises:
         ConfigError: If there is no run folder.
@@ -28,57 +26,44 @@ def list_runs(target: str | None, as_json: bool) -> None:
     if not folders:
         raise ConfigError("FOLDER should be a run folder, as there is none below runs/. Received: none")
     runs = {folder: read_runs(folder) for folder in folders}
-    if as_json:
-        print(json.dumps({str(folder): [run.to_dict() for run in found] for folder, found in runs.items()}, indent=1))
-        return
     for folder, found in runs.items():
-        console.print(f"{folder}", highlight=False, markup=False)
-        console.print(_runs_table(found))
+        present({str(folder): [run.to_dict() for run in found]}, str(folder), _runs_table(found))
 
 
-def show_run(asked: str, target: str | None, as_json: bool) -> None:
+def show_run(asked: str, target: str | None) -> None:
     """Prints all that is known of a run.
 
     Args:
         asked: Number or id of the run.
         target: Settings, name of the pipeline, or run folder.
-        as_json: Prints JSON instead.
     """
     folder = run_folder(target)
     run = find_run(read_runs(folder), asked)
-    if as_json:
-        print(json.dumps({"folder": str(folder), **run.to_dict()}, indent=1))
-        return
-    for name, value in _shown(folder, run).items():
-        console.print(f"{name:<14} {value}", highlight=False, markup=False)
-    if run.record.metrics:
-        console.print(_metrics_table(run))
+    lines = [f"{name:<14} {value}" for name, value in _shown(folder, run).items()]
+    table = [_metrics_table(run)] if run.record.metrics else []
+    present({"folder": str(folder), **run.to_dict()}, *lines, *table)
 
 
-def diff_runs(first: str, second: str, target: str | None, as_json: bool) -> None:
+def diff_runs(first: str, second: str, target: str | None) -> None:
     """Prints the settings, code, data and metrics in which two runs of a folder differ.
 
     Args:
         first: Number or id of the first run.
         second: Number or id of the second run.
         target: Settings, name of the pipeline, or run folder.
-        as_json: Prints JSON instead.
     """
     runs = read_runs(run_folder(target))
     before, after = find_run(runs, first), find_run(runs, second)
     found = differences(before, after)
-    if as_json:
-        print(json.dumps({one.field: [one.before, one.after] for one in found}, indent=1))
-        return
     if not found:
-        console.print(f"runs {before.number} and {after.number} do not differ", highlight=False)
+        present({}, f"runs {before.number} and {after.number} do not differ")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("field", f"run {before.number}", f"run {after.number}"):
         table.add_column(column, overflow="fold")
     for one in found:
         table.add_row(one.field, _cell(one.before), _cell(one.after))
-    console.print(table)
+    present({one.field: [one.before, one.after] for one in found}, table)
 
 
 def _runs_table(runs: list[PastRun]) -> Table:

@@ -1,8 +1,9 @@
 """Command `tfmtl schedule`: runs a compiled pipeline on Kubeflow Pipelines at given times."""
 
-from pipelines.commands.submit import SubmitOptions, print_line
+from pipelines.commands.submit import SubmitOptions, line
 from pipelines.kubeflow.cron import check_cron
 from pipelines.kubeflow.run_options import Schedule
+from pipelines.output.invocation import present
 
 
 def schedule_pipeline(
@@ -29,4 +30,6 @@ def schedule_pipeline(
     connection = Connection(arguments.host, arguments.namespace)
     created, replaced = schedule(connection, specification, options, times)
     instead = f", in place of {replaced} of this name" if replaced else ""
-    print_line(f"scheduled {times.name} at '{cron}'{instead} -> {connection.page(f'/recurringrun/details/{created}')}")
+    page = connection.page(f"/recurringrun/details/{created}")
+    document = {"id": created, "name": times.name, "cron": cron, "replaced": replaced, "page": page}
+    present(document, line(f"scheduled {times.name} at '{cron}'{instead} -> {page}"))

@@ -23,8 +23,9 @@ from pipelines.batch_scoring.report import ScoreReport
 from pipelines.batch_scoring.writers import WRITERS
 from pipelines.beam_runner import with_runner
 from pipelines.commands.predict import load_spec_and_format
+from pipelines.output.invocation import present
 from pipelines.pushing.destination import is_complete, versions
-from pipelines.terminal import console
+from pipelines.terminal import console, working
 from tfmtl.config import ConfigError
 from transforms.batches.reasons import REASONS
 from transforms.readers.file_selection import expand
@@ -137,11 +138,11 @@ def _score(
     with tempfile.TemporaryDirectory(prefix="tfmtl_score_") as folder:
         path, progress = os.path.join(folder, "report.json"), os.path.join(folder, "progress")
         os.mkdir(progress)
-        with console.status("loading the model ...") as status:
+        with working("loading the model ...") as update:
 
             def show(rows: int, seconds: float) -> None:
                 if rows:
-                    status.update(f"scoring {_files(len(pairs))}: {rows:,} rows in {seconds:.0f} s ...")
+                    update(f"scoring {_files(len(pairs))}: {rows:,} rows in {seconds:.0f} s ...")
 
             with shown(progress, show), beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
                 _ = pipeline | beam.Create(pairs) | ScoreFiles(model, log_format, root, path, progress)
@@ -155,12 +156,11 @@ def _print(options: ScoreOptions, report: ScoreReport, seconds: float, version: 
         subject = f"{files} have" if files else f"{min(report.absent)} has"
         print(f"Warning: {subject} no column {', '.join(names)}: the value is missing in every row.", file=sys.stderr)
     rate = f"{report.scored / seconds:,.0f} rows/s"
-    console.print(
-        f"{report.scored:,} rows scored by version {version} in {seconds:.1f} s, {rate} -> {options.out}",
-        highlight=False,
-        markup=False,
-    )
+    line = f"{report.scored:,} rows scored by version {version} in {seconds:.1f} s, {rate} -> {options.out}"
+    document = {"scored": report.scored, "rejected": report.rejected, "absent": report.absent}
+    document |= {"version": version, "seconds": seconds, "out": options.out}
     if not report.rejected:
+        present(document, line)
         return
     table = Table(title=f"{report.read - report.scored:,} of {report.read:,} rows have no scores", title_justify="left")
     table.add_column("reason")
@@ -168,7 +168,7 @@ def _print(options: ScoreOptions, report: ScoreReport, seconds: float, version: 
     table.add_column("")
     for reason, count in sorted(report.rejected.items(), key=lambda one: -one[1]):
         table.add_row(reason, f"{count:,}", REASONS.get(reason, ""))
-    console.print(table)
+    present(document, line, table)
     beside = f"{options.out}{REJECTS}" if target_kind(options.out) else f"{options.out}/**/*{REJECTS}"
     console.print(f"rejected rows with file, line and reason: {beside}", highlight=False, markup=False)
 

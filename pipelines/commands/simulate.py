@@ -4,10 +4,11 @@ import dataclasses
 import pathlib
 import time
 
+from pipelines.output.invocation import present
 from pipelines.settings import Settings
 from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw
-from pipelines.terminal import console
+from pipelines.terminal import console, working
 from tfmtl.config import ConfigError
 
 _ROWS = {"impressions": "impressions", "panels": "rows", "ali_ccp": "rows to train on"}
@@ -33,21 +34,27 @@ def simulate_log(settings_path: str, out: str, rows: int | None = None, seed: in
     if options is not None and seed is not None:
         options = dataclasses.replace(options, seed=seed)
     try:
-        draw_log(dataclasses.replace(settings, simulator=options), out)
+        seconds = draw_log(dataclasses.replace(settings, simulator=options), out)
     except ConfigError as error:
         raise ConfigError(f"{settings_path}: {error}") from error
+    present({"rows": None if options is None else options.rows, "out": out, "seconds": seconds})
 
 
-def draw_log(settings: Settings, out: str | pathlib.Path) -> None:
+def draw_log(settings: Settings, out: str | pathlib.Path) -> float:
     """Draws the log that the settings' `simulator` describes, and prints its size and the time taken.
 
     Args:
         settings: Settings with a simulator.
         out: Folder to write to.
+
+    Returns:
+        The seconds taken.
     """
     options = settings.simulator
     content = "a log" if options is None else f"{options.rows:,} {_ROWS[options.kind]}"
-    with console.status(f"simulating {content} ..."):
+    with working(f"simulating {content} ..."):
         start = time.monotonic()
         draw(settings, pathlib.Path(out))
-    console.print(f"{content} in {time.monotonic() - start:.1f} s -> {out}", highlight=False)
+    seconds = time.monotonic() - start
+    console.print(f"{content} in {seconds:.1f} s -> {out}", highlight=False)
+    return seconds

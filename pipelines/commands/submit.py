@@ -3,8 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from pipelines.kubeflow.run_options import RunOptions
 from pipelines.kubeflow.specification import Specification, read_specification
+from pipelines.output.invocation import present
 from pipelines.terminal import console
 
 
@@ -56,18 +59,30 @@ def submit_pipeline(arguments: SubmitOptions, wait: bool = False) -> bool:
 
     connection = Connection(arguments.host, arguments.namespace)
     run = submit(connection, specification, options)
-    print_line(f"submitted {specification.name} -> {connection.page(f'/runs/details/{run}')}")
+    page = connection.page(f"/runs/details/{run}")
+    document = {"id": run, "name": specification.name, "page": page, "state": None, "reason": None}
+    present(document, line(f"submitted {specification.name} -> {page}"))
     if not wait:
         return True
     state, reason = follow(connection, specification, run, print_line)
-    print_line(f"run {state.lower()}{f': {reason}' if reason else ''}")
+    shown = line(f"run {state.lower()}{f': {reason}' if reason else ''}")
+    present({"state": state.lower(), "reason": reason or None}, shown)
     return state == SUCCEEDED
 
 
-def print_line(line: str) -> None:
-    """Prints a line as it is, so that an address remains one word.
+def line(text: str) -> Text:
+    """Returns a line that is printed as it is, so that an address remains one word.
 
     Args:
-        line: The line.
+        text: The line.
     """
-    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return Text(text, no_wrap=True)
+
+
+def print_line(text: str) -> None:
+    """Prints a line as it is.
+
+    Args:
+        text: The line.
+    """
+    console.print(line(text), highlight=False, soft_wrap=True)

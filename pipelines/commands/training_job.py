@@ -4,10 +4,11 @@ import pathlib
 from typing import Any
 
 import yaml
+from rich.text import Text
 
 from pipelines.kubeflow.training_job import training_job
+from pipelines.output.invocation import present
 from pipelines.settings_file import load_settings
-from pipelines.terminal import console
 from tfmtl.config import ConfigError
 
 
@@ -29,4 +30,4 @@ def write_training_job(settings: str, workers: int, out: str, **options: Any) ->
     job = training_job(load_settings(settings), workers=workers, **options)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(job, sort_keys=False, width=10**6), encoding="utf-8")
-    console.print(f"training of {workers} workers -> {path}", highlight=False, markup=False, soft_wrap=True)
+    present({"workers": workers, "path": path}, Text(f"training of {workers} workers -> {path}", no_wrap=True))

@@ -3,9 +3,13 @@
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
+from rich.text import Text
+
+from pipelines.output.invocation import present
 from pipelines.preparation import LOG, prepare, simulated_log
-from pipelines.terminal import ComponentProgress, console
+from pipelines.terminal import ComponentProgress, console, working
 from pipelines.tuning.plan import SearchPlan
 from pipelines.tuning.report import SearchProgress, best_table, space_lines
 from pipelines.tuning.request import trial_code_hash
@@ -39,7 +43,7 @@ def tune_settings(plan: SearchPlan, source: str, out: str, trials: int) -> bool:
 
 def _tune(plan: SearchPlan, source: str, root: pathlib.Path, trials: int) -> bool:
     if not plan.settings.data.path:
-        with console.status("simulating the log ..."):
+        with working("simulating the log ..."):
             log = simulated_log(plan.settings, root / LOG)
         data_settings = dataclasses.replace(plan.settings.data, path=str(log))
         plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, data=data_settings))
@@ -69,12 +73,14 @@ def _report(plan: SearchPlan, source: str, root: pathlib.Path, folder: TrialFold
             style="yellow",
             highlight=False,
         )
+    document: dict[str, Any] = {"objective": plan.objective, "trials": trials, "best": None, "settings": None}
     if not ranked(plan, trials):
-        console.print("All trials failed.", style="bold red")
+        present(document, Text("All trials failed.", style="bold red"))
         return False
-    console.print(best_table(plan, trials))
     path = root / TUNED
     best = write_tuned_settings(path, plan, trials, source)
+    document |= {"best": best.number, "settings": path}
+    present(document, best_table(plan, trials))
     if best.number == 1:
         console.print("No trial is better than the settings as they are.", highlight=False)
     console.print(f"settings of trial {best.number} -> {path}", highlight=False)

@@ -9,11 +9,12 @@ import time
 
 import yaml
 
+from pipelines.output.invocation import present
 from pipelines.prediction.rows import read_rows
 from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings
 from pipelines.settings_file import load_settings, read_document
-from pipelines.terminal import console
+from pipelines.terminal import console, working
 from pipelines.week.daily_log import DAYS, POISONED, DailyLog
 from pipelines.week.figure import plot_week
 from pipelines.week.results import OUTCOMES, Day, read_day, results_table, write_json
@@ -49,7 +50,7 @@ def simulate_week(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OU
     start = time.monotonic()
     _clear(out)
     settings = load_settings(settings_path)
-    with console.status("simulating the log of a week ..."):
+    with working("simulating the log of a week ..."):
         log = DailyLog(settings, out / "log")
     bad_settings = _write_bad_settings(settings_path, out / "bad_model.yaml")
     base = RunPaths(out).serving(settings.name)
@@ -59,7 +60,7 @@ def simulate_week(settings_path: pathlib.Path = SETTINGS, out: pathlib.Path = OU
         days, traffic = _run_days(settings, settings_path, bad_settings, out, log, client)
     write_json(days, traffic.answers, traffic.failures, out / RESULTS)
     plot_week(days, outputs, out / PLOT)
-    console.print(results_table(days, outputs))
+    present({}, results_table(days, outputs))
     count, versions = sum(traffic.answers.values()), len(traffic.answers)
     console.print(
         f"{count:,} requests answered by {versions} versions, {len(traffic.failures)} failed", highlight=False

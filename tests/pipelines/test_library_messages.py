@@ -16,6 +16,7 @@ import logging, os, warnings
 warnings.warn("a warning of a library", FutureWarning)
 logging.getLogger("library").warning("a log message of a library")
 logging.getLogger("library").error("an error of a library")
+logging.getLogger("library").info("an information of a library")
 print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
 """
 CHOICES = ("TF_CPP_MIN_LOG_LEVEL", "GRPC_VERBOSITY", "PYTHONWARNINGS", "TFMTL_VERBOSE")
@@ -42,11 +43,13 @@ def test_messages_below_errors_are_hidden():
     assert done.stdout == "3\n"
 
 
-def test_messages_are_shown_on_request_whatever_the_environment_is():
-    done = messages_of(True, TF_CPP_MIN_LOG_LEVEL="3")
+@pytest.mark.parametrize(("level", "information", "tensorflow"), [(1, False, "1"), (2, True, "0")])
+def test_messages_are_shown_on_request_whatever_the_environment_is(level, information, tensorflow):
+    done = messages_of(level, TF_CPP_MIN_LOG_LEVEL="3")
     assert "FutureWarning: a warning of a library" in done.stderr
     assert "a log message of a library" in done.stderr
-    assert done.stdout == "0\n"
+    assert ("an information of a library" in done.stderr) == information
+    assert done.stdout == f"{tensorflow}\n"
 
 
 def test_choices_of_the_user_hold():

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from rich.console import Console
 
+from pipelines import terminal
 from pipelines.commands import models as command
 from tfmtl.config import ConfigError
 from tfmtl.models import MODELS, ModelOptions
@@ -12,7 +13,7 @@ from tfmtl.models import MODELS, ModelOptions
 
 @pytest.fixture(autouse=True)
 def _console_of_100_columns(monkeypatch):
-    monkeypatch.setattr(command, "console", Console(width=100))
+    monkeypatch.setattr(terminal, "console", Console(width=100))
 
 
 def shown_parts(capsys, name):
