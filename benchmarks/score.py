@@ -86,7 +86,7 @@ def score(model: str, source: str, kind: str, times: int, folder: str) -> None:
     pairs = [FilePair(source, target, KINDS[kind], f"{target}.rejects") for target in targets]
     options = PipelineOptions(["--direct_running_mode=in_memory"])
     with beam.Pipeline("DirectRunner", options) as pipeline:
-        _ = pipeline | beam.Create(pairs) | ScoreFiles(model, None, folder, f"{folder}/report.json", folder)
+        _ = pipeline | beam.Create(pairs) | ScoreFiles(model, None, folder, f"{folder}/report.json")
 
 
 def measure(name: str, rows: int) -> float:

@@ -4,13 +4,13 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from rich.console import Console
-from rich.markup import escape
-from rich.status import Status
+
+from pipelines.progress.bars import EPOCH_ROWS, Bars
 
 _WIDTH = 110
 """Width of lines where there is no terminal and `COLUMNS` is not set: logs and files have room for it."""
@@ -24,14 +24,9 @@ console = Console(width=_width())
 """Console to which the programs print."""
 
 
-def is_shown() -> bool:
-    """Returns whether a person looks at the output: bars and spinners are for terminals, also if colours are not."""
-    return console.file.isatty() and not console.is_dumb_terminal
-
-
 @contextmanager
 def working(text: str) -> Iterator[Callable[[str], object]]:
-    """Shows that something is being done while the block runs; only on a terminal.
+    """Shows on a terminal that something is being done while the block runs, and the tasks that report their progress.
 
     Args:
         text: What is done.
@@ -39,11 +34,9 @@ def working(text: str) -> Iterator[Callable[[str], object]]:
     Yields:
         A function that replaces the text.
     """
-    if not is_shown():
-        yield lambda text: None
-        return
-    with console.status(escape(text)) as status:
-        yield lambda text: status.update(escape(text))
+    with Bars(console) as bars:
+        bars.show(text, text)
+        yield lambda other: bars.show(text, other)
 
 
 @contextmanager
@@ -117,20 +110,21 @@ def run_program(program: Callable[[], object]) -> NoReturn:
 
 
 class ComponentProgress:
-    """Prints one line for each component that ends, with its duration, and shows the one that is running.
+    """Prints one line for each component that ends, with its duration, and shows the progress of the one that runs.
 
     Args:
         console: Console to print to.
 
     Attributes:
         seconds: Duration of each component that has ended, in seconds.
+        bars: Bars of the running component, to which amounts can be added.
     """
 
     def __init__(self, console: Console):
         self._console = console
-        self._status: Status | None = None
         self._start = 0.0
         self.seconds: dict[str, float] = {}
+        self.bars = Bars(console)
 
     def __call__(self, name: str, event: str) -> None:
         """Handles the start or the end of a component.
@@ -141,10 +135,17 @@ class ComponentProgress:
         """
         if event == "start":
             self._start = time.monotonic()
-            self._status = self._console.status(f"{name} ...")
-            self._status.start()
+            self.bars.start()
+            self.bars.show(name, f"{name} ...")
         else:
-            if self._status is not None:
-                self._status.stop()
+            self.bars.stop()
             self.seconds[name] = time.monotonic() - self._start
             self._console.print(f"  {name:<24} {self.seconds[name]:6.1f} s", highlight=False)
+
+    def rows(self, counts: Mapping[str, int]) -> None:
+        """Gives the numbers of rows that are known when the log has been read.
+
+        Args:
+            counts: Number of rows by split.
+        """
+        self.bars.totals |= {EPOCH_ROWS: counts.get("train", 0), "evaluating": counts.get("test", 0)}

@@ -10,10 +10,10 @@ import apache_beam as beam
 
 from pipelines.batch_scoring.file_scores import FileScorer
 from pipelines.batch_scoring.model import ScoringModel
-from pipelines.batch_scoring.progress import ProgressFile
 from pipelines.batch_scoring.report import ScoreReport
 from pipelines.batch_scoring.writers import WRITERS
 from pipelines.prediction.columns import choose_format
+from pipelines.progress.task import Task
 from transforms.batches.rejects import write_rejects
 from transforms.readers.log_format import LogFormat
 from transforms.storage.atomic import atomic_file
@@ -47,12 +47,11 @@ class ScoreFiles(beam.PTransform):
         log_format: Format of the files; None for that of the model's log, or the default one.
         root: Folder of the files whose subfolders name columns.
         report: Path of the report (`ScoreReport.to_json`).
-        progress: Folder of files that hold the numbers of finished rows (`pipelines.batch_scoring.progress`).
     """
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str, report: str, progress: str):
+    def __init__(self, model: str, log_format: LogFormat | None, root: str, report: str):
         super().__init__()
-        self._report, self._scoring = report, _ScoreFile(model, log_format, root, progress)
+        self._report, self._scoring = report, _ScoreFile(model, log_format, root)
 
     def expand(self, pairs: Any) -> Any:
         """Returns the PCollection that is finished when the report is written."""
@@ -63,8 +62,8 @@ class ScoreFiles(beam.PTransform):
 class _ScoreFile(beam.DoFn):
     """Scores a file, and yields the counts of its rows."""
 
-    def __init__(self, model: str, log_format: LogFormat | None, root: str, progress: str):
-        self._folder, self._format, self._root, self._progress = model, log_format, root, progress
+    def __init__(self, model: str, log_format: LogFormat | None, root: str):
+        self._folder, self._format, self._root = model, log_format, root
         self._model: ScoringModel | None = None
 
     def setup(self) -> None:
@@ -81,7 +80,7 @@ class _ScoreFile(beam.DoFn):
         log_format = self._format or choose_format(pair.source, self._model.description)
         scorer = FileScorer(self._model, pair.source, log_format, self._root)
         report = ScoreReport(absent={pair.source: scorer.absent} if scorer.absent else {})
-        progress = ProgressFile(self._progress)
+        progress = Task("scoring", "rows")
         with contextlib.ExitStack() as stack:
             path = stack.enter_context(atomic_file(pair.target))
             writer = stack.enter_context(contextlib.closing(WRITERS[pair.kind](path)))
@@ -92,7 +91,7 @@ class _ScoreFile(beam.DoFn):
                     rejects = rejects or stack.enter_context(io.TextIOWrapper(open_output(pair.rejects), "utf-8"))
                     write_rejects(batch.rejects, rejects)
                 report = report.add(batch.rows.num_rows, batch.rejects)
-                progress.write(report.read)
+                progress.update(report.read)
         yield report
 
 

@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipelines.output.invocation import present
+from pipelines.progress.bars import Bars, amount_of
+from pipelines.progress.task import INTERVAL, State
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, FieldError
 from tfmtl.model_inputs import vocabularies
@@ -28,12 +29,12 @@ class FileBars:
     """Progress bars of the files that are read, one per file.
 
     Args:
-        progress: Running `rich` display to add the bars to.
+        bars: Display to add the bars to.
     """
 
-    def __init__(self, progress: Progress):
-        self._progress = progress
-        self._bars: dict[str, TaskID] = {}
+    def __init__(self, bars: Bars):
+        self._bars = bars
+        self._last: dict[str, float] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
         """Updates the bar of a file.
@@ -43,14 +44,16 @@ class FileBars:
             done: Number of bytes read.
             total: Size of the file in bytes; 0 if unknown.
         """
-        if name not in self._bars:
-            self._bars[name] = self._progress.add_task(name, total=total or None)
-        self._progress.update(self._bars[name], completed=done)
+        now = time.monotonic()
+        if now - self._last.get(name, 0.0) >= INTERVAL:
+            self._last[name] = now
+            state = State(name, done=done, total=total, unit="bytes")
+            self._bars.show(name, name, done, total or None, amount_of(state))
 
     @property
     def any(self) -> bool:
         """True if at least one file was read."""
-        return bool(self._bars)
+        return bool(self._last)
 
 
 def ingest_ali_ccp_files(
@@ -75,9 +78,8 @@ def ingest_ali_ccp_files(
         raise ConfigError(f"--{str(error.path[0]).replace('_', '-')}: {error.message}") from error
     console.print(f"ali-ccp: {options.preparation.summary} -> {out}", highlight=False)
     start = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bars = FileBars(progress)
+    with Bars(console) as display:
+        bars = FileBars(display)
         manifest = ingest_ali_ccp(raw, out, options, bars)
     seconds = time.monotonic() - start
     console.print(format_report(manifest.report), highlight=False)

@@ -88,13 +88,14 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, chec
         The components that ran and their output artifacts.
     """
     console.print(f"pipeline {settings.name!r} -> {paths.root}", highlight=False)
-    check = functools.partial(_check_examples, settings)
+    progress = ComponentProgress(console)
+    check = functools.partial(_check_examples, settings, progress)
     checks = checks or RunChecks(settings, None, paths, accept=False)
     with checks.refusal():
         result = run_pipeline(
             settings,
             paths,
-            ComponentProgress(console),
+            progress,
             cache=cache,
             check_examples=check,
             schema=checks.schema,
@@ -116,8 +117,9 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, chec
     return result
 
 
-def _check_examples(settings: Settings, examples: str) -> None:
+def _check_examples(settings: Settings, progress: ComponentProgress, examples: str) -> None:
     """Checks the splits; the report of the rows is printed before an error, which it explains."""
+    progress.rows(ingest_report(examples).total.accepted)
     try:
         notes = check_splits(settings, examples)
     except SplitError:

@@ -18,7 +18,6 @@ from rich.table import Table
 
 from pipelines.batch_scoring.beam_scores import FilePair, ScoreFiles
 from pipelines.batch_scoring.file_pairs import REJECTS, file_pairs, log_root, target_kind
-from pipelines.batch_scoring.progress import shown
 from pipelines.batch_scoring.report import ScoreReport
 from pipelines.batch_scoring.writers import WRITERS
 from pipelines.beam_runner import with_runner
@@ -136,16 +135,12 @@ def _score(
     if options.workers > 1:
         arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={options.workers}"]
     with tempfile.TemporaryDirectory(prefix="tfmtl_score_") as folder:
-        path, progress = os.path.join(folder, "report.json"), os.path.join(folder, "progress")
-        os.mkdir(progress)
-        with working("loading the model ...") as update:
-
-            def show(rows: int, seconds: float) -> None:
-                if rows:
-                    update(f"scoring {_files(len(pairs))}: {rows:,} rows in {seconds:.0f} s ...")
-
-            with shown(progress, show), beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
-                _ = pipeline | beam.Create(pairs) | ScoreFiles(model, log_format, root, path, progress)
+        path = os.path.join(folder, "report.json")
+        with (
+            working(f"scoring {_files(len(pairs))} ..."),
+            beam.Pipeline(options=PipelineOptions(arguments)) as pipeline,
+        ):
+            _ = pipeline | beam.Create(pairs) | ScoreFiles(model, log_format, root, path)
         return ScoreReport.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
 
 

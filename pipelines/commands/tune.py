@@ -57,7 +57,14 @@ def _tune(plan: SearchPlan, source: str, root: pathlib.Path, trials: int) -> boo
     kept = len(folder.load(trials))
     if kept:
         console.print(f"{kept} of {trials} trials were finished before", highlight=False)
-    done = search(plan, data.fingerprint, folder, trials, in_worker(data), SearchProgress(console, plan, trials))
+    done = search(
+        plan,
+        data.fingerprint,
+        folder,
+        trials,
+        in_worker(data),
+        SearchProgress(console, plan, trials, data.rows["train"]),
+    )
     return _report(plan, source, root, folder, done)
 
 

@@ -16,6 +16,7 @@ from tfx.utils import proto_utils
 
 from pipelines.code_hash import code_hash
 from pipelines.components.example_gen_driver import LogDriver, read_options
+from pipelines.progress.reading import ReadingProgress
 from tfmtl import config
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS, Reject
@@ -68,11 +69,13 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
             self._adopt(pipeline, self._log(reader, exec_properties), spec)
             return {}
         paths = expand(reader, self._log(reader, exec_properties))
-        step = sampling_step(sum(map(size, paths)))
+        total = sum(map(size, paths))
+        step = sampling_step(total)
         numbered = [(path, number) for number, path in enumerate(paths)]
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         log_format = config.build(LogFormat, config.Document(options["format"]))
-        read = pipeline | "Paths" >> beam.Create(numbered) | IngestPaths(spec, self._root, log_format, root, step)
+        ingest = IngestPaths(spec, self._root, log_format, root, step, ReadingProgress(total))
+        read = pipeline | "Paths" >> beam.Create(numbered) | ingest
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)
         _ = (

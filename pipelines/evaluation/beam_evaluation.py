@@ -12,6 +12,7 @@ from pipelines.evaluation.records import write_measured
 from pipelines.evaluation.score_histograms import write_scores
 from pipelines.evaluation.scored_batch import ScoredBatch, joined
 from pipelines.evaluation.scoring import Scorer
+from pipelines.progress.task import Task
 from tfmtl.spec import DatasetSpec
 
 _ROWS = 1 << 17
@@ -52,6 +53,7 @@ class _ScoreFiles(beam.DoFn):
     def __init__(self, spec: DatasetSpec, candidate: str, baseline: str | None):
         self._spec, self._candidate, self._baseline = spec, candidate, baseline
         self._scorer: Scorer | None = None
+        self._task, self._rows = Task("evaluating", "rows"), 0
 
     def setup(self) -> None:
         """Loads the models."""
@@ -71,6 +73,8 @@ class _ScoreFiles(beam.DoFn):
         assert self._scorer is not None
         for batch in self._scorer.batches(file):
             self._pending.append(batch)
+            self._rows += len(batch.groups)
+            self._task.update(self._rows)
             if sum(len(one.groups) for one in self._pending) >= _ROWS:
                 yield from self._add_pending()
 

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from pipelines.progress.training import TrainingProgress
 from pipelines.settings import KERAS_MODEL, ModelSettings
 from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
@@ -172,7 +173,7 @@ def fit(
 
     options: dict[str, Any] = {
         "make_optimizer": optimizer_of,
-        "callbacks": [wait, EpochLines(), *callbacks],
+        "callbacks": [wait, EpochLines(), TrainingProgress(inputs.batch_size), *callbacks],
         "seed": training.seed,
         "recovery": recovery,
         "on_divergence": on_divergence,

@@ -6,9 +6,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
+from pipelines.progress.bars import EPOCH_ROWS, Bars
+from pipelines.progress.duration import duration
 from pipelines.search.space import OPTIONS, TRAINING
 from pipelines.tuning.plan import SearchPlan
 from pipelines.tuning.search import ranked
@@ -17,6 +18,8 @@ from tfmtl.search_space import Choice
 
 BEST = 10
 """Number of trials in the table."""
+_ALL, _TRIAL = "all trials", "trial"
+"""Keys of the bar of all trials and of the line of the running one."""
 _AS_GIVEN = "settings as they are"
 
 
@@ -27,14 +30,15 @@ class SearchProgress:
         console: Console to print to.
         plan: Plan of the search.
         trials: Number of trials.
+        epoch_rows: Number of training rows; 0 if it is not known.
     """
 
-    def __init__(self, console: Console, plan: SearchPlan, trials: int):
+    def __init__(self, console: Console, plan: SearchPlan, trials: int, epoch_rows: int = 0):
         self._console = console
         self._plan = plan
         self._trials = trials
         self._ended: list[Trial] = []
-        self._status: Status | None = None
+        self._bars = Bars(console, {EPOCH_ROWS: epoch_rows})
         self._title = ""
 
     def start(self, number: int) -> None:
@@ -44,8 +48,12 @@ class SearchProgress:
             number: Number of the trial.
         """
         self._title = f"trial {number}"
-        self._status = self._console.status(f"{self._title} ...")
-        self._status.start()
+        self._bars.start()
+        seconds = [trial.seconds for trial in self._ended]
+        left = (self._trials - number + 1) * sum(seconds) / len(seconds) if seconds else 0.0
+        words = f"{number - 1} of {self._trials} trials" + (f", about {duration(left)} left" if left else "")
+        self._bars.show(_ALL, _ALL, number - 1, self._trials, words)
+        self._bars.show(_TRIAL, f"{self._title} ...")
 
     def line(self, text: str) -> None:
         """Shows the last line of the running trial.
@@ -53,8 +61,7 @@ class SearchProgress:
         Args:
             text: The line.
         """
-        if self._status is not None:
-            self._status.update(escape(f"{self._title}: {text.strip()[:80]}"))
+        self._bars.show(_TRIAL, f"{self._title}: {text.strip()}")
 
     def end(self, trial: Trial) -> None:
         """Prints the result of a trial, the best one so far, and the values that differ from the settings.
@@ -62,9 +69,7 @@ class SearchProgress:
         Args:
             trial: The trial.
         """
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self._bars.stop()
         self._ended.append(trial)
         count = f"{trial.number}/{self._trials}"
         parts = [f"{count:>7}", f"{trial.seconds:6.1f} s", f"{result(self._plan, trial):<42}"]

@@ -44,6 +44,7 @@ class RawBatch:
         source: Path of the file.
         rejects: Rows among or before these that could not be parsed.
         mismatched_columns: Names of the columns whose type differs from that of most rows of the file.
+        position: Number of the file's stored bytes that have been read; 0 if it is not known.
 
     Raises:
         ValueError: If there is not one line number for each row.
@@ -54,6 +55,7 @@ class RawBatch:
     source: str
     rejects: tuple[Reject, ...] = ()
     mismatched_columns: frozenset[str] = frozenset()
+    position: int = 0
 
     def __post_init__(self) -> None:
         if self.columns.num_rows != len(self.lines):

@@ -11,7 +11,7 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.beam_vocabularies import pack
-from transforms.ingest.ingest_files import IngestedBatch, ingest
+from transforms.ingest.ingest_files import IngestedBatch, Progress, ingest
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
 from transforms.readers.log_format import LogFormat
@@ -35,6 +35,7 @@ class IngestPaths(beam.PTransform):
         log_format: Format of the files.
         root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
         sampling_step: The sample holds one in `sampling_step` rows of each path and split.
+        progress: Function to call with a path and the number of its bytes that are read; it can be pickled.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class IngestPaths(beam.PTransform):
         log_format: LogFormat,
         root: str | None = None,
         sampling_step: int = 1,
+        progress: Progress | None = None,
     ):
         super().__init__()
-        self._arguments = (spec.to_json(), folder, log_format, root, sampling_step)
+        self._arguments = (spec.to_json(), folder, log_format, root, sampling_step, progress)
 
     def expand(self, paths: beam.PCollection) -> dict[str, beam.PCollection]:
         """Applies the transform.
@@ -67,12 +69,21 @@ class IngestPaths(beam.PTransform):
 
 
 class _Ingest(beam.DoFn):
-    def __init__(self, spec: str, folder: str, log_format: LogFormat, root: str | None, sampling_step: int):
+    def __init__(
+        self,
+        spec: str,
+        folder: str,
+        log_format: LogFormat,
+        root: str | None,
+        sampling_step: int,
+        progress: Progress | None,
+    ):
         self._spec_text = spec
         self._folder = folder
         self._log_format = log_format
         self._root = root
         self._sampling_step = sampling_step
+        self._progress = progress
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
@@ -84,7 +95,7 @@ class _Ingest(beam.DoFn):
         counter = TokenCounter(self._spec)
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
-            for batch in ingest([path], self._spec, self._log_format, self._root):
+            for batch in ingest([path], self._spec, self._log_format, self._root, self._progress):
                 if writing is not None:
                     writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,9 @@ from transforms.ingest.split import assign
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
 from transforms.validation.validate import validate
+
+Progress = Callable[[str, int], object]
+"""A function that is called with the path of a file and the number of its bytes that are read."""
 
 _ANY = LogFormat()
 
@@ -43,7 +46,11 @@ class IngestedBatch:
 
 
 def ingest(
-    paths: Iterable[str], spec: DatasetSpec, log_format: LogFormat = _ANY, root: str | None = None
+    paths: Iterable[str],
+    spec: DatasetSpec,
+    log_format: LogFormat = _ANY,
+    root: str | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[IngestedBatch]:
     """Reads files, validates every row, and types and splits the accepted rows.
 
@@ -52,6 +59,7 @@ def ingest(
         spec: Spec of the dataset.
         log_format: Format of the files.
         root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
+        progress: Function to call for each batch with the path and the number of its stored bytes that are read.
 
     Yields:
         Batches of rows, in the order of the files.
@@ -65,6 +73,8 @@ def ingest(
     columns = raw_columns(spec)
     for path in paths:
         for batch in read(path, columns, log_format, root):
+            if progress is not None and batch.position:
+                progress(path, batch.position)
             yield ingest_batch(batch, spec)
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import dataclasses
 import posixpath
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_parser import CsvParser, dialect
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
 from transforms.readers.log_format import LogFormat
-from transforms.storage.files import open_file
+from transforms.storage.files import decompressed, open_file, open_stored, position
 
 _UTF_8 = ("utf-8", "utf-8-sig")
 _OTHER_DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
@@ -48,13 +49,14 @@ def read_csv(
         LogError: If the file is empty, has two columns of one name, or cannot be read to its end.
         FileNotFoundError: If there is no such file.
     """
-    with open_file(path) as stream:
+    with open_stored(path) as stored, decompressed(path, stored) as stream:
         blocks = BlockReader(_decoded(stream, log_format.encoding), block_bytes)
         try:
             names, delimiter = _read_names(blocks, path, log_format)
             check_columns(path, names, columns, _delimiter_hint(names, delimiter))
             parser = CsvParser(path, names, columns, delimiter, log_format.quote, log_format.strip)
-            yield from parser.parse_blocks(blocks)
+            for batch in parser.parse_blocks(blocks):
+                yield dataclasses.replace(batch, position=position(stored))
         except UnicodeError as error:
             expected = f"should be {log_format.encoding}, but decoding fails at line {blocks.next_line:,} or later"
             raise LogError(f"{path}: {expected}. Received: {error}. Set data.encoding.") from error

@@ -1,5 +1,6 @@
 """Reader of Parquet files, in batches of the columns that are needed."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -42,8 +43,10 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
             check_columns(path, file.schema_arrow.names, columns)
             for rows in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
                 table = pa.Table.from_batches([rows]).select(list(columns))
-                yield arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
+                batch = arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
                 read += rows.num_rows
+                # Only some columns are read: the position is that of the rows.
+                yield dataclasses.replace(batch, position=stream.size() * read // file.metadata.num_rows)
         except (pa.ArrowException, OSError) as error:
             where = f", but reading fails after row {read:,}" if read else ""
             raise LogError(f"{path}: should be a complete Parquet file{where}. Received: {error}") from error

@@ -90,7 +90,7 @@ def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | N
             table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(batch.lines)))
         table = pa.table({name: table.column(source) for name, source in sources.items()})
         mismatched = frozenset(name for name, source in sources.items() if source in batch.mismatched_columns)
-        yield RawBatch(table, batch.lines, batch.source, batch.rejects, mismatched)
+        yield RawBatch(table, batch.lines, batch.source, batch.rejects, mismatched, batch.position)
 
 
 def column_names(path: str, log_format: LogFormat) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.batches.reasons import MALFORMED_EXAMPLE
 from transforms.readers.arrow_batch import arrow_batch
 from transforms.readers.tfrecord_recovery import BLOCK_BYTES, Records, read_records
-from transforms.storage.files import open_stored
+from transforms.storage.files import open_stored, position
 
 _SAMPLED_RECORDS = 16
 _SHOWN_BYTES = 200
@@ -45,7 +46,8 @@ def read_tfrecord(path: str, columns: Sequence[str], *, block_bytes: int = BLOCK
     decoder = _Decoder(path, columns)
     with open_stored(path) as stream:
         for records in read_records(stream, path, block_bytes):
-            yield from decoder.decode(records)
+            for batch in decoder.decode(records):
+                yield dataclasses.replace(batch, position=position(stream))
 
 
 def tfrecord_names(path: str) -> list[str]:

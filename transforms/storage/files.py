@@ -38,7 +38,30 @@ def open_stored(path: str) -> pa.NativeFile:
         FileNotFoundError: If the file does not exist.
     """
     system, name = resolve(path)
+    if isinstance(system, fs.LocalFileSystem):
+        return system.open_input_file(name)  # It has a position, which a stream has not.
     return system.open_input_stream(name, compression=None)
+
+
+def position(stream: pa.NativeFile) -> int:
+    """Returns the number of bytes of a stream that have been read; 0 if it does not know, as on an object store.
+
+    Args:
+        stream: Stream that `open_stored` returned.
+    """
+    return int(stream.tell()) if stream.seekable() else 0
+
+
+def decompressed(path: str, stored: pa.NativeFile) -> pa.NativeFile:
+    """Returns the bytes of a stored file, decompressed if its name ends in .gz, .bz2 or .zst.
+
+    Args:
+        path: Path of the file.
+        stored: Stream of its stored bytes.
+    """
+    endings = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+    codec = next((codec for ending, codec in endings.items() if path.endswith(ending)), None)
+    return stored if codec is None else pa.CompressedInputStream(stored, codec)
 
 
 def open_random_access(path: str) -> pa.NativeFile:

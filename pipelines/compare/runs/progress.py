@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 
 from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import main_metric
 from pipelines.compare.runs.result import Result
-from pipelines.compare.runs.time_estimate import Estimate, duration
+from pipelines.compare.runs.time_estimate import Estimate
+from pipelines.progress.bars import EPOCH_ROWS, Bars
+from pipelines.progress.duration import duration
 from tfmtl.spec import DatasetSpec
 
-_STATUS_WIDTH = 110
+_ALL = "all runs"
+"""Key of the bar of all runs."""
 
 
 class RunProgress:
@@ -23,18 +25,18 @@ class RunProgress:
         console: Console to print to.
         spec: Spec of the dataset.
         at_a_time: Number of runs at a time.
+        epoch_rows: Number of training rows; 0 if it is not known.
     """
 
-    def __init__(self, console: Console, spec: DatasetSpec, at_a_time: int = 1):
+    def __init__(self, console: Console, spec: DatasetSpec, at_a_time: int = 1, epoch_rows: int = 0):
         self._console = console
         self._spec = spec
         self._at_a_time = at_a_time
         self._estimate = Estimate()
         self._remaining_jobs: list[Job] = []
         self._done = self._total = 0
-        self._status: Status | None = None
+        self._bars = Bars(console, {EPOCH_ROWS: epoch_rows})
         self._starts: dict[Job, float] = {}
-        self._shown: dict[Job, str] = {}
 
     def plan(self, jobs: Sequence[Job], kept: Mapping[Job, float]) -> None:
         """Prints the number of runs.
@@ -58,11 +60,9 @@ class RunProgress:
             job: Job of the run.
         """
         self._starts[job] = time.monotonic()
-        self._shown[job] = f"{job.title} ..."
-        if self._status is None:
-            self._status = self._console.status("")
-            self._status.start()
-        self._show()
+        self._bars.start()
+        self._show_all()
+        self._bars.show(job.title, f"{job.title} ...")
 
     def line(self, job: Job, text: str) -> None:
         """Shows the last line of a running job.
@@ -71,9 +71,8 @@ class RunProgress:
             job: Job of the run.
             text: The line.
         """
-        if job in self._shown:
-            self._shown[job] = f"{job.title}: {text.strip()}"
-            self._show()
+        if job in self._starts:
+            self._bars.show(job.title, f"{job.title}: {text.strip()}")
 
     def end(self, job: Job, result: Result | None, error: str = "") -> None:
         """Prints the metrics of a finished run, or the error of a failed one.
@@ -83,14 +82,13 @@ class RunProgress:
             result: Result of the run; None if it failed.
             error: Last lines that a failed run printed.
         """
-        self._shown.pop(job, None)
-        if self._status is not None and not self._shown:
-            self._status.stop()
-            self._status = None
-        self._show()
+        self._bars.remove(job.title)
         seconds = time.monotonic() - self._starts.pop(job, time.monotonic())
         self._remaining_jobs = [other for other in self._remaining_jobs if other != job]
         self._done += 1
+        if not self._starts:
+            self._bars.stop()
+        self._show_all()
         if result is None:
             failed = escape(f"  {job.title:<28} failed: {_last_line(error)}")
             self._console.print(failed, style="bold red", highlight=False)
@@ -100,10 +98,9 @@ class RunProgress:
         line = f"  {count:>7}  {job.title:<28} {seconds:6.1f} s  {self._metrics(result)}{self._remaining_time()}"
         self._console.print(escape(line), highlight=False)
 
-    def _show(self) -> None:
-        if self._status is not None:
-            width = _STATUS_WIDTH // max(1, len(self._shown))
-            self._status.update(escape(" | ".join(text[:width] for text in self._shown.values())))
+    def _show_all(self) -> None:
+        left = self._remaining_time().strip()
+        self._bars.show(_ALL, _ALL, self._done, self._total, f"{self._done} of {self._total} runs  {left}".strip())
 
     def _metrics(self, result: Result) -> str:
         """Returns the main metrics: of the test split, of a trial those of the eval split."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pipelines.compare.jobs import Job
 from pipelines.compare.runs.store import RunStore
 from pipelines.prepared.prepared import Prepared
+from pipelines.progress.task import TITLE
 from pipelines.worker_process import ONE_THREAD, run_worker
 
 _LAST_LINES = 12
@@ -32,7 +33,7 @@ def run_in_subprocess(
     """
     log = store.root / f"{job.key(store.data)}.log"
     log.unlink(missing_ok=True)
-    environment = ONE_THREAD if one_thread else None
+    environment = {TITLE: job.title, **(ONE_THREAD if one_thread else {})}
     with store.writing(job) as folder:
         arguments = [str(prepared.folder), store.data, str(folder)]
         code, lines = run_worker("pipelines.compare.runs.worker", arguments, job.to_json(), on_line, environment)

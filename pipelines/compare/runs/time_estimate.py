@@ -40,16 +40,5 @@ class Estimate:
         return total
 
 
-def duration(seconds: float) -> str:
-    """Formats a duration as `42 s`, `12 min` or `3.4 h`.
-
-    Args:
-        seconds: Duration in seconds.
-    """
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
-
-
 def _mean(numbers: Sequence[float]) -> float:
     return sum(numbers) / len(numbers)

@@ -31,6 +31,7 @@ def test_the_command_names_dead_mechanisms_below_the_metrics(tmp_path, monkeypat
     write_health(str(tmp_path), [DEAD, ALIVE])
     printed = []
     monkeypatch.setattr(command, "console", types.SimpleNamespace(print=lambda text, **_: printed.append(text)))
+    monkeypatch.setattr(command, "present", lambda document, *shown: printed.extend(shown))
     monkeypatch.setattr(command, "read_metrics", lambda *_: [])
     monkeypatch.setattr(command, "results_table", lambda *_: "table")
     monkeypatch.setattr(command, "scenario_note", lambda *_: "")

@@ -16,7 +16,8 @@ from pipelines.compare.report.sheets import Sheet
 from pipelines.compare.report.table import make_table
 from pipelines.compare.report.write import Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.runner import Outcome
-from pipelines.compare.runs.time_estimate import Estimate, duration
+from pipelines.compare.runs.time_estimate import Estimate
+from pipelines.progress.duration import duration
 from pipelines.settings import ModelSettings, Settings
 from pipelines.training_settings import TrainingSettings
 from tests.pipelines.compare.cases import SPEC, columns, job, noisy, result, settings
