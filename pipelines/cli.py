@@ -10,6 +10,7 @@ except ImportError:  # The base installation has no command line.
 from pipelines.cluster_commands import compile_, schedule, submit, training_job
 from pipelines.data_commands import ingest, init, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
+from pipelines.output.completion import model_names, settings_files
 from pipelines.output.options import add_output_options, json_option
 from pipelines.program import Program
 from pipelines.report_commands import report, ui
@@ -53,7 +54,7 @@ for _command in (
 
 
 @main.command(short_help="Run the pipeline from raw log to pushed model.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
 @click.option(
@@ -107,7 +108,9 @@ def run(
 
 
 @main.command(short_help="Train several models with several seeds and print one table.")
-@click.argument("settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument(
+    "settings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files
+)
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
 @click.option(
@@ -174,7 +177,7 @@ def compare(
 
 
 @main.command(short_help="Search the hyper-parameters of the model on the eval split.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="Number of trials.")
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
@@ -216,7 +219,7 @@ def tune(settings: str, trials: int, data: str | None, out: str | None, seed: in
 
 
 @main.command(short_help="List the models, or the options of one.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=model_names)
 @json_option
 def models(name: str | None) -> None:
     """List the models with their papers, or print the options and presets of the model NAME.
@@ -232,6 +235,22 @@ def models(name: str | None) -> None:
         list_models()
     else:
         show_model(name)
+
+
+@main.command(short_help="Print the script by which a shell completes commands.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script by which SHELL completes commands, options, models, settings files and run folders.
+
+    The first comment of the script says where it goes.
+
+    \b
+    Example:
+      tfmtl completion bash > ~/.local/share/bash-completion/completions/tfmtl
+    """
+    from pipelines.output.completion import script
+
+    click.echo(script(shell))
 
 
 def _check_search(settings: str, trials: int) -> None:

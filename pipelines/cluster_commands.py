@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pipelines.output.completion import settings_files
 from pipelines.output.options import json_option
 
 FAILED = 3
@@ -35,7 +36,7 @@ def _cluster_options(command: _Command) -> _Command:
 
 
 @click.command(name="compile", short_help="Compile the pipeline for Kubeflow Pipelines or Vertex AI.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
 @click.option("--root", required=True, help="Bucket or volume for artifacts; default of the parameter `root`.")
 @click.option("--data", help="Raw log as the containers see it; default: that of the settings.")
@@ -104,7 +105,7 @@ def schedule(cron: str, name: str | None, max_concurrency: int, no_catchup: bool
 
 
 @click.command("training-job", short_help="Write the manifest of a training on several machines.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--image", required=True, help="Container image with tfmtl installed (see the Dockerfile).")
 @click.option("--workers", required=True, type=click.IntRange(min=2), help="Number of machines.")
 @click.option("--examples", required=True, help="Folder of the examples, as the workers see it.")

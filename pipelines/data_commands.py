@@ -2,11 +2,12 @@
 
 import click
 
+from pipelines.output.completion import settings_files
 from pipelines.output.options import json_option
 
 
 @click.command(short_help="Simulate a log whose true probabilities are known.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
 @click.option("--rows", type=click.IntRange(min=1), help="Number of rows; default: that of the settings.")
 @click.option("--seed", type=int, help="Seed of the simulator; default: that of the settings.")
@@ -79,7 +80,7 @@ def ingest_ali_ccp(
 
 
 @ingest.command(name="panels", short_help="Daily rows of entities: make windows of days.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the daily files.")
 @click.option("--out", required=True, type=click.Path(), help="Folder to write to.")
 @json_option
@@ -154,7 +155,7 @@ def init(
 
 
 @click.command(short_help="Write the schema of a log, with which later runs compare it.")
-@click.argument("settings", type=click.Path(exists=True, dir_okay=False))
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
 @click.option("--data", type=click.Path(), help="Folder or file of the raw log; default: that of the settings.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to; default: runs/NAME.")
 @click.option("--overwrite", is_flag=True, help="Replace the schema if it exists.")

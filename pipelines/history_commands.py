@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from pipelines.output.completion import run_names
 from pipelines.output.options import json_option
 
 
@@ -33,7 +34,7 @@ def runs() -> None:
 
 
 @runs.command(name="list", short_help="List the runs; the command without a name.")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=run_names)
 @json_option
 def list_(folder: str | None) -> None:
     """List the runs in FOLDER, oldest first.
@@ -49,7 +50,7 @@ def list_(folder: str | None) -> None:
 
 @runs.command(short_help="Show one run.")
 @click.argument("run", metavar="ID")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=run_names)
 @json_option
 def show(run: str, folder: str | None) -> None:
     """Show the data, steps, metrics and result of the run ID in FOLDER.
@@ -66,7 +67,7 @@ def show(run: str, folder: str | None) -> None:
 @runs.command(short_help="Show in what two runs differ.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.argument("folder", required=False)
+@click.argument("folder", required=False, shell_complete=run_names)
 @json_option
 def diff(first: str, second: str, folder: str | None) -> None:
     """Show in what the runs A and B in FOLDER differ: code, settings, data, metrics and result.
@@ -81,7 +82,7 @@ def diff(first: str, second: str, folder: str | None) -> None:
 
 
 @click.command(short_help="Serve an earlier version of a model again.")
-@click.argument("target", metavar="SETTINGS|NAME")
+@click.argument("target", metavar="SETTINGS|NAME", shell_complete=run_names)
 @click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Version; default: that of the model before.")
 @click.option("--out", type=click.Path(file_okay=False), help="Run folder; default: runs/NAME.")
 @json_option
@@ -102,7 +103,7 @@ def rollback(**arguments: Any) -> None:
 
 
 @click.command(short_help="Remove old versions and artifacts.")
-@click.argument("target", metavar="SETTINGS|NAME")
+@click.argument("target", metavar="SETTINGS|NAME", shell_complete=run_names)
 @click.option(
     "--keep", default=7, show_default=True, type=click.IntRange(min=1), help="Number of runs, and of versions, to keep."
 )

@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from pipelines.output.invocation import QUIET, invocation
-
 _KEY = "pipelines.output"
 
 
@@ -59,9 +57,11 @@ def add_output_options(command: click.Command) -> None:
 def _within_invocation(callback: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(callback)
     def call(*arguments: Any, **options: Any) -> Any:
+        from pipelines.output.invocation import NORMAL, QUIET, invocation  # Imports rich, of which --help has no need.
+
         context = click.get_current_context()
         values = context.meta.get(_KEY, {})
-        verbosity = QUIET if values.get("quiet") else values.get("verbose", 0)
+        verbosity = QUIET if values.get("quiet") else values.get("verbose", NORMAL)
         if values.get("quiet") and values.get("verbose"):
             raise click.UsageError("--quiet should be given without --verbose.")
         with invocation(verbosity, bool(values.get("json")), values.get("color", "auto"), context.info_name or ""):

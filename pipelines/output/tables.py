@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,8 @@ def fitted(table: Table, console: Console) -> RenderableType:
     """Returns a table that shows every character of its cells in the width of a console.
 
     A table that is too wide has narrower columns of text, in which words, and names longer than 18 characters, continue
-    on the next line; numbers are never broken. If that is not enough, each row becomes a record with a line per column.
+    on the next line; numbers are never broken. If that is not enough, it has no vertical lines. Then, its rows become
+    columns if they are few, or else records with a line per column.
 
     Args:
         table: The table, whose columns have the widths of their cells; it is changed.
@@ -24,9 +26,7 @@ def fitted(table: Table, console: Console) -> RenderableType:
     """
     texts = [_texts([column.header, *column.cells], console) for column in table.columns]
     natural = [max(map(_width, cells), default=0) for cells in texts]
-    whole = console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum
-    frame = whole - sum(natural)
-    room = console.width - frame
+    room = console.width - _frame(table, natural, console)
     if sum(natural) <= room:
         return table
     least = [
@@ -34,10 +34,23 @@ def fitted(table: Table, console: Console) -> RenderableType:
         for cells, wide, column in zip(texts, natural, table.columns, strict=True)
     ]
     if sum(least) > room:
-        return _records(table, texts)
+        table.box, table.padding, table.pad_edge, table.show_lines = box.SIMPLE_HEAD, (0, 1, 0, 0), False, False
+        room = console.width - _frame(table, natural, console)
+    if sum(least) > room:
+        turned = _turned(table, texts)
+        return turned if _measure(turned, console) <= console.width else _records(table, texts)
     for column, width in zip(table.columns, _shared(least, natural, room), strict=True):
         column.width, column.overflow, column.no_wrap = width, "fold", False
     return table
+
+
+def _measure(table: Table, console: Console) -> int:
+    return console.measure(table, options=console.options.update(width=_UNLIMITED)).maximum
+
+
+def _frame(table: Table, natural: Sequence[int], console: Console) -> int:
+    """Returns the width of the lines and spaces between and around the columns."""
+    return _measure(table, console) - sum(natural)
 
 
 def _texts(cells: Sequence[RenderableType], console: Console) -> list[Text]:
@@ -71,9 +84,25 @@ def _shared(least: Sequence[int], natural: Sequence[int], room: int) -> list[int
     return widths
 
 
+def _turned(table: Table, texts: Sequence[Sequence[Text]]) -> Table:
+    """Returns a table with a column for each row, whose headings are the first column."""
+    turned = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    headings, *rows = zip(*texts, strict=True)
+    turned.add_column(_line(headings[0]))
+    for row in rows:
+        turned.add_column(row[0], justify="right")
+    for heading, *cells in zip(headings[1:], *(row[1:] for row in rows), strict=True):
+        turned.add_row(_line(heading), *cells)
+    return turned
+
+
+def _line(heading: Text) -> Text:
+    return Text(" ".join(heading.plain.split()))
+
+
 def _records(table: Table, texts: Sequence[Sequence[Text]]) -> RenderableType:
     """Returns a table as records: for each row, a line with the name and the value of each column that has one."""
-    headings = [" ".join(cells[0].plain.split()) for cells in texts]
+    headings = [_line(cells[0]) for cells in texts]
     parts: list[RenderableType] = [Text.from_markup(str(table.title))] if table.title else []
     for number, row in enumerate(zip(*(cells[1:] for cells in texts), strict=True)):
         record = Table.grid(padding=(0, 2, 0, 0))
@@ -81,6 +110,6 @@ def _records(table: Table, texts: Sequence[Sequence[Text]]) -> RenderableType:
         record.add_column(overflow="fold", style=table.rows[number].style or "")
         for heading, cell in zip(headings, row, strict=True):
             if cell.plain:
-                record.add_row(Text(heading), cell)
+                record.add_row(heading, cell)
         parts += [*([Text()] if number else []), record]
     return Group(*parts)

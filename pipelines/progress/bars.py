@@ -19,7 +19,7 @@ from pipelines.progress.task import FOLDER, INTERVAL, State, read_states
 
 EPOCH_ROWS = "rows of an epoch"
 """Key of `Bars.totals` with the number of training rows, by which a bar moves within an epoch."""
-_BAR_WIDTH = 16
+_BAR_WIDTH = 12
 
 
 def on_terminal(console: Console) -> bool:
@@ -154,13 +154,13 @@ def amount_of(state: State) -> str:
         >>> amount_of(State("reading", done=12_300_000, total=80_000_000, unit="bytes"))
         '12.3 of 80.0 MB'
         >>> amount_of(State("training", done=1.25, total=5, unit="epochs", note="loss 0.5"))
-        'epoch 2 of 5, loss 0.5'
+        'epoch 2/5, loss 0.5'
     """
     done, total = state.done, state.total
     if state.unit == "bytes":
         text = f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
     elif state.unit == "epochs":
-        text = f"epoch {min(int(done) + 1, int(total) or int(done) + 1)} of {int(total)}"
+        text = f"epoch {min(int(done) + 1, int(total) or int(done) + 1)}/{int(total)}"
     else:
         text = f"{done:,.0f} of {total:,.0f} {state.unit}" if total else f"{done:,.0f} {state.unit}"
     return f"{text}, {state.note}" if state.note else text
