@@ -49,7 +49,7 @@ def colored(when: str) -> Iterator[None]:
     if when == "auto":
         yield
         return
-    _start_console(no_color=when == "never", force_terminal=True if when == "always" else None)
+    _start_console(force_terminal=when == "always", color_system="auto" if when == "always" else None)
     try:
         yield
     finally:

@@ -2,10 +2,13 @@
 
 import pathlib
 
+from rich.text import Text
+
 from pipelines.errors import user_message
+from pipelines.output.invocation import present
 from pipelines.runners.folders import run_folder
 from pipelines.runners.history.runs import find_run, read_runs
-from pipelines.terminal import console
+from pipelines.terminal import console, working
 from tfmtl.config import ConfigError
 
 RESULTS = "results.json"
@@ -35,7 +38,7 @@ def report_target(target: str | None, asked: str | None, out: str | None) -> Non
     past = None if asked is None else find_run(read_runs(folder), asked)
     from pipelines.report.run_report import write_run_report  # Imports TensorFlow.
 
-    with console.status("writing the report ..."):
+    with working("writing the report ..."):
         path = write_run_report(folder, past, None if out is None else pathlib.Path(out))
     print_path(path)
 
@@ -51,7 +54,7 @@ def write_report(folder: pathlib.Path) -> None:
     from pipelines.report.run_report import write_run_report
 
     try:
-        with console.status("writing the report ..."):
+        with working("writing the report ..."):
             path = write_run_report(folder.absolute())
     except Exception as error:
         message = user_message(error) or f"{type(error).__name__}: {error}"
@@ -71,7 +74,7 @@ def print_path(path: pathlib.Path) -> None:
     shown = path.absolute()
     if shown.is_relative_to(pathlib.Path.cwd()):
         shown = shown.relative_to(pathlib.Path.cwd())
-    console.print(f"report: {shown}", highlight=False, markup=False, soft_wrap=True)
+    present({"report": shown}, Text(f"report: {shown}", no_wrap=True))
 
 
 def _results(target: pathlib.Path) -> pathlib.Path | None:
