@@ -34,6 +34,9 @@ COMMANDS = [
     "submit",
     "schedule",
     "training-job",
+    "report",
+    "ui",
+    "completion",
 ]
 
 

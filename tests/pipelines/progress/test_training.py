@@ -29,8 +29,6 @@ def test_epochs_and_steps_are_reported(tmp_path, monkeypatch):
     fit([TrainingProgress(8), look])
     steps = [(epoch, 8 * step) for epoch in (0, 1) for step in range(1, 9)]
     assert [(one.done, one.part) for one in look.seen] == steps
-        (epoch, 8 * step) for epoch in (0, 1) for step in range(1, 9)
-    ]
     assert {(one.total, one.unit) for one in look.seen} == {(2, "epochs")}
     assert look.seen[0].note == "step 1"
     assert look.seen[-1].note.startswith("step 8, loss ")
