@@ -1,1 +1,1 @@
-"""What a command shows: its result as tables or as JSON, with the width, colours and verbosity of its user."""
+"""Results of commands: tables or JSON, with the width, colours and verbosity that a user asks for."""

@@ -1,1 +1,1 @@
-"""Progress of long steps: what is done is written to small files, from which bars on a terminal are drawn."""
+"""Progress of long steps: states in small files, from which bars on a terminal are drawn."""

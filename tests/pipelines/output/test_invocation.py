@@ -1,4 +1,4 @@
-"""What a command shows: tables or JSON, with notes or without."""
+"""Output of a command: tables or JSON, with notes or without."""
 
 import json
 import math

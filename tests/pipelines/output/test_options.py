@@ -75,7 +75,7 @@ def test_errors_with_json_are_lines_on_stderr():
 
 
 def colours(*words, **environment):
-    """Whether the output of a command in a pipe has control characters."""
+    """Returns whether the output of a command in a pipe has control characters."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     program = [sys.executable, "-c", "from pipelines.cli import program; program()", *words]
     environment = {**inherited, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **environment}

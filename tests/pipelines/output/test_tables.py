@@ -53,7 +53,7 @@ def printed(table, width=80):
 
 
 def is_whole(name, text):
-    """Whether a name stands in a text, on one line, or continued on the next lines in the same column."""
+    """Returns whether a name stands in a text, on one line, or continued on the next lines in the same column."""
     lines = text.splitlines()
     starts = ((i, c) for i, line in enumerate(lines) for c in range(len(line)) if line[c] == name[0])
     return any(_continues(name, lines, i, c) for i, c in starts)
