@@ -36,7 +36,7 @@ def heat_map(profiles: Sequence[Profile]) -> dict[str, Any]:
     rows = [row for row in rows if row["row"] in names]
     base = alt.Chart(rows_of(rows)).encode(
         x=alt.X("key:N", sort=keys, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=110)),
-        y=alt.Y("row:N", sort=names, title=None, axis=alt.Axis(labelLimit=200)),
+        y=alt.Y("row:N", sort=names, title=None, axis=alt.Axis(labelLimit=300)),
         tooltip=tooltips(row="", key="", mean=".4f", standard_deviation=".4f"),
     )
     legend = alt.Legend(format=".2~g", gradientLength=160)

@@ -117,7 +117,7 @@ def scenarios_section(data: RunData) -> Section | None:
         names = list(dict.fromkeys(one.output for one in shown if one.is_count == is_count))
         if names:
             some = f"The {len(largest)} scenarios with the most rows. " if len(sizes) > len(largest) else ""
-            metric = "NMAE" if is_count else "AUC with its 95 % interval"
+            metric = "NMAE of each scenario" if is_count else "AUC of each scenario with its 95 % interval"
             spec = scenario_figure(shown, names, is_count)
             name = "scenarios-counts" if is_count else "scenarios-auc"
             blocks.append(Figure(name, f"{metric.split()[0]} by scenario", f"{some}{metric}.", spec, wide=True))

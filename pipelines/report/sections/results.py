@@ -75,12 +75,15 @@ def _comparison(data: RunData, overall: list[Measured]) -> str:
         sentences.append(f"The last model is that of run {data.past.compared_with}, scored on the same rows.")
     else:
         sentences.append("The last model is the last blessed one, scored on the same rows.")
-    if not data.reference:
-        sentences.append("Logistic regression was not fitted on these rows.")
-    sentences.append(
-        "AUC is the area under the ROC curve, GAUC that within the groups of the group key, weighted by their rows, "
-        "and calibration the mean score divided by the mean label. A value after ± is a standard error."
-    )
+    if any(not one.is_count for one in overall):
+        if not data.reference:
+            sentences.append("Logistic regression was not fitted on these rows.")
+        sentences.append(
+            "AUC is the area under the ROC curve, GAUC that within the groups of the group key, weighted by their rows."
+        )
+    if any(one.is_count for one in overall):
+        sentences.append("NMAE is the sum of the absolute errors divided by that of the labels.")
+    sentences.append("Calibration is the mean score divided by the mean label. A value after ± is a standard error.")
     return " ".join(sentences)
 
 
