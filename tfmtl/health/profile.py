@@ -1,4 +1,4 @@
-"""What the mechanisms of a trained model do on average: weights of gates, attention, selectors and temperatures."""
+"""Mean weights of the gates, attention and selectors of a trained model, and its temperatures."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
