@@ -160,6 +160,11 @@ class DatasetSpec:
                 require(name in names, ("groups", group, i), f"a feature: {', '.join(names)}", name)
                 require(name not in members[:i], ("groups", group, i), "listed once in its group", name)
 
+    def _repr_html_(self) -> str:
+        from tfmtl.html_views import spec_html
+
+        return spec_html(self)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the label columns, in the order of the tasks."""

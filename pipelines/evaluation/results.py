@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from pipelines.evaluation.records import MEASURED, read_measured
+from tfmtl.html_tables import html_block, html_table
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 
 OVERALL = ""
@@ -40,7 +41,19 @@ class OutputMetrics:
     gauc: float = math.nan
 
 
-def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
+class RunMetrics(list[OutputMetrics]):
+    """Metrics of a run, of all rows first, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [row.output.name, row.output.space, row.slice or "all", _count(row.rows), *_cells(row)]
+            for row in shown_rows(self)
+        ]
+        header = ["output", "space", "slice", "rows", "AUC", "GAUC", "NMAE", "SMAPE", "calibration"]
+        return html_block("Test split", [html_table(*_filled(header, rows))])
+
+
+def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> RunMetrics:
     """Reads the metrics that the Evaluator wrote.
 
     Args:
@@ -51,12 +64,12 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> list[OutputMetrics]:
         Metrics of all rows first, then of the scenarios by name; within each, in the order of the spec's outputs.
     """
     outputs = {output.name: output for output in spec.outputs}
-    return [
+    return RunMetrics(
         OutputMetrics(
             outputs[one.output], one.slice, one.auc, one.calibration, one.nmae, one.smape, float(one.rows), one.gauc
         )
         for one in read_measured(evaluation_uri)
-    ]
+    )
 
 
 def shown_rows(rows: list[OutputMetrics]) -> list[OutputMetrics]:
@@ -190,3 +203,17 @@ def space_name(spec: DatasetSpec, output: Output) -> str:
 
 def _cell(value: float, digits: int = 4) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _count(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:,.0f}"
+
+
+def _cells(row: OutputMetrics) -> list[str]:
+    return [*(_cell(value) for value in (row.auc, row.gauc, row.nmae, row.smape)), _cell(row.calibration, 3)]
+
+
+def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Returns the columns that have a value in some row."""
+    kept = [i for i in range(len(header)) if any(row[i] for row in rows)]
+    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]

@@ -24,6 +24,7 @@ from tfmtl.health.measures import (
 )
 from tfmtl.health.mechanisms import MECHANISMS, Mechanism
 from tfmtl.health.profile import Profile, model_profile
+from tfmtl.health.report import HealthReport
 from tfmtl.health.representations import effective_rank, relative_variation
 from tfmtl.health.summary import dead_sentences, health_lines
 
@@ -32,6 +33,7 @@ __all__ = [
     "MECHANISMS",
     "Bound",
     "Health",
+    "HealthReport",
     "MeasureKind",
     "Mechanism",
     "Profile",

@@ -10,6 +10,7 @@ from tfmtl.health.contrast import contrast_health, temperature_health
 from tfmtl.health.generated_weights import KNOWLEDGE, generated_weights_health
 from tfmtl.health.health import Health
 from tfmtl.health.recorded import is_measured, recorded_health
+from tfmtl.health.report import HealthReport
 
 ROWS = 4096
 """Number of rows that are measured at most."""
@@ -20,7 +21,7 @@ _CONSTANT = ("self_attention/tasks", "connection", "cross_stitch")
 """Beginnings of the paths of values that do not depend on the rows."""
 
 
-def model_health(model: Any, batches: Iterable[Any]) -> tuple[Health, ...]:
+def model_health(model: Any, batches: Iterable[Any]) -> HealthReport:
     """Measures whether the mechanisms of a trained model are alive, such as its gates, attention and temperatures.
 
     The first 4,096 rows are evaluated in inference mode; fewer if what the model records for them takes more than
@@ -51,14 +52,15 @@ def model_health(model: Any, batches: Iterable[Any]) -> tuple[Health, ...]:
     """
     kept = list(_first_rows(batches))
     if not kept:
-        return ()
+        return HealthReport()
     recorded = _record(model, _joined([features for features, _ in kept]))
-    return (
+    measures: list[Health] = [
         *recorded_health(recorded, _first_tasks(model)),
         *generated_weights_health(model, recorded),
         *temperature_health(model, recorded),
         *contrast_health(model, kept[:_CONTRAST_BATCHES]),
-    )
+    ]
+    return HealthReport(measures)
 
 
 def recorded_values(model: Any, batches: Iterable[Any]) -> tuple[dict[str, np.ndarray], set[str]]:

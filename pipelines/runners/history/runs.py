@@ -9,6 +9,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipelines.runners.history.record import FINISHED, INTERRUPTED, RUNNING, Record, read_record
+from pipelines.runners.history.runs_html import runs_html
 from pipelines.runners.lineage import Run, read_run
 from pipelines.runners.metadata_store import DATABASE, open_store, run_contexts
 from pipelines.runners.run_lock import lock_run_folder
@@ -58,7 +59,14 @@ class PastRun:
         return {**dataclasses.asdict(self), "result": self.result}
 
 
-def read_runs(folder: pathlib.Path) -> list[PastRun]:
+class RunHistory(list[PastRun]):
+    """Runs of a folder, oldest first, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        return runs_html(self)
+
+
+def read_runs(folder: pathlib.Path) -> RunHistory:
     """Returns the runs of a folder, oldest first.
 
     Args:
@@ -75,10 +83,10 @@ def read_runs(folder: pathlib.Path) -> list[PastRun]:
         for model in _models(run, "Trainer"):
             trained.setdefault(model, number)
     busy = bool(contexts) and _is_locked(folder)
-    return [
+    return RunHistory(
         _past_run(number, context, run, trained, busy and number == len(runs))
         for number, (context, run) in enumerate(zip(contexts, runs, strict=True), 1)
-    ]
+    )
 
 
 def find_run(runs: list[PastRun], asked: str) -> PastRun:

@@ -16,6 +16,7 @@ from pipelines.evaluation.results import (
     shown_rows,
 )
 from pipelines.evaluation.scored_batch import ScoredBatch
+from tests.html_check import texts_of
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 
@@ -78,3 +79,12 @@ def test_counts_the_rows_without_a_scenario():
     assert note(10, 9) == "1 of 10 test rows has no `device` and is in no slice."
     assert note(10, 4, 6) is None
     assert note(10) == "10 of 10 test rows have no `device` and are in no slice."
+
+
+def test_metrics_of_a_run_are_a_list_that_a_notebook_shows_as_a_table(tmp_path):
+    evaluate(tmp_path)
+    metrics = read_metrics(SPEC, str(tmp_path))
+    assert isinstance(metrics, list)
+    texts = texts_of(metrics._repr_html_())
+    assert {"click", "entire", "phone", "tablet", "watch", "300", f"{metrics[0].auc:.4f}"} <= set(texts)
+    assert "NMAE" not in texts  # No task is a count.

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from pipelines.cli import main
 from pipelines.runners.history.compare import differences
 from pipelines.runners.history.record import FAILED, FINISHED
-from pipelines.runners.history.runs import find_run, read_runs
+from pipelines.runners.history.runs import RunHistory, find_run, read_runs
 from pipelines.runners.run_lock import lock_run_folder
+from tests.html_check import texts_of
 from tests.pipelines.runners.past_runs import PastRuns
 from tfmtl.config import ConfigError
 
@@ -50,6 +51,14 @@ def test_runs_are_read_with_results_and_origins(folder):
     assert [run.started_from for run in runs] == [None, 1, 2, None, None]
     assert runs[4].record.pushed_version == IDS[4][-2:]
     assert runs[1].steps == dict.fromkeys(("LogExampleGen", "StatisticsGen", "Trainer", "Evaluator", "Pusher"), "run")
+
+
+def test_history_is_a_list_that_a_notebook_shows_as_a_table(folder):
+    runs = read(folder)
+    assert runs == list(runs)
+    texts = texts_of(runs._repr_html_())
+    assert {"refused", "interrupted", "12", "13", "17 to 18", "ctr AUC 0.7200", "240"} <= set(texts)
+    assert texts_of(RunHistory()._repr_html_())[0] == "Runs"
 
 
 def test_a_run_is_running_while_the_folder_is_locked_and_killed_afterwards(folder):

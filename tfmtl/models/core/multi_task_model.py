@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import keras
 
 from tfmtl import config, introspection
+from tfmtl.html_views import model_html
 from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.models.core.batches import prepare_features
 from tfmtl.models.core.calibrated_heads import CalibratedHeads
@@ -195,6 +196,9 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
         with introspection.collect() as taps:
             self(prepare_features(self.spec, features), training=False)
         return taps
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
 
     @functools.wraps(keras.Model.export)
     def export(self, *args: Any, **kwargs: Any) -> Any:
