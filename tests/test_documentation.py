@@ -1,6 +1,7 @@
 """The commands and the code of the README and of docs/, run as they are written there."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -150,8 +151,11 @@ def test_your_own_data(tmp_path, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        rest_port = str(probe.getsockname()[1])
     program = [sys.executable, "-c", "from pipelines.cli import program; program()"]
-    words = shlex.split(serve.replace("8500", port))[1:]
+    words = [*shlex.split(serve.replace("8500", port))[1:], "--rest-port", rest_port]
     with subprocess.Popen(
         [*program, *words], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
     ) as server:
@@ -161,6 +165,11 @@ def test_your_own_data(tmp_path, monkeypatch):
             predicted = call(predict.replace("8500", port), tmp_path)
             assert predicted.returncode == 0, predicted.stderr
             assert "5 rows scored by 'shop'" in predicted.stdout
+            for request in blocks("sh", "clients.md") if shutil.which("curl") else ():
+                done = subprocess.run(
+                    ["sh", "-c", request.replace("8501", rest_port)], capture_output=True, text=True, check=True
+                )
+                assert "error" not in json.loads(done.stdout), done.stdout
             client = blocks("python", "serving.md")[0].replace("8500", port)
             script = client + "\nassert scores['ctcvr'].shape == (1,)\nassert 0 < scores['ctcvr'][0] < 1\n"
             done = subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True)

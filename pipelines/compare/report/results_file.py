@@ -34,10 +34,10 @@ class ComparisonResult:
         0.74
     """
 
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = dataclasses.field(repr=False)
     rows: Mapping[str, int]
-    records: Sequence[Mapping[str, Any]]
-    runs: Sequence[Mapping[str, Any]]
+    records: Sequence[Mapping[str, Any]] = dataclasses.field(repr=False)
+    runs: Sequence[Mapping[str, Any]] = dataclasses.field(repr=False)
     command: str = ""
     commit: str = ""
 
