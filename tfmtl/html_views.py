@@ -2,15 +2,18 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfmtl.health.health import Health
 from tfmtl.health.measure_kinds import MEASURES
 from tfmtl.html_tables import html_block, html_table
-from tfmtl.spec import ENTIRE, DatasetSpec, Output
+from tfmtl.tasks import ENTIRE, Output
+
+if TYPE_CHECKING:
+    from tfmtl.spec import DatasetSpec
 
 
-def chains(spec: DatasetSpec) -> list[str]:
+def chains(spec: "DatasetSpec") -> list[str]:
     """Returns a line for each last task of a chain, with the tasks that lead to it.
 
     Args:
@@ -35,7 +38,7 @@ def chains(spec: DatasetSpec) -> list[str]:
     return lines
 
 
-def spec_html(spec: DatasetSpec) -> str:
+def spec_html(spec: "DatasetSpec") -> str:
     """Returns the tasks with their outputs, the chain, and the features.
 
     Args:
@@ -85,12 +88,12 @@ def _state(health: Health) -> str:
     return "alive" if health.alive else "DEAD"
 
 
-def _outputs_text(spec: DatasetSpec, task: str) -> str:
+def _outputs_text(spec: "DatasetSpec", task: str) -> str:
     texts = [f"{one.name} on {_space_text(spec, one)}" for one in spec.outputs if one.task == task]
     return ", ".join(texts)
 
 
-def _space_text(spec: DatasetSpec, output: Output) -> str:
+def _space_text(spec: "DatasetSpec", output: Output) -> str:
     return "all rows" if output.space == ENTIRE else f"rows with {spec.task(output.task).follows} = 1"
 
 
