@@ -148,5 +148,5 @@ def test_java(export, expected, tmp_path):
     shutil.copytree(PROGRAMS / "java", folder, ignore=shutil.ignore_patterns("target"))
     (version,) = (path for path in export.iterdir() if path.name.isdigit())
     printed = run("mvn", "-q", "-B", "compile", "exec:java", f"-Dexec.args={version}", cwd=folder)
-    answer = next(line for line in printed.splitlines() if line.startswith("{"))
+    (answer,) = re.findall(r"\{.*\}", printed)  # Maven writes escape codes before the first line.
     check(json.loads(answer), expected)
