@@ -1,4 +1,4 @@
-"""What is known of a run: its record, and what its components wrote."""
+"""Record of a run, and the outputs of its components that its report shows."""
 
 import dataclasses
 import glob
@@ -35,7 +35,7 @@ _Value = TypeVar("_Value")
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """What is known of a run. What a run did not reach, or `tfmtl clean` has removed, is empty or None.
+    """Record and outputs of a run. Those that the run did not reach, or `tfmtl clean` removed, are empty or None.
 
     Attributes:
         folder: Run folder.
@@ -79,7 +79,7 @@ class RunData:
 
 
 def read_run_data(folder: pathlib.Path, past: PastRun | None = None) -> RunData:
-    """Reads what is known of a run.
+    """Reads the record and the outputs of a run.
 
     Args:
         folder: Run folder.

@@ -13,7 +13,7 @@ SCHEMES = ("light", "dark")
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _WCAG_AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 _recorded = {}
-"""What went wrong while a page was loaded, by page."""
+"""Errors while a page was loaded, by page."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What `problems` reports about bad pages, so that a test with no problem says something."""
+"""Problems that `problems` reports about bad pages, so that a test with no problem says something."""
 
 import pytest
 
