@@ -16,6 +16,7 @@ from pipelines.program import Program
 from pipelines.report_commands import report, ui
 from pipelines.scoring_commands import export_check, predict, score
 from pipelines.serving_commands import serve
+from pipelines.settings_commands import settings as settings_command
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,6 +50,7 @@ for _command in (
     submit,
     schedule,
     training_job,
+    settings_command,
 ):
     main.add_command(_command)
 

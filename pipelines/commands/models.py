@@ -2,17 +2,15 @@
 
 import dataclasses
 import difflib
-import types
 import typing
-from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.output.invocation import present
+from pipelines.settings_reference.texts import flow, type_name
 from pipelines.terminal import console
 from tfmtl.config import ConfigError, to_plain
 from tfmtl.models import MODELS, ModelOptions
@@ -71,7 +69,7 @@ def show_model(name: str) -> None:
     if info.presets:
         presets = _table("preset", "options", title="Presets")
         for preset, options in info.presets.items():
-            presets.add_row(preset, Text(_flow(options) if options else "the defaults"))
+            presets.add_row(preset, Text(flow(options) if options else "the defaults"))
         tables.append(presets)
     present(document, "\n".join([*lines, ""]), *tables)
 
@@ -84,7 +82,7 @@ def _own_classes(info: ModelInfo) -> list[type]:
 def _option_table(title: str, info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> Table:
     table = _table("name", "type", "default", "in Python", "meaning", title=title)
     for one in _option_records(info, fields):
-        default, in_python = _flow(one["default"]), _flow(one["in_python"])
+        default, in_python = flow(one["default"]), flow(one["in_python"])
         texts = (one["type"], default, "" if default == in_python else in_python, one["meaning"])
         table.add_row(one["name"], *map(Text, texts))  # A list in brackets is no markup.
     return table
@@ -98,30 +96,10 @@ def _option_records(info: ModelInfo, fields: list["dataclasses.Field[Any]"]) -> 
     for field in fields:
         in_python = getattr(class_defaults, field.name)
         default = defaults.get(field.name, in_python)
-        record = {"name": field.name, "type": _type_name(hints[field.name])}
+        record = {"name": field.name, "type": type_name(hints[field.name])}
         record |= {"default": to_plain(default), "in_python": to_plain(in_python)}
         records.append({**record, "meaning": descriptions.get(field.name, "")})
     return records
-
-
-def _type_name(hint: Any) -> str:
-    """Returns a type as a user of YAML would name it: `list of int`, `mean | concat`."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return " | ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(map(_type_name, arguments))
-    if origin is tuple:
-        return f"list of {_type_name(arguments[0])}"
-    if origin is Mapping:
-        return f"{_type_name(arguments[1])} by name"
-    return {type(None): "null", Any: "any value"}.get(hint) or hint.__name__
-
-
-def _flow(value: Any) -> str:
-    """Returns a value in one line of YAML."""
-    text: str = yaml.safe_dump(to_plain(value), default_flow_style=True, sort_keys=False, width=float("inf"))
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _table(*columns: str, title: str | None = None) -> Table:

@@ -33,8 +33,11 @@ def invoke(*words):
     return done.returncode, output + done.stderr, set(HEAVY) & set(modules.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["models"], ["models", "mmoe"]])
-def test_help_and_models_are_shown_without_heavy_modules(words):
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["run", "--help"], ["models"], ["models", "mmoe"], ["settings"], ["settings", "--json-schema"]],
+)
+def test_help_models_and_settings_are_shown_without_heavy_modules(words):
     code, output, heavy = invoke(*words)
     assert code == 0, output
     assert len(output) > 100

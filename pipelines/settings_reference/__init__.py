@@ -1,0 +1,1 @@
+"""Reference of the settings, and their JSON schema, both derived from the dataclasses and their docstrings."""
