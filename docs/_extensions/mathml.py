@@ -3,10 +3,12 @@
 from typing import Any
 
 from docutils import nodes
+from docutils.utils import math
 from docutils.utils.math import latex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
-__all__ = ["setup"]
+_LOGGER = logging.getLogger(__name__)
 
 
 def _inline(translator: Any, node: nodes.math) -> None:
@@ -20,7 +22,12 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 
 def _mathml(node: nodes.Element, as_block: bool) -> str:
-    return str(latex2mathml.tex2mathml(node.astext(), as_block=as_block))
+    """Returns a formula; one that docutils cannot read is a warning, which fails a strict build."""
+    try:
+        return str(latex2mathml.tex2mathml(node.astext(), as_block=as_block))
+    except math.MathError as error:
+        _LOGGER.warning("%s in the formula %s", error, node.astext(), location=node)
+        return ""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

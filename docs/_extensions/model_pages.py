@@ -44,7 +44,7 @@ def _head(info: ModelInfo) -> str:
 def _defaults_note() -> str:
     return (
         "The default is that of settings files; that of the class in Python follows where it is another one. "
-        "All models have the [options of every model](common-options.md) too."
+        "All models have the [options of every model](/models/common-options.md) too."
     )
 
 

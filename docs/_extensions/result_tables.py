@@ -28,7 +28,7 @@ class ResultTable(MarkdownDirective):
 
 def _rows(path: pathlib.Path, model: str) -> Iterator[list[str]]:
     content = json.loads(path.read_text(encoding="utf-8"))
-    link = f"[{path.parent.name}](../results/{path.parent.name}/results.md)"
+    link = f"[{path.parent.name}](/results/{path.parent.name}/results.md)"
     for record in content["records"]:
         if record["model"] == model and record["metric"] in _METRICS:
             yield [link, f"`{record['output']}`, {record['space']}", _METRICS[record["metric"]], *_values(record, content)]
