@@ -2,7 +2,7 @@
 
 .ONESHELL:
 .SHELLFLAGS := -euc
-.PHONY: help demo week notebooks test test-long test-jax test-torch kubeflow venv lock light dist clean
+.PHONY: help demo week docs notebooks test test-long test-jax test-torch kubeflow venv lock light dist clean
 
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -21,6 +21,10 @@ demo: venv ## run the whole pipeline on simulated logs, then serve and ask the m
 
 week: venv ## run seven simulated days with a server, one bad log and one bad model
 	@.venv/bin/python -m pipelines.week
+
+docs: venv ## build the documentation site in build/docs/html; a dead link or a missing docstring is an error
+	@.venv/bin/python -m sphinx -W --keep-going -n -q -b html -d build/docs/doctrees docs build/docs/html
+	echo "build/docs/html/index.html"
 
 notebooks: venv ## run the notebooks of docs/notebooks and rewrite their outputs
 	@.venv/bin/python -m tests.notebooks

@@ -32,6 +32,7 @@ extensions = [
     "model_pages",
     "command_pages",
     "result_tables",
+    "accessible",
 ]
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_extensions", "figures"]
@@ -40,8 +41,6 @@ root_doc = "index"
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 4
-# A page of clients in other languages joins the table of contents as soon as it exists.
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"tfmtl {release}"
@@ -65,7 +64,6 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-python_maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False

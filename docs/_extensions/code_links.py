@@ -45,7 +45,7 @@ def _enclosing_ids(node: nodes.Node) -> set[str]:
 
 def _targets(env: Any) -> dict[str, tuple[str, str, str]]:
     """Returns the place of each name of the API, by its full name and, if that is unique, by its last part."""
-    objects = env.domains.python_domain.objects
+    objects = {name: entry for name, entry in env.domains.python_domain.objects.items() if not entry.aliased}
     targets = {name: (entry.docname, entry.node_id, name) for name, entry in objects.items()}
     short: dict[str, list[str]] = {}
     for name, entry in objects.items():

@@ -74,8 +74,10 @@ def _definitions(kind: type, fields: Any, settings: dict[str, Any], python: dict
 def _presets(info: ModelInfo) -> list[str]:
     if not info.presets:
         return []
-    lines = [f"- `{name}`: {f'`{flow(options)}`' if options else 'the defaults of the class'}"
-             for name, options in info.presets.items()]
+    lines = [
+        f"- `{name}`: {f'`{flow(options)}`' if options else 'the defaults of the class'}"
+        for name, options in info.presets.items()
+    ]
     return ["## Presets", "Settings of papers, for `model: {name: ..., preset: ...}`:", "\n".join(lines)]
 
 

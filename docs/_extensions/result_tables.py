@@ -9,8 +9,10 @@ from markdown import MarkdownDirective, table
 from sphinx.application import Sphinx
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
-_METRICS = {"auc": "AUC", "nmae": "NMAE"}
+_METRICS = ("auc", "nmae")
 """Metrics of binary and of count tasks that a table shows."""
+_FORMER = {"previous": "conditional"}
+"""Names of spaces in files that were written before a space was renamed."""
 
 
 class ResultTable(MarkdownDirective):
@@ -22,7 +24,7 @@ class ResultTable(MarkdownDirective):
         rows = [row for path in sorted(RESULTS.glob("*/results.json")) for row in _rows(path, self.arguments[0])]
         for path in RESULTS.glob("*/results.json"):
             self.env.note_dependency(str(path))
-        header = ["comparison", "output", "metric", "here", "best baseline", "Holm p"]
+        header = ["comparison", "row", "output", "mean", "best baseline", "Holm p"]
         return table(header, rows) if rows else "No comparison has this model yet."
 
 
@@ -30,22 +32,26 @@ def _rows(path: pathlib.Path, model: str) -> Iterator[list[str]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     link = f"[{path.parent.name}](/results/{path.parent.name}/results.md)"
     for record in content["records"]:
-        if record["model"] == model and record["metric"] in _METRICS:
-            yield [link, f"`{record['output']}`, {record['space']}", _METRICS[record["metric"]], *_values(record, content)]
+        name = record["model"]
+        if (name == model or name.startswith(f"{model}_")) and record["metric"] in _METRICS:
+            space = _FORMER.get(record["space"], record["space"])
+            yield [link, name, f"`{record['output']}`, {space}", *_values(record, content)]
 
 
 def _values(record: dict[str, Any], content: dict[str, Any]) -> tuple[str, str, str]:
     """Returns the mean of a row, that of the best baseline on the same output, and what the test says."""
     peers = [r for r in content["records"] if all(r[k] == record[k] for k in ("task", "output", "space", "metric"))]
     best = next((r for r in peers if r["model"] == record["best_baseline"]), None)
-    against = f"{_number(best)} ({best['model']})" if best else ""
+    against = f"{best['model']} {_number(best)}" if best else ""
     p = record["p_holm"] if record["p_holm"] is not None else record["p"]
-    verdict = "" if p is None else f"{p:.3f}, {'better' if record['better'] else 'worse'}"
+    verdict = "" if p is None else f"{p:.3f}"
+    if p is not None and p < 0.05:
+        verdict += ", better" if record["better"] else ", worse"
     return _number(record), against, verdict
 
 
 def _number(record: dict[str, Any]) -> str:
-    spread = f" ± {record['sd']:.4f}" if record.get("sd") is not None else ""
+    spread = f"\u00a0±\u00a0{record['sd']:.4f}" if record.get("sd") is not None else ""
     return f"{record['mean']:.4f}{spread}"
 
 

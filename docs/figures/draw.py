@@ -36,7 +36,8 @@ def sample_spaces():
     counts = {"impressions": 1000, "clicks": 150, "conversions": 30}
     bars = [{"event": event, "rows": rows, "text": f"{rows:,}"} for event, rows in counts.items()]
     base = chart(bars, height=120).encode(
-        alt.Y("event:N", sort=None, title=None), alt.X("rows:Q", title="rows", scale=alt.Scale(domain=[0, 1100]))
+        alt.Y("event:N", sort=None, title=None),
+        alt.X("rows:Q", title="rows", scale=alt.Scale(domain=[0, 1100]), axis=alt.Axis(tickCount=5)),
     )
     numbers = base.mark_text(align="left", dx=5, fontSize=13).encode(text="text:N")
     rates = [
@@ -86,9 +87,7 @@ def selection_bias():
     rows = [
         {"rows": name, "rate": round(float(middle), 4), "share": round(float(share), 5)}
         for name, rates in groups.items()
-        for middle, share in zip(
-            (edges[1:] + edges[:-1]) / 2, np.histogram(rates, edges)[0] / len(rates), strict=True
-        )
+        for middle, share in zip((edges[1:] + edges[:-1]) / 2, np.histogram(rates, edges)[0] / len(rates), strict=True)
     ]
     return (
         chart(rows)
