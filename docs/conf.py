@@ -34,7 +34,7 @@ extensions = [
     "result_tables",
     "accessible",
 ]
-source_suffix = {".md": "myst-nb"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_extensions", "figures"]
 root_doc = "index"
 

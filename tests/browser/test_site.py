@@ -1,4 +1,4 @@
-"""The documentation site: a strict build, two clicks to what a newcomer asks for, no network, good pages at any width."""
+"""The documentation site: a strict build, two clicks to what a newcomer asks for, no network, good at every width."""
 
 import functools
 import json
