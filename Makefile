@@ -23,7 +23,7 @@ week: venv ## run seven simulated days with a server, one bad log and one bad mo
 	@.venv/bin/python -m pipelines.week
 
 docs: venv ## build the documentation site in build/docs/html; a dead link or a missing docstring is an error
-	@.venv/bin/python -m sphinx -W --keep-going -n -q -b html -d build/docs/doctrees docs build/docs/html
+	@.venv/bin/python -m sphinx -W --keep-going -n -q -E -b html -d build/docs/doctrees docs build/docs/html
 	echo "build/docs/html/index.html"
 
 notebooks: venv ## run the notebooks of docs/notebooks and rewrite their outputs

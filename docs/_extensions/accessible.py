@@ -1,4 +1,4 @@
-"""What the theme lacks for readers without a mouse: boxes that scroll can be focused, and captions have a level."""
+"""Attributes that the theme lacks for readers without a mouse: boxes that scroll have focus, captions have a level."""
 
 from typing import Any
 

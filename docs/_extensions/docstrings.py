@@ -7,6 +7,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinx.util.inspect import stringify_signature
 
 _LINK = re.compile(r"\[([^\]]+)\]\s*\(((?:https?://)[^)\s]+)\)")
 _FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
@@ -47,14 +48,18 @@ def choose(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
     return True if what == "class" and str(getattr(obj, "__module__", "")).startswith("keras") else None
 
 
-def readable_defaults(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str) -> Any:
-    """Replaces the default of a dataclass's field that a function makes, which Sphinx cannot parse."""
+def readable(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str) -> Any:
+    """Returns the signature of `__init__` where Keras hides it, without defaults that Sphinx cannot parse."""
+    if what == "class" and (signature or "").startswith("(*args") and "__init__" in vars(obj):
+        own = inspect.signature(obj.__init__)
+        own = own.replace(parameters=list(own.parameters.values())[1:], return_annotation=inspect.Signature.empty)
+        signature = stringify_signature(own, unqualified_typehints=True)
     return (signature or "").replace("<factory>", "...") or None, returns
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", convert, priority=100)
     app.connect("autodoc-process-docstring", restore, priority=900)
-    app.connect("autodoc-process-signature", readable_defaults)
+    app.connect("autodoc-process-signature", readable)
     app.connect("autodoc-skip-member", choose)
     return {"parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""What a page of a model derives from its class: paper, options, presets and example."""
+"""Contents that a page of a model derives from its class: paper, options, presets and example."""
 
 import dataclasses
 import inspect

@@ -24,7 +24,7 @@ class ResultTable(MarkdownDirective):
         rows = [row for path in sorted(RESULTS.glob("*/results.json")) for row in _rows(path, self.arguments[0])]
         for path in RESULTS.glob("*/results.json"):
             self.env.note_dependency(str(path))
-        header = ["comparison", "row", "output", "mean", "best baseline", "Holm p"]
+        header = ["comparison", "output", "mean", "best baseline", "p (Holm)"]
         return table(header, rows) if rows else "No comparison has this model yet."
 
 
@@ -35,14 +35,15 @@ def _rows(path: pathlib.Path, model: str) -> Iterator[list[str]]:
         name = record["model"]
         if (name == model or name.startswith(f"{model}_")) and record["metric"] in _METRICS:
             space = _FORMER.get(record["space"], record["space"])
-            yield [link, name, f"`{record['output']}`, {space}", *_values(record, content)]
+            row = link if name == model else f"{link}: {name.removeprefix(f'{model}_').replace('_', ' ')}"
+            yield [row, f"`{record['output']}`, {space}", *_values(record, content)]
 
 
 def _values(record: dict[str, Any], content: dict[str, Any]) -> tuple[str, str, str]:
     """Returns the mean of a row, that of the best baseline on the same output, and what the test says."""
     peers = [r for r in content["records"] if all(r[k] == record[k] for k in ("task", "output", "space", "metric"))]
     best = next((r for r in peers if r["model"] == record["best_baseline"]), None)
-    against = f"{best['model']} {_number(best)}" if best else ""
+    against = f"{best['mean']:.4f} ({best['model']})" if best else ""
     p = record["p_holm"] if record["p_holm"] is not None else record["p"]
     verdict = "" if p is None else f"{p:.3f}"
     if p is not None and p < 0.05:

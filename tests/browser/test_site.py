@@ -132,7 +132,10 @@ def test_pages_load_nothing_from_a_network(site):
 
 
 def test_the_reference_has_the_api_and_the_settings(site):
-    assert 'id="tfmtl.layers.TaskAttention"' in (site / "api" / "layers.html").read_text()
+    layers = (site / "api" / "layers.html").read_text()
+    assert 'id="tfmtl.layers.TaskAttention"' in layers
+    (signature,) = re.findall(r'<dt [^>]*id="tfmtl.layers.CGC">(.*?)</dt>', layers, re.DOTALL)
+    assert "num_shared" in signature
     assert 'id="settings-training-optimizer-adam"' in (site / "settings.html").read_text()
     assert (site / "settings.schema.json").exists()
     commands = (site / "commands.html").read_text()
