@@ -37,8 +37,15 @@ class CommonOptions(MarkdownDirective):
 
 def _head(info: ModelInfo) -> str:
     places = f"`tfmtl.models.{info.class_name}`, with the options `tfmtl.models.{info.options_class.__name__}`"
-    paper = f"{info.paper}{'; equations and sections ' + info.equations if info.equations else ''}"
+    paper = f"{info.paper}{_places(info.equations)}"
     return f"- **Class**: {places}\n- **Paper**: {paper}\n- **In settings**: `model: {{name: {info.name}}}`"
+
+
+def _places(equations: str) -> str:
+    """Returns the equations or sections of a paper as the end of a sentence."""
+    if not equations:
+        return ""
+    return f"; equations {equations}" if equations[0].isdigit() else f"; {equations}"
 
 
 def _defaults_note() -> str:

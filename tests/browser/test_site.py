@@ -171,6 +171,18 @@ def test_a_dead_link_fails_the_build(tmp_path, file, old, new, message):
     assert message in done.stderr
 
 
+def test_a_public_function_without_a_docstring_fails_the_build(tmp_path):
+    (tmp_path / "bare.py").write_text('__all__ = ["f"]\n\ndef f():\n    pass\n\nf.__module__ = "tfmtl.bare"\n')
+    (tmp_path / "index.rst").write_text("Bare\n====\n\n.. automodule:: bare\n   :members:\n")
+    paths = [str(tmp_path), str(DOCS / "_extensions")]
+    settings = f"import sys\nsys.path[:0] = {paths}\nextensions = ['sphinx.ext.autodoc', 'docstrings']\n"
+    (tmp_path / "conf.py").write_text(settings)
+    command = [*STRICT_BUILD, str(tmp_path), str(tmp_path / "html")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "tfmtl.bare.f should have a docstring" in done.stderr
+
+
 @pytest.mark.parametrize("name", draw.FIGURES)
 def test_figures_are_up_to_date_and_well_formed(name):
     text = (DOCS / "figures" / f"{name}.svg").read_text()
