@@ -2,10 +2,13 @@
 
 import click
 
+from pipelines.output.options import json_option
+
 
 @click.command(short_help="Print what a settings file may contain.")
 @click.argument("section", required=False)
 @click.option("--json-schema", is_flag=True, help="Print the JSON schema of settings files, which editors read.")
+@json_option
 def settings(section: str | None, json_schema: bool) -> None:
     """Print every field of a settings file with its type, its default and its meaning, or those of SECTION.
 

@@ -4,8 +4,9 @@ import difflib
 import json
 import textwrap
 
-import click
+from rich.text import Text
 
+from pipelines.output.invocation import present
 from pipelines.settings_reference.json_schema import json_schema
 from pipelines.settings_reference.sections import Section, settings_sections
 from tfmtl.config import ConfigError
@@ -28,13 +29,15 @@ def show_settings(path: str | None) -> None:
         close = difflib.get_close_matches(str(path), places, n=1)
         hint = f"Did you mean `{close[0]}`?" if close else f"Sections: {', '.join(p for p in places if '.' not in p)}."
         raise ConfigError(f"SECTION should be a section of the settings. {hint} Received: {path!r}")
-    click.echo("\n\n".join(map(_section_text, sections)))
-    click.echo("\nOptions of a model: tfmtl models NAME")
+    text = "\n\n".join([*map(_section_text, sections), "Options of a model: tfmtl models NAME"])
+    document = {"sections": [{"path": s.path, "summary": s.summary, "fields": s.entries} for s in sections]}
+    present(document, Text(text, no_wrap=True))
 
 
 def show_json_schema() -> None:
     """Prints the JSON schema of settings files."""
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    schema = json_schema()
+    present(schema, Text(json.dumps(schema, indent=2, ensure_ascii=False), no_wrap=True))
 
 
 def _is_inside(place: str, path: str) -> bool:

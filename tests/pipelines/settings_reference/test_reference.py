@@ -1,6 +1,7 @@
 """Reference of the settings: every field is in it, with type, default and meaning, and it fits a terminal."""
 
 import dataclasses
+import json
 
 import pytest
 from click.testing import CliRunner
@@ -49,6 +50,14 @@ def test_one_section_is_shown_with_those_inside_it():
     assert code == 0, output
     assert "training.optimizer (adam)" in output
     assert "shuffle_rows" not in output
+
+
+def test_json_has_the_fields_of_a_section():
+    code, output = shown("tune", "--json")
+    assert code == 0, output
+    first = json.loads(output)["sections"][0]
+    assert first["path"] == "tune"
+    assert [field["name"] for field in first["fields"]] == ["trials", "method", "seed", "space"]
 
 
 @pytest.mark.parametrize("words", [["trainig"], ["training.optimiser"]])
