@@ -39,6 +39,8 @@ exclude_patterns = ["_extensions", "figures"]
 root_doc = "index"
 
 nb_execution_mode = "off"
+# Notebooks keep a picture of each chart beside its Vega-Lite data, which needs scripts.
+suppress_warnings = ["mystnb.unknown_mime_type"]
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 4
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-PAGES = {"CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmarks.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {"CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmarks.md", "CHANGELOG.md": "changelog.md", "README.md": "quickstart.md"}
 
 
 def rewrite(app: Sphinx, page: str, source: list[str]) -> None:
@@ -12,6 +12,7 @@ def rewrite(app: Sphinx, page: str, source: list[str]) -> None:
     up = "../" * page.count("/")
     for outside, inside in PAGES.items():
         source[0] = source[0].replace(f"]({up}../{outside}", f"]({up}{inside}")
+    source[0] = source[0].replace("quickstart.md#install)", "quickstart.md)")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
