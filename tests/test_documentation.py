@@ -44,6 +44,8 @@ RUN_BY_CI = ["make demo", "make test"]
 MOVIELENS = "tfmtl run examples/movielens.yaml --data ml-1m"  # tests/pipelines/test_movielens.py
 ALI_CCP = ("tfmtl simulate examples/ali_ccp", "tfmtl ingest ali-ccp", "tfmtl run examples/ali_ccp")
 """Beginnings of the commands that tests/pipelines/test_ali_ccp.py runs."""
+REPORTS = ("tfmtl report", "tfmtl ui")
+"""Beginnings of the commands that tests/pipelines/end_to_end/test_run_report.py runs."""
 HISTORY = ("tfmtl runs", "tfmtl clean")
 """Beginnings of the commands that are run after the pipeline of `shop.yaml`."""
 ON_A_CLUSTER = ("tfmtl submit", "tfmtl schedule")
@@ -108,7 +110,7 @@ def test_every_command_is_run_somewhere():
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile")]
     history = [c for c in commands() if c.startswith(HISTORY)]
-    of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI))]
+    of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI, *REPORTS))]
     run_here = [*by_this_file, *from_init, *history, *compiled]
     submitted = [c for c in commands() if c.startswith(ON_A_CLUSTER)]
     assert set(commands()) == {*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here, *submitted}

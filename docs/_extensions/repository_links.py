@@ -4,7 +4,12 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-PAGES = {"CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmarks.md", "CHANGELOG.md": "changelog.md", "README.md": "quickstart.md"}
+PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/README.md": "benchmarks.md",
+    "CHANGELOG.md": "changelog.md",
+    "README.md": "quickstart.md",
+}
 
 
 def rewrite(app: Sphinx, page: str, source: list[str]) -> None:
