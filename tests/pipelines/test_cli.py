@@ -37,6 +37,7 @@ COMMANDS = [
     "report",
     "ui",
     "completion",
+    "settings",
 ]
 
 
