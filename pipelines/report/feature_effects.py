@@ -15,12 +15,13 @@ from tfmtl.metrics import roc_auc
 from tfmtl.spec import ENTIRE, DatasetSpec
 
 Arrays = Mapping[str, np.ndarray]
-_SCORED = 120_000
+Tensors = Mapping[str, tf.Tensor]
+_SCORED = 80_000
 """Number of rows that are scored for the importances at most, which bounds their time."""
 _MOST_ROWS, _FEWEST_ROWS = 10_000, 1_000
 _REPEATS = 2
 _DEPENDENCE_ROWS, _DEPENDENCE_FEATURES, _VALUES = 1_000, 4, 10
-_BATCH = 2_048
+_BATCH = 4_096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +106,7 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
     scores = score(tensors)
     names = [output.name for output in spec.outputs if output.name in scores]
 
-    def losses(permuted: Arrays) -> dict[str, float]:
+    def losses(permuted: Tensors) -> dict[str, float]:
         changed = score(permuted)
         return {
             name: _loss(spec, name, labels[name], scores[name][spaces[name]], changed[name][spaces[name]])
@@ -125,33 +126,33 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
 
 
 class _Scorer:
-    """Scores raw tensors with a signature, in batches of one size."""
+    """Scores raw tensors with a signature, in batches."""
 
     def __init__(self, signature: Any):
         self._signature = signature
         self._names = list(signature.structured_input_signature[1])
 
-    def __call__(self, tensors: Arrays) -> dict[str, np.ndarray]:
+    def __call__(self, tensors: Tensors) -> dict[str, np.ndarray]:
         rows = len(next(iter(tensors.values())))
         parts = []
         for start in range(0, rows, _BATCH):
-            batch = {name: tf.constant(tensors[name][start : start + _BATCH]) for name in self._names}
+            batch = {name: tensors[name][start : start + _BATCH] for name in self._names}
             parts.append({name: values.numpy().reshape(-1) for name, values in self._signature(**batch).items()})
         return {name: np.concatenate([part[name] for part in parts]).astype(np.float64) for name in parts[0]}
 
 
-def _read_rows(spec: DatasetSpec, files: Sequence[str], count: int) -> tuple[dict[str, np.ndarray], Arrays]:
+def _read_rows(spec: DatasetSpec, files: Sequence[str], count: int) -> tuple[dict[str, tf.Tensor], Arrays]:
     """Returns the raw tensors of the first rows of each file, and the labels by column."""
     each = math.ceil(count / max(len(files), 1))
-    parts = [tf.data.TFRecordDataset(file, compression_type="GZIP").take(each) for file in files]
-    records = [record for part in parts for record in part.as_numpy_iterator()]
+    parts = [tf.data.TFRecordDataset(file, compression_type="GZIP").take(each).batch(each) for file in files]
+    records = [batch for part in parts for batch in part]
     if not records:
         return {}, {}
-    examples = tf.constant(records)
+    examples = tf.concat(records, axis=0)
     parsed = tf.io.parse_example(examples, {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels})
     tensors = raw_features.to_tensors(spec, _sparse(raw_features.parse_examples(spec, examples)))
     labels = {name: values.numpy().astype(np.float64) for name, values in parsed.items()}
-    return {name: values.numpy() for name, values in tensors.items()}, labels
+    return tensors, labels
 
 
 def _sparse(features: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
@@ -178,15 +179,15 @@ def _loss(spec: DatasetSpec, output: str, labels: np.ndarray, before: np.ndarray
     return float(roc_auc(labels, before) - roc_auc(labels, after))
 
 
-def _permuted(feature: Any, tensors: Arrays, order: np.ndarray) -> Arrays:
+def _permuted(feature: Any, tensors: Tensors, order: np.ndarray) -> Tensors:
     names = [feature.name]
     if isinstance(feature, MultiValuedFeature) and feature.weights:
         names.append(feature.weights)
-    return {**tensors, **{name: tensors[name][order] for name in names}}
+    return {**tensors, **{name: tf.gather(tensors[name], order) for name in names}}
 
 
 def _dependences(
-    spec: DatasetSpec, importances: Sequence[Importance], tensors: Arrays, score: _Scorer, names: Sequence[str]
+    spec: DatasetSpec, importances: Sequence[Importance], tensors: Tensors, score: _Scorer, names: Sequence[str]
 ) -> tuple[Dependence, ...]:
     """Returns the partial dependence on the categories and numbers with the largest importance for any output."""
     largest: dict[str, float] = {}
@@ -196,10 +197,11 @@ def _dependences(
     features = [feature for feature in spec.features if isinstance(feature, kinds) and largest[feature.name] > 0]
     found = []
     for feature in sorted(features, key=lambda one: -largest[one.name])[:_DEPENDENCE_FEATURES]:
-        values = _values(tensors[feature.name])
+        column = tensors[feature.name]
+        values = _values(column.numpy())
         means = []
         for value in values:
-            changed = {**tensors, feature.name: np.full_like(tensors[feature.name], value)}
+            changed = {**tensors, feature.name: tf.fill(tf.shape(column), tf.constant(value, column.dtype))}
             means.append({name: float(scores.mean()) for name, scores in score(changed).items()})
         shown = tuple(v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else float(v) for v in values)
         found.append(Dependence(feature.name, shown, {name: tuple(one[name] for one in means) for name in names}))

@@ -1,11 +1,12 @@
 """Report of a run: one HTML file that needs no network, beside the other files of the run folder."""
 
+import concurrent.futures
 import pathlib
 
 from pipelines.report.feature_effects import FeatureEffects, feature_effects
 from pipelines.report.names import REPORT, report_name
 from pipelines.report.page.blocks import Section
-from pipelines.report.page.render import render_page
+from pipelines.report.page.render import figure_libraries, render_page
 from pipelines.report.run_data import RunData, read_run_data
 from pipelines.report.sections.cost import cost_section, settings_section
 from pipelines.report.sections.data import data_section
@@ -34,9 +35,11 @@ def write_run_report(
         ConfigError: If the folder has no run, or none with a record of its settings.
     """
     data = read_run_data(folder, past)
-    effects = None
-    if data.model is not None and data.test_files:
-        effects = feature_effects(data.settings.spec, data.model, data.test_files)
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        thread.submit(figure_libraries)  # While the model scores rows.
+        effects = None
+        if data.model is not None and data.test_files:
+            effects = feature_effects(data.settings.spec, data.model, data.test_files)
     page = run_page(data, effects)
     targets = [folder / report_name(data.past.number), *([folder / REPORT] if past is None else [])]
     if out is not None:

@@ -35,7 +35,7 @@ def render_page(
         sections=[(section, _groups(section)) for section in sections],
         choices=choices,
         specs=Markup(_json(specs)),
-        libraries=Markup(_vega() if figures else ""),
+        libraries=Markup(figure_libraries() if figures else ""),
     )  # fmt: skip
 
 
@@ -55,8 +55,8 @@ def _environment() -> jinja2.Environment:
 
 
 @functools.cache
-def _vega() -> str:
-    """Returns Vega, Vega-Lite and Vega-Embed as one script."""
+def figure_libraries() -> str:
+    """Returns Vega, Vega-Lite and Vega-Embed as one script; the first call takes two seconds."""
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return bundle.replace("</script", "<\\/script")
 
