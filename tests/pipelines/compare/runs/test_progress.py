@@ -17,9 +17,22 @@ LINES = [
 ]
 
 
+class Terminal(io.StringIO):
+    """File that says it is a terminal, to which bars are drawn."""
+
+    def isatty(self):
+        return True
+
+
 @pytest.fixture
 def console():
-    return Console(width=200, force_terminal=True, color_system=None, file=io.StringIO())
+    return Console(width=200, force_terminal=True, color_system=None, file=Terminal())
+
+
+def shown(progress):
+    """Returns the lines at the bottom of the terminal."""
+    rows = progress._bars._progress
+    return [] if rows is None else [task.description for task in rows.tasks]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -54,8 +67,11 @@ def test_shows_all_running_jobs_and_divides_the_remaining_time(console):
     progress.start(jobs[0])
     progress.start(jobs[1])
     progress.line(jobs[0], "epoch 1")
+    assert shown(progress) == ["all runs", "wide, seed 1: epoch 1", "wide, seed 2 ..."]
     progress.end(jobs[0], done)
+    assert shown(progress) == ["all runs", "wide, seed 2 ..."]
     progress.end(jobs[1], None, "killed")
+    assert shown(progress) == []
     assert "2/4  wide, seed 1" in console.file.getvalue()
 
 
@@ -70,7 +86,7 @@ def test_shows_the_metrics_of_a_trial_on_the_eval_split(console):
     progress.end(trial, evaluated)
     progress.start(trial)
     progress.end(trial, dataclasses.replace(evaluated, metrics={}))
-    shown = console.file.getvalue()
-    assert "1 trial on 11 % of the rows" in shown
-    assert f"wide, trial 5 (11 %) {'':10} 0.0 s  eval ctr {done.metrics['eval']['ctr']['auc']:.4f}" in shown
-    assert "0.0 s  its scores are not finite" in shown
+    printed = console.file.getvalue()
+    assert "1 trial on 11 % of the rows" in printed
+    assert f"wide, trial 5 (11 %) {'':10} 0.0 s  eval ctr {done.metrics['eval']['ctr']['auc']:.4f}" in printed
+    assert "0.0 s  its scores are not finite" in printed
