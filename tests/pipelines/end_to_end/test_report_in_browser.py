@@ -9,6 +9,7 @@ from pipelines.report.comparison_report import write_comparison_report
 from pipelines.report.feature_effects import feature_effects
 from pipelines.report.run_data import read_run_data
 from pipelines.report.run_report import run_page
+from pipelines.runners.history.runs import read_runs
 from tests.browser.conftest import SCHEMES, WIDTHS, browser, opened, problems  # noqa: F401
 from tests.pipelines.report.test_comparison_report import RESULTS
 
@@ -24,7 +25,7 @@ VIEWS = [
 
 @pytest.fixture(scope="module")
 def run_report(browser, end_to_end, tmp_path_factory):  # noqa: F811
-    data = read_run_data(end_to_end.paths.root, None)
+    data = read_run_data(end_to_end.paths.root, read_runs(end_to_end.paths.root)[0])
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(run_page(data, feature_effects(data.settings.spec, data.model, data.test_files)), encoding="utf-8")
     return path
