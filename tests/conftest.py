@@ -1,6 +1,10 @@
 """Distribution of tests over processes: tests that share a run go to one process, and slow files start first."""
 
+import os
+
 import pytest
+
+os.environ.pop("COLUMNS", None)  # GNU readline sets it for the workers of pytest-xdist; the console respects it.
 
 TOGETHER = ("tests/pipelines/end_to_end/",)
 """Folders whose tests share an expensive fixture; elsewhere the tests of a file stay together."""

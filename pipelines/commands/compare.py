@@ -93,7 +93,7 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
             write_sample(data, job.rows_fraction)
         run_in_subprocess(job, data, store, on_line, one_thread=at_a_time > 1)
 
-    progress = RunProgress(console, comparison.spec, at_a_time, data.rows["train"])
+    progress = RunProgress(console, comparison.spec, at_a_time, data.rows.get("train", 0))
     outcome = Runner(comparison, store, None if arguments.kept_only else execute, progress, records).run()
     table = _make_table(comparison, data, store, outcome)
     _print_and_write(comparison, data, table, outcome, report)
