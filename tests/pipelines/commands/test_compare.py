@@ -10,6 +10,7 @@ from pipelines.compare.runs import subprocesses
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import RunFailedError, run_in_subprocess
 from pipelines.prepared.prepared import PREPARED, Prepared
+from pipelines.progress.task import TITLE
 from pipelines.worker_process import ONE_THREAD, run_worker
 from tests.pipelines.compare.cases import SPEC, job
 from tests.pipelines.compare.test_end_to_end import write
@@ -56,7 +57,7 @@ def test_run_beside_others_computes_with_one_thread(tmp_path, monkeypatch, one_t
     store = RunStore(tmp_path / "runs", "f00d")
     data = Prepared(tmp_path, SPEC, "f00d", {})
     run_in_subprocess(job("base", 1), data, store, lambda line: None, one_thread=one_thread)
-    assert given == [ONE_THREAD if one_thread else None]
+    assert given == [{TITLE: "base, seed 1", **(ONE_THREAD if one_thread else {})}]
 
 
 def test_worker_has_the_variables_of_its_environment():

@@ -108,7 +108,7 @@ def test_space_of_a_row_may_hold_an_option_of_the_optimizer(tmp_path):
 
 def test_settings_of_the_documentation_are_valid(tmp_path):
     page = (EXAMPLES.parent / "docs" / "comparing.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"```text\n(trials:.*?)```", page, re.DOTALL)
+    first, second = re.findall(r"```yaml\n(trials:.*?)```", page, re.DOTALL)
     made = load(tmp_path, document(**config.parse_yaml(first).data))
     assert (made.settings.trials, made.settings.jobs, made.settings.search) == (12, 2, "halving")
     assert [rung.trials for rung in made.settings.halving.schedule(12)] == [12, 4], "as the page says"
