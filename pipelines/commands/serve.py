@@ -138,7 +138,7 @@ def serve_models(options: ServeOptions) -> None:
                 ModelConfigWatch(options.model_config_file, seconds, server.reload, models)
             rest = f", REST on {server.rest_address}" if options.rest_port is not None else ""
             names = ", ".join(model.name for model in models)
-            console.print(f"serving {names} on {server.address}{rest}", highlight=False)
+            console.print(f"serving {names} on {server.address}{rest}", highlight=False, soft_wrap=True)
             server.wait()
         except (KeyboardInterrupt, Terminated):
             console.print("stopping")
