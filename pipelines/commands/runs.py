@@ -75,25 +75,10 @@ def _runs_table(runs: list[PastRun]) -> Table:
         rows = f"{record.rows['read']:,}" if "read" in record.rows else ""
         code = record.code.split(" ")
         table.add_row(
-            str(run.number), run.started[:16], _spans(run), rows, "\n".join(_headline(run)), run.result,
+            str(run.number), run.started[:16], run.data, rows, "\n".join(run.main_metrics), run.result,
             record.pushed_version or "", record.spec_hash[:6], " ".join([code[0], code[-1][:6]]) if record.code else "",
         )  # fmt: skip
     return table
-
-
-def _spans(run: PastRun) -> str:
-    spans = run.record.spans
-    return spans[0] if len(spans) == 1 else f"{spans[0]} to {spans[-1]}" if spans else ""
-
-
-def _headline(run: PastRun) -> list[str]:
-    """Returns the AUC, or the NMAE of a count, of each output."""
-    lines = []
-    for output, metrics in run.record.metrics.items():
-        name = next((name for name in ("auc", "nmae") if name in metrics), None)
-        if name:
-            lines.append(f"{output} {name.upper()} {metrics[name]:.4f}")
-    return lines
 
 
 def _shown(folder: pathlib.Path, run: PastRun) -> dict[str, str]:

@@ -75,10 +75,26 @@ class ColumnStatistics:
         buckets = self.proto.string_stats.rank_histogram.buckets
         return {bucket.label: bucket.sample_count for bucket in buckets if bucket.low_rank == bucket.high_rank}
 
+    @functools.cached_property
+    def shares(self) -> Mapping[str, float]:
+        """Share of each token of `counts` among all values."""
+        return {value: count / max(self.values, 1) for value, count in self.counts.items()}
+
     @property
     def largest_share(self) -> float:
         """Share of the most frequent token among all values."""
-        return max(self.counts.values(), default=0.0) / max(self.values, 1)
+        return max(self.shares.values(), default=0.0)
+
+    def share_changes(self, other: "ColumnStatistics") -> dict[str, float]:
+        """Returns the absolute change of the share of each token from another column.
+
+        The largest change is the L-infinity distance of the two distributions.
+
+        Args:
+            other: Column of the same name in another log.
+        """
+        tokens = {*self.shares, *other.shares}
+        return {token: abs(self.shares.get(token, 0.0) - other.shares.get(token, 0.0)) for token in tokens}
 
     @property
     def unseen_share(self) -> float:

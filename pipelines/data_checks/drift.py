@@ -179,9 +179,7 @@ def _change(column: ColumnStatistics, other: ColumnStatistics) -> str:
     """Describes the largest change: of the share of a value, or of the median."""
     if column.type != BYTES:
         return f"median {column.proto.num_stats.median:g} instead of {other.proto.num_stats.median:g}"
-    shares = {
-        value: (column.counts.get(value, 0) / column.values, other.counts.get(value, 0) / other.values)
-        for value in {*column.counts, *other.counts}
-    }
-    value = max(shares, key=lambda one: abs(shares[one][0] - shares[one][1]))
-    return f"{value}: {shares[value][0]:.1%} of values instead of {shares[value][1]:.1%}"
+    changes = column.share_changes(other)
+    value = max(changes, key=lambda one: changes[one])
+    now, before = column.shares.get(value, 0.0), other.shares.get(value, 0.0)
+    return f"{value}: {now:.1%} of values instead of {before:.1%}"

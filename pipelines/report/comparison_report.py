@@ -1,6 +1,5 @@
 """Report of a comparison as one HTML file, from the results that `tfmtl compare` wrote."""
 
-import json
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ import numpy as np
 import yaml
 from scipy import stats
 
+from pipelines.report.comparison_results import ComparisonResult, read_comparison
 from pipelines.report.figures.comparison import cost_figure, curves_figure, gains_figure
 from pipelines.report.names import REPORT
 from pipelines.report.page.blocks import Block, Cell, Choices, Code, Figure, Section, Text, estimate, number, table
@@ -33,38 +33,40 @@ def write_comparison_report(results: pathlib.Path, out: pathlib.Path | None = No
 
     Returns:
         Path of the report.
+
+    Raises:
+        ConfigError: If the file is not that of a comparison.
     """
     path = results.parent / REPORT if out is None else out
-    page = comparison_page(json.loads(results.read_text(encoding="utf-8")))
+    page = comparison_page(read_comparison(results))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as staged:
         pathlib.Path(staged).write_text(page, encoding="utf-8")
     return path
 
 
-def comparison_page(results: Record) -> str:
+def comparison_page(result: ComparisonResult) -> str:
     """Returns the HTML of the report of a comparison.
 
     Args:
-        results: Content of `results.json`.
+        result: The comparison.
     """
-    settings, records = results["settings"], results["records"]
+    settings, records = result.settings, result.records
     models = list(dict.fromkeys(record[_MODEL] for record in records))
     grey = [model for model in models if model in {*settings.get("baselines", ()), *_REFERENCES, "oracle"}]
     sections = [
         *_output_sections(settings, records, models, grey),
-        _curve_section(results, grey),
+        _curve_section(result, grey),
         _cost_section(records, models),
-        _settings_section(results),
+        _settings_section(result),
     ]
-    rows = results["data"]["rows"]
     summary = [
-        ("Rows", ", ".join(f"{count:,} {split}" for split, count in rows.items())),
+        ("Rows", ", ".join(f"{count:,} {split}" for split, count in result.rows.items())),
         ("Models", str(len(models))),
         ("Seeds", ", ".join(map(str, settings.get("seeds", ())))),
         ("Trials of the search", str(settings.get("trials", 0))),
         ("Reference of the gains", settings["reference"]),
-        ("Commit", results.get("commit", "")),
+        ("Commit", result.commit),
     ]
     shown = [section for section in sections if section is not None]
     choices = Choices("Models", _MODEL, tuple(models))
@@ -137,12 +139,12 @@ def _nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _curve_section(results: Record, grey: Sequence[str]) -> Section | None:
+def _curve_section(result: ComparisonResult, grey: Sequence[str]) -> Section | None:
     """Returns the curves of the metric that early stopping watched."""
     found: dict[str, list[Sequence[float]]] = {}
     metrics = set()
-    for run in results["runs"]:
-        metric = results.get("monitor") or run["job"]["training"].get("monitor", "loss")
+    for run in result.runs:
+        metric = result.monitor or run["job"]["training"].get("monitor", "loss")
         values = run["history"].get(f"val_{metric}")
         if values and None not in values:
             metrics.add(metric)
@@ -197,18 +199,18 @@ def _cost_section(records: Sequence[Record], models: Sequence[str]) -> Section |
     return Section("cost", "Cost", (figure, table(columns, rows, "Cost of each model.")))
 
 
-def _settings_section(results: Record) -> Section:
+def _settings_section(result: ComparisonResult) -> Section:
     """Returns the options with which each model ran, and the settings of the comparison."""
-    jobs = {run["job"]["row"]: run["job"] for run in results["runs"]}
+    jobs = {run["job"]["row"]: run["job"] for run in result.runs}
     rows = [
         [Cell(row), _flow(job["options"]), _flow(job["training"]), number(_trial(job), ".0f")]
         for row, job in jobs.items()
     ]
-    text = yaml.safe_dump(dict(results["settings"]), sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.safe_dump(dict(result.settings), sort_keys=False, allow_unicode=True, width=100)
     blocks: tuple[Block, ...] = (
         Text("Hyper-parameters are chosen on the eval split; the metrics above are those of the test split."),
         table((_MODEL, "options", "training", "trial"), rows, "Settings with which each model ran."),
-        Code("Command", str(results["command"])),
+        Code("Command", result.command),
         Code("Settings of the comparison", text),
     )
     return Section("settings", "Settings", blocks)

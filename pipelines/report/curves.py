@@ -80,6 +80,26 @@ def reliability(histogram: ScoreHistogram) -> list[Bin]:
     return bins
 
 
+def count_reliability(labels: np.ndarray, scores: np.ndarray) -> list[dict[str, float]]:
+    """Returns the mean prediction and label of ten bins of a count, by ascending prediction.
+
+    The bounds are those of the 95 % interval of the mean label, `mean +- 1.96 s / sqrt(n)`.
+
+    Args:
+        labels: Labels, `(rows,)`.
+        scores: Predictions, `(rows,)`.
+
+    Returns:
+        `prediction`, `label`, `low`, `high` and `rows` of each bin.
+    """
+    found = []
+    for part in np.array_split(np.argsort(scores, kind="stable"), min(BINS, len(scores))):
+        mean, half = labels[part].mean(), _Z * labels[part].std() / math.sqrt(len(part))
+        bounds = {"low": float(mean - half), "high": float(mean + half)}
+        found.append({"prediction": float(scores[part].mean()), "label": float(mean), **bounds, "rows": len(part)})
+    return found
+
+
 def lift_by_decile(histogram: ScoreHistogram) -> list[dict[str, float]]:
     """Returns the lift of each bin of `reliability`, the highest scores first: its rate over that of all rows.
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.evaluation.one_hot_regression import rows_and_labels
 from serving import raw_features
 from serving.export import RAW
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.metrics import roc_auc
-from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.spec import DatasetSpec
 
 Arrays = Mapping[str, np.ndarray]
 Tensors = Mapping[str, tf.Tensor]
@@ -101,8 +102,8 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
         return None
     loaded = tf.saved_model.load(model)
     score = _Scorer(loaded.signatures[RAW])
-    spaces = {output.name: _space(spec, output, columns) for output in spec.outputs}
-    labels = {o.name: columns[spec.task(o.task).label][spaces[o.name]] for o in spec.outputs}
+    own = {output.name: rows_and_labels(spec, output, columns) for output in spec.outputs}
+    spaces, labels = ({name: pair[part] for name, pair in own.items()} for part in (0, 1))
     scores = score(tensors)
     names = [output.name for output in spec.outputs if output.name in scores]
 
@@ -121,8 +122,8 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
             values = [one[name] for one in found]
             importances.append(Importance(feature.name, name, float(np.mean(values)), min(values), max(values)))
     dependences = _dependences(spec, importances, {k: v[:_DEPENDENCE_ROWS] for k, v in tensors.items()}, score, names)
-    own = {name: scores[name][spaces[name]] for name in names}
-    return FeatureEffects(rows, tuple(importances), dependences, {name: labels[name] for name in names}, own)
+    in_space = {name: scores[name][spaces[name]] for name in names}
+    return FeatureEffects(rows, tuple(importances), dependences, {name: labels[name] for name in names}, in_space)
 
 
 class _Scorer:
@@ -159,13 +160,6 @@ def _sparse(features: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     return {
         name: one if isinstance(one, tf.SparseTensor) else tf.sparse.from_dense(one) for name, one in features.items()
     }
-
-
-def _space(spec: DatasetSpec, output: Any, labels: Arrays) -> np.ndarray:
-    follows = spec.task(output.task).follows
-    if output.space == ENTIRE or follows is None:
-        return np.arange(len(labels[spec.task(output.task).label]))
-    return np.flatnonzero(labels[spec.task(follows).label] == 1)
 
 
 def _loss(spec: DatasetSpec, output: str, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:

@@ -36,22 +36,14 @@ def _row(base: pathlib.Path, folder: pathlib.Path, run: PastRun, is_newest: bool
     candidates = [folder / report_name(run.number), *([folder / REPORT] if is_newest else [])]
     reports = [path for path in candidates if path.is_file()]
     link = reports[0].relative_to(base).as_posix() if reports else ""
-    spans = record.spans
-    log = spans[0] if len(spans) == 1 else f"{spans[0]} to {spans[-1]}" if spans else ""
-    metrics = [
-        f"{output} {name.upper()} {values[name]:.4f}"
-        for output, values in record.metrics.items()
-        for name in ("auc", "nmae")
-        if name in values
-    ]
     rows = record.rows.get("read")
     return [
         Cell(str(run.number), float(run.number), link=link),
         run.started[:16],
         str(record.settings.get("model", {}).get("name", "")),
-        log,
+        run.data,
         number(None if rows is None else float(rows), ",.0f"),
-        ", ".join(metrics),
+        ", ".join(run.main_metrics),
         Cell(run.result, tone=_TONES.get(run.result, "")),
         record.pushed_version or "",
     ]

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -28,15 +29,18 @@ def measure_health(model: MultiTaskModel, inputs: InputPipeline, files: Sequence
     return model_health(model, inputs.first_rows(files, ROWS))
 
 
-def measure_profile(model: MultiTaskModel, inputs: InputPipeline, files: Sequence[str]) -> tuple[Profile, ...]:
-    """Measures what the mechanisms of a trained model compute on average, on the rows of `measure_health`.
+def measure_mechanisms(
+    model: MultiTaskModel, inputs: InputPipeline, files: Sequence[str]
+) -> tuple[tuple[Health, ...], tuple[Profile, ...]]:
+    """Measures the health of a trained model as `measure_health` does, and what its mechanisms compute on these rows.
 
     Args:
         model: Trained model, with the weights that are exported.
         inputs: Input pipeline that reads the files.
         files: TFRecord files of the eval split.
     """
-    return model_profile(model, inputs.first_rows(files, ROWS))
+    rows = list(inputs.first_rows(files, ROWS))
+    return model_health(model, rows), model_profile(model, rows)
 
 
 def print_health(healths: Sequence[Health]) -> None:
@@ -49,15 +53,17 @@ def print_health(healths: Sequence[Health]) -> None:
         print(f"    {line}")
 
 
-def write_health(folder: str, healths: Sequence[Health]) -> None:
-    """Writes the file `health.json`.
+def write_health(folder: str, healths: Sequence[Health], profiles: Sequence[Profile] = ()) -> None:
+    """Writes the files `health.json` and `mechanisms.json`.
 
     Args:
         folder: Folder to write to.
         healths: Health of the model.
+        profiles: Profiles of the model's mechanisms.
     """
-    with tf.io.gfile.GFile(os.path.join(folder, HEALTH), "w") as file:
-        json.dump([health.to_plain() for health in healths], file, indent=1)
+    for name, measured in ((HEALTH, healths), (PROFILE, profiles)):
+        with tf.io.gfile.GFile(os.path.join(folder, name), "w") as file:
+            json.dump([one.to_plain() for one in measured], file, indent=1)
 
 
 def read_health(folder: str) -> tuple[Health, ...]:
@@ -66,22 +72,7 @@ def read_health(folder: str) -> tuple[Health, ...]:
     Args:
         folder: Folder `model_run` of a Trainer.
     """
-    path = os.path.join(folder, HEALTH)
-    if not tf.io.gfile.exists(path):
-        return ()
-    with tf.io.gfile.GFile(path) as file:
-        return tuple(Health.from_plain(plain) for plain in json.load(file))
-
-
-def write_profile(folder: str, profiles: Sequence[Profile]) -> None:
-    """Writes the file `mechanisms.json`.
-
-    Args:
-        folder: Folder to write to.
-        profiles: Profiles of the model's mechanisms.
-    """
-    with tf.io.gfile.GFile(os.path.join(folder, PROFILE), "w") as file:
-        json.dump([profile.to_plain() for profile in profiles], file)
+    return tuple(map(Health.from_plain, _read(folder, HEALTH)))
 
 
 def read_profile(folder: str) -> tuple[Profile, ...]:
@@ -90,8 +81,13 @@ def read_profile(folder: str) -> tuple[Profile, ...]:
     Args:
         folder: Folder `model_run` of a Trainer.
     """
-    path = os.path.join(folder, PROFILE)
+    return tuple(map(Profile.from_plain, _read(folder, PROFILE)))
+
+
+def _read(folder: str, name: str) -> list[dict[str, Any]]:
+    path = os.path.join(folder, name)
     if not tf.io.gfile.exists(path):
-        return ()
+        return []
     with tf.io.gfile.GFile(path) as file:
-        return tuple(Profile.from_plain(plain) for plain in json.load(file))
+        found: list[dict[str, Any]] = json.load(file)
+    return found

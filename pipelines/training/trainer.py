@@ -16,7 +16,7 @@ from pipelines.settings import KERAS_MODEL, ModelSettings
 from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
 from pipelines.training.determinism import deterministic_operations
-from pipelines.training.health import measure_health, measure_profile, print_health, write_health, write_profile
+from pipelines.training.health import measure_mechanisms, print_health, write_health
 from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
 from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.measured_options import with_measured_options
@@ -120,10 +120,9 @@ def _train_and_export(
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, HISTORY), "w") as file:
         json.dump(history, file, indent=1)
     summary.write(fn_args.model_run_dir, None if recovery is None else recovery.resumed_step)
-    healths = measure_health(model, inputs, files["eval"])
+    healths, profiles = measure_mechanisms(model, inputs, files["eval"])
     print_health(healths)
-    write_health(fn_args.model_run_dir, healths)
-    write_profile(fn_args.model_run_dir, measure_profile(model, inputs, files["eval"]))
+    write_health(fn_args.model_run_dir, healths, profiles)
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
     log_format = fn_args.custom_config.get("data", {})

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.evaluation.score_histograms import ScoreHistogram
 from pipelines.report.curves import (
+    count_reliability,
     is_rare,
     lift_by_decile,
     precision_recall_curve,
@@ -130,13 +131,7 @@ def count_reliability_figure(labels: np.ndarray, scores: np.ndarray) -> dict[str
         labels: Labels, `(rows,)`.
         scores: Predictions, `(rows,)`.
     """
-    parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), 10) if len(part)]
-    rows = []
-    for part in parts:
-        mean, error = labels[part].mean(), labels[part].std() / np.sqrt(len(part))
-        prediction = float(scores[part].mean())
-        low, high = float(mean - 1.96 * error), float(mean + 1.96 * error)
-        rows.append({"prediction": prediction, "label": float(mean), "low": low, "high": high, "rows": len(part)})
+    rows = count_reliability(labels, scores)
     scale = alt.Scale(type="symlog")
     base = alt.Chart(rows_of(rows)).encode(
         x=alt.X("prediction:Q", scale=scale, title="mean prediction"),

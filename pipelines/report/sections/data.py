@@ -103,16 +103,11 @@ def _column_table(columns: Mapping[str, ColumnStatistics], accepted: Mapping[str
     return table(names, rows, "Columns of the log, on the rows of which statistics are computed.", search="column")
 
 
-def _shares(column: ColumnStatistics) -> dict[str, float]:
-    return {value: count / max(column.values, 1) for value, count in column.counts.items()}
-
-
 def _largest_change(column: ColumnStatistics, other: ColumnStatistics | None) -> float | None:
     """Returns the largest change of the share of a value (the L-infinity distance); None for a column of numbers."""
     if other is None or column.type != BYTES or other.type != BYTES:
         return None
-    ours, theirs = _shares(column), _shares(other)
-    return max((abs(ours.get(value, 0.0) - theirs.get(value, 0.0)) for value in {*ours, *theirs}), default=0.0)
+    return max(column.share_changes(other).values(), default=0.0)
 
 
 def _change_figures(columns: Mapping[str, ColumnStatistics], accepted: Mapping[str, ColumnStatistics]) -> list[Block]:
@@ -121,7 +116,7 @@ def _change_figures(columns: Mapping[str, ColumnStatistics], accepted: Mapping[s
     largest = sorted((name for name, one in changes.items() if one), key=lambda name: -(changes[name] or 0.0))
     blocks: list[Block] = []
     for index, name in enumerate(largest[:_FIGURES]):
-        ours, theirs = _shares(columns[name]), _shares(accepted[name])
+        ours, theirs = columns[name].shares, accepted[name].shares
         values = sorted({*ours, *theirs}, key=lambda one: -max(ours.get(one, 0.0), theirs.get(one, 0.0)))[:_VALUES]
         rows = [
             {"value": value, "log": log, "share": shares.get(value, 0.0)}

@@ -54,6 +54,21 @@ class PastRun:
             return "refused"
         return "pushed" if self.record.pushed_version else "not pushed"
 
+    @property
+    def data(self) -> str:
+        """First and last span of the log, `day=1 to day=7`; empty for a log without spans."""
+        return " to ".join(dict.fromkeys((*self.record.spans[:1], *self.record.spans[-1:])))
+
+    @property
+    def main_metrics(self) -> list[str]:
+        """Main metric of each output on the test split as text: its AUC, or the NMAE of a count."""
+        found = []
+        for output, metrics in self.record.metrics.items():
+            name = next((name for name in ("auc", "nmae") if name in metrics), None)
+            if name:
+                found.append(f"{output} {name.upper()} {metrics[name]:.4f}")
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Returns all attributes and `result` as plain data."""
         return {**dataclasses.asdict(self), "result": self.result}

@@ -5,9 +5,12 @@ import math
 import re
 
 import pytest
+from click.testing import CliRunner
 from scipy import stats
 
+from pipelines.cli import main
 from pipelines.report.comparison_report import comparison_page, write_comparison_report
+from pipelines.report.comparison_results import ComparisonResult
 
 VALUES = {"mmoe": [0.70, 0.72, 0.71], "man": [0.74, 0.75, 0.73], "logistic_regression": [0.69]}
 
@@ -42,6 +45,11 @@ RESULTS = {
 }
 
 
+def page():
+    own = {name: RESULTS[name] for name in ("settings", "records", "runs", "command", "monitor")}
+    return comparison_page(ComparisonResult(rows=RESULTS["data"]["rows"], **own))
+
+
 def specs(page):
     return json.loads(re.search(r'<script id="figure-specs"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
 
@@ -51,28 +59,35 @@ def rows(spec, field):
 
 
 def test_gains_have_their_intervals():
-    gains = {row["model"]: row for row in rows(specs(comparison_page(RESULTS))["gains-0"], "low")}
+    gains = {row["model"]: row for row in rows(specs(page())["gains-0"], "low")}
     assert set(gains) == {"mmoe", "man"}
     low, high = stats.t.interval(0.95, 2, loc=0.74 - 0.69, scale=stats.sem(VALUES["man"]))
     assert (gains["man"]["low"], gains["man"]["high"]) == pytest.approx((low, high))
 
 
 def test_curves_are_means_of_the_seeds_that_reached_the_epoch():
-    found = {
-        (row["model"], row["epoch"]): row["value"] for row in rows(specs(comparison_page(RESULTS))["curves"], "epoch")
-    }
+    found = {(row["model"], row["epoch"]): row["value"] for row in rows(specs(page())["curves"], "epoch")}
     assert found["man", 1] == pytest.approx(0.55)
     assert found["man", 3] == pytest.approx(0.9)
     assert ("mmoe", 3) not in found
 
 
 def test_every_model_can_be_hidden():
-    page = comparison_page(RESULTS)
-    assert re.findall(r'<input type="checkbox" value="(\w+)"', page) == list(VALUES)
-    assert "embedding_dim: 8" in page
+    text = page()
+    assert re.findall(r'<input type="checkbox" value="(\w+)"', text) == list(VALUES)
+    assert "embedding_dim: 8" in text
 
 
 def test_report_stands_beside_the_results(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(RESULTS))
     assert write_comparison_report(tmp_path / "results.json") == tmp_path / "report.html"
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("text", ["{", '{"settings": {}}'])
+def test_another_file_is_refused_in_a_line(tmp_path, text):
+    (tmp_path / "results.json").write_text(text)
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "should be the results.json that `tfmtl compare` wrote" in result.output.replace("\n", " ")
+    assert "Traceback" not in result.output

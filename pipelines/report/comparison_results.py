@@ -25,9 +25,10 @@ class ComparisonResult:
         runs: Every training: its job (row, options, seed), metrics by split, history by epoch, and health.
         command: Command line.
         commit: Commit of the code that wrote the report.
+        monitor: Metric on the eval split by which trials and epochs are chosen; empty in files of earlier versions.
 
     Example:
-        >>> from pipelines.compare.report.results_file import ComparisonResult
+        >>> from pipelines.report.comparison_results import ComparisonResult
         >>> record = {"model": "mmoe", "output": "ctr", "metric": "auc", "mean": 0.74, "sd": 0.01}
         >>> result = ComparisonResult({"name": "shop"}, {"test": 100}, [record], [])
         >>> result.select("auc", "ctr")[0]["mean"]
@@ -40,6 +41,7 @@ class ComparisonResult:
     runs: Sequence[Mapping[str, Any]] = dataclasses.field(repr=False)
     command: str = ""
     commit: str = ""
+    monitor: str = ""
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -84,7 +86,8 @@ def read_comparison(path: str | pathlib.Path) -> ComparisonResult:
     if missing:
         raise ConfigError(f"{expected}. Received: JSON without {', '.join(missing)}")
     settings, data, records, runs = (plain[part] for part in _PARTS)
-    return ComparisonResult(settings, data["rows"], records, runs, plain.get("command", ""), plain.get("commit", ""))
+    others = {name: plain.get(name, "") for name in ("command", "commit", "monitor")}
+    return ComparisonResult(settings, data["rows"], records, runs, **others)
 
 
 def _output_table(result: ComparisonResult, output: str) -> str:

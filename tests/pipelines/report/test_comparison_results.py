@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.compare.report import results_file
-from pipelines.compare.report.results_file import read_comparison
+from pipelines.report import comparison_results
+from pipelines.report.comparison_results import read_comparison
 from tests.html_check import texts_of
 from tfmtl.config import ConfigError
 
-FOLDER = Path(__file__).parents[4] / "docs" / "results" / "kuairand"
+FOLDER = Path(__file__).parents[3] / "docs" / "results" / "kuairand"
 
 
 def test_result_is_read_from_a_folder_or_file():
@@ -51,5 +51,5 @@ def test_names_are_escaped(tmp_path):
 
 
 def test_example_runs():
-    found = doctest.testmod(results_file)
+    found = doctest.testmod(comparison_results)
     assert (found.failed, found.attempted > 0) == (0, True)
