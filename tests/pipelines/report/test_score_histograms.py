@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.score_histograms import BASELINE, CANDIDATE, read_scores, write_scores
 from pipelines.report.curves import (
+    count_reliability,
     lift_by_decile,
     precision_recall_curve,
     reliability,
@@ -111,3 +112,18 @@ def test_one_score_for_all_rows():
     assert histogram.auc == 0.5
     assert [one.rows for one in reliability(histogram)] == [100]
     assert score_distribution(histogram)
+
+
+def test_reliability_of_a_count_is_that_of_ten_bins():
+    rng = np.random.default_rng(1)
+    scores = rng.gamma(2.0, 3.0, 997)
+    labels = rng.poisson(scores).astype(float)
+    bins = count_reliability(labels, scores)
+    assert sum(one["rows"] for one in bins) == 997
+    assert sum(one["label"] * one["rows"] for one in bins) == pytest.approx(labels.sum())
+    order = sorted(range(997), key=lambda row: scores[row])
+    last = [labels[row] for row in order[-bins[-1]["rows"] :]]
+    assert bins[-1]["label"] == pytest.approx(np.mean(last))
+    half = 1.959964 * np.std(last) / np.sqrt(len(last))
+    assert (bins[-1]["low"], bins[-1]["high"]) == pytest.approx((np.mean(last) - half, np.mean(last) + half))
+    assert [one["rows"] for one in count_reliability(labels[:3], scores[:3])] == [1, 1, 1]
