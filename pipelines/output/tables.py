@@ -37,7 +37,7 @@ def fitted(table: Table, console: Console) -> RenderableType:
         table.box, table.padding, table.pad_edge, table.show_lines = box.SIMPLE_HEAD, (0, 1, 0, 0), False, False
         room = console.width - _frame(table, natural, console)
     if sum(least) > room:
-        turned = _turned(table, texts)
+        turned = _turned(table, texts, console)
         return turned if _measure(turned, console) <= console.width else _records(table, texts)
     for column, width in zip(table.columns, _shared(least, natural, room), strict=True):
         column.width, column.overflow, column.no_wrap = width, "fold", False
@@ -84,15 +84,21 @@ def _shared(least: Sequence[int], natural: Sequence[int], room: int) -> list[int
     return widths
 
 
-def _turned(table: Table, texts: Sequence[Sequence[Text]]) -> Table:
-    """Returns a table with a column for each row, whose headings are the first column."""
+def _turned(table: Table, texts: Sequence[Sequence[Text]], console: Console) -> Table:
+    """Returns a table with a column for each row, whose headings are the first column.
+
+    The headings continue on the next line where the columns of the rows need their room.
+    """
     turned = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     headings, *rows = zip(*texts, strict=True)
     turned.add_column(_line(headings[0]))
     for row in rows:
-        turned.add_column(row[0], justify="right")
+        turned.add_column(row[0], justify="right", no_wrap=True)
     for heading, *cells in zip(headings[1:], *(row[1:] for row in rows), strict=True):
         turned.add_row(_line(heading), *cells)
+    longest = max(Text(word).cell_len for heading in headings for word in heading.plain.split())
+    natural = max(_line(heading).cell_len for heading in headings)
+    turned.columns[0].width = max(longest, natural - max(0, _measure(turned, console) - console.width))
     return turned
 
 

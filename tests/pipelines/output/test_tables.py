@@ -200,3 +200,21 @@ def test_few_rows_become_columns_and_many_become_records():
 def test_an_undefined_number_has_an_empty_cell():
     rows = [OutputMetrics(SPEC.outputs[0], "", math.nan, 1.0)]
     assert "nan" not in printed(results_table(SPEC, rows, "Test split"))
+
+
+def test_the_metrics_of_three_outputs_stand_beside_each_other():
+    table = Table()
+    for name in ("task", "output", "space", "slice"):
+        table.add_column(name)
+    for name in ("AUC", "GAUC", "logistic regression AUC", "lift over the logistic regression", "calibration"):
+        table.add_column(name, justify="right")
+    numbers = ("0.7677", "0.6447", "0.7694", "99.4 %", "1.003")
+    table.add_row("click", "ctr", "all rows", "all", *numbers)
+    table.add_row("buy", "probability_given_a_click", "click = 1", "all", *numbers)
+    table.add_row("buy", "ctcvr", "all rows", "all", *numbers)
+    console = Console(width=80, file=io.StringIO())
+    console.print(fitted(table, console))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split() for line in lines if line.split()[:1] == ["AUC"]] == [["AUC", *["0.7677"] * 3]]
+    assert ["output", "ctr", "probability_given_a_click", "ctcvr"] in [line.split() for line in lines]
