@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 _ROW = 26
 
@@ -19,14 +19,15 @@ def gains_figure(gains: Sequence[Mapping[str, Any]], models: Sequence[str], grey
         models: Models in the order in which they are shown.
         grey: Models that are drawn in grey.
     """
-    base = alt.Chart(rows_of(gains)).encode(
+    data = FigureData()
+    base = alt.Chart(data.add(gains)).encode(
         y=alt.Y("model:N", sort=list(models), title=None, axis=alt.Axis(labelLimit=200)),
         color=colour("model", models, grey=grey).legend(None),
         tooltip=tooltips(model="", mean=".4f", gain="+.4f", low="+.4f", high="+.4f", p=""),
     )
-    zero = alt.Chart(rows_of([{"gain": 0}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(x="gain:Q")
+    zero = alt.Chart(data.add([{"gain": 0}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(x="gain:Q")
     points = base.mark_point(filled=True, size=60, opacity=1).encode(x=alt.X("gain:Q", title="gain"))
-    return specification(
+    return data.specification(
         zero + base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q") + points, len(models) * _ROW
     )
 
@@ -42,6 +43,7 @@ def curves_figure(
         grey: Models that are drawn in grey, below the others.
         last_half: Shows the second half of the epochs only.
     """
+    data = FigureData()
     last = max(len(values) for values in curves.values())
     first = last // 2 + 1 if last_half else 1
     models = sorted(curves, key=lambda name: (name in grey, list(curves).index(name)))
@@ -54,7 +56,7 @@ def curves_figure(
     low, high = _range([row["value"] for row in rows], far=last_half)
     domain = alt.Scale(domain=[low, high], zero=False, nice=False, clamp=False)
     axis = alt.Axis(tickMinStep=1, format="d", tickCount=min(max(last - first + 1, 2), 10))
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("epoch:Q", scale=alt.Scale(domain=[first, max(last, first + 1)], nice=False, zero=False), axis=axis),
         y=alt.Y("value:Q", scale=domain, title=metric),
         color=colour("model", models, grey=grey),
@@ -62,7 +64,7 @@ def curves_figure(
         tooltip=tooltips(model="", epoch="d", value=".5f"),
     )
     lines = base.mark_line(strokeWidth=2, clip=True)
-    return specification(lines + base.mark_point(filled=True, size=30, clip=True), height=320)
+    return data.specification(lines + base.mark_point(filled=True, size=30, clip=True), height=320)
 
 
 def cost_figure(rows: Sequence[Mapping[str, Any]], metric: str, grey: Sequence[str]) -> dict[str, Any]:
@@ -73,15 +75,16 @@ def cost_figure(rows: Sequence[Mapping[str, Any]], metric: str, grey: Sequence[s
         metric: Name of the metric.
         grey: Models that are drawn in grey.
     """
+    data = FigureData()
     models = [str(row["model"]) for row in rows]
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("seconds:Q", scale=alt.Scale(type="log"), title="seconds of a training", axis=alt.Axis(format="~s")),
         y=alt.Y("mean:Q", scale=alt.Scale(zero=False), title=metric),
         color=colour("model", models, grey=grey).legend(None),
         tooltip=tooltips(model="", mean=".4f", seconds=",.1f", parameters=","),
     )
     names = base.mark_text(align="left", dx=7, fontSize=11, color="var(--text)").encode(text="model:N")
-    return specification(base.mark_point(filled=True, size=70, opacity=1) + names, height=320)
+    return data.specification(base.mark_point(filled=True, size=70, opacity=1) + names, height=320)
 
 
 def _range(values: Sequence[float], far: bool) -> tuple[float, float]:

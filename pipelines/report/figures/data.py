@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 _ROW = 30
 
@@ -16,9 +16,10 @@ def cost_figure(seconds: Mapping[str, float]) -> dict[str, Any]:
     Args:
         seconds: Seconds by component, in the order in which they ran.
     """
+    data = FigureData()
     rows = [{"component": name, "seconds": value} for name, value in seconds.items()]
-    chart = alt.Chart(rows_of(rows)).mark_bar(color="var(--c0)", opacity=0.85)
-    return specification(
+    chart = alt.Chart(data.add(rows)).mark_bar(color="var(--c0)", opacity=0.85)
+    return data.specification(
         chart.encode(
             y=alt.Y("component:N", sort=list(seconds), title=None, axis=alt.Axis(labelLimit=220)),
             x=alt.X("seconds:Q", title="seconds"),
@@ -35,10 +36,11 @@ def change_figure(changes: Sequence[Mapping[str, Any]], title: str) -> dict[str,
         changes: Mappings with `value`, `log` and `share`.
         title: Name of the column.
     """
+    data = FigureData()
     order = list(dict.fromkeys(str(one["value"]) for one in changes))
     logs = list(dict.fromkeys(str(one["log"]) for one in changes))
-    chart = alt.Chart(rows_of(changes)).mark_bar(opacity=0.85)
-    return specification(
+    chart = alt.Chart(data.add(changes)).mark_bar(opacity=0.85)
+    return data.specification(
         chart.encode(
             x=alt.X("value:N", sort=order, title=title, axis=alt.Axis(labelAngle=-40, labelLimit=90)),
             xOffset=alt.XOffset("log:N", sort=logs),

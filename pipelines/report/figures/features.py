@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from pipelines.report.feature_effects import Dependence, Importance
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 _MOST = 20
 _ROW = 34
@@ -21,6 +21,7 @@ def importance_figure(importances: Sequence[Importance], outputs: Sequence[str],
         outputs: Names of the outputs.
         loss: What the metric loses, for the axis.
     """
+    data = FigureData()
     rows = [
         {"feature": one.feature, "output": one.output, "loss": one.loss, "lowest": one.lowest, "highest": one.highest}
         for one in importances
@@ -30,7 +31,7 @@ def importance_figure(importances: Sequence[Importance], outputs: Sequence[str],
     for row in rows:
         largest[str(row["feature"])] = max(largest.get(str(row["feature"]), -math.inf), float(str(row["loss"])))
     order = sorted(largest, key=lambda name: -largest[name])[:_MOST]
-    base = alt.Chart(rows_of([row for row in rows if row["feature"] in order])).encode(
+    base = alt.Chart(data.add([row for row in rows if row["feature"] in order])).encode(
         y=alt.Y("feature:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("output:N", sort=list(outputs)),
         color=colour("output", outputs),
@@ -38,7 +39,7 @@ def importance_figure(importances: Sequence[Importance], outputs: Sequence[str],
     )
     bars = base.mark_bar(opacity=0.8).encode(x=alt.X("loss:Q", title=loss))
     ranges = base.mark_rule(color="var(--text)").encode(x="lowest:Q", x2="highest:Q")
-    return specification(bars + ranges, height=max(3, len(order)) * _ROW)
+    return data.specification(bars + ranges, height=max(3, len(order)) * _ROW)
 
 
 def dependence_figure(dependence: Dependence, outputs: Sequence[str]) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def dependence_figure(dependence: Dependence, outputs: Sequence[str]) -> dict[st
         dependence: Partial dependence on the feature.
         outputs: Names of the outputs.
     """
+    data = FigureData()
     rows = [
         {"value": value, "output": output, "mean_score": mean}
         for output in outputs
@@ -60,11 +62,11 @@ def dependence_figure(dependence: Dependence, outputs: Sequence[str]) -> dict[st
         if is_number
         else alt.X("value:N", title=dependence.feature, sort=order, axis=alt.Axis(labelLimit=90, labelAngle=-40))
     )
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=x,
         y=alt.Y("mean_score:Q", title="mean score", scale=alt.Scale(zero=True)),
         color=colour("output", outputs),
         tooltip=tooltips(value=".4~g" if is_number else "", output="", mean_score=".4~g"),
     )
     points = base.mark_point(filled=True, size=50, opacity=1)
-    return specification(base.mark_line(strokeWidth=2) + points if is_number else points)
+    return data.specification(base.mark_line(strokeWidth=2) + points if is_number else points)

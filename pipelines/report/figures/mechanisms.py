@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pipelines.report.figures.style import rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, tooltips
 from tfmtl.health import Profile
 
 _ROW = 30
@@ -20,6 +20,7 @@ def heat_map(profiles: Sequence[Profile]) -> dict[str, Any]:
     Args:
         profiles: Profiles with the same keys.
     """
+    data = FigureData()
     rows: list[dict[str, Any]] = []
     names: list[str] = []
     for profile in profiles:
@@ -34,7 +35,7 @@ def heat_map(profiles: Sequence[Profile]) -> dict[str, Any]:
     names = names[:_MOST_ROWS]
     keys = list(profiles[0].keys)
     rows = [row for row in rows if row["row"] in names]
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("key:N", sort=keys, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=110)),
         y=alt.Y("row:N", sort=names, title=None, axis=alt.Axis(labelLimit=300)),
         tooltip=tooltips(row="", key="", mean=".4f", standard_deviation=".4f"),
@@ -47,7 +48,7 @@ def heat_map(profiles: Sequence[Profile]) -> dict[str, Any]:
         middle = (min(values) + max(values)) / 2
         ink = alt.condition(f"datum.mean > {middle}", alt.value("#000000"), alt.value("#ffffff"))
         chart += base.mark_text(fontSize=11).encode(text=alt.Text("mean:Q", format=".2f"), color=ink)
-    return specification(chart, height=max(2, len(names)) * _ROW)
+    return data.specification(chart, height=max(2, len(names)) * _ROW)
 
 
 def groups(profiles: Sequence[Profile]) -> list[list[Profile]]:

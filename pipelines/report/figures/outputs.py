@@ -16,7 +16,7 @@ from pipelines.report.curves import (
     roc_curve,
     score_distribution,
 )
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 Histograms = Mapping[str, ScoreHistogram]
 """Histograms by the name of the model in the legend."""
@@ -28,12 +28,13 @@ def roc_figure(histograms: Histograms) -> dict[str, Any]:
     Args:
         histograms: Histograms with both classes by model.
     """
+    data = FigureData()
     rows = [{"model": name, **point} for name, one in histograms.items() for point in roc_curve(one)]
-    lines = _lines(rows, "false_positive_rate", "true_positive_rate", list(histograms))
-    diagonal = alt.Chart(rows_of([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
+    lines = _lines(data, rows, "false_positive_rate", "true_positive_rate", list(histograms))
+    diagonal = alt.Chart(data.add([{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(
         strokeDash=[4, 4], color="var(--soft)", strokeWidth=1
     )
-    return specification(diagonal.encode(x="x:Q", y="y:Q") + lines)
+    return data.specification(diagonal.encode(x="x:Q", y="y:Q") + lines)
 
 
 def precision_recall_figure(histograms: Histograms) -> dict[str, Any]:
@@ -42,11 +43,12 @@ def precision_recall_figure(histograms: Histograms) -> dict[str, Any]:
     Args:
         histograms: Histograms with both classes by model.
     """
+    data = FigureData()
     rows = [{"model": name, **point} for name, one in histograms.items() for point in precision_recall_curve(one)]
     first = next(iter(histograms.values()))
     rate = int(first.positives.sum()) / first.rows
-    base = alt.Chart(rows_of([{"rate": rate}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(y="rate:Q")
-    return specification(base + _lines(rows, "recall", "precision", list(histograms)))
+    base = alt.Chart(data.add([{"rate": rate}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(y="rate:Q")
+    return data.specification(base + _lines(data, rows, "recall", "precision", list(histograms)))
 
 
 def reliability_figure(histograms: Histograms) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def reliability_figure(histograms: Histograms) -> dict[str, Any]:
     Args:
         histograms: Histograms by model.
     """
+    data = FigureData()
     rows: list[dict[str, Any]] = [
         {
             "model": name,
@@ -76,18 +79,18 @@ def reliability_figure(histograms: Histograms) -> dict[str, Any]:
         row["low"] = max(row["low"], bottom)
     top = max(max(row["mean_score"], row["high"]) for row in rows)
     scale = alt.Scale(type=kind, domain=[bottom, min(top * 1.2, 1.0) if top <= 1 else top * 1.2], nice=False)
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("mean_score:Q", scale=scale, title="mean score", axis=alt.Axis(format="~g", tickCount=5)),
         color=colour("model", list(histograms)),
         tooltip=tooltips(model="", mean_score=".4~g", rate=".4~g", low=".4~g", high=".4~g", rows=","),
     )
     y = alt.Y("shown:Q", scale=scale, title="rate of label 1", axis=alt.Axis(format="~g", tickCount=5))
-    line = alt.Chart(rows_of([{"v": bottom}, {"v": top}])).mark_line(
+    line = alt.Chart(data.add([{"v": bottom}, {"v": top}])).mark_line(
         strokeDash=[4, 4], color="var(--soft)", strokeWidth=1
     )
     identity = line.encode(x=alt.X("v:Q", scale=scale), y=alt.Y("v:Q", scale=scale))
     bars = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
-    return specification(identity + bars + base.mark_point(filled=True, size=50, opacity=1).encode(y=y))
+    return data.specification(identity + bars + base.mark_point(filled=True, size=50, opacity=1).encode(y=y))
 
 
 def lift_figure(histograms: Histograms) -> dict[str, Any]:
@@ -96,16 +99,17 @@ def lift_figure(histograms: Histograms) -> dict[str, Any]:
     Args:
         histograms: Histograms with a positive row by model.
     """
+    data = FigureData()
     rows = [{"model": name, **one} for name, histogram in histograms.items() for one in lift_by_decile(histogram)]
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("decile:O", title="decile of the score, highest first", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("model:N", sort=list(histograms)),
         color=colour("model", list(histograms)),
         tooltip=tooltips(model="", decile="d", lift=".3f", low=".3f", high=".3f", rows=","),
     )
-    one = alt.Chart(rows_of([{"lift": 1}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(y="lift:Q")
+    one = alt.Chart(data.add([{"lift": 1}])).mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(y="lift:Q")
     bars = base.mark_bar(opacity=0.75).encode(y=alt.Y("lift:Q", title="lift"))
-    return specification(bars + base.mark_rule(color="var(--text)").encode(y="low:Q", y2="high:Q") + one)
+    return data.specification(bars + base.mark_rule(color="var(--text)").encode(y="low:Q", y2="high:Q") + one)
 
 
 def distribution_figure(histogram: ScoreHistogram) -> dict[str, Any]:
@@ -114,14 +118,15 @@ def distribution_figure(histogram: ScoreHistogram) -> dict[str, Any]:
     Args:
         histogram: Histogram of the candidate.
     """
+    data = FigureData()
     rows = score_distribution(histogram)
-    chart = alt.Chart(rows_of([{**row, "zero": 0} for row in rows])).mark_rect(opacity=0.5)
+    chart = alt.Chart(data.add([{**row, "zero": 0} for row in rows])).mark_rect(opacity=0.5)
     kind = _axis(histogram)
     x = alt.X("from:Q", scale=alt.Scale(type=kind, nice=False), title="score", axis=alt.Axis(format="~g", tickCount=5))
     tips = tooltips(**{"class": "", "from": ".4~g", "to": ".4~g", "share": ".2%"})
     y = alt.Y("share:Q", title="share of the class", axis=alt.Axis(format="~%"))
     colours = colour("class", ["label 0", "label 1"])
-    return specification(chart.encode(x=x, x2="to:Q", y=y, y2="zero:Q", color=colours, tooltip=tips))
+    return data.specification(chart.encode(x=x, x2="to:Q", y=y, y2="zero:Q", color=colours, tooltip=tips))
 
 
 def count_reliability_figure(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
@@ -131,27 +136,28 @@ def count_reliability_figure(labels: np.ndarray, scores: np.ndarray) -> dict[str
         labels: Labels, `(rows,)`.
         scores: Predictions, `(rows,)`.
     """
+    data = FigureData()
     rows = count_reliability(labels, scores)
     scale = alt.Scale(type="symlog")
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X("prediction:Q", scale=scale, title="mean prediction"),
         tooltip=tooltips(prediction=".4~g", label=".4~g", low=".4~g", high=".4~g", rows=","),
     )
     top = max(max(row["prediction"], row["label"]) for row in rows)
-    line = alt.Chart(rows_of([{"v": 0}, {"v": top}])).mark_line(strokeDash=[4, 4], color="var(--soft)", strokeWidth=1)
+    line = alt.Chart(data.add([{"v": 0}, {"v": top}])).mark_line(strokeDash=[4, 4], color="var(--soft)", strokeWidth=1)
     identity = line.encode(x=alt.X("v:Q", scale=scale), y=alt.Y("v:Q", scale=scale))
     bars = base.mark_rule(strokeWidth=2, color="var(--c0)").encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
     points = base.mark_point(filled=True, size=50, opacity=1, color="var(--c0)")
-    return specification(identity + bars + points.encode(y=alt.Y("label:Q", scale=scale, title="mean label")))
+    return data.specification(identity + bars + points.encode(y=alt.Y("label:Q", scale=scale, title="mean label")))
 
 
 def _axis(histogram: ScoreHistogram) -> Literal["log", "linear"]:
     return "log" if is_rare(histogram) else "linear"
 
 
-def _lines(rows: Sequence[Mapping[str, Any]], x: str, y: str, models: Sequence[str]) -> alt.Chart:
+def _lines(data: FigureData, rows: Sequence[Mapping[str, Any]], x: str, y: str, models: Sequence[str]) -> alt.Chart:
     """Returns one line for each model, whose points have a tooltip."""
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=alt.X(f"{x}:Q", title=x.replace("_", " "), scale=alt.Scale(domain=[0, 1])),
         y=alt.Y(f"{y}:Q", title=y.replace("_", " ")),
         order=alt.Order(f"{x}:Q"),

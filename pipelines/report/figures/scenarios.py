@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from pipelines.gates.measured import Measured
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 _ROW = 34
 _Z = 1.96
@@ -21,6 +21,7 @@ def scenario_figure(measured: Sequence[Measured], outputs: Sequence[str], is_cou
         outputs: Names of the outputs.
         is_count: Whether the outputs are counts.
     """
+    data = FigureData()
     rows = []
     for one in measured:
         value = one.nmae if is_count else one.auc
@@ -29,7 +30,7 @@ def scenario_figure(measured: Sequence[Measured], outputs: Sequence[str], is_cou
             bounds = {"low": value - half, "high": min(value + half, 1.0) if not is_count else value}
             rows.append({"scenario": one.slice, "output": one.output, "value": value, **bounds, "rows": one.rows})
     order = list(dict.fromkeys(one.slice for one in measured))
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         y=alt.Y("scenario:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
         yOffset=alt.YOffset("output:N", sort=list(outputs)),
         color=colour("output", outputs),
@@ -37,4 +38,6 @@ def scenario_figure(measured: Sequence[Measured], outputs: Sequence[str], is_cou
     )
     x = alt.X("value:Q", title="NMAE" if is_count else "AUC", scale=alt.Scale(zero=False))
     points = base.mark_point(filled=True, size=50, opacity=1).encode(x=x)
-    return specification(base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q") + points, len(order) * _ROW + 20)
+    return data.specification(
+        base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q") + points, len(order) * _ROW + 20
+    )

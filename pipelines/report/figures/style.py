@@ -11,26 +11,32 @@ GREY = "var(--c7)"
 COLOURS = [f"var(--c{index})" for index in range(_PALETTE - 1)]
 
 
-def rows_of(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    """Returns data of a figure, which the specification contains.
+class FigureData:
+    """Data of one figure, which its specification contains once. Altair copies and checks inline data many times."""
 
-    Args:
-        rows: One mapping for each mark.
-    """
-    return alt.InlineData(values=[dict(row) for row in rows])
+    def __init__(self) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {}
 
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> alt.NamedData:
+        """Returns the data of a chart.
 
-def specification(chart: Any, height: int = HEIGHT) -> dict[str, Any]:
-    """Returns the validated Vega-Lite specification of a chart that is as wide as its place on the page.
+        Args:
+            rows: One mapping for each mark.
+        """
+        name = f"rows_{len(self._rows) + 1}"
+        self._rows[name] = [dict(row) for row in rows]
+        return alt.NamedData(name=name)
 
-    Args:
-        chart: Chart of Altair without facets.
-        height: Height in pixels.
-    """
-    plain: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
-    plain.pop("config", None)  # The page has one for all figures.
-    plain["autosize"] = {"type": "fit-x", "contains": "padding"}
-    return plain
+    def specification(self, chart: Any, height: int = HEIGHT) -> dict[str, Any]:
+        """Returns the validated Vega-Lite specification of a chart that is as wide as its place on the page.
+
+        Args:
+            chart: Chart of Altair without facets.
+            height: Height in pixels.
+        """
+        plain: dict[str, Any] = chart.properties(width="container", height=height).to_dict()
+        plain.pop("config", None)  # The page has one for all figures.
+        return {**plain, "autosize": {"type": "fit-x", "contains": "padding"}, "datasets": self._rows}
 
 
 def colour(field: str, order: Sequence[str], title: str | None = None, grey: Sequence[str] = ()) -> alt.Color:

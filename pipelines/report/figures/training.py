@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from pipelines.report.figures.style import colour, rows_of, specification, tooltips
+from pipelines.report.figures.style import FigureData, colour, tooltips
 
 _VALIDATION = "val_"
 
@@ -68,15 +68,16 @@ def kept_epoch(stage: Mapping[str, Sequence[float]], monitor: str, is_higher_bet
 def _curves(
     rows: Sequence[Mapping[str, Any]], value: str, series: str, order: Sequence[str], kept: int
 ) -> dict[str, Any]:
+    data = FigureData()
     last = max(row["epoch"] for row in rows)
     axis = alt.Axis(tickMinStep=1, format="d", tickCount=min(last, 10))
     x = alt.X("epoch:Q", title="epoch", scale=alt.Scale(domain=[1, max(last, 2)], nice=False, zero=False), axis=axis)
-    base = alt.Chart(rows_of(rows)).encode(
+    base = alt.Chart(data.add(rows)).encode(
         x=x,
         y=alt.Y(f"{value}:Q", title=value, scale=alt.Scale(zero=False)),
         color=colour(series, order),
         tooltip=tooltips(**{series: "", "epoch": "d", value: ".5f"}),
     )
-    rule = alt.Chart(rows_of([{"epoch": kept, "kept": f"epoch {kept}: weights kept"}]))
+    rule = alt.Chart(data.add([{"epoch": kept, "kept": f"epoch {kept}: weights kept"}]))
     rule = rule.mark_rule(strokeDash=[4, 4], color="var(--soft)").encode(x=x, tooltip=tooltips(kept=""))
-    return specification(rule + base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=40, opacity=1))
+    return data.specification(rule + base.mark_line(strokeWidth=2) + base.mark_point(filled=True, size=40, opacity=1))

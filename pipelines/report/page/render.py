@@ -2,14 +2,20 @@
 
 import functools
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import jinja2
-import vl_convert
 from markupsafe import Markup
 
 from pipelines.report.page.blocks import Choices, Code, DataTable, Figure, Section, Text
+
+_BUNDLE = """
+import sys, vl_convert
+sys.stdout.buffer.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode("utf-8"))
+"""
 
 
 def render_page(
@@ -56,9 +62,13 @@ def _environment() -> jinja2.Environment:
 
 @functools.cache
 def figure_libraries() -> str:
-    """Returns Vega, Vega-Lite and Vega-Embed as one script; the first call takes two seconds."""
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle.replace("</script", "<\\/script")
+    """Returns Vega, Vega-Lite and Vega-Embed as one script; the first call takes two seconds.
+
+    Another process makes it, as it would hold all threads of this one.
+    """
+    program = [sys.executable, "-c", _BUNDLE]
+    done = subprocess.run(program, stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode("utf-8").replace("</script", "<\\/script")
 
 
 def _groups(section: Section) -> list[Any]:
