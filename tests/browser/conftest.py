@@ -16,9 +16,12 @@ _recorded = {}
 """Errors while a page was loaded, by page."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Starts Chromium once for all tests in a browser; they are skipped where it is missing."""
+    """Starts Chromium for the tests of a file; they are skipped where it is missing.
+
+    It does not outlive the file: Playwright keeps an event loop running, beside which other tests cannot start theirs.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"Chromium is not installed at {CHROMIUM}")
