@@ -104,7 +104,7 @@ def test_space_of_the_wrapped_model(tmp_path):
 
 def test_settings_of_the_documentation_are_valid(tmp_path):
     page = (EXAMPLES.parent / "docs" / "training.md").read_text(encoding="utf-8")
-    space, step = (parse_yaml(block).data["tune"] for block in re.findall(r"```text\n(tune:.*?)```", page, re.DOTALL))
+    space, step = (parse_yaml(block).data["tune"] for block in re.findall(r"```yaml\n(tune:.*?)```", page, re.DOTALL))
     made = plan(tmp_path, tune=space)
     assert list(made.space) == list(space["space"])
     assert len(made.space) == 5
