@@ -87,7 +87,7 @@ class FileScorer:
         rows = whole.columns.select(list(self._names)).rename_columns(list(self._names.values()))
         if len(validated.raw.lines) < len(whole.lines):
             rows = rows.take(pa.array(np.flatnonzero(np.isin(whole.lines, validated.raw.lines))))
-        return rows, encode(validated.typed), validated.rejects
+        return rows, encode(validated.typed).to_pylist(), validated.rejects
 
     def _scored(self, rows: pa.Table, examples: list[bytes], rejects: tuple[Reject, ...]) -> ScoredRows:
         scores: dict[str, Any] = dict.fromkeys(self._model.outputs, np.zeros(0, np.float32))

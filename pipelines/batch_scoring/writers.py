@@ -113,7 +113,7 @@ class TFRecordWriter:
     def write(self, rows: pa.Table) -> None:
         """Appends rows."""
         lists = {name: _example_lists(rows.column(name)) for name in rows.column_names}
-        for example in encode(pa.RecordBatch.from_arrays(list(lists.values()), list(lists))):
+        for example in encode(pa.RecordBatch.from_arrays(list(lists.values()), list(lists))).to_pylist():
             self._writer.write(example)
 
     def close(self) -> None:

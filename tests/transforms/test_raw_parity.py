@@ -169,7 +169,7 @@ def check(transform, rows):
     assert_equal(arrays(transform(raw_features.from_tensors(SPEC, raw_tensors(rows)))), examples)
     typed, kept = validated(rows)
     assert len(kept) > len(rows) / 4
-    of_log = arrays(transform(raw_features.parse_examples(SPEC, encode(typed))))
+    of_log = arrays(transform(raw_features.parse_examples(SPEC, encode(typed).to_pylist())))
     examples_of_log = {name: values[kept] for name, values in examples.items()}
     assert_equal(examples_of_log, of_log)
     sent = raw_features.from_tensors(SPEC, client_tensors([rows[i] for i in kept]))

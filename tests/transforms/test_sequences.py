@@ -109,7 +109,8 @@ def transform(tmp_path_factory):
 
 def transformed(transform, rows):
     return {
-        name: np.asarray(value) for name, value in transform(raw_features.parse_examples(SPEC, encode(rows))).items()
+        name: np.asarray(value)
+        for name, value in transform(raw_features.parse_examples(SPEC, encode(rows).to_pylist())).items()
     }
 
 
@@ -154,7 +155,7 @@ def test_ids_do_not_depend_on_other_rows_of_the_batch(transform, row):
 
 
 def test_named_tensors_and_examples_give_the_same_ids(transform):
-    parsed = raw_features.parse_examples(SPEC, encode(validated(*ROWS).typed))
+    parsed = raw_features.parse_examples(SPEC, encode(validated(*ROWS).typed).to_pylist())
     tensors = raw_features.to_tensors(SPEC, parsed)
     np.testing.assert_array_equal(tensors["clicks"], np.array(CLICKS, "float32"))
     np.testing.assert_array_equal(tensors["campaign"], np.array(CAMPAIGN, "bytes"))

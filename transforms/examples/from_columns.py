@@ -1,8 +1,7 @@
 """Encoder of serialized tf.Examples from typed columns.
 
-The bytes of a row are joined from pieces: for each column the bytes that precede its values, and the values. The former
-depend only on the length of the latter, so that there are few different ones, and all rows are joined at once by Arrow.
-On one core it encodes 524,000 to 620,000 rows/s, and the encoder of `tfx_bsl` 223,000 to 231,000 of the same rows.
+The bytes of a row are joined from pieces, one for each column: the bytes that precede its values, and the values. A
+column whose tokens repeat has few different pieces, which are encoded once; all rows are joined at once by Arrow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +12,18 @@ import pyarrow.compute as pc
 
 from transforms.examples.wire import BYTES_LIST, FLOAT_LIST, INT64_LIST, field_key, head, packed_head, varint
 
+_FEW = 0.5
+"""Share of different tokens among all up to which each different one is joined with its head once."""
 
-def encode(columns: pa.RecordBatch) -> list[bytes]:
+
+def encode(columns: pa.RecordBatch) -> pa.Array:
     """Encodes each row as a serialized tf.Example with the features that have values.
 
     Args:
         columns: Lists of binary, float or int64; a null or empty list adds no feature to its row.
 
     Returns:
-        One serialized tf.Example for each row.
+        One serialized tf.Example for each row, binary.
 
     Raises:
         TypeError: If a column has another type.
@@ -29,10 +31,11 @@ def encode(columns: pa.RecordBatch) -> list[bytes]:
     pieces = []
     for name, lists in zip(columns.schema.names, columns.columns, strict=True):
         pieces += _encode_feature(name, lists)
-    features = _join(pieces) if pieces else pa.array([b""] * columns.num_rows, pa.binary())
-    heads = _map_lengths(features, lambda length: field_key(1) + varint(length))
-    examples: list[bytes] = _join([heads, features]).to_pylist()
-    return examples
+    if not pieces:
+        return pa.array([field_key(1) + varint(0)] * columns.num_rows, pa.binary())
+    lengths = sum(pc.fill_null(pc.binary_length(piece), 0).to_numpy(zero_copy_only=False) for piece in pieces)
+    heads = _map_values(pa.array(lengths), lambda length: field_key(1) + varint(length))
+    return _join([heads, *pieces])
 
 
 def encode_empty_features(types: Mapping[str, pa.ListType]) -> bytes:
@@ -61,8 +64,7 @@ def _encode_feature(name: str, lists: pa.Array) -> list[pa.Array]:
     if pa.types.is_binary(value_type) or pa.types.is_string(value_type):
         tokens = values.cast(pa.binary())
         if counts.max() == 1:  # Most columns have no lists that need to be joined.
-            tokens = _spread(tokens, counts)
-            return [_map_lengths(tokens, lambda length: _token_head(name, length)), tokens]
+            return _encode_single_tokens(name, tokens, counts)
         pieces = _join([_map_lengths(tokens, lambda length: field_key(1) + varint(length)), tokens])
         body = pc.binary_join(_build_lists(pieces, counts), pa.scalar(b"", pa.binary()))
         return [_map_lengths(body, lambda size: head(name, BYTES_LIST, size)), body]
@@ -80,6 +82,16 @@ def _encode_feature(name: str, lists: pa.Array) -> list[pa.Array]:
     raise TypeError(f"{name}: should be lists of binary, float or int64. Received: {lists.type}")
 
 
+def _encode_single_tokens(name: str, tokens: pa.Array, counts: np.ndarray) -> list[pa.Array]:
+    """Encodes a feature that has at most one token per row."""
+    encoded = _spread(tokens, counts).dictionary_encode()
+    different = encoded.dictionary
+    heads = _map_lengths(different, lambda length: _token_head(name, length))
+    if len(different) <= _FEW * len(counts):
+        return [_join([heads, different]).take(encoded.indices)]
+    return [heads.take(encoded.indices), different.take(encoded.indices)]
+
+
 def _join(pieces: Sequence[pa.Array]) -> pa.Array:
     return pc.binary_join_element_wise(
         *pieces, pa.scalar(b"", pa.binary()), null_handling="replace", null_replacement=b""
@@ -88,10 +100,14 @@ def _join(pieces: Sequence[pa.Array]) -> pa.Array:
 
 def _map_lengths(values: pa.Array, function: Callable[[int], bytes]) -> pa.Array:
     """Applies a function to the length of each value, once for each different length; null for null."""
-    lengths = pc.binary_length(values)
-    different = pc.unique(lengths).drop_null()
-    results = pa.array([function(length) for length in different.to_pylist()], pa.binary())
-    return results.take(pc.index_in(lengths, value_set=different))
+    return _map_values(pc.binary_length(values), function)
+
+
+def _map_values(numbers: pa.Array, function: Callable[[int], bytes]) -> pa.Array:
+    """Applies a function once to each different number; null for null."""
+    different = pc.unique(numbers).drop_null()
+    results = pa.array([function(number) for number in different.to_pylist()], pa.binary())
+    return results.take(pc.index_in(numbers, value_set=different))
 
 
 def _spread(values: pa.Array, counts: np.ndarray) -> pa.Array:

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Iterable, Mapping
 
-import tensorflow as tf
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from transforms.examples.record_writer import RecordWriter
 from transforms.storage.atomic import UNFINISHED, PendingFile
-from transforms.storage.files import make_folder
+from transforms.storage.files import make_folder, open_output
 
 SHARD_BYTES = 256 << 20
-_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
 class ShardWriter:
@@ -32,18 +34,25 @@ class ShardWriter:
         self._numbers: dict[str, int] = {}
         self._open: dict[str, _Shard] = {}
 
-    def write(self, examples: Mapping[str, Iterable[bytes]]) -> None:
+    def write(self, examples: Mapping[str, pa.Array | Iterable[bytes]]) -> None:
         """Appends rows to their splits.
 
         Args:
             examples: Serialized tf.Examples by split.
         """
-        for split, rows in examples.items():
-            for row in rows:
+        for split, given in examples.items():
+            rows = given if isinstance(given, pa.Array) else pa.array(given, pa.binary())
+            ends = np.cumsum(pc.binary_length(rows).to_numpy(zero_copy_only=False), dtype=np.int64)
+            first = 0
+            while first < len(rows):
                 shard = self._open.get(split) or self._new_shard(split)
-                shard.write(row)
+                written = int(ends[first - 1]) if first else 0
+                last = int(np.searchsorted(ends, written + self._shard_bytes - shard.size))  # The row that fills it.
+                following = min(last + 1, len(rows))
+                shard.write(rows.slice(first, following - first), int(ends[following - 1]) - written)
                 if shard.size >= self._shard_bytes:
                     self._open.pop(split).finish()
+                first = following
 
     def finish(self) -> None:
         """Completes all open shards."""
@@ -69,12 +78,12 @@ class _Shard:
     def __init__(self, path: str, staging: str):
         make_folder(os.path.dirname(path))
         self._file = PendingFile(path, staging)
-        self._writer = tf.io.TFRecordWriter(self._file.path, _OPTIONS)
+        self._writer = RecordWriter(open_output(self._file.path))
         self.size = 0
 
-    def write(self, row: bytes) -> None:
-        self._writer.write(row)
-        self.size += len(row)
+    def write(self, rows: pa.Array, row_bytes: int) -> None:
+        self._writer.write(rows)
+        self.size += row_bytes
 
     def finish(self) -> None:
         self._writer.close()

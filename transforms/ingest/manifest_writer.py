@@ -53,7 +53,7 @@ class IngestedWriter:
             self._clear()
             self._shards = ShardWriter(folder, _NAME)
 
-    def write(self, examples: Mapping[str, Iterable[bytes]]) -> None:
+    def write(self, examples: Mapping[str, pa.Array | Iterable[bytes]]) -> None:
         """Appends serialized tf.Examples to their splits.
 
         Args:

@@ -47,7 +47,7 @@ class Sampler:
         self._seen = 0
         self._known: set[str] = set()
 
-    def sample(self, columns: pa.RecordBatch, examples: Sequence[bytes]) -> list[bytes]:
+    def sample(self, columns: pa.RecordBatch, examples: pa.Array | Sequence[bytes]) -> list[bytes]:
         """Samples tf.Examples from the next batch.
 
         Args:
@@ -58,7 +58,11 @@ class Sampler:
             The sampled tf.Examples, in order.
         """
         is_first = not self._seen
-        sampled = [examples[row] for row in self.choose(columns).tolist()]
+        rows = self.choose(columns)
+        if isinstance(examples, pa.Array):
+            sampled: list[bytes] = examples.take(pa.array(rows)).to_pylist()
+        else:
+            sampled = [examples[row] for row in rows.tolist()]
         if is_first and sampled:
             missing = {field.name: field.type for field in columns.schema if not columns[field.name][0].is_valid}
             sampled[0] += encode_empty_features(missing)

@@ -112,14 +112,19 @@ def _joined(lists: pa.ListArray, separator: str) -> pa.Array:
 def _decimal(numbers: pa.Array) -> pa.Array:
     """Formats float32 numbers in decimal; NaN, an absent position of a sequence, is the empty string."""
     values = numbers.to_numpy(zero_copy_only=False) + np.float32(0)  # -0 becomes 0.
-    texts = pa.array(values).cast(pa.string())
-    absent = np.isnan(values)
-    return pc.if_else(pa.array(absent), "", texts) if absent.any() else texts
+    encoded = pa.array(values).dictionary_encode()
+    different = encoded.dictionary
+    texts = pc.if_else(pc.is_nan(different), "", different.cast(pa.string()))
+    return texts.take(encoded.indices)
 
 
 def _with_length(texts: pa.Array) -> pa.Array:
-    length = pc.binary_length(texts).cast(pa.string()).cast(pa.binary())
-    return pc.fill_null(pc.binary_join_element_wise(length, texts, b":"), b"-")
+    """Returns each text preceded by its length, `-` for null; values that repeat are formatted once."""
+    encoded = texts.dictionary_encode()
+    different = encoded.dictionary
+    length = pc.binary_length(different).cast(pa.string()).cast(pa.binary())
+    formatted = pc.binary_join_element_wise(length, different, b":")
+    return pc.fill_null(formatted.take(encoded.indices), b"-")
 
 
 def _by_time(split: TimeSplit, column: pa.Array) -> np.ndarray:

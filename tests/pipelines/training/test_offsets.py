@@ -90,7 +90,7 @@ def exposures():
 
 
 def test_exposures_before_the_floor(typed, transform):
-    found = transform(raw_features.parse_examples(SPEC, encode(typed)))
+    found = transform(raw_features.parse_examples(SPEC, encode(typed).to_pylist()))
     expected = {
         "clicks": [12.25, 0, 0, -3, 0.02, 0, 123456.7],
         "visits": [40, 1.5, 8, -3, 1e6, 8, 2],
@@ -106,7 +106,7 @@ def test_exposures_before_the_floor(typed, transform):
 @pytest.mark.parametrize("scale", [0.0, 0.3])
 def test_every_route_predicts_the_same_rates(scale, typed, transform, tmp_path):
     """With f = 0 the rate is the exposure; other weights check that the factor is the same by every route."""
-    examples = encode(typed)
+    examples = encode(typed).to_pylist()
     with tf.io.TFRecordWriter(str(tmp_path / "rows.gz"), "GZIP") as writer:
         for example in examples:
             writer.write(example)

@@ -48,7 +48,7 @@ def features(example):
 @pytest.mark.parametrize("longest", [1, 2, 40])
 def test_equals_the_encoder_of_tfx_bsl(longest):
     columns, _ = batch(60, longest)
-    examples, expected = encode(columns), example_coder.RecordBatchToExamples(columns)
+    examples, expected = encode(columns).to_pylist(), example_coder.RecordBatchToExamples(columns)
     assert list(map(features, examples)) == list(map(features, expected))
     assert any(features(row) for row in examples)
 
@@ -56,22 +56,22 @@ def test_equals_the_encoder_of_tfx_bsl(longest):
 def test_tensorflow_parses_encoded_rows():
     columns, lists = batch(50, 3, seed=1)
     names = [name for name in lists if name.startswith("column_2")]
-    parsed = tf.io.parse_example(encode(columns), {name: tf.io.RaggedFeature(tf.int64) for name in names})
+    parsed = tf.io.parse_example(encode(columns).to_pylist(), {name: tf.io.RaggedFeature(tf.int64) for name in names})
     for name in names:
         assert parsed[name].to_list() == [values or [] for values in lists[name]]
 
 
 def test_a_row_is_encoded_independently_of_other_rows():
     columns, _ = batch(40, 3, seed=2)
-    rows = encode(columns)
-    assert encode(columns.slice(7, 20)) == rows[7:27]
-    assert encode(columns.take(pa.array([5, 5, 0]))) == [rows[5], rows[5], rows[0]]
-    assert encode(columns.slice(3, 0)) == []
+    rows = encode(columns).to_pylist()
+    assert encode(columns.slice(7, 20)).to_pylist() == rows[7:27]
+    assert encode(columns.take(pa.array([5, 5, 0]))).to_pylist() == [rows[5], rows[5], rows[0]]
+    assert encode(columns.slice(3, 0)).to_pylist() == []
 
 
 def test_rows_without_values():
     empty = pa.record_batch([pa.array([None, [], None], list_type) for list_type in LISTS], ["a", "b", "c"])
-    assert [features(row) for row in encode(empty)] == [{}, {}, {}]
+    assert [features(row) for row in encode(empty).to_pylist()] == [{}, {}, {}]
     assert len(encode(pa.record_batch([pa.array([[b"x"], None, []], LISTS[0])], ["a"]))) == 3
 
 
@@ -79,7 +79,7 @@ def test_appended_empty_features_are_merged():
     columns, _ = batch(40, 2, seed=3)
     kinds = ("bytes_list", "float_list", "int64_list")
     added = 0
-    for i, row in enumerate(encode(columns)):
+    for i, row in enumerate(encode(columns).to_pylist()):
         missing = {field.name: field.type for field in columns.schema if not columns[field.name].is_valid()[i].as_py()}
         before = tf.train.Example.FromString(row).features.feature
         after = tf.train.Example.FromString(row + encode_empty_features(missing)).features.feature

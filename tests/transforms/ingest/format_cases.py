@@ -167,4 +167,6 @@ def ingested(path, spec=SPEC, reader="auto", root=None):
     batches = list(ingest(expand(reader, str(path)), spec, LogFormat(reader), root))
     first = 2 if ".csv" in path.name else 1
     rejects = {reject.line - first + 1: reject.reason for batch in batches for reject in batch.rejects}
-    return {split: [plain(e) for batch in batches for e in batch.examples[split]] for split in SPLITS}, rejects
+    return {
+        split: [plain(e) for batch in batches for e in batch.examples[split].to_pylist()] for split in SPLITS
+    }, rejects

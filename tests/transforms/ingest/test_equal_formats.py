@@ -93,7 +93,7 @@ def examples(path):
     batches = list(ingest([str(path)], SPEC, LogFormat()))
     assert not any(batch.rejects for batch in batches)
     return {
-        split: [tf.train.Example.FromString(one) for batch in batches for one in batch.examples[split]]
+        split: [tf.train.Example.FromString(one) for batch in batches for one in batch.examples[split].to_pylist()]
         for split in SPLITS
     }
 

@@ -45,7 +45,7 @@ def test_the_first_row_has_empty_lists_of_the_features_it_lacks():
     """The first row of the first batch that is not empty; its own values and the other rows are unchanged."""
     sampler = Sampler(2)
     batches = [batch(a=[], b=[]), batch(a=[[7], [8], [9]], b=[None, None, None]), batch(a=[None], b=[None])]
-    examples = [encode(columns) for columns in batches]
+    examples = [encode(columns).to_pylist() for columns in batches]
     samples = [sampler.sample(*pair) for pair in zip(batches, examples, strict=True)]
     assert samples[0] == samples[2] == []
     assert samples[1][1:] == [examples[1][2]]
@@ -58,7 +58,7 @@ def test_the_first_row_has_empty_lists_of_the_features_it_lacks():
 def test_thinning_keeps_a_row_with_a_value_of_each_feature():
     """An empty list, which the first row has of each feature it lacks, is not a value."""
     columns = batch(a=[[1]] * 10, b=[None] * 5 + [[7]] * 5, c=[[]] + [None] * 6 + [[1], [2], [3]])
-    examples = encode(columns)
+    examples = encode(columns).to_pylist()
     examples[0] += encode_empty_features({"b": columns.schema.field("b").type})
     assert list(thin(examples, 4)) == [examples[row] for row in (0, 4, 5, 7, 8)]
     assert list(thin(examples, 1)) == examples
