@@ -1,5 +1,6 @@
 """Command line `tfmtl`; each command imports what it runs, so that `--help` stays quick."""
 
+import dataclasses
 import sys
 
 try:
@@ -66,6 +67,11 @@ for _command in (
 )
 @click.option("--no-cache", is_flag=True, help="Run every component again.")
 @click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Number of workers that read the log and evaluate; default: as in the settings, which is by size and cores.",
+)
+@click.option(
     "--report/--no-report",
     default=None,
     help="Also write the report of the run as HTML; default: as in the settings, which is yes.",
@@ -78,6 +84,7 @@ def run(
     out: str | None,
     reference: bool | None,
     no_cache: bool,
+    workers: int | None,
     report: bool | None,
     accept: bool,
 ) -> None:
@@ -92,6 +99,8 @@ def run(
     from pipelines.settings_file import load_settings
 
     experiment = load_settings(settings, data=data)
+    if workers is not None:
+        experiment = dataclasses.replace(experiment, workers=workers)
     from pipelines.log_check import check_log, check_out, check_warm_start  # Imports pandas.
 
     out = out or f"runs/{experiment.name}"

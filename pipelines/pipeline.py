@@ -1,6 +1,6 @@
 """Definition of the pipeline, which does not depend on the runner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -9,6 +9,7 @@ from tfx.types import BaseChannel
 from tfx.types.channel import UnionChannel
 
 from pipelines.components.accepted_log import EXAMPLES, STATISTICS
+from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE, REPORT, LogExampleValidator
 from pipelines.components.resolvers import (
@@ -37,6 +38,7 @@ def create_pipeline(
     anomalies: str = REFUSE,
     checkpoints: str | None = None,
     trials: str | None = None,
+    worker_arguments: Sequence[str] = (),
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -55,6 +57,7 @@ def create_pipeline(
         checkpoints: Folder of the Trainer's checkpoints, for runners that give each run other folders; by default a
             folder beside the Trainer's outputs.
         trials: Folder in which the step Tuner keeps its trials (`pipelines.tuning.tuner_step`).
+        worker_arguments: Arguments for Beam of the jobs that process every row: reading the log and evaluation.
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
@@ -70,6 +73,7 @@ def create_pipeline(
     )
     resolver = baseline_resolver(trained[TRAINER])
     judged = serving_components(settings, data, trained[TRAINER], resolver.outputs["model"], serving_dir)
+    _add_arguments([*data.values(), *judged], worker_arguments)
     return Pipeline(
         pipeline_name=name or settings.name,
         pipeline_root=root,
@@ -85,6 +89,7 @@ def create_data_pipeline(
     root: str,
     *,
     spans: Sequence[int] = (),
+    worker_arguments: Sequence[str] = (),
     metadata_connection_config: object = None,
     enable_cache: bool = True,
 ) -> Pipeline:
@@ -94,17 +99,27 @@ def create_data_pipeline(
         settings: Settings of the experiment.
         root: Folder to write artifacts to.
         spans: Spans of the log to read, if its pattern has placeholders (see `data_components`).
+        worker_arguments: Arguments for Beam of the jobs that process every row.
         metadata_connection_config: Connection to the ML Metadata store, for runners that need one.
         enable_cache: Reuses the outputs of an earlier execution with the same inputs, parameters and code.
     """
+    components = list(data_components(settings, spans).values())
+    _add_arguments(components, worker_arguments)
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
-        components=list(data_components(settings, spans).values()),
+        components=components,
         enable_cache=enable_cache,
         metadata_connection_config=metadata_connection_config,
         beam_pipeline_args=list(settings.beam_pipeline_args),
     )
+
+
+def _add_arguments(components: Iterable[BaseComponent], arguments: Sequence[str]) -> None:
+    """Adds arguments for Beam to the components that process every row of the log."""
+    for component in components:
+        if arguments and isinstance(component, LogExampleGen | LogEvaluator):
+            component.with_beam_pipeline_args(arguments)
 
 
 def data_components(

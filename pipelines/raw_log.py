@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import posixpath
+from collections.abc import Sequence
 
 from pipelines.settings import DataSettings, Settings
 from tfmtl.config import ConfigError, FieldError
@@ -11,7 +12,7 @@ from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import Manifest
 from transforms.readers.log_format import INGESTED
 from transforms.readers.spans import SpanPattern, has_spans
-from transforms.storage.files import exists, find_files, is_folder
+from transforms.storage.files import exists, find_files, is_folder, size
 
 
 def locate_log(settings: Settings) -> Settings:
@@ -85,6 +86,19 @@ def newest_spans(data: DataSettings, date: str = "") -> tuple[int, ...]:
     if not found:
         raise FileNotFoundError(f"data.pattern should match a span in {data.path}. Received: {data.pattern!r}")
     return found[-(data.spans or len(found)) :]
+
+
+def log_bytes(data: DataSettings, spans: Sequence[int] = ()) -> int:
+    """Returns the size in bytes of the files of a located log.
+
+    Args:
+        data: Located log.
+        spans: Spans that are read, if its pattern has a placeholder.
+    """
+    patterns = [SpanPattern(data.pattern).span_files(span) for span in spans] or [data.pattern]
+    if data.reader == INGESTED:
+        patterns = ["Split-*/*"]
+    return sum(size(path) for pattern in patterns for path in find_files(f"{data.path}/{pattern}"))
 
 
 def require_simulator(settings: Settings) -> None:

@@ -132,8 +132,10 @@ class Settings:
         reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
             its AUC next to the model's.
         report: Writes the report of a run as HTML at its end.
+        workers: Number of workers that read the log and evaluate the model on this machine. `auto`, the default, takes
+            one for each 64 MB of the log's files, at most one for each core. Up to 8 are threads, more are processes.
         beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
-            Dataflow (see docs/beam.md). Beam's jobs run in this process by default.
+            Dataflow (see docs/beam.md). If they name a runner or a number of workers, `workers` is not used.
         log_level: Lowest level of the messages that components log: `info`, `warning` or `error`.
     """
 
@@ -151,6 +153,7 @@ class Settings:
     kubeflow: KubeflowSettings = dataclasses.field(default_factory=KubeflowSettings)
     reference: bool = True
     report: bool = True
+    workers: int | Literal["auto"] = "auto"
     beam_pipeline_args: tuple[str, ...] = ()
     log_level: Literal["info", "warning", "error"] = "error"
 
@@ -159,6 +162,7 @@ class Settings:
             check_names(self.spec)
         except FieldError as error:
             raise FieldError(("spec", *error.path), error.message) from error
+        require(self.workers == "auto" or self.workers > 0, "workers", "auto, or an integer >= 1", self.workers)
         outputs = [output.name for output in self.spec.outputs]
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)

@@ -28,6 +28,7 @@ from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.log_spec import log_spec
 from transforms.ingest.manifest import MANIFEST, Manifest
 from transforms.ingest.sampling import SAMPLE, sampling_step
+from transforms.readers.divide_file import choose_range_bytes
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.storage.atomic import UNFINISHED
@@ -74,7 +75,8 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         numbered = [(path, number) for number, path in enumerate(paths)]
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         log_format = config.build(LogFormat, config.Document(options["format"]))
-        ingest = IngestPaths(spec, self._root, log_format, root, step, ReadingProgress(total))
+        progress, range_bytes = ReadingProgress(total), choose_range_bytes(total)
+        ingest = IngestPaths(spec, self._root, log_format, root, step, progress, range_bytes)
         read = pipeline | "Paths" >> beam.Create(numbered) | ingest
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)

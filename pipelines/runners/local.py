@@ -13,13 +13,14 @@ from tfx.orchestration.portable.runtime_parameter_utils import substitute_runtim
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipelines.beam_runner import run_in_process
+from pipelines.beam_workers import worker_arguments
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.components.example_validator import REFUSE
 from pipelines.interrupts import raise_if_interrupted
 from pipelines.library_messages import failures_hidden, log_level
 from pipelines.model_components import PUSHER
 from pipelines.pipeline import create_data_pipeline, create_pipeline
-from pipelines.raw_log import locate_log, newest_spans
+from pipelines.raw_log import locate_log, log_bytes, newest_spans
 from pipelines.runners.history.relocation import relocate
 from pipelines.runners.lineage import Run, latest_run
 from pipelines.runners.metadata_store import ARTIFACTS, DATABASE
@@ -148,6 +149,8 @@ def run_pipeline(
         relocate(paths.root)
         spans = newest_spans(settings.data)
         options: dict[str, Any] = {"enable_cache": cache, "spans": spans}
+        log_size = log_bytes(settings.data, spans)
+        options["worker_arguments"] = worker_arguments(settings.workers, log_size, settings.beam_pipeline_args)
         options["metadata_connection_config"] = metadata.sqlite_metadata_connection_config(str(paths.metadata))
         serving = "" if data_only else str(paths.serving(settings.name))
         if data_only:

@@ -1,4 +1,4 @@
-"""Ingestion as a Beam transform: each path is one unit of parallel work, and only counts move between workers."""
+"""Ingestion as a Beam transform: each range of a file is one unit of parallel work, and only counts move."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +11,11 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.beam_vocabularies import pack
-from transforms.ingest.ingest_files import IngestedBatch, Progress, ingest
+from transforms.ingest.ingest_files import IngestedBatch, Progress, ingest_range
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
+from transforms.readers.divide_file import MIN_RANGE_BYTES, count_range_lines, divide, with_first_lines
+from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
 
 REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
@@ -22,11 +24,13 @@ REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
 class IngestPaths(beam.PTransform):
     """Writes the rows of a PCollection of `(path, number)`, and emits counts and rejects.
 
-    Each worker writes the rows of a path to shards (`transforms.examples.shards.ShardWriter`) that are named by the
-    path's number, in the splits `SPLITS` and `sample`.
+    Each worker writes the rows of a range (`transforms.readers.divide_file`) to shards
+    (`transforms.examples.shards.ShardWriter`) that are named by the numbers of the path and of the range, in the splits
+    `SPLITS` and `sample`. In the order of their names, the shards of a split hold the rows in the order of the files,
+    however the files are divided.
 
     The output is a dict of PCollections: `rejects` holds a `Reject` for each rejected row; `report` one `IngestReport`
-    of all paths together; `counts` the token counts of each path's training rows, as the input of
+    of all paths together; `counts` the token counts of each range's training rows, as the input of
     `transforms.ingest.beam_vocabularies.WriteVocabularies`.
 
     Args:
@@ -34,8 +38,9 @@ class IngestPaths(beam.PTransform):
         folder: Parent folder of the splits.
         log_format: Format of the files.
         root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
-        sampling_step: The sample holds one in `sampling_step` rows of each path and split.
-        progress: Function to call with a path and the number of its bytes that are read; it can be pickled.
+        sampling_step: The sample holds one in `sampling_step` rows of each range and split.
+        progress: Function to call with a range and the number of its bytes that are read; it can be pickled.
+        range_bytes: Size of the ranges into which files are divided.
     """
 
     def __init__(
@@ -46,9 +51,11 @@ class IngestPaths(beam.PTransform):
         root: str | None = None,
         sampling_step: int = 1,
         progress: Progress | None = None,
+        range_bytes: int = MIN_RANGE_BYTES,
     ):
         super().__init__()
         self._arguments = (spec.to_json(), folder, log_format, root, sampling_step, progress)
+        self._log_format, self._range_bytes = log_format, range_bytes
 
     def expand(self, paths: beam.PCollection) -> dict[str, beam.PCollection]:
         """Applies the transform.
@@ -61,11 +68,34 @@ class IngestPaths(beam.PTransform):
         """
         outputs = (
             paths
+            | "SpreadPaths" >> beam.Reshuffle()
+            | "Divide" >> beam.FlatMap(_divide, self._log_format, self._range_bytes)
+            | "SpreadRanges" >> beam.Reshuffle()
+            | "CountLines" >> beam.Map(_count_lines, self._log_format)
+            | "Files" >> beam.GroupByKey()
+            | "FirstLines" >> beam.FlatMap(_with_first_lines)
             | "Spread" >> beam.Reshuffle()
             | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REJECTS, REPORT, COUNTS)
         )
         reports = outputs[REPORT] | "MergeReports" >> beam.CombineGlobally(_MergeReports())
         return {REJECTS: outputs[REJECTS], REPORT: reports, COUNTS: outputs[COUNTS]}
+
+
+def _divide(path: tuple[str, int], log_format: LogFormat, range_bytes: int) -> Iterator[tuple[int, FileRange]]:
+    name, number = path
+    for part in divide(name, log_format, range_bytes):
+        yield number, part
+
+
+def _count_lines(numbered: tuple[int, FileRange], log_format: LogFormat) -> tuple[int, tuple[FileRange, int]]:
+    number, part = numbered
+    return number, (part, count_range_lines(part, log_format))
+
+
+def _with_first_lines(file: tuple[int, Iterable[tuple[FileRange, int]]]) -> Iterator[tuple[int, FileRange]]:
+    number, ranges = file
+    for part in with_first_lines(ranges):
+        yield number, part
 
 
 class _Ingest(beam.DoFn):
@@ -88,14 +118,14 @@ class _Ingest(beam.DoFn):
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
 
-    def process(self, element: tuple[str, int]) -> Iterator[Any]:
-        path, number = element
-        writer = ShardWriter(self._folder, f"{number:05d}")
+    def process(self, element: tuple[int, FileRange]) -> Iterator[Any]:
+        number, part = element
+        writer = ShardWriter(self._folder, f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
         counter = TokenCounter(self._spec)
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
-            for batch in ingest([path], self._spec, self._log_format, self._root, self._progress):
+            for batch in ingest_range(part, self._spec, self._log_format, self._root, self._progress):
                 if writing is not None:
                     writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)

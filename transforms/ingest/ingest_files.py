@@ -14,12 +14,13 @@ from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
 from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
 from transforms.ingest.split import assign
+from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
 from transforms.validation.validate import validate
 
-Progress = Callable[[str, int], object]
-"""A function that is called with the path of a file and the number of its bytes that are read."""
+Progress = Callable[[FileRange, int], object]
+"""A function that is called with a range of a file and the number of its bytes that are read."""
 
 _ANY = LogFormat()
 
@@ -40,8 +41,8 @@ class IngestedBatch:
     report: IngestReport
 
     @functools.cached_property
-    def examples(self) -> dict[str, list[bytes]]:
-        """Serialized tf.Examples by split."""
+    def examples(self) -> dict[str, pa.Array]:
+        """Serialized tf.Examples by split, binary."""
         return {split: encode(rows) for split, rows in self.typed.items()}
 
 
@@ -59,7 +60,7 @@ def ingest(
         spec: Spec of the dataset.
         log_format: Format of the files.
         root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
-        progress: Function to call for each batch with the path and the number of its stored bytes that are read.
+        progress: Function to call for each batch with the file and the number of its stored bytes that are read.
 
     Yields:
         Batches of rows, in the order of the files.
@@ -70,12 +71,33 @@ def ingest(
         FileNotFoundError: If a file does not exist.
         LogError: If the reader cannot read a file.
     """
-    columns = raw_columns(spec)
     for path in paths:
-        for batch in read(path, columns, log_format, root):
-            if progress is not None and batch.position:
-                progress(path, batch.position)
-            yield ingest_batch(batch, spec)
+        yield from ingest_range(FileRange(path), spec, log_format, root, progress)
+
+
+def ingest_range(
+    part: FileRange,
+    spec: DatasetSpec,
+    log_format: LogFormat = _ANY,
+    root: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[IngestedBatch]:
+    """Reads a range of a file as `ingest` reads whole files.
+
+    Args:
+        part: Range of the file.
+        spec: Spec of the dataset.
+        log_format: Format of the file.
+        root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
+        progress: Function to call for each batch with the range and the number of its stored bytes that are read.
+
+    Yields:
+        Batches of rows, in the order of the file.
+    """
+    for batch in read(part.path, raw_columns(spec), log_format, root, part):
+        if progress is not None and batch.position:
+            progress(part, batch.position)
+        yield ingest_batch(batch, spec)
 
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:

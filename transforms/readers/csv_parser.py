@@ -96,7 +96,7 @@ class CsvParser:
         unparsed = np.diff(block.ends, prepend=0) > 1  # A blank line has only a line break.
         unparsed[undecodable] = False
         quoted = self._parse_quoted(
-            block, _find_irregular_quoting(block, self.delimiter, self.quote) & unparsed, undecodable
+            block, find_irregular_quoting(block, self.delimiter, self.quote) & unparsed, undecodable
         )
         unparsed[quoted.lines] = False
         end = len(block.ends) if quoted.carry_from is None else quoted.carry_from
@@ -254,8 +254,17 @@ def dialect(delimiter: str, quote: str, strip: bool) -> dict[str, Any]:
     return {"delimiter": delimiter, "skipinitialspace": strip, **quoting}
 
 
-def _find_irregular_quoting(block: Block, delimiter: str, quote: str) -> np.ndarray:
-    """Returns the mask of the lines with a quote that is within a value or has no counterpart; bool, `(lines,)`."""
+def find_irregular_quoting(block: Block, delimiter: str, quote: str) -> np.ndarray:
+    """Finds the lines with a quote that is within a value or has no counterpart on the line.
+
+    Args:
+        block: Lines of a file.
+        delimiter: Character between two values.
+        quote: Character that encloses a value; empty for none.
+
+    Returns:
+        Mask of the lines, bool, shape `(lines,)`.
+    """
     irregular = np.zeros(len(block.ends), bool)
     if not quote or quote.encode() not in block.data:
         return irregular

@@ -1,28 +1,35 @@
 """Reader of text files such as CSV and TSV, in batches of string columns with the line of every row and reject."""
 
 import codecs
+import contextlib
 import csv
 import dataclasses
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
 from transforms.batches.errors import LogError, check_columns
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_parser import CsvParser, dialect
+from transforms.readers.file_range import FileRange
 from transforms.readers.line_blocks import BLOCK_BYTES, BlockReader
 from transforms.readers.log_format import LogFormat
-from transforms.storage.files import decompressed, open_file, open_stored, position
+from transforms.storage.files import ByteRange, decompressed, open_file, open_random_access, open_stored, position
 
-_UTF_8 = ("utf-8", "utf-8-sig")
+UTF_8 = ("utf-8", "utf-8-sig")
 _OTHER_DELIMITERS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "vertical bars"}
-_COMPRESSIONS = (".gz", ".bz2", ".zst")
+COMPRESSIONS = (".gz", ".bz2", ".zst")
 _DEFAULT = LogFormat()
 
 
 def read_csv(
-    path: str, columns: Sequence[str], log_format: LogFormat = _DEFAULT, *, block_bytes: int = BLOCK_BYTES
+    path: str,
+    columns: Sequence[str],
+    log_format: LogFormat = _DEFAULT,
+    part: FileRange | None = None,
+    *,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[RawBatch]:
     r"""Reads columns of a text file with one row per line, such as CSV or TSV.
 
@@ -38,6 +45,7 @@ def read_csv(
         path: Path of the file, local or on an object store.
         columns: Names of the columns that are read, in this order.
         log_format: Delimiter, quote, encoding, header and spaces of the file.
+        part: Range of the file that is read; None for all of it.
         block_bytes: Number of bytes that are read at a time.
 
     Yields:
@@ -49,20 +57,39 @@ def read_csv(
         LogError: If the file is empty, has two columns of one name, or cannot be read to its end.
         FileNotFoundError: If there is no such file.
     """
-    with open_stored(path) as stored, decompressed(path, stored) as stream:
-        blocks = BlockReader(_decoded(stream, log_format.encoding), block_bytes)
+    with contextlib.ExitStack() as opened:
+        blocks, stored = _open_blocks(path, log_format, part, block_bytes, opened)
         try:
-            names, delimiter = _read_names(blocks, path, log_format)
+            if part is None or part.start == 0:
+                names, delimiter = _read_names(blocks, path, log_format)
+            else:
+                names, delimiter = csv_names(path, log_format)
             check_columns(path, names, columns, _delimiter_hint(names, delimiter))
             parser = CsvParser(path, names, columns, delimiter, log_format.quote, log_format.strip)
             for batch in parser.parse_blocks(blocks):
-                yield dataclasses.replace(batch, position=position(stored))
+                yield dataclasses.replace(batch, position=stored())
         except UnicodeError as error:
             expected = f"should be {log_format.encoding}, but decoding fails at line {blocks.next_line:,} or later"
             raise LogError(f"{path}: {expected}. Received: {error}. Set data.encoding.") from error
         except OSError as error:
             expected = f"should be a complete file, but reading fails at line {blocks.next_line:,} or later"
             raise LogError(f"{path}: {expected}. Received: {error}") from error
+
+
+def _open_blocks(
+    path: str, log_format: LogFormat, part: FileRange | None, block_bytes: int, opened: contextlib.ExitStack
+) -> tuple[BlockReader, Callable[[], int]]:
+    """Opens a file or a range of it.
+
+    Returns:
+        The reader of its blocks, and a function that returns the number of its stored bytes that have been read.
+    """
+    if part is not None and not part.is_whole:
+        piece = ByteRange(opened.enter_context(open_random_access(path)), part.start, part.end)
+        return BlockReader(piece, block_bytes, part.first_line), lambda: piece.tell() - part.start
+    stored = opened.enter_context(open_stored(path))
+    stream = opened.enter_context(decompressed(path, stored))
+    return BlockReader(_decoded(stream, log_format.encoding), block_bytes), lambda: position(stored)
 
 
 def csv_names(path: str, log_format: LogFormat = _DEFAULT) -> tuple[list[str], str]:
@@ -89,7 +116,7 @@ def csv_names(path: str, log_format: LogFormat = _DEFAULT) -> tuple[list[str], s
 
 def _decoded(stream: pa.NativeFile, encoding: str) -> pa.NativeFile:
     """Converts a stream to UTF-8; invalid lines of a file in UTF-8 are found later, one by one."""
-    if codecs.lookup(encoding).name in _UTF_8:
+    if codecs.lookup(encoding).name in UTF_8:
         return stream
     return pa.transcoding_input_stream(stream, encoding, "utf-8")
 
@@ -115,7 +142,7 @@ def _read_names(blocks: BlockReader, path: str, log_format: LogFormat) -> tuple[
 
 def _default_delimiter(path: str, line: str) -> str:
     name = path.lower()
-    for extension in _COMPRESSIONS:
+    for extension in COMPRESSIONS:
         name = name.removesuffix(extension)
     extension = posixpath.splitext(name)[1]
     return "\t" if extension == ".tsv" or (extension == ".txt" and "\t" in line) else ","

@@ -4,14 +4,21 @@ import codecs
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
-import pyarrow as pa
 
 BLOCK_BYTES = 8 << 20
 """Number of bytes that are read at a time by default."""
 NEWLINE = ord("\n")
 _BYTE_ORDER_MARK = codecs.BOM_UTF8
+
+
+class Input(Protocol):
+    """Stream of bytes that can be read."""
+
+    def read(self, size: int, /) -> bytes:
+        """Returns the next bytes, at most `size`; none at the end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,13 +63,14 @@ class BlockReader:
     Args:
         stream: Stream of bytes.
         block_bytes: Number of bytes that are read at a time.
+        first_line: 1-based number of the stream's first line.
     """
 
-    def __init__(self, stream: pa.NativeFile, block_bytes: int = BLOCK_BYTES):
+    def __init__(self, stream: Input, block_bytes: int = BLOCK_BYTES, first_line: int = 1):
         self._stream = stream
         self._block_bytes = block_bytes
         self._remainder = b""
-        self._line = 1
+        self._line = first_line
         self._at_end = False
 
     @property
@@ -119,14 +127,33 @@ class BlockReader:
 
     def _read_piece(self) -> bytes:
         r"""Reads the next bytes and converts their line breaks to `\n`."""
-        piece: bytes = self._stream.read(self._block_bytes)
-        while piece.endswith(b"\r"):  # Its \n may be the next byte.
-            following = self._stream.read(1)
-            piece += following
-            if not following:
-                break
+        piece = _read_piece(self._stream, self._block_bytes)
         self._at_end = not piece
-        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece
+        return piece
+
+
+def count_lines(stream: Input, block_bytes: int = BLOCK_BYTES) -> int:
+    r"""Counts the line breaks of a stream: `\n`, `\r\n` and `\r`.
+
+    Args:
+        stream: Stream of bytes.
+        block_bytes: Number of bytes that are read at a time.
+    """
+    lines = 0
+    while piece := _read_piece(stream, block_bytes):
+        lines += int(np.count_nonzero(np.frombuffer(piece, np.uint8) == NEWLINE))
+    return lines
+
+
+def _read_piece(stream: Input, block_bytes: int) -> bytes:
+    r"""Reads the next bytes and converts their line breaks to `\n`."""
+    piece = stream.read(block_bytes)
+    while piece.endswith(b"\r"):  # Its \n may be the next byte.
+        following = stream.read(1)
+        piece += following
+        if not following:
+            break
+    return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece
 
 
 def _without_byte_order_marks(lines: bytes) -> bytes:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from transforms.batches.errors import LogError, check_columns
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.arrow_batch import arrow_batch
+from transforms.readers.file_range import FileRange
 from transforms.storage.files import open_random_access
 
 BATCH_ROWS = 1 << 16
@@ -17,7 +18,9 @@ BATCH_ROWS = 1 << 16
 _BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
+def read_parquet(
+    path: str, columns: Sequence[str], part: FileRange | None = None, *, batch_rows: int = BATCH_ROWS
+) -> Iterator[RawBatch]:
     """Reads columns of a Parquet file, one page of each at a time.
 
     A row's line number is its 1-based position in the file. Types are converted by `transforms.readers.arrow_batch`.
@@ -25,6 +28,7 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
     Args:
         path: Path of the file, local or on an object store.
         columns: Names of the columns that are read, in this order.
+        part: Range of the row groups that are read; None for all of them.
         batch_rows: Largest number of rows of a batch.
 
     Yields:
@@ -36,19 +40,23 @@ def read_parquet(path: str, columns: Sequence[str], *, batch_rows: int = BATCH_R
         FileNotFoundError: If there is no such file.
     """
     with open_random_access(path) as stream:
+        before = 0 if part is None else part.first_line - 1
         read = 0
         try:
             # `pre_buffer` would read a whole row group at once.
             file = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, pre_buffer=False)
             check_columns(path, file.schema_arrow.names, columns)
-            for rows in file.iter_batches(batch_rows, columns=list(columns), use_threads=False):
+            start, end = (0, None) if part is None else (part.start, part.end)
+            groups = list(range(file.metadata.num_row_groups))[start:end]
+            for rows in file.iter_batches(batch_rows, row_groups=groups, columns=list(columns), use_threads=False):
                 table = pa.Table.from_batches([rows]).select(list(columns))
-                batch = arrow_batch(table, np.arange(read + 1, read + rows.num_rows + 1), path)
+                lines = np.arange(before + read + 1, before + read + rows.num_rows + 1)
+                batch = arrow_batch(table, lines, path)
                 read += rows.num_rows
                 # Only some columns are read: the position is that of the rows.
                 yield dataclasses.replace(batch, position=stream.size() * read // file.metadata.num_rows)
         except (pa.ArrowException, OSError) as error:
-            where = f", but reading fails after row {read:,}" if read else ""
+            where = f", but reading fails after row {before + read:,}" if before + read else ""
             raise LogError(f"{path}: should be a complete Parquet file{where}. Received: {error}") from error
 
 

@@ -1,7 +1,6 @@
 """Registry of the readers, and the reading of one file with the columns that its folders name."""
 
 import fnmatch
-import functools
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -11,6 +10,7 @@ from transforms.batches.errors import LogError
 from transforms.batches.null_values import nulls_replaced
 from transforms.batches.raw_batch import RawBatch
 from transforms.readers.csv_reader import csv_names, read_csv
+from transforms.readers.file_range import FileRange
 from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.log_format import AUTO, LogFormat
 from transforms.readers.movielens import read_movielens
@@ -54,7 +54,13 @@ def resolve_reader(reader: str, path: str) -> str:
     return next((reader for reader in ("parquet", "tfrecord") if matches(name, FILE_PATTERNS[reader])), "csv")
 
 
-def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | None = None) -> Iterator[RawBatch]:
+def read(
+    path: str,
+    columns: Sequence[str],
+    log_format: LogFormat,
+    root: str | None = None,
+    part: FileRange | None = None,
+) -> Iterator[RawBatch]:
     """Reads columns of a file and of its folders' names (`transforms.readers.hive_partitions`).
 
     Args:
@@ -63,6 +69,7 @@ def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | N
             from the file.
         log_format: Format of the file, and names of its columns.
         root: Folder of the log. Names of folders below it are columns; None if no folder is.
+        part: Range of the file (`transforms.readers.divide_file`) that is read; None for all of it.
 
     Yields:
         Rows in the order of the file.
@@ -82,8 +89,7 @@ def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | N
         _check_folders(path, log_format, folder_values)
         file_columns = [name for name in file_columns if name not in folder_values]
     reader = resolve_reader(log_format.reader, path)
-    read_file = functools.partial(read_csv, log_format=log_format) if reader == "csv" else READERS[reader]
-    for batch in read_file(path, file_columns):
+    for batch in _read_file(reader, path, file_columns, log_format, part):
         batch = nulls_replaced(batch, [str(token) for token in log_format.null])
         table = batch.columns
         for name, value in folder_values.items():
@@ -91,6 +97,16 @@ def read(path: str, columns: Sequence[str], log_format: LogFormat, root: str | N
         table = pa.table({name: table.column(source) for name, source in sources.items()})
         mismatched = frozenset(name for name, source in sources.items() if source in batch.mismatched_columns)
         yield RawBatch(table, batch.lines, batch.source, batch.rejects, mismatched, batch.position)
+
+
+def _read_file(
+    reader: str, path: str, columns: Sequence[str], log_format: LogFormat, part: FileRange | None
+) -> Iterator[RawBatch]:
+    if reader == "csv":
+        return read_csv(path, columns, log_format, part)
+    if reader == "parquet":
+        return read_parquet(path, columns, part)
+    return READERS[reader](path, columns)
 
 
 def column_names(path: str, log_format: LogFormat) -> list[str] | None:

@@ -74,6 +74,31 @@ def open_random_access(path: str) -> pa.NativeFile:
     return system.open_input_file(name)
 
 
+class ByteRange:
+    """Bytes of an open file between two positions, as a stream that can be read.
+
+    Args:
+        file: File that `open_random_access` returned.
+        start: Position of the first byte.
+        end: Position after the last byte; None for the end of the file.
+    """
+
+    def __init__(self, file: pa.NativeFile, start: int = 0, end: int | None = None):
+        self._file = file
+        self._position = start
+        self._end = file.size() if end is None else end
+
+    def read(self, size: int) -> bytes:
+        """Returns the next bytes, at most `size`; none at the end."""
+        data: bytes = self._file.read_at(max(0, min(size, self._end - self._position)), self._position)
+        self._position += len(data)
+        return data
+
+    def tell(self) -> int:
+        """Returns the position in the file."""
+        return self._position
+
+
 def open_output(path: str) -> pa.NativeFile:
     """Opens a file for writing bytes, uncompressed; its folder is created if it does not exist."""
     make_folder(posixpath.dirname(path))

@@ -2,6 +2,8 @@
 
 import gzip
 import itertools
+import pathlib
+import pickle
 
 import apache_beam as beam
 import pytest
@@ -16,7 +18,7 @@ from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest import beam_ingest
 from transforms.ingest.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
-from transforms.ingest.ingest_files import ingest
+from transforms.ingest.ingest_files import ingest, ingest_range
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import LogFormat
 
@@ -77,7 +79,9 @@ def plain(example):
 def test_examples_hold_the_values_of_the_rows(log):
     (batch,) = ingest([log], SPEC)
     first = {"city": [b"Rome"], "price": [1.5], "tags": [b"a", b"b"], "tag_weights": [0.5, 2.0], "click": [1]}
-    assert {name: [plain(example) for example in examples] for name, examples in batch.examples.items()} == {
+    assert {
+        name: [plain(example) for example in examples.to_pylist()] for name, examples in batch.examples.items()
+    } == {
         "train": [
             {**first, "buy": [1], "user": [b"u1"]},
             {"city": [b"Oslo"], "click": [0], "buy": [0], "user": [b"u2"]},
@@ -131,8 +135,8 @@ def test_ingests_movielens(tmp_path):
     spec = DatasetSpec("ratings", features, tasks, split=TimeSplit("timestamp", 150, 300))
     (batch,) = ingest(expand("movielens", str(tmp_path)), spec, LogFormat("movielens"))
     same = {"gender": [b"F"], "genres": [b"Comedy", b"Romance"], "liked": [1]}
-    assert [plain(example) for example in batch.examples["train"]] == [{**same, "loved": [0]}]
-    assert [plain(example) for example in batch.examples["eval"]] == [{**same, "loved": [1]}]
+    assert [plain(example) for example in batch.examples["train"].to_pylist()] == [{**same, "loved": [0]}]
+    assert [plain(example) for example in batch.examples["eval"].to_pylist()] == [{**same, "loved": [1]}]
     assert batch.report.total.rejected == {"unknown_key": 1}
 
 
@@ -148,7 +152,7 @@ def test_beam_ingests_the_same_rows(tmp_path, log):
         assert_that(outputs[REJECTS], equal_to([*batches[0].rejects, *batches[1].rejects]), label="rejects")
         assert_that(outputs[REPORT], equal_to([report]), label="report")
     for split in SPLITS:
-        expected = [plain(example) for batch in batches for example in batch.examples[split]]
+        expected = [plain(example) for batch in batches for example in batch.examples[split].to_pylist()]
         assert written(folder, split) == expected
     assert sorted(map(str, written(folder, SAMPLE))) == sorted(str(row) for s in SPLITS for row in written(folder, s))
 
@@ -211,8 +215,38 @@ def test_write_error_fails_the_job(tmp_path, log, monkeypatch, failing):
         write(self, examples)
 
     monkeypatch.setattr(ShardWriter, "write", breaking)
-    monkeypatch.setattr(beam_ingest, "ingest", lambda *arguments: 3 * list(ingest(*arguments)))
+    monkeypatch.setattr(beam_ingest, "ingest_range", lambda *arguments: 3 * list(ingest_range(*arguments)))
     with pytest.raises(Exception, match="no space left on device"), beam.Pipeline() as pipeline:
         _ = pipeline | beam.Create([(log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
     assert next(counted) == failing + 1
     assert not list(tmp_path.glob("out/Split-*/*"))
+
+
+@pytest.mark.parametrize("range_bytes", [150, 1_000])
+def test_beam_writes_the_same_rows_from_ranges_of_a_file(tmp_path, range_bytes):
+    """Rows in the order of the names of the shards, counts and rejected rows with their lines."""
+    path = tmp_path / "log.csv"
+    header, _, rows = LOG.partition(b"\n")
+    path.write_bytes(header + b"\n" + rows * 100)
+    found = {}
+    for size in (1 << 30, range_bytes):
+        folder = tmp_path / str(size)
+        with beam.Pipeline() as pipeline:
+            ingest_paths = IngestPaths(SPEC, str(folder), LogFormat(), range_bytes=size)
+            outputs = pipeline | beam.Create([(str(path), 0)]) | ingest_paths
+            rejects = outputs[REJECTS] | "sorted" >> beam.combiners.ToList()
+            _ = rejects | "rejects" >> beam.Map(lambda all_, f=str(folder): _save(f, "rejects", sorted(all_, key=repr)))
+            _ = outputs[REPORT] | "report" >> beam.Map(lambda report, f=str(folder): _save(f, "report", report))
+        found[size] = (
+            {split: written(folder, split) for split in SPLITS},
+            *(pickle.loads((folder / name).read_bytes()) for name in ("rejects", "report")),
+        )
+    whole, ranges = found.values()
+    assert ranges == whole
+    assert len(whole[1]) > 100
+    names = {shard.name.rsplit("-", 1)[0] for shard in (tmp_path / str(range_bytes)).glob("Split-*/*")}
+    assert len(names) > 10
+
+
+def _save(folder, name, value):
+    (pathlib.Path(folder) / name).write_bytes(pickle.dumps(value))

@@ -48,7 +48,7 @@ def test_the_position_grows_to_the_size_of_the_file(tmp_path, table, name):
     seen = []
     for _ in ingest([str(path)], SPEC, progress=lambda *position: seen.append(position)):
         pass
-    assert {name for name, _ in seen} == {str(path)}
+    assert {part.path for part, _ in seen} == {str(path)}
     positions = [position for _, position in seen]
     assert positions == sorted(positions)
     assert positions[-1] == path.stat().st_size
