@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import posixpath
 import tempfile
 from collections.abc import Sequence
 
@@ -10,14 +11,15 @@ from pipelines.settings import KERAS_MODEL, DataSettings, Settings
 from pipelines.training_settings import LATEST
 from tfmtl.config import ConfigError
 from transforms.batches.columns import raw_columns
-from transforms.batches.errors import MissingColumnError, check_columns
+from transforms.batches.errors import MissingColumnError, check_columns, format_names
 from transforms.ingest.ingest_files import ingest
+from transforms.readers.divide_file import MIN_RANGE_BYTES, indivisible_reason
 from transforms.readers.file_selection import FileSelection, select_files
 from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.log_format import FOLDER_READERS, INGESTED
 from transforms.readers.registry import column_names, resolve_reader
 from transforms.readers.spans import SpanPattern
-from transforms.storage.files import exists
+from transforms.storage.files import exists, size
 
 _CHECKED_FILES = 100
 """Number of files whose columns are checked; the others are checked when they are read."""
@@ -38,7 +40,7 @@ def check_log(settings: Settings) -> list[str]:
         settings: Settings of the experiment.
 
     Returns:
-        One line for each reason for which files of the log are not read.
+        One line for each reason for which files of the log are not read, or are read as a whole by one worker.
 
     Raises:
         FileNotFoundError: If the log does not exist or has no data.
@@ -64,7 +66,17 @@ def check_log(settings: Settings) -> list[str]:
             raise
         raise MissingColumnError(f"{error} {_COLUMN_ADVICE}") from error
     ignored = {path: reason for selection in selections for path, reason in selection.ignored.items()}
-    return FileSelection(paths, ignored).ignored_lines()
+    return [*FileSelection(paths, ignored).ignored_lines(), *_indivisible_lines(paths, data)]
+
+
+def _indivisible_lines(paths: Sequence[str], data: DataSettings) -> list[str]:
+    """Returns one line for each reason for which large files are read from beginning to end by one worker each."""
+    reasons = {path: indivisible_reason(path, data.log_format) for path in paths if size(path) >= 2 * MIN_RANGE_BYTES}
+    lines = []
+    for reason in sorted(set(filter(None, reasons.values()))):
+        names = [posixpath.basename(path) for path, why in reasons.items() if why == reason]
+        lines.append(f"read by one worker each, as {reason} cannot be divided: {format_names(names)}")
+    return lines
 
 
 def check_warm_start(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from pipelines.progress.bars import EPOCH_ROWS, Bars
+from pipelines.progress.peak_memory import format_gigabytes, peak_memory_bytes, reset_peak_memory
 
 _WIDTH = 110
 """Width of lines where there is no terminal and `COLUMNS` is not set: logs and files have room for it."""
@@ -110,13 +111,16 @@ def run_program(program: Callable[[], object]) -> NoReturn:
 
 
 class ComponentProgress:
-    """Prints one line for each component that ends, with its duration, and shows the progress of the one that runs.
+    """Prints one line for each component that ends, and shows the progress of the one that runs.
+
+    The line has the component's duration and, on Linux, the peak memory of this process while it ran.
 
     Args:
         console: Console to print to.
 
     Attributes:
         seconds: Duration of each component that has ended, in seconds.
+        memory: Peak memory of this process while each of them ran, in bytes; None where it is not known.
         bars: Bars of the running component, to which amounts can be added.
     """
 
@@ -124,6 +128,7 @@ class ComponentProgress:
         self._console = console
         self._start = 0.0
         self.seconds: dict[str, float] = {}
+        self.memory: dict[str, int | None] = {}
         self.bars = Bars(console)
 
     def __call__(self, name: str, event: str) -> None:
@@ -135,12 +140,15 @@ class ComponentProgress:
         """
         if event == "start":
             self._start = time.monotonic()
+            reset_peak_memory()
             self.bars.start()
             self.bars.show(name, f"{name} ...")
         else:
             self.bars.stop()
             self.seconds[name] = time.monotonic() - self._start
-            self._console.print(f"  {name:<24} {self.seconds[name]:6.1f} s", highlight=False)
+            self.memory[name] = peak_memory_bytes()
+            line = f"  {name:<24} {self.seconds[name]:6.1f} s  {format_gigabytes(self.memory[name]):>8}"
+            self._console.print(line.rstrip(), highlight=False)
 
     def rows(self, counts: Mapping[str, int]) -> None:
         """Gives the numbers of rows that are known when the log has been read.

@@ -1,6 +1,8 @@
 """Checks of the log's files and of the folder that is written, without TFX."""
 
+import dataclasses
 import errno
+import gzip
 import pathlib
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines import log_check
 from pipelines.log_check import check_log, check_out
 from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import write_shop
@@ -91,3 +94,14 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path, monkeypatch):
 def test_the_checks_import_neither_tensorflow_nor_tfx():
     code = "import sys, pipelines.log_check; assert not {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_large_files_that_cannot_be_divided_are_named(shop, monkeypatch):
+    settings, log = shop
+    monkeypatch.setattr(log_check, "MIN_RANGE_BYTES", 20)
+    settings = dataclasses.replace(settings, data=dataclasses.replace(settings.data, pattern="*"))
+    assert check_log(settings) == []
+    for name in ("part-8.csv.gz", "part-9.csv.gz"):
+        (log / name).write_bytes(gzip.compress((log / "part-2.csv").read_bytes()))
+    names = "part-8.csv.gz, part-9.csv.gz"
+    assert check_log(settings) == [f"read by one worker each, as compressed text cannot be divided: {names}"]

@@ -3,9 +3,11 @@
 import re
 import warnings
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from pipelines.progress import peak_memory
 from pipelines.terminal import ComponentProgress, show_renamed_settings
 from tfmtl.config import RenamedWarning
 
@@ -25,9 +27,23 @@ def test_other_warnings_are_not_affected():
         warnings.warn("other", UserWarning, stacklevel=1)
 
 
-def test_component_progress_prints_a_line_with_the_seconds(capsys):
+def test_component_progress_prints_a_line_with_seconds_and_peak_memory(capsys):
+    """The peak is that of the component: memory which an earlier one needed does not count."""
+    progress = ComponentProgress(Console(width=60))
+    for name, size in (("Transform", 400), ("Trainer", 100)):
+        progress(name, "start")
+        held = np.ones(size << 20, np.uint8)
+        del held
+        progress(name, "end")
+    assert re.search(r"^  Trainer +\d+\.\d s +\d+\.\d GB$", capsys.readouterr().out, re.MULTILINE)
+    assert progress.seconds["Trainer"] >= 0
+    assert progress.memory["Transform"] - progress.memory["Trainer"] > 250 << 20
+
+
+def test_without_proc_the_line_has_no_memory(capsys, monkeypatch, tmp_path):
+    for name in ("_STATUS", "_RESET"):
+        monkeypatch.setattr(peak_memory, name, tmp_path / "none" / name)
     progress = ComponentProgress(Console(width=60))
     progress("Trainer", "start")
     progress("Trainer", "end")
     assert re.search(r"^  Trainer +\d+\.\d s$", capsys.readouterr().out, re.MULTILINE)
-    assert progress.seconds["Trainer"] >= 0

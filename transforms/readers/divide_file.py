@@ -51,7 +51,7 @@ def indivisible_reason(path: str, log_format: LogFormat) -> str:
     if reader == "parquet":
         return ""
     if reader != "csv":
-        return f"the format {reader}"
+        return f"a file of the format {reader}"
     if path.endswith(COMPRESSIONS):
         return "compressed text"
     if codecs.lookup(log_format.encoding).name not in UTF_8:

@@ -46,8 +46,33 @@ def simulate(
     world = World(spec, options)
     folder = pathlib.Path(directory)
     return write_log(
-        spec, _chunks(world), folder / IMPRESSIONS, folder / PROBABILITIES, decimals=DECIMALS, progress=progress
+        spec, draw_chunks(world), folder / IMPRESSIONS, folder / PROBABILITIES, decimals=DECIMALS, progress=progress
     )
+
+
+def draw_chunks(world: World, first: int = 0, last: int | None = None) -> Iterator[LogChunk]:
+    """Draws rows of a log, which do not depend on the other rows.
+
+    Args:
+        world: Entities of the log.
+        first: Index of the first row.
+        last: Index after the last row; None for all rows of the options.
+
+    Yields:
+        The rows in their order, in chunks.
+    """
+    spec, options = world.spec, world.options
+    entity_columns = {scope: _columns(spec, options, values) for scope, values in world.values.items()}
+    end = options.rows if last is None else last
+    for start in range(first, end, CHUNK_ROWS):
+        rows = world.rows(start, min(start + CHUNK_ROWS, end))
+        columns = _columns(spec, options, rows.values)
+        for scope, members in rows.members.items():
+            columns[options.entities[scope].key] = pa.array(members)
+            columns |= {name: column.take(pa.array(members)) for name, column in entity_columns[scope].items()}
+        if isinstance(spec.split, TimeSplit):
+            columns[spec.split.column] = time_column(spec.split, rows.position)
+        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.probabilities))
 
 
 def draw_labels(spec: DatasetSpec, rows: Rows) -> dict[str, np.ndarray]:
@@ -82,20 +107,6 @@ def _poisson(mean: np.ndarray, uniform: np.ndarray) -> np.ndarray:
         term = np.where(below, term * mean / np.maximum(count, 1), term)
         cumulative = np.where(below, cumulative + term, cumulative)
     return count
-
-
-def _chunks(world: World) -> Iterator[LogChunk]:
-    spec, options = world.spec, world.options
-    entity_columns = {scope: _columns(spec, options, values) for scope, values in world.values.items()}
-    for start in range(0, options.rows, CHUNK_ROWS):
-        rows = world.rows(start, min(start + CHUNK_ROWS, options.rows))
-        columns = _columns(spec, options, rows.values)
-        for scope, members in rows.members.items():
-            columns[options.entities[scope].key] = pa.array(members)
-            columns |= {name: column.take(pa.array(members)) for name, column in entity_columns[scope].items()}
-        if isinstance(spec.split, TimeSplit):
-            columns[spec.split.column] = time_column(spec.split, rows.position)
-        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.probabilities))
 
 
 def _columns(spec: DatasetSpec, options: SimulatorOptions, values: dict[str, Values]) -> dict[str, pa.Array]:

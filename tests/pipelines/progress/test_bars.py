@@ -53,7 +53,7 @@ def test_the_line_of_a_component_in_a_pipe_has_no_control_characters():
     progress = ComponentProgress(console)
     progress("Trainer", "start")
     progress("Trainer", "end")
-    assert re.fullmatch(r"  Trainer +0\.0 s\n", console.file.getvalue())
+    assert re.fullmatch(r"  Trainer +0\.0 s +\d+\.\d GB\n", console.file.getvalue())
 
 
 def test_a_task_is_shown_with_its_amount_and_the_environment_is_restored():

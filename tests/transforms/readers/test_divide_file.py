@@ -161,7 +161,7 @@ def test_what_cannot_be_divided_is_one_range(tmp_path):
     for name, log_format, reason in (
         ("log.csv.gz", LogFormat(), "compressed text"),
         ("log.csv", LogFormat(encoding="utf-16"), "text in utf-16"),
-        ("log.tfrecord", LogFormat(), "the format tfrecord"),
+        ("log.tfrecord", LogFormat(), "a file of the format tfrecord"),
     ):
         assert indivisible_reason(str(tmp_path / name), log_format) == reason
         assert [part.is_whole for part in divide(str(tmp_path / name), log_format, 100)] == [True]
