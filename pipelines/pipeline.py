@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from tfx.components import SchemaGen, StatisticsGen
+from tfx.components import SchemaGen
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import BaseChannel
@@ -19,11 +19,11 @@ from pipelines.components.resolvers import (
     warm_start_resolver,
 )
 from pipelines.components.span_merge import SpanMerge
+from pipelines.components.statistics_gen import SampleStatisticsGen
 from pipelines.components.transform import LogTransform
 from pipelines.model_components import TRAINER, serving_components, training_components
 from pipelines.settings import Settings
 from pipelines.training_settings import LATEST
-from transforms.batches.raw_batch import SPLITS
 from transforms.readers.spans import SpanPattern, has_spans
 
 
@@ -186,7 +186,7 @@ def transform_components(
     Returns:
         The components by name.
     """
-    statistics = StatisticsGen(examples.outputs["examples"], exclude_splits=list(SPLITS))
+    statistics = SampleStatisticsGen(examples.outputs["examples"]).with_id("StatisticsGen")
     schema = SchemaGen(statistics.outputs["statistics"], infer_feature_shape=False)
     validator = LogExampleValidator(
         statistics.outputs["statistics"],

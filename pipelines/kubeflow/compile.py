@@ -22,7 +22,7 @@ COMMAND = ("python", "-m", "pipelines.runners.kubeflow_step")
 """Command of every container."""
 OUTPUTS_SPEC = "--json_serialized_outputs_spec_args"
 """Argument with the declared outputs of a step, beside TFX's argument with the declared inputs."""
-_READERS = ("LogExampleGen", "StatisticsGen", "Evaluator")
+_READERS = ("LogExampleGen", "Evaluator")
 """Steps whose Beam jobs read rows, on other machines if the settings say so."""
 _PREFIX = "comp-"
 """Beginning of the names of components, which Kubeflow's own compiler gives them and `kfp.local` cuts off."""

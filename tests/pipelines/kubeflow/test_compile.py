@@ -187,7 +187,7 @@ def test_steps_whose_beam_workers_run_elsewhere_keep_the_uris(tmp_path):
     text = (REPOSITORY / "examples" / "demo.yaml").read_text()
     for added, steps in (
         ("kubeflow: {steps: {Evaluator: {beam_pipeline_args: [--runner=DataflowRunner]}}}", {"Evaluator"}),
-        ("beam_pipeline_args: [--runner=DataflowRunner]", {"LogExampleGen", "StatisticsGen", "Evaluator"}),
+        ("beam_pipeline_args: [--runner=DataflowRunner]", {"LogExampleGen", "Evaluator"}),
     ):
         settings.write_text(f"{text}\n{added}\n")
         found = executors(documents(compile_demo(tmp_path, settings, **{"--data": "/data/log"}))[0])
