@@ -1,6 +1,7 @@
 """Log of benchmarks.scale: a few CSV files, each written once, by several processes."""
 
 import json
+import multiprocessing
 import pathlib
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -19,13 +20,14 @@ FILES = 4
 _DONE = "log.json"
 
 
-def write_files(rows: int, folder: pathlib.Path, processes: int) -> dict[str, Any]:
+def write_files(rows: int, folder: pathlib.Path, processes: int, settings: pathlib.Path = SETTINGS) -> dict[str, Any]:
     """Writes the log, unless it was written before; files that an interrupted call completed are kept.
 
     Args:
         rows: Number of rows.
         folder: Folder of the files.
         processes: Number of files that are written at a time.
+        settings: Settings with the options of the simulator.
 
     Returns:
         Number of `rows` and of `bytes`.
@@ -35,8 +37,10 @@ def write_files(rows: int, folder: pathlib.Path, processes: int) -> dict[str, An
         folder.mkdir(parents=True, exist_ok=True)
         chunks = -(-rows // CHUNK_ROWS)
         bounds = [min(rows, CHUNK_ROWS * (chunks * i // FILES)) for i in range(FILES)] + [rows]
-        with ProcessPoolExecutor(processes) as pool:
-            parts = [pool.submit(_write_file, rows, folder, i, bounds[i], bounds[i + 1]) for i in range(FILES)]
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            parts = [
+                pool.submit(_write_file, settings, rows, folder, i, bounds[i], bounds[i + 1]) for i in range(FILES)
+            ]
             for part in parts:
                 part.result()
         size = sum(path.stat().st_size for path in folder.glob("*.csv"))
@@ -45,15 +49,15 @@ def write_files(rows: int, folder: pathlib.Path, processes: int) -> dict[str, An
     return found
 
 
-def _write_file(rows: int, folder: pathlib.Path, number: int, first: int, last: int) -> None:
-    path = folder / f"impressions-{number}.csv"
-    if path.exists() or first == last:
+def _write_file(path: pathlib.Path, rows: int, folder: pathlib.Path, number: int, first: int, last: int) -> None:
+    file = folder / f"impressions-{number}.csv"
+    if file.exists() or first == last:
         return
-    settings = load_settings(SETTINGS)
+    settings = load_settings(path)
     plain = {**config.to_plain(settings.simulator), "rows": rows}
     world = World(settings.spec, config.build(SimulatorOptions, config.Document(plain)))
     truth = folder / f".truth-{number}"  # The true probabilities are not part of the log.
-    with atomic_file(path) as temporary:
+    with atomic_file(file) as temporary:
         chunks = draw_chunks(world, first, last)
         write_log(settings.spec, chunks, pathlib.Path(temporary), truth, decimals=1)
     truth.unlink()

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from transforms.batches.parsing import build_lists
 from transforms.simulation.feature_options import FeatureOptions
 
+_MANY = 5_000  # Number of tokens above which lists are drawn token by token.
 _WORDS = 4  # Random numbers in one step of a Philox counter.
 
 
@@ -171,7 +172,17 @@ def draw_tokens(draws: Draws, name: str, options: FeatureOptions, weighted: bool
 
 
 def _draw_distinct(draws: Draws, name: str, cumulative: np.ndarray, length: int) -> np.ndarray:
-    """Draws tokens without replacement: those with the largest `log(share) + Gumbel noise`."""
+    """Draws tokens without replacement.
+
+    Of up to `_MANY` tokens, those with the largest `log(share) + Gumbel noise` are taken, which needs a random number
+    for each token; of more, the first different ones of a sequence of draws with replacement.
+    """
+    if len(cumulative) > _MANY:
+        drawn = pick(cumulative, draws.uniform(name, 3 * length))
+        codes = np.concatenate([drawn, np.tile(np.arange(length), (draws.count, 1))], axis=1)
+        repeated = np.stack([(codes[:, :i] == codes[:, i : i + 1]).any(1) for i in range(codes.shape[1])], axis=1)
+        first = np.argsort(repeated, axis=1, kind="stable")[:, :length]
+        return np.take_along_axis(codes, first, axis=1)
     shares = np.diff(cumulative, prepend=0)
     noise = -np.log(-np.log(np.clip(draws.uniform(name, len(shares)), 1e-300, None)))
     return np.argsort(-(np.log(shares) + noise), axis=1)[:, :length]

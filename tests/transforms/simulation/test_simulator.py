@@ -10,8 +10,9 @@ from tfmtl.spec import TimeSplit
 from transforms.batches.columns import raw_columns
 from transforms.ingest.ingest_files import ingest
 from transforms.readers.csv_reader import read_csv
-from transforms.simulation import simulator
-from transforms.simulation.draws import Draws
+from transforms.simulation import draws, simulator
+from transforms.simulation.draws import Draws, draw_tokens, zipf_shares
+from transforms.simulation.feature_options import FeatureOptions
 from transforms.simulation.world import World
 from transforms.validation.validate import validate
 
@@ -160,3 +161,27 @@ def test_sample_that_sets_the_rates_is_not_part_of_the_log(demo_spec, demo_optio
     users = world.rows(0, 1000).members["user"]
     sample = Draws(demo_options.seed, "sample", 0, 1000)
     assert not np.array_equal(world._draw_rows(sample)[0]["user"], users)
+
+
+def test_lists_of_many_tokens_are_drawn_like_lists_of_few(monkeypatch):
+    """Both ways draw without replacement: the first token has the shares, and all of a list are different."""
+    options = FeatureOptions(cardinality=40, skew=1.2, length=4)
+    drawn = {}
+    for many in (5_000, 10):
+        monkeypatch.setattr(draws, "_MANY", many)
+        drawn[many] = draw_tokens(Draws(3, "user", 0, 20_000), "tags", options)
+    shares = zipf_shares(40, 1.2)
+    pairs = {}
+    for many, tokens in drawn.items():
+        full = tokens.codes[tokens.count == 4]
+        assert all(len(set(row)) == 4 for row in full.tolist())
+        first = np.bincount(tokens.codes[:, 0], minlength=40)[:40] / 20_000
+        np.testing.assert_allclose(first, shares, atol=0.012)
+        pairs[many] = np.array([(full == code).any(1).mean() for code in range(40)])
+    np.testing.assert_allclose(pairs[10], pairs[5_000], atol=0.03)
+
+
+def test_memory_of_lists_does_not_grow_with_the_number_of_tokens():
+    tokens = draw_tokens(Draws(3, "user", 0, 50_000), "tags", FeatureOptions(cardinality=1_000_000, length=3))
+    assert tokens.codes.shape == (50_000, 3)
+    assert len(np.unique(tokens.codes)) > 80_000
