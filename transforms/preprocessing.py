@@ -1,15 +1,14 @@
 """The `preprocessing_fn` of a spec, which maps raw features to ids, weights and labels."""
 
-import dataclasses
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 
 from tfmtl.alignment import align_right, mean_of_last
 from tfmtl.features import (
+    MULTIVALENT,
     WEIGHTS_SUFFIX,
     CategoricalFeature,
     MultiValuedFeature,
@@ -17,10 +16,12 @@ from tfmtl.features import (
     NumericalFeature,
     SequenceFeature,
 )
-from tfmtl.model_inputs import offsets
+from tfmtl.model_inputs import offsets, transformed_inputs
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
+from transforms.scalar_columns import scalar_columns
+from transforms.vocabulary_lookup import AnalyzedVocabularies, CountedVocabularies, Lookup
 
 Tensors = dict[str, Tensor]
 """Tensors by name."""
@@ -53,30 +54,21 @@ def make_preprocessing_fn(
         >>> outputs["price"].numpy().tolist(), outputs["click"].numpy().tolist()
         ([1, 4, 0], [1.0, 0.0, 0.0])
     """
-    lookups = _Lookups(vocabularies)
+    lookup = AnalyzedVocabularies() if vocabularies is None else CountedVocabularies(vocabularies)
 
     def preprocessing_fn(inputs: Mapping[str, Tensor]) -> Tensors:
-        batch_size = _batch_size(next(iter(inputs.values())))
-        outputs: Tensors = {}
-        for feature in spec.features:
-            if isinstance(feature, CategoricalFeature):
-                tokens = _dense(inputs.get(feature.name), batch_size, feature.default or "", tf.string)
-                if feature.default is not None:
-                    tokens = tf.where(tf.equal(tokens, ""), feature.default, tokens)
-                outputs[feature.name] = lookups(tokens, feature)
-            elif isinstance(feature, NumericalFeature):
-                values = _dense(inputs.get(feature.name), batch_size, float("nan"), tf.float32)
-                outputs[feature.name] = log_round(values, feature)
-            elif isinstance(feature, MultiValuedFeature):
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _multi_valued(
-                    inputs, feature, batch_size, lookups
-                )
-            else:
-                outputs[feature.name], outputs[feature.name + WEIGHTS_SUFFIX] = _sequence(
-                    inputs, feature, batch_size, lookups
-                )
+        # Labels are absent where a model is served: the ids must not depend on one.
+        features = [inputs[feature.name] for feature in spec.features if feature.name in inputs]
+        batch_size = _batch_size(next(iter(features or inputs.values())))
+        lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
+        computed = _numerical(spec, inputs, batch_size) | _tokens(spec, inputs, batch_size, lookup)
+        for feature in lists:
+            arrange = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
+            ids, weights = arrange(inputs, feature, batch_size, computed.get(feature.name))
+            computed |= {feature.name: ids, feature.name + WEIGHTS_SUFFIX: weights}
         for task, offset in offsets(spec).items():
-            outputs[task + EXPOSURE_SUFFIX] = _exposure(inputs, spec.feature(offset.feature), offset, batch_size)
+            computed[task + EXPOSURE_SUFFIX] = _exposure(inputs, spec.feature(offset.feature), offset, batch_size)
+        outputs = {i.name: computed[i.name] for i in transformed_inputs(spec)}
         for label in spec.labels:
             if label in inputs:
                 outputs[label] = _dense(inputs[label], batch_size, 0.0, tf.float32)
@@ -108,81 +100,73 @@ def log_round(values: Tensor, feature: NumericalFeature | NumberSequenceFeature)
     References:
         APEM, section 4.1: numerical features are discretized by a log-round operation.
     """
-    default = feature.default if isinstance(feature, NumericalFeature) else None
+    return _log_round(values, [feature])
+
+
+def _log_round(values: Tensor, features: Sequence[NumericalFeature | NumberSequenceFeature]) -> Tensor:
+    """Computes `log_round` of the numbers of one feature, or of those of several features, `(features, batch)`."""
+
+    def column(options: list[Any], dtype: Any) -> Any:
+        return np.array(options, dtype)[:, None] if len(options) > 1 else np.array(options[0], dtype)
+
+    given = [feature.default if isinstance(feature, NumericalFeature) else None for feature in features]
     missing = tf.math.is_nan(values)
-    values = tf.where(missing, 0.0 if default is None else default, values)
-    rounded = tf.sign(values) * tf.round(tf.math.log1p(tf.abs(values)) * feature.scale)
-    bounded = tf.clip_by_value(rounded, float(feature.min_bucket), float(feature.max_bucket))
-    ids = tf.cast(bounded, tf.int64) - feature.min_bucket + 1
-    return ids if default is not None else tf.where(missing, tf.zeros_like(ids), ids)
+    values = tf.where(missing, column([default or 0.0 for default in given], np.float32), values)
+    scale = column([feature.scale for feature in features], np.float32)
+    rounded = tf.sign(values) * tf.round(tf.math.log1p(tf.abs(values)) * scale)
+    lowest = [feature.min_bucket for feature in features]
+    highest = column([feature.max_bucket for feature in features], np.float32)
+    bounded = tf.maximum(tf.minimum(rounded, highest), column(lowest, np.float32))
+    ids = tf.cast(bounded, tf.int64) - column(lowest, np.int64) + 1
+    without_default = column([default is None for default in given], bool)
+    return tf.where(missing & without_default, tf.zeros_like(ids), ids)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Lookups:
-    """Maps tokens, dense or sparse, to ids.
-
-    The id of a token in the vocabulary is its line, from 0, plus `num_oov`; other tokens hash to `0 .. num_oov - 1`.
-
-    Attributes:
-        vocabularies: Folder of the vocabulary files; None if Transform computes them.
-    """
-
-    vocabularies: str | None
-
-    def __call__(self, tokens: Tensor, feature: Any) -> Tensor:
-        if isinstance(tokens, tf.SparseTensor):
-            return tf.SparseTensor(tokens.indices, self(tokens.values, feature), tokens.dense_shape)
-        if self.vocabularies is None:
-            return self._analyzed(tokens, feature)
-        path = os.path.join(self.vocabularies, feature.name)
-        table = tft.make_and_track_object(lambda: _table(path), name=f"{feature.name}_vocabulary")
-        return _ids(table, tokens, feature)
-
-    @staticmethod
-    def _analyzed(tokens: Tensor, feature: Any) -> Tensor:
-        vocabulary = tft.vocabulary(
-            tokens,
-            top_k=feature.max_tokens,
-            frequency_threshold=feature.min_frequency if feature.min_frequency > 1 else None,
-            vocab_filename=feature.name,
-            name=f"{feature.name}_vocabulary",
-        )
-
-        def lookup(keys: Tensor, filename: Tensor) -> tuple[Tensor, Tensor]:
-            table = _table(filename)
-            return _ids(table, keys, feature), table.size()
-
-        return tft.apply_vocabulary(tokens, vocabulary, lookup_fn=lookup)
+def _numerical(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor) -> Tensors:
+    """Returns the buckets of the numerical features, `(batch,)` by name."""
+    features = [feature for feature in spec.features if isinstance(feature, NumericalFeature)]
+    if not features:
+        return {}
+    values = scalar_columns([inputs.get(feature.name) for feature in features], batch_size, float("nan"), tf.float32)
+    return _by_name(features, _log_round(values, features))
 
 
-def _table(filename: Any) -> tf.lookup.StaticHashTable:
-    """Returns a table from each token to its line in the file, from 0; -1 for other tokens."""
-    initializer = tf.lookup.TextFileInitializer(
-        filename,
-        key_dtype=tf.string,
-        key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
-        value_dtype=tf.int64,
-        value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
-    )
-    return tf.lookup.StaticHashTable(initializer, default_value=-1)
+def _tokens(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, lookup: Lookup) -> Tensors:
+    """Returns the ids of tokens by feature: `(batch,)` of a categorical one, and those of all tokens of a list."""
+    scalars = [feature for feature in spec.features if isinstance(feature, CategoricalFeature)]
+    lists = [feature for feature in spec.features if isinstance(feature, MultiValuedFeature | SequenceFeature)]
+    lists = [feature for feature in lists if feature.name in inputs]
+    values = [inputs[feature.name].values for feature in lists]
+    sizes = tf.shape_n(values, tf.int64) if values else []
+    if scalars:
+        tokens = scalar_columns([inputs.get(feature.name) for feature in scalars], batch_size, "", tf.string)
+        defaults = tf.constant([feature.default or "" for feature in scalars])[:, None]
+        values = [tf.reshape(tf.where(tf.equal(tokens, ""), defaults, tokens), [-1]), *values]
+        sizes = [tf.fill([len(scalars)], batch_size), *sizes]
+    if not values:
+        return {}
+    ids = lookup([*scalars, *lists], tf.concat(values, 0), tf.concat(sizes, 0))
+    parts = tf.split(ids, tf.stack([tf.reduce_sum(size) for size in sizes]), num=len(sizes))
+    found = _by_name(scalars, tf.reshape(parts.pop(0), [len(scalars), -1])) if scalars else {}
+    return found | {feature.name: part for feature, part in zip(lists, parts, strict=True)}
 
 
-def _ids(table: tf.lookup.StaticHashTable, tokens: Tensor, feature: Any) -> Tensor:
-    lines = table.lookup(tokens)
-    unseen = tf.strings.to_hash_bucket_fast(tokens, feature.num_oov)
-    return tf.where(lines < 0, unseen, lines + feature.num_oov)
+def _by_name(features: Sequence[Any], matrix: Tensor) -> Tensors:
+    return {feature.name: row for feature, row in zip(features, tf.unstack(matrix, len(features)), strict=True)}
 
 
 def _multi_valued(
-    inputs: Mapping[str, Tensor], feature: MultiValuedFeature, batch_size: Tensor, lookups: _Lookups
+    inputs: Mapping[str, Tensor], feature: MultiValuedFeature, batch_size: Tensor, token_ids: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Returns ids and weights `(batch, max_length)` of the first tokens; padding has id 0 and weight 0.
 
     All tokens of a row without weights have weight 1.
     """
     tokens = inputs.get(feature.name)
-    tokens = _empty(batch_size, tf.string) if tokens is None else tokens
-    ids = tf.RaggedTensor.from_sparse(lookups(tokens, feature))[:, : feature.max_length]
+    if tokens is None or token_ids is None:
+        tokens, token_ids = _empty(batch_size, tf.string), tf.constant([], tf.int64)
+    sparse_ids = tf.SparseTensor(tokens.indices, token_ids, tokens.dense_shape)
+    ids = tf.RaggedTensor.from_sparse(sparse_ids)[:, : feature.max_length]
     shape = (None, feature.max_length)
     ones = ids.with_values(tf.ones_like(ids.values, tf.float32)).to_tensor(0.0, shape=shape)
     given_weights = inputs.get(feature.weights) if feature.weights else None
@@ -197,7 +181,7 @@ def _sequence(
     inputs: Mapping[str, Tensor],
     feature: SequenceFeature | NumberSequenceFeature,
     batch_size: Tensor,
-    lookups: _Lookups,
+    token_ids: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Returns ids and weights `(batch, max_length)` of the last positions, the most recent one in the last column.
 
@@ -211,7 +195,7 @@ def _sequence(
         ids = log_round(sequence.values, feature)
     else:
         present = tf.not_equal(sequence.values, "")
-        ids = tf.where(present, lookups(sequence, feature).values, tf.constant(0, tf.int64))
+        ids = tf.where(present, tf.constant([], tf.int64) if token_ids is None else token_ids, tf.constant(0, tf.int64))
 
     def to_dense(values: Tensor) -> Tensor:
         sparse = tf.SparseTensor(sequence.indices, values, sequence.dense_shape)
