@@ -1,7 +1,7 @@
 """Fields of ids: their validation, the order of their columns, and weighted means of multivalent fields."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras import ops
@@ -64,10 +64,11 @@ class Fields:
         if missing:
             raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(missing)}")
         single_valued = self.single_valued
-        columns = [ops.cast(inputs[field], "int")[:, None] for field in single_valued]
+        columns = [ops.cast(ops.stack([inputs[field] for field in single_valued], 1), "int")] if single_valued else []
         columns += [ops.cast(inputs[field], "int") for field in self.multivalent]
         names = [*single_valued, *(field for field in self.multivalent for _ in range(inputs[field].shape[1]))]
-        return check_ids(ops.concatenate(columns, axis=1), self.vocab_sizes, names), names
+        ids = columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=1)
+        return check_ids(ids, self.vocab_sizes, names), names
 
     def pool(self, values: Tensor, inputs: Features) -> dict[str, Tensor]:
         """Returns the values by field.
@@ -82,22 +83,61 @@ class Fields:
         Returns:
             `(batch, dim)` by field, and `(batch, length, dim)` of an unpooled field.
         """
-        pooled = {field: values[:, i] for i, field in enumerate(self.single_valued)}
-        start = len(pooled)
-        for field in self.multivalent:
+        single_valued = self.single_valued
+        pooled = {field: values[:, i] for i, field in enumerate(single_valued)}
+        return pooled | self.pool_multivalent(values[:, len(single_valued) :], inputs, self.multivalent)
+
+    def pool_multivalent(self, values: Tensor, inputs: Features, fields: Sequence[str]) -> dict[str, Tensor]:
+        """Returns the values of multivalent fields, as `pool` does.
+
+        Args:
+            values: `(batch, columns, dim)` of these fields only.
+            inputs: Ids and weights by name.
+            fields: Names of the fields, in the order of their columns.
+        """
+        pooled, start = {}, 0
+        for field in fields:
             end = start + inputs[field].shape[1]
             weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], values.dtype)
             if field in self.unpooled:
                 pooled[field] = weights[:, :, None] * values[:, start:end]
             else:
-                pooled[field] = _weighted_mean(values[:, start:end], weights)
+                pooled[field] = ops.einsum("bl,bld->bd", normalized(weights), values[:, start:end])
             start = end
         return pooled
 
-    def concatenate(self, pooled: Mapping[str, Tensor]) -> Tensor:
-        """Returns what `pool` gives as one tensor, `(batch, fields, dim)`, in the order of the fields."""
-        parts = [pooled[field] if field in self.unpooled else pooled[field][:, None] for field in self.vocab_sizes]
-        return ops.concatenate(parts, axis=1)
+    def pool_all(self, values: Tensor, inputs: Features) -> Tensor:
+        """Returns the values of all fields as one tensor, `(batch, fields, dim)`, in the order of the fields.
+
+        Args:
+            values: `(batch, columns, dim)`, in the order of `ids`.
+            inputs: Ids and weights by name.
+        """
+        count = len(self.single_valued)
+        if not self.multivalent:  # The columns are in the order of the fields.
+            return values
+        pooled = self.pool_multivalent(values[:, count:], inputs, self.multivalent)
+        return self.concatenate(values[:, :count], pooled)
+
+    def concatenate(self, single_valued: Tensor, multivalent: Mapping[str, Tensor]) -> Tensor:
+        """Returns the values of all fields, `(batch, fields, dim)`, in the order of the fields.
+
+        Args:
+            single_valued: Values of the single-valued fields, `(batch, single_valued, dim)`.
+            multivalent: Those of the other fields by name, as `pool` returns them.
+        """
+        parts, start, end = [], 0, 0
+        for field in self.vocab_sizes:
+            if field not in multivalent:
+                end += 1
+                continue
+            if end > start:
+                parts.append(single_valued[:, start:end])
+            parts.append(multivalent[field] if field in self.unpooled else multivalent[field][:, None])
+            start = end
+        if end > start:
+            parts.append(single_valued[:, start:end])
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
     def output_shape(self, input_shape: Mapping[str, Shape], dim: int) -> Shape:
         """Returns the shape of what `concatenate` gives."""
@@ -105,7 +145,7 @@ class Fields:
         return (next(iter(input_shape.values()))[0], sum(map(known, sizes)), dim)
 
 
-def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+def normalized(weights: Tensor) -> Tensor:
+    """Returns the weights of each row divided by their sum; 0 where the sum is 0."""
     total = ops.sum(weights, axis=1, keepdims=True)
-    safe_total = ops.where(total == 0, ops.ones_like(total), total)
-    return ops.einsum("bl,bld->bd", weights / safe_total, values)
+    return weights / ops.where(total == 0, ops.ones_like(total), total)

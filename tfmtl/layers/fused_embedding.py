@@ -11,12 +11,16 @@ from keras import ops
 
 from tfmtl.backend import is_tensorflow, require_tensorflow
 from tfmtl.features import WEIGHTS_SUFFIX
-from tfmtl.layers._fields import Fields, rename_former_keys
+from tfmtl.layers._fields import Fields, normalized, rename_former_keys
 from tfmtl.layers._ids import clip_ids, mark_outside
 from tfmtl.types import Config, Features, Initializer, Regularizer, Shape, Tensor, TensorLike
 
 if is_tensorflow():
     from tfmtl.backend.tensorflow import embedding as tensorflow_embedding
+    from tfmtl.backend.tensorflow import listed_ids as tensorflow_listed_ids
+
+_MAX_PADDED_COLUMNS = 16
+"""Number of columns up to which looking up padding takes less time than leaving it out."""
 
 _overrides = threading.local()
 
@@ -33,6 +37,8 @@ class FusedEmbedding(keras.layers.Layer):
     However many fields there are, one table means one gather, one gradient and one optimizer update. On TensorFlow the
     gradient is a `tf.IndexedSlices` of the looked-up rows, so that the cost of a step does not depend on the size of
     the vocabulary. On JAX and PyTorch the gradient has the size of the table.
+
+    On TensorFlow the padding of long lists is not looked up, so that a step costs what its ids cost.
 
     Args:
         vocab_sizes: Number of ids of each field, in the order of the fields of the output.
@@ -105,9 +111,9 @@ class FusedEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs: Features) -> Tensor:
-        if not self.multivalent:  # The gather returns the fields in their order.
-            return ops.cast(self._look_up(inputs), self.compute_dtype)
-        return self._fields.concatenate(self.lookup(inputs))
+        if is_tensorflow() and self._mean_columns(inputs) > _MAX_PADDED_COLUMNS:
+            return self._without_padding(inputs)
+        return self._fields.pool_all(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
 
     def lookup(self, inputs: Features) -> dict[str, Tensor]:
         """Looks up the embeddings by field, with one gather.
@@ -120,6 +126,38 @@ class FusedEmbedding(keras.layers.Layer):
         """
         return self._fields.pool(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
 
+    def _mean_columns(self, inputs: Features) -> int:
+        """Returns the number of columns of the multivalent fields that are pooled."""
+        lists = [field for field in self.multivalent if field not in self.unpooled and field in inputs]
+        return sum(inputs[field].shape[1] for field in lists)
+
+    def _without_padding(self, inputs: Features) -> Tensor:
+        """Computes `call`, without a lookup of padding in the fields that are pooled."""
+        ids, fields = self._fields.ids(inputs)
+        lists = [field for field in self.multivalent if field not in self.unpooled]
+        rows, listed = self._table_rows(ids, fields), np.isin(fields, lists)
+        list_ids, list_rows = _columns(ids, listed), _columns(rows, listed)
+        weights = [ops.cast(inputs[field + WEIGHTS_SUFFIX], self.compute_dtype) for field in lists]
+        all_weights = ops.concatenate(weights, axis=1)
+        places = tensorflow_listed_ids.kept_places(list_ids, all_weights)
+        others, batch = _columns(rows, ~listed), ops.shape(ids)[0]
+        flat = ops.concatenate([ops.reshape(others, (-1,)), tensorflow_listed_ids.at(list_rows, places)], axis=0)
+        values = self._gather(flat)
+        count = batch * others.shape[1]
+        padded = ops.reshape(values[:count], (batch, others.shape[1], self.output_dim))
+        if self.embeddings_regularizer is not None:
+            present = ops.cast(tensorflow_listed_ids.at(all_weights, places) != 0, values.dtype)[:, None]
+            masked = ops.reshape(padded * self._presence(padded, inputs, self.unpooled), (-1, self.output_dim))
+            self._add_penalty(ops.concatenate([masked, values[count:] * present], axis=0), batch)
+        values, padded = ops.cast(values[count:], self.compute_dtype), ops.cast(padded, self.compute_dtype)
+        numbers = np.array([lists.index(field) for field in fields if field in lists])
+        shares = ops.concatenate([normalized(one) for one in weights], axis=1)
+        means = tensorflow_listed_ids.sum_by_field(values, shares, places, numbers, (batch, len(lists)))
+        single = len(self._fields.single_valued)
+        multivalent = self._fields.pool_multivalent(padded[:, single:], inputs, self.unpooled)
+        multivalent |= {field: means[:, i] for i, field in enumerate(lists)}
+        return self._fields.concatenate(padded[:, :single], multivalent)
+
     def _look_up(self, inputs: Features) -> Tensor:
         """Looks up the rows of all ids, `(batch, columns, output_dim)`."""
         ids, fields = self._fields.ids(inputs)
@@ -129,7 +167,7 @@ class FusedEmbedding(keras.layers.Layer):
         else:
             values = mark_outside(ops.take(self.table, table_rows, axis=0), ids, self.vocab_sizes, fields)
         if self.embeddings_regularizer is not None:
-            self._add_regularization(values, inputs)
+            self._add_penalty(values * self._presence(values, inputs, self.multivalent), ops.shape(values)[0])
         return values
 
     def _table_rows(self, ids: Tensor, fields: Sequence[str]) -> Tensor:
@@ -143,14 +181,17 @@ class FusedEmbedding(keras.layers.Layer):
         rows, values = by_layer[id(self)]
         return tensorflow_embedding.gather_overridden_rows(rows, values, table_rows, self.name)
 
-    def _add_regularization(self, values: Tensor, inputs: Features) -> None:
+    def _presence(self, values: Tensor, inputs: Features, multivalent: Sequence[str]) -> Tensor:
+        """Returns 1 for each embedding of `values` and 0 for those of absent positions, `(batch, columns, 1)`."""
         masks = [ops.ones_like(values[:, : len(self._fields.single_valued), :1])]
-        for field in self.multivalent:
+        for field in multivalent:
             present = ops.cast(inputs[field + WEIGHTS_SUFFIX], values.dtype) != 0
             masks.append(ops.cast(present, values.dtype)[:, :, None])
-        penalty = self.embeddings_regularizer(values * ops.concatenate(masks, axis=1))
-        rows = ops.cast(ops.maximum(ops.shape(values)[0], 1), penalty.dtype)
-        self.add_loss(penalty / rows)
+        return ops.concatenate(masks, axis=1)
+
+    def _add_penalty(self, values: Tensor, batch: Tensor) -> None:
+        penalty = self.embeddings_regularizer(values)
+        self.add_loss(penalty / ops.cast(ops.maximum(batch, 1), penalty.dtype))
 
     def unique_rows(self, inputs: Features) -> Tensor:
         """Returns the rows of the table that inputs look up, each once, in ascending order; needs TensorFlow.
@@ -211,3 +252,8 @@ class FusedEmbedding(keras.layers.Layer):
     def from_config(cls, config: Mapping[str, Any]) -> "FusedEmbedding":
         layer: FusedEmbedding = super().from_config(rename_former_keys(config))
         return layer
+
+
+def _columns(matrix: Tensor, selected: np.ndarray) -> Tensor:
+    """Returns some columns of a matrix."""
+    return matrix if selected.all() else ops.take(matrix, np.flatnonzero(selected), axis=1)

@@ -68,7 +68,7 @@ class RawValues(keras.layers.Layer):
         largest = np.array([max(self.vocab_sizes[field] - 1, 1) for field in fields], "float32")
         values = mark_outside(ops.divide(ops.cast(ids, "float32"), largest)[:, :, None], ids, self.vocab_sizes, fields)
         # Means are computed in float32: bfloat16 has 3 digits.
-        return ops.cast(self._fields.concatenate(self._fields.pool(values, inputs)), self.compute_dtype)
+        return ops.cast(self._fields.pool_all(values, inputs), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Mapping[str, Shape]) -> Shape:
         return self._fields.output_shape(input_shape, 1)
