@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from pipelines.training.packed_rows import PackedRows
 from pipelines.training_settings import CacheSetting
 from serving.raw_features import parsing_spec
 from tfmtl.model_inputs import transformed_inputs
@@ -90,7 +91,8 @@ class InputPipeline:
         """
         position = position or DataPosition()
         raw = self.cache == "none"
-        blocks = self._serialized(files, _OPEN_FILES) if raw else self._cached(self.blocks(files, _OPEN_FILES))
+        serialized = self._serialized(files, _OPEN_FILES)
+        blocks = serialized if raw else self._cached(self._packed(serialized))
 
         @tf.autograph.experimental.do_not_convert
         def epoch(_: Any) -> tf.data.Dataset:
@@ -111,8 +113,8 @@ class InputPipeline:
             files: TFRecord files, compressed with GZIP.
             share: Function that selects a worker's share of the batches, if there are several workers.
         """
-        batches = self.blocks(files, 1).cache().rebatch(_EVALUATION_BATCH).map(self._cast_features)
-        return share(batches).prefetch(1)
+        blocks = self._packed(self._serialized(files, 1)).cache()
+        return share(blocks.rebatch(_EVALUATION_BATCH).map(self._layout.unpack)).prefetch(1)
 
     def first_rows(self, files: Sequence[str], rows: int) -> tf.data.Dataset:
         """Returns a dataset of the first rows in the order of the files, in batches of the size of training.
@@ -122,7 +124,8 @@ class InputPipeline:
             rows: Number of rows, rounded up to whole batches; fewer if the files have fewer.
         """
         size = min(self.batch_size, rows)
-        return self.blocks(files, 1).rebatch(size).take(-(-rows // size)).map(self._cast_features)
+        blocks = self._packed(self._serialized(files, 1))
+        return blocks.rebatch(size).take(-(-rows // size)).map(self._layout.unpack)
 
     def blocks(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
         """Returns a dataset of blocks of transformed rows, with integers as int32.
@@ -132,7 +135,8 @@ class InputPipeline:
             open_files: Number of files from which blocks are taken in turn; with 1, blocks are in the order of the
                 files.
         """
-        return self._parsed(self._serialized(files, open_files))
+        serialized = self._serialized(files, open_files)
+        return serialized.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _serialized(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
         """Returns a dataset of blocks of serialized rows."""
@@ -145,8 +149,18 @@ class InputPipeline:
             deterministic=True,
         )
 
-    def _parsed(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
-        return blocks.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    def _packed(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns a dataset of parsed blocks, in which each type of values is one matrix (`PackedRows`)."""
+
+        @tf.autograph.experimental.do_not_convert
+        def packed(examples: Any) -> Any:
+            return self._layout.pack(*self._transformed(examples))
+
+        return blocks.map(packed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    @property
+    def _layout(self) -> PackedRows:
+        return PackedRows(transformed_inputs(self.spec), tuple(task.name for task in self.spec.tasks))
 
     @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
     def parse(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -158,6 +172,14 @@ class InputPipeline:
         Returns:
             Transformed features by name, with ids as int32, and labels by task, float32.
         """
+        transformed, labels = self._transformed(examples)
+        features = {}
+        for i in transformed_inputs(self.spec):
+            values = tf.ensure_shape(transformed[i.name], (None, *i.shape))
+            features[i.name] = tf.cast(values, tf.int32) if i.dtype == "int64" else values
+        return features, labels
+
+    def _transformed(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
         parsed = tf.io.parse_example(examples, {**parsing_spec(self.spec), **labels})
         raw = {
@@ -165,12 +187,7 @@ class InputPipeline:
             for name, tensor in parsed.items()
             if name not in labels
         }
-        transformed = self.transform(raw)
-        features = {}
-        for i in transformed_inputs(self.spec):
-            values = tf.ensure_shape(transformed[i.name], (None, *i.shape))
-            features[i.name] = tf.cast(values, tf.int32) if i.dtype == "int64" else values
-        return features, {task.name: tf.cast(parsed[task.label], tf.float32) for task in self.spec.tasks}
+        return self.transform(raw), {task.name: tf.cast(parsed[task.label], tf.float32) for task in self.spec.tasks}
 
     def _cached(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
         if self.cache == "disk":
@@ -185,23 +202,19 @@ class InputPipeline:
         first_window, offset = skipped_rows // window, skipped_rows % window
         shuffled = blocks.shuffle(-(-window // _BLOCK_ROWS), seed=seeds[0], reshuffle_each_iteration=False)
         remaining = _skip_rows(shuffled, first_window * window)
-        windows = (self._parsed(remaining) if raw else remaining).rebatch(window)
+        windows = (self._packed(remaining) if raw else remaining).rebatch(window)
 
         @tf.autograph.experimental.do_not_convert
         def permute(number: Any, rows: Any) -> Any:
-            order = tf.range(tf.shape(tf.nest.flatten(rows)[0])[0])
+            order = tf.range(tf.shape(rows[0])[0])
             order = tf.random.experimental.stateless_shuffle(order, seed=tf.stack([seeds[1], number]))
             order = order[tf.where(number == first_window, offset, 0) :]
-            return self._cast_features(*tf.nest.map_structure(lambda column: tf.gather(column, order), rows))
+            return tuple(tf.gather(matrix, order) for matrix in rows)
 
         numbers = tf.data.Dataset.range(first_window, tf.int64.max)
         # The next window is prepared while batches are taken from the present one.
-        return tf.data.Dataset.zip(numbers, windows).map(permute).prefetch(1).rebatch(self.batch_size)
-
-    @tf.autograph.experimental.do_not_convert
-    def _cast_features(self, features: Any, labels: Any) -> Any:
-        """Casts the features to the dtypes that models take."""
-        return {i.name: tf.cast(features[i.name], i.dtype) for i in transformed_inputs(self.spec)}, labels
+        permuted = tf.data.Dataset.zip(numbers, windows).map(permute).prefetch(1)
+        return permuted.rebatch(self.batch_size).map(self._layout.unpack)
 
 
 @tf.autograph.experimental.do_not_convert
