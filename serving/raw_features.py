@@ -109,15 +109,18 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
         tf.errors.InvalidArgumentError: If a required feature is missing, or a feature and its weights differ in shape.
     """
     features: dict[str, tf.SparseTensor] = {}
+    scalars: dict[tf.DType, dict[str, Any]] = {tf.string: {}, tf.float32: {}}
     for feature in spec.features:
         tensor = tensors[feature.name]
         if isinstance(feature, CategoricalFeature | NumericalFeature):
             tensor = _require(feature.name, tensor) if feature.required else tensor
-            features[feature.name] = _sparse(tf.expand_dims(tensor, 1), tf.expand_dims(present(tensor), 1))
+            scalars[tensor.dtype][feature.name] = tensor
         elif isinstance(feature, SEQUENCES):
             features[feature.name] = _sparse(tensor)
         else:
             features |= _multi_valued(feature, {name: tensors[name] for name in _columns(feature)})
+    for columns in scalars.values():
+        features |= _scalars(columns)
     return features
 
 
@@ -148,6 +151,22 @@ def _require(name: str, tensor: tf.Tensor) -> tf.Tensor:
     message = f"`{name}` should have a value in every row, the spec requires it"
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present(tensor)), [message])]):
         return tf.identity(tensor)
+
+
+def _scalars(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
+    """Returns the present values of columns `(batch,)` of one type, with a number of operations for all of them."""
+    if not columns:
+        return {}
+    matrix = tf.stack(list(columns.values()))
+    mask = present(matrix)
+    places = tf.where(mask)
+    counts = tf.reduce_sum(tf.cast(mask, tf.int64), 1)
+    values = tf.split(tf.boolean_mask(matrix, mask), counts, num=len(columns))
+    indices = tf.split(places[:, 1:] * [[1, 0]], counts, num=len(columns))
+    shape = tf.stack([tf.shape(matrix, tf.int64)[1], 1])
+    return {
+        name: tf.SparseTensor(where, what, shape) for name, where, what in zip(columns, indices, values, strict=True)
+    }
 
 
 def _multi_valued(feature: MultiValuedFeature, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:
