@@ -27,6 +27,7 @@ from serving.raw_features import parsing_spec
 from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.training import InputWait
 from tfmtl.training.two_stage import stage_optimizer
+from transforms.transform_graph import TransformGraph
 
 _CACHES: tuple[Cache, ...] = ("none", "memory", "disk")
 _PARSED_ROWS = 4096
@@ -156,7 +157,7 @@ def measure(settings: Settings, run: Run, rows: int, passes: int) -> Table:
     """
     examples = pathlib.Path(run.uri("LogExampleGen", "examples")) / "Split-train"
     output = tft.TFTransformOutput(run.uri("Transform", "transform_graph"))
-    transform, training = output.transform_features_layer(), settings.training
+    transform, training = TransformGraph(output, settings.spec), settings.training
     table = Table(title=f"Input pipeline of {settings.name!r}", title_justify="left")
     for column in ("", "rows/s", "input wait"):
         table.add_column(column, justify="right" if column else "left")

@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 
 from pipelines.training.trainer import vocabulary_sizes
 from tfmtl.spec import DatasetSpec
+from transforms.transform_graph import TransformGraph
 
 PREPARED = "prepared.json"
 EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"
@@ -90,9 +91,8 @@ class Prepared:
         return tft.TFTransformOutput(str(self.folder / TRANSFORM))
 
     def transform(self) -> Transform:
-        """Returns the layer that computes transformed features from raw ones."""
-        layer: Transform = self.transformed.transform_features_layer()
-        return layer
+        """Returns the function that computes transformed features from raw ones."""
+        return TransformGraph(self.transformed, self.spec)
 
     def vocabulary_sizes(self) -> dict[str, int]:
         """Returns the number of tokens in the vocabulary of each feature that has one."""

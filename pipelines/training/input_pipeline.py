@@ -59,7 +59,7 @@ class InputPipeline:
 
     Example:
     ```python
-    inputs = InputPipeline(spec, transformed.transform_features_layer(), batch_size=1024)
+    inputs = InputPipeline(spec, TransformGraph(transformed, spec), batch_size=1024)
     model.fit(inputs.training(train_files), validation_data=inputs.evaluation(eval_files))
     ```
     """

@@ -38,6 +38,7 @@ from tfmtl.training.shifted_schedule import ShiftedSchedule
 from tfmtl.training.tensorboard import TensorBoardLog
 from tfmtl.training.two_stage import stage_optimizer
 from tfmtl.training.vocabularies import Tokens, write_vocabularies
+from transforms.transform_graph import TransformGraph
 
 HISTORY = "history.json"
 """Name of the training history in a `model_run` folder."""
@@ -77,7 +78,7 @@ def _train_and_export(
     strategy = training.distribution.strategy()
     keras.utils.set_random_seed(training.seed)
     transformed = tft.TFTransformOutput(fn_args.transform_output)
-    transform = transformed.transform_features_layer()
+    transform = TransformGraph(transformed, spec)
     files = {"train": tf.io.gfile.glob(fn_args.train_files), "eval": tf.io.gfile.glob(fn_args.eval_files)}
 
     cache = choose_cache(training.cache, files["train"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util  # Whether XLA compiles a graph has no public name.
 
 from tfmtl.types import Tensor
 
@@ -46,18 +47,21 @@ def _raise_eagerly(ids: np.ndarray, vocab_sizes: Mapping[str, int], fields: Sequ
 
 
 def _raise_in_graph(ids: Tensor, vocab_sizes: Mapping[str, int], fields: Sequence[str]) -> Tensor:
-    """Raises the error of the first field with an id outside it; XLA cannot compile a message that is put together."""
+    """Raises the error of the first field with an id outside it."""
     names = list(dict.fromkeys(fields))
-    segments = [names.index(field) for field in fields]
+    numbers = {name: number for number, name in enumerate(names)}
+    segments = [numbers[field] for field in fields]
     sizes = np.array([vocab_sizes[name] for name in names], "int64")
     lowest = tf.math.unsorted_segment_min(tf.reduce_min(ids, axis=0), segments, len(names))
     highest = tf.math.unsorted_segment_max(tf.reduce_max(ids, axis=0), segments, len(names))
-    valid = tf.unstack((lowest >= 0) & (highest < sizes))
-    received = tf.unstack(tf.where(highest >= sizes, highest, lowest))
-    assertion = None
-    for name, condition, value in zip(names, valid, received, strict=True):
-        with tf.control_dependencies([assertion] if assertion is not None else []):
-            assertion = tf.raw_ops.Assert(condition=condition, data=[_message(name, vocab_sizes), value])
+    valid = (lowest >= 0) & (highest < sizes)
+    received = tf.where(highest >= sizes, highest, lowest)
+    # XLA cannot compile a message that is chosen, and leaves assertions out.
+    messages = [_message(name, vocab_sizes) for name in names]
+    first = tf.argmin(tf.cast(valid, tf.int8))
+    compiled = control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    message = messages[0] if compiled else tf.gather(messages, first)
+    assertion = tf.raw_ops.Assert(condition=tf.reduce_all(valid), data=[message, tf.gather(received, first)])
     with tf.control_dependencies([assertion]):
         return tf.constant(True)
 
