@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf.message import Message
 
@@ -40,19 +41,26 @@ def warmup_logs(
         tf.errors.InvalidArgumentError: If an example cannot be parsed.
     """
     examples = _complete(spec, examples) or [_placeholder(spec)]
-    logs = []
-    for size in BATCH_SIZES:
-        batch = tf.constant(list(itertools.islice(itertools.cycle(examples), size)))
-        features = raw_features.parse_examples(spec, batch)
-        transformed = transform(dict(features))
-        signature_inputs = {
-            "serving_default": {raw_features.EXAMPLES: batch},
-            "raw": raw_features.to_tensors(spec, features),
-            "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
-        }
-        outputs = score(signature_inputs["transformed"])
-        logs += [_log(model_name, name, one, outputs).SerializeToString() for name, one in signature_inputs.items()]
-    return logs
+    batch = tf.constant(list(itertools.islice(itertools.cycle(examples), max(BATCH_SIZES))))
+    features = raw_features.parse_examples(spec, batch)
+    transformed = transform(dict(features))
+    signature_inputs = {
+        "serving_default": {raw_features.EXAMPLES: batch},
+        "raw": raw_features.to_tensors(spec, features),
+        "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
+    }
+    outputs = _first(score(signature_inputs["transformed"]), None)
+    arrays = {name: _first(one, None) for name, one in signature_inputs.items()}
+    return [
+        _log(model_name, name, _first(one, size), _first(outputs, size)).SerializeToString()
+        for size in BATCH_SIZES
+        for name, one in arrays.items()
+    ]
+
+
+def _first(tensors_by_name: Mapping[str, Any], rows: int | None) -> dict[str, np.ndarray]:
+    """Returns the first rows of tensors, or all of them."""
+    return {name: np.asarray(tensor)[:rows] for name, tensor in tensors_by_name.items()}
 
 
 def write_warmup(directory: str, logs: Iterable[bytes]) -> None:
@@ -97,13 +105,15 @@ def _placeholder(spec: DatasetSpec) -> bytes:
     return serialized
 
 
-def _log(model_name: str, signature: str, inputs: Mapping[str, tf.Tensor], outputs: Mapping[str, tf.Tensor]) -> Message:
+def _log(
+    model_name: str, signature: str, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+) -> Message:
     log = protos.PredictionLog()
     request = log.predict_log.request
     request.model_spec.name = model_name
     request.model_spec.signature_name = signature
-    for name, tensor in inputs.items():
-        tensors.write(request.inputs[name], tensor.numpy(), content=True)
-    for name, tensor in outputs.items():
-        tensors.write(log.predict_log.response.outputs[name], tensor.numpy(), content=True)
+    for name, array in inputs.items():
+        tensors.write(request.inputs[name], array, content=True)
+    for name, array in outputs.items():
+        tensors.write(log.predict_log.response.outputs[name], array, content=True)
     return log

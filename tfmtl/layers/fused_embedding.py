@@ -19,7 +19,7 @@ if is_tensorflow():
     from tfmtl.backend.tensorflow import embedding as tensorflow_embedding
     from tfmtl.backend.tensorflow import listed_ids as tensorflow_listed_ids
 
-_MAX_PADDED_COLUMNS = 16
+MAX_PADDED_COLUMNS = 16
 """Number of columns up to which looking up padding takes less time than leaving it out."""
 
 _overrides = threading.local()
@@ -111,7 +111,7 @@ class FusedEmbedding(keras.layers.Layer):
         )
 
     def call(self, inputs: Features) -> Tensor:
-        if is_tensorflow() and self._mean_columns(inputs) > _MAX_PADDED_COLUMNS:
+        if is_tensorflow() and self._mean_columns(inputs) > MAX_PADDED_COLUMNS:
             return self._without_padding(inputs)
         return self._fields.pool_all(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
 

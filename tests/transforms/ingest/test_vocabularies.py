@@ -23,6 +23,7 @@ from transforms.ingest.beam_ingest import COUNTS, SAMPLE, IngestPaths
 from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.token_counts import EMPTY_VOCABULARY, TokenCounter, order
 from transforms.preprocessing import make_preprocessing_fn
+from transforms.transform_graph import TransformGraph
 from transforms.readers.log_format import LogFormat
 
 FEATURES = (
@@ -110,6 +111,24 @@ def test_transformed_values_are_the_same_on_all_rows(ingested):
         assert set(one) == set(other)
         for name, values in one.items():
             np.testing.assert_array_equal(values, other[name], err_msg=name)
+
+
+def test_loaded_graph_computes_what_tft_computes(ingested):
+    """Labels are absent where a model is served, and a feature that is absent counts as missing in every row."""
+    folder, graphs = ingested
+    rows = parse_examples(SPEC, records(folder, "train"))
+    labels = {"click": tf.sparse.from_dense(tf.ones((rows["user"].dense_shape[0], 1), tf.int64))}
+    for graph in graphs.values():
+        loaded, layer = TransformGraph(graph, SPEC), graph.transform_features_layer()
+        for given in (rows, rows | labels):
+            found, expected = tf.function(loaded, autograph=False)(given), layer(given)
+            assert set(found) == set(expected)
+            for name, values in expected.items():
+                np.testing.assert_array_equal(found[name], values, err_msg=name)
+        missing = tf.SparseTensor(tf.zeros((0, 2), tf.int64), tf.constant([], tf.string), [len(expected["user"]), 0])
+        found = loaded({name: values for name, values in rows.items() if name not in ("city", "tags")})
+        for name, values in layer(rows | {"city": missing, "tags": missing}).items():
+            np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
 def test_the_graph_contains_its_vocabularies(ingested, tmp_path):

@@ -99,7 +99,7 @@ class TrainedModel(ModelLosses, TrackedMetrics, ReplicatedModel):
         # Where the data end, Keras runs the graph of a step without data. What does not depend on data, such as the
         # optimizer's counter or its weight decay, would be done once too often.
         tensors = [tensor for tensor in keras.tree.flatten(data) if tensor is not None]
-        with tf.control_dependencies(tensors):
+        with tf.control_dependencies([tf.group(tensors)]):
             logs = self.strategy.train_step(self, *prepare_batch(self.spec, data))
             for layer in self._flatten_layers():
                 if isinstance(layer, DynamicSelector):
