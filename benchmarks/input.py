@@ -27,7 +27,7 @@ from serving.raw_features import parsing_spec
 from tfmtl.models import MultiTaskModel, model_class
 from tfmtl.training import InputWait
 from tfmtl.training.two_stage import stage_optimizer
-from transforms.transform_graph import TransformGraph
+from transforms.graph.transform_graph import TransformGraph
 
 _CACHES: tuple[Cache, ...] = ("none", "memory", "disk")
 _PARSED_ROWS = 4096

@@ -55,7 +55,7 @@ def _rows_per_second(settings: Any, run: Any, max_padded_columns: int | None) ->
     from pipelines.training.input_pipeline import InputPipeline
     from pipelines.training.row_counts import count_rows
     from tfmtl.layers import fused_embedding
-    from transforms.transform_graph import TransformGraph
+    from transforms.graph.transform_graph import TransformGraph
 
     default = fused_embedding.MAX_PADDED_COLUMNS
     fused_embedding.MAX_PADDED_COLUMNS = default if max_padded_columns is None else max_padded_columns

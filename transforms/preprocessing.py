@@ -20,8 +20,8 @@ from tfmtl.model_inputs import offsets, transformed_inputs
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
-from transforms.scalar_columns import scalar_columns
-from transforms.vocabulary_lookup import AnalyzedVocabularies, CountedVocabularies, Lookup
+from transforms.graph.scalar_columns import scalar_columns
+from transforms.graph.vocabulary_lookup import AnalyzedVocabularies, CountedVocabularies, Lookup
 
 Tensors = dict[str, Tensor]
 """Tensors by name."""
@@ -63,7 +63,7 @@ def make_preprocessing_fn(
         lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
         computed = _numerical(spec, inputs, batch_size) | _tokens(spec, inputs, batch_size, lookup)
         for feature in lists:
-            arrange = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
+            arrange: Any = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
             ids, weights = arrange(inputs, feature, batch_size, computed.get(feature.name))
             computed |= {feature.name: ids, feature.name + WEIGHTS_SUFFIX: weights}
         for task, offset in offsets(spec).items():

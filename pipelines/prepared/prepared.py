@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 
 from pipelines.training.trainer import vocabulary_sizes
 from tfmtl.spec import DatasetSpec
-from transforms.transform_graph import TransformGraph
+from transforms.graph.transform_graph import TransformGraph
 
 PREPARED = "prepared.json"
 EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"

@@ -38,7 +38,7 @@ from tfmtl.training.shifted_schedule import ShiftedSchedule
 from tfmtl.training.tensorboard import TensorBoardLog
 from tfmtl.training.two_stage import stage_optimizer
 from tfmtl.training.vocabularies import Tokens, write_vocabularies
-from transforms.transform_graph import TransformGraph
+from transforms.graph.transform_graph import TransformGraph
 
 HISTORY = "history.json"
 """Name of the training history in a `model_run` folder."""

@@ -18,12 +18,12 @@ from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeat
 from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec, RandomSplit, Task
 from transforms.batches.raw_batch import SPLITS
+from transforms.graph.transform_graph import TransformGraph
 from transforms.ingest import token_counts
 from transforms.ingest.beam_ingest import COUNTS, SAMPLE, IngestPaths
 from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.token_counts import EMPTY_VOCABULARY, TokenCounter, order
 from transforms.preprocessing import make_preprocessing_fn
-from transforms.transform_graph import TransformGraph
 from transforms.readers.log_format import LogFormat
 
 FEATURES = (

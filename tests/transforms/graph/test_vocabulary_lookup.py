@@ -7,8 +7,8 @@ import tensorflow_transform as tft
 
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
+from transforms.graph.vocabulary_lookup import CountedVocabularies, segment_ids
 from transforms.preprocessing import make_preprocessing_fn
-from transforms.vocabulary_lookup import CountedVocabularies, segment_ids
 
 LINES = {"city": ["b", "a"], "shop": ["a", "1:b", ""], "item": ["x"], "area": ["b"]}
 """A token of one feature may be that of another, or look like one with its number."""

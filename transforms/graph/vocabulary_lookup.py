@@ -112,7 +112,7 @@ def segment_ids(counts: Tensor, total: Tensor) -> Tensor:
     return tf.cumsum(starts)[:-1]
 
 
-class _Lines(lookup_ops.TableInitializerBase):  # type: ignore[misc]
+class _Lines(lookup_ops.TableInitializerBase):
     """Initializer of a table from the lines of several files, with the number of the file before the token.
 
     The files are assets, so that a SavedModel has a copy of each.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmtl.types import Tensor
-from transforms.vocabulary_lookup import segment_ids
+from transforms.graph.vocabulary_lookup import segment_ids
 
 
 def scalar_columns(columns: Sequence[Tensor | None], batch_size: Tensor, default: Any, dtype: tf.DType) -> Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from transforms import scalar_columns as module
-from transforms.scalar_columns import scalar_columns
+from transforms.graph import scalar_columns as module
+from transforms.graph.scalar_columns import scalar_columns
 
 ROWS = [[["a", "x"], [], ["c"]], [[], [], []], [["d"], ["e"], ["f", "g", "h"]]]
 """Values by column and row."""
