@@ -114,7 +114,7 @@ def export(
 
     Args:
         model: Built model.
-        transform: Callable and trackable object such as `tft.TFTransformOutput.transform_features_layer()`.
+        transform: Callable and trackable object such as `transforms.graph.transform_graph.TransformGraph`.
         directory: Folder to write to.
         warmup_examples: Serialized tf.Examples of raw features, usually some rows of the log, for the warm-up requests.
             Without any that has the values which the spec requires, their only row has placeholders for these.

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 _INIT_OP = "__saved_model_init_op"
 _RESOURCES = ("HashTableV2", "MutableHashTableV2", "VarHandleOp")
+_CALL = "StatefulPartitionedCall"  # Without inputs it creates a table that was loaded from another SavedModel.
 # Attributes that name things or say how an operation is run, not what it computes.
 _IGNORED = ("shared_name", "container", "config", "config_proto", "executor_type", "use_node_name_sharing")
 
@@ -48,8 +49,9 @@ class _GraphHash:
     def of_signature(self, signature: str) -> str:
         outputs = self._graph.signature_def[signature].outputs
         parts = [f"{name}={self._value(outputs[name].name)}" for name in sorted(outputs)]
+        initializers = self._initializers()
         for resource in self._resources:  # Those that the initializers use themselves are appended meanwhile.
-            parts += [self._hash(name) for name in self._initializers() if self._uses(name, resource)]
+            parts += [self._hash(name) for name in initializers.get(resource, ())]
         return _digest("signature", *parts)
 
     def _value(self, reference: str) -> str:
@@ -66,21 +68,21 @@ class _GraphHash:
         if node.name in self._assets:
             with tf.io.gfile.GFile(self._assets[node.name], "rb") as file:
                 return _digest("asset", hashlib.sha256(file.read()).hexdigest())
-        if node.op in _RESOURCES:
+        if node.op in _RESOURCES or (node.op == _CALL and not _inputs(node)):
             self._resources.append(node.name)
             return _digest(node.op, str(len(self._resources)), *self._attributes(node))
         inputs = [self._value(reference) for reference in node.input if not reference.startswith("^")]
         return _digest(node.op, *self._attributes(node), *inputs)
 
-    def _initializers(self) -> list[str]:
-        """Returns the nodes that initialize tables, sorted by their names, of which each table has one."""
-        if _INIT_OP not in self._graph.signature_def:
-            return []
-        init = _node_name(self._graph.signature_def[_INIT_OP].outputs[_INIT_OP].name)
-        return sorted(reference.removeprefix("^") for reference in self._nodes[init].input)
-
-    def _uses(self, name: str, resource: str) -> bool:
-        return resource in _inputs(self._nodes[name])
+    def _initializers(self) -> dict[str, list[str]]:
+        """Returns the nodes that initialize each resource, sorted by their names."""
+        found: dict[str, list[str]] = {}
+        if _INIT_OP in self._graph.signature_def:
+            init = _node_name(self._graph.signature_def[_INIT_OP].outputs[_INIT_OP].name)
+            for name in sorted(reference.removeprefix("^") for reference in self._nodes[init].input):
+                for resource in dict.fromkeys(_inputs(self._nodes[name])):
+                    found.setdefault(resource, []).append(name)
+        return found
 
     def _function(self, name: str) -> str:
         if name not in self._of_function:

@@ -123,3 +123,27 @@ def test_nothing_is_written_if_a_row_is_not_valid(model, tmp_path):
     with pytest.raises(tf.errors.InvalidArgumentError):
         export(model, HashTransform(), str(tmp_path / "1"), warmup_examples=[b"garbage"])
     assert not (tmp_path / "1").exists()
+
+
+def test_vocabularies_of_a_transform_that_was_loaded_count(model, tmp_path):
+    """The Trainer loads the transform from the SavedModel that Transform wrote."""
+
+    class Loaded(tf.Module):
+        def __init__(self, folder):
+            super().__init__()
+            self.loaded = tf.saved_model.load(folder)
+
+        def __call__(self, features):
+            return self.loaded.call(features)
+
+    digests = []
+    for number, tokens in enumerate((("t0", "t1"), ("t1", "t0"), ("t0", "t1"))):
+        (tmp_path / str(number)).mkdir()
+        transform = VocabularyTransform(tmp_path / str(number), tokens=tokens)
+        signature = {name: tf.SparseTensorSpec((None, None), tf.string) for name in SIZES}
+        transform.call = tf.function(transform.__call__, input_signature=[signature])
+        tf.saved_model.save(transform, str(tmp_path / f"transform-{number}"))
+        loaded = Loaded(str(tmp_path / f"transform-{number}"))
+        digests.append(export(model, loaded, str(tmp_path / f"export-{number}")))
+    assert digests[0] == digests[2]
+    assert digests[0] != digests[1]
