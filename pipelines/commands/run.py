@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipelines.commands.data_checks import RunChecks
 from pipelines.commands.report import write_report
-from pipelines.components.example_gen import REJECTS, ingest_report, sampling_steps
+from pipelines.components.example_gen import ingest_report, sampling_steps
 from pipelines.components.resolvers import RESOLVERS
 from pipelines.evaluation.advice import advice
 from pipelines.evaluation.logistic_regression import NAME, Reference, fit_reference
@@ -29,6 +29,7 @@ from pipelines.training.health import read_health
 from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
+from transforms.ingest.beam_ingest import REJECTS
 from transforms.ingest.sampling import format_steps
 
 NOT_BLESSED = 3

@@ -19,7 +19,7 @@ from pipelines.components.example_gen_driver import LogDriver, read_options
 from pipelines.progress.reading import ReadingProgress
 from tfmtl import config
 from tfmtl.spec import DatasetSpec
-from transforms.batches.raw_batch import SPLITS, Reject
+from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.ingest import beam_ingest
 from transforms.ingest.beam_adopt import AdoptIngested
@@ -32,10 +32,9 @@ from transforms.readers.divide_file import choose_range_bytes
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.storage.atomic import UNFINISHED
-from transforms.storage.files import size
+from transforms.storage.files import size, write_text
 
 REPORT = "ingest_report.json"
-REJECTS = "rejects"
 VOCABULARIES = "vocabularies"
 COUNTS = "token_counts"
 STEPS = "sampling_steps"
@@ -46,7 +45,7 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
     """Writes tf.Examples by split and a sample of them, `vocabularies/`, `ingest_report.json` and `rejects-*.jsonl`.
 
     Each line of `rejects-*.jsonl` is a rejected row. The component of one span also writes `token_counts/`. Beam's
-    workers write the examples themselves (`IngestPaths`), so that TFX has none to write.
+    workers write examples and rejected rows themselves (`IngestPaths`), so that TFX has none to write.
     """
 
     def GetInputSourceToExamplePTransform(self) -> Any:
@@ -80,16 +79,7 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         read = pipeline | "Paths" >> beam.Create(numbered) | ingest
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)
-        _ = (
-            read[beam_ingest.REJECTS]
-            | "RejectLines" >> beam.Map(Reject.to_json)
-            | "WriteRejects" >> beam.io.WriteToText(os.path.join(self._root, REJECTS), file_name_suffix=".jsonl")
-        )
-        _ = (
-            read[beam_ingest.REPORT]
-            | "ReportLine" >> beam.Map(lambda report: json.dumps({**report.to_dict(), STEPS: [step]}))
-            | "WriteReport" >> beam.io.WriteToText(os.path.join(self._root, REPORT), shard_name_template="")
-        )
+        _ = read[beam_ingest.REPORT] | "WriteReport" >> beam.Map(_write_report, os.path.join(self._root, REPORT), step)
         return {}
 
     def _adopt(self, pipeline: beam.Pipeline, log: str, spec: DatasetSpec) -> None:
@@ -157,6 +147,10 @@ class LogExampleGen(FileBasedExampleGen):
             output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
             custom_config=example_gen_pb2.CustomConfig(custom_config=packed),
         )
+
+
+def _write_report(report: IngestReport, path: str, step: int) -> None:
+    write_text(path, json.dumps({**report.to_dict(), STEPS: [step]}) + "\n")
 
 
 def _range_config(span: int) -> range_config_pb2.RangeConfig:

@@ -13,12 +13,13 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_a
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipelines.code_hash import code_hash
-from pipelines.components.example_gen import REJECTS, REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
+from pipelines.components.example_gen import REPORT, STEPS, VOCABULARIES, ingest_report, sampling_steps
 from pipelines.components.kept_counts import keep_counts
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
+from transforms.ingest.beam_ingest import REJECTS
 from transforms.ingest.beam_vocabularies import KeptCounts, WriteVocabularies
 from transforms.ingest.sampling import SAMPLE, thin
 from transforms.storage.atomic import UNFINISHED

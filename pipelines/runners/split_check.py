@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from pipelines.components.example_gen import REJECTS, ingest_report
+from pipelines.components.example_gen import ingest_report
 from pipelines.settings import Settings
 from tfmtl.spec import ENTIRE, DatasetSpec, GivenSplit, Output, RandomSplit
 from transforms.batches.errors import LogError
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.reasons import REASONS
+from transforms.ingest.beam_ingest import REJECTS
 
 _BATCH_ROWS = 8192
 _CONSEQUENCES = {

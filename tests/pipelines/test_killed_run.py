@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from pipelines.components.example_gen import REJECTS, ingest_report
+from pipelines.components.example_gen import ingest_report
 from pipelines.runners.local import RunPaths, run_pipeline
 from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import count_rows
 from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.beam_ingest import REJECTS
 from transforms.storage.atomic import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[2]

@@ -1,5 +1,6 @@
 """Ingestion as a Beam transform: each range of a file is one unit of parallel work, and only counts move."""
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -12,26 +13,31 @@ from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.beam_vocabularies import pack
 from transforms.ingest.ingest_files import IngestedBatch, Progress, ingest_range
+from transforms.ingest.rejects_file import RejectsFile
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
 from transforms.readers.divide_file import MIN_RANGE_BYTES, count_range_lines, divide, with_first_lines
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
+from transforms.storage.atomic import UNFINISHED
 
-REJECTS, REPORT, COUNTS = "rejects", "report", "counts"
+REPORT, COUNTS = "report", "counts"
+REJECTS = "rejects"
+"""Beginning of the names of the files of rejected rows."""
 
 
 class IngestPaths(beam.PTransform):
-    """Writes the rows of a PCollection of `(path, number)`, and emits counts and rejects.
+    """Writes the rows of a PCollection of `(path, number)`, and emits counts.
 
     Each worker writes the rows of a range (`transforms.readers.divide_file`) to shards
     (`transforms.examples.shards.ShardWriter`) that are named by the numbers of the path and of the range, in the splits
     `SPLITS` and `sample`. In the order of their names, the shards of a split hold the rows in the order of the files,
     however the files are divided.
 
-    The output is a dict of PCollections: `rejects` holds a `Reject` for each rejected row; `report` one `IngestReport`
-    of all paths together; `counts` the token counts of each range's training rows, as the input of
-    `transforms.ingest.beam_vocabularies.WriteVocabularies`.
+    The rejected rows of a range are written to `rejects-PATH.jsonl` or `rejects-PATH-RANGE.jsonl`, by the same numbers.
+
+    The output is a dict of PCollections: `report` holds one `IngestReport` of all paths together; `counts` the token
+    counts of each range's training rows, as the input of `transforms.ingest.beam_vocabularies.WriteVocabularies`.
 
     Args:
         spec: Spec of the dataset.
@@ -64,7 +70,7 @@ class IngestPaths(beam.PTransform):
             paths: Pairs of the path of a file and a number that is unique to the path.
 
         Returns:
-            PCollections by name: `rejects`, `report` and `counts`.
+            PCollections by name: `report` and `counts`.
         """
         outputs = (
             paths
@@ -75,10 +81,10 @@ class IngestPaths(beam.PTransform):
             | "Files" >> beam.GroupByKey()
             | "FirstLines" >> beam.FlatMap(_with_first_lines)
             | "Spread" >> beam.Reshuffle()
-            | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REJECTS, REPORT, COUNTS)
+            | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REPORT, COUNTS)
         )
         reports = outputs[REPORT] | "MergeReports" >> beam.CombineGlobally(_MergeReports())
-        return {REJECTS: outputs[REJECTS], REPORT: reports, COUNTS: outputs[COUNTS]}
+        return {REPORT: reports, COUNTS: outputs[COUNTS]}
 
 
 def _divide(path: tuple[str, int], log_format: LogFormat, range_bytes: int) -> Iterator[tuple[int, FileRange]]:
@@ -120,7 +126,9 @@ class _Ingest(beam.DoFn):
 
     def process(self, element: tuple[int, FileRange]) -> Iterator[Any]:
         number, part = element
-        writer = ShardWriter(self._folder, f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}")
+        name = f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}"
+        writer = ShardWriter(self._folder, name)
+        rejects = RejectsFile(posixpath.join(self._folder, f"{REJECTS}-{name}.jsonl"), f"{self._folder}/{UNFINISHED}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
         counter = TokenCounter(self._spec)
         with ThreadPoolExecutor(1) as thread:
@@ -130,12 +138,12 @@ class _Ingest(beam.DoFn):
                     writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)
                 counter.add(batch.typed["train"])
-                for reject in batch.rejects:
-                    yield beam.pvalue.TaggedOutput(REJECTS, reject)
+                rejects.write(batch.rejects)
                 yield beam.pvalue.TaggedOutput(REPORT, batch.report)
             if writing is not None:
                 writing.result()
         writer.finish()
+        rejects.finish()
         for feature, counts in counter.counts().items():
             yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
 

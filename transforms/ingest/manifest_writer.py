@@ -1,7 +1,5 @@
 """Writer of an ingested log, whose folder is complete only when the manifest exists."""
 
-import dataclasses
-import io
 import json
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +10,11 @@ import pyarrow as pa
 from tfmtl.config import ConfigError
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import Reject
-from transforms.batches.rejects import write_rejects
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.manifest import COUNTS, FORMAT, MANIFEST, REJECTS, Column, Manifest
-from transforms.storage.atomic import UNFINISHED, PendingFile, atomic_file
+from transforms.ingest.rejects_file import RejectsFile
+from transforms.storage.atomic import UNFINISHED, atomic_file
 from transforms.storage.files import list_folder, open_output, remove
 
 _SHARDS = "Split-"
@@ -47,7 +45,7 @@ class IngestedWriter:
         self._source = source
         self._made_by = json.loads(json.dumps(made_by))
         self._staging = posixpath.join(folder, UNFINISHED)
-        self._rejects: dict[str, _RejectsFile] = {}
+        self._rejects: dict[str, RejectsFile] = {}
         self.finished = self._finished()
         if self.finished is None:
             self._clear()
@@ -71,8 +69,8 @@ class IngestedWriter:
         if not rejects:
             return
         if name not in self._rejects:
-            self._rejects[name] = _RejectsFile(PendingFile(self._path(_rejects_file(name)), self._staging))
-        write_rejects(rejects, self._rejects[name].stream)
+            self._rejects[name] = RejectsFile(self._path(_rejects_file(name)), self._staging)
+        self._rejects[name].write(rejects)
 
     def finish(
         self,
@@ -156,26 +154,6 @@ class IngestedWriter:
             )
             for folder in folders
         }
-
-
-@dataclasses.dataclass
-class _RejectsFile:
-    """A file of rejected rows that is being written.
-
-    Attributes:
-        pending: File under its temporary name.
-        stream: Text stream that writes it.
-    """
-
-    pending: PendingFile
-    stream: io.TextIOWrapper = dataclasses.field(init=False)
-
-    def __post_init__(self) -> None:
-        self.stream = io.TextIOWrapper(open_output(self.pending.path), encoding="utf-8", newline="\n")
-
-    def finish(self) -> None:
-        self.stream.close()
-        self.pending.commit()
 
 
 def _rejects_file(name: str) -> str:

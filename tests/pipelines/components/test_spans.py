@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from pipelines.components.example_gen import REJECTS, VOCABULARIES, ingest_report, sampling_steps
+from pipelines.components.example_gen import VOCABULARIES, ingest_report, sampling_steps
 from pipelines.evaluation.results import read_metrics
 from pipelines.gates.thresholds import Thresholds
 from pipelines.raw_log import locate_log, newest_spans
@@ -21,6 +21,7 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
 from transforms.batches.raw_batch import SPLITS
+from transforms.ingest.beam_ingest import REJECTS
 from transforms.ingest.sampling import SAMPLE
 from transforms.readers.spans import has_spans
 

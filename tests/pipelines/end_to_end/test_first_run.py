@@ -13,7 +13,7 @@ import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 from tfx.types import standard_artifacts
 
-from pipelines.components.example_gen import REJECTS, ingest_report
+from pipelines.components.example_gen import ingest_report
 from pipelines.components.pusher import OncePusherExecutor
 from pipelines.errors import exit_code, user_message
 from pipelines.evaluation.results import overall_auc, read_metrics
@@ -23,6 +23,7 @@ from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
 from tests.pipelines.scoring import graph_session_scores, read_examples
+from transforms.ingest.beam_ingest import REJECTS
 
 pytestmark = pytest.mark.slow
 COMPONENTS = [

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import json
 import pathlib
 import pickle
 
@@ -13,11 +14,11 @@ from apache_beam.testing.util import assert_that, equal_to
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task, TimeSplit
 from transforms.batches.errors import MissingColumnError
-from transforms.batches.raw_batch import SPLITS
+from transforms.batches.raw_batch import SPLITS, Reject
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest import beam_ingest
-from transforms.ingest.beam_ingest import REJECTS, REPORT, SAMPLE, IngestPaths
+from transforms.ingest.beam_ingest import REPORT, SAMPLE, IngestPaths
 from transforms.ingest.ingest_files import ingest, ingest_range
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import LogFormat
@@ -149,12 +150,19 @@ def test_beam_ingests_the_same_rows(tmp_path, log):
     folder = tmp_path / "out"
     with beam.Pipeline() as pipeline:
         outputs = pipeline | beam.Create([(log, 0), (other, 1)]) | IngestPaths(SPEC, str(folder), LogFormat())
-        assert_that(outputs[REJECTS], equal_to([*batches[0].rejects, *batches[1].rejects]), label="rejects")
         assert_that(outputs[REPORT], equal_to([report]), label="report")
+    assert rejected(folder) == [*batches[0].rejects, *batches[1].rejects]
+    assert sorted(path.name for path in folder.glob("rejects*")) == ["rejects-00000.jsonl", "rejects-00001.jsonl"]
     for split in SPLITS:
         expected = [plain(example) for batch in batches for example in batch.examples[split].to_pylist()]
         assert written(folder, split) == expected
     assert sorted(map(str, written(folder, SAMPLE))) == sorted(str(row) for s in SPLITS for row in written(folder, s))
+
+
+def rejected(folder):
+    """Rejected rows of all files, in the order of the names of the files."""
+    lines = [line for path in sorted(folder.glob("rejects-*.jsonl")) for line in path.read_text("utf-8").splitlines()]
+    return [Reject(**json.loads(line)) for line in lines]
 
 
 def written(folder, split):
@@ -234,13 +242,9 @@ def test_beam_writes_the_same_rows_from_ranges_of_a_file(tmp_path, range_bytes):
         with beam.Pipeline() as pipeline:
             ingest_paths = IngestPaths(SPEC, str(folder), LogFormat(), range_bytes=size)
             outputs = pipeline | beam.Create([(str(path), 0)]) | ingest_paths
-            rejects = outputs[REJECTS] | "sorted" >> beam.combiners.ToList()
-            _ = rejects | "rejects" >> beam.Map(lambda all_, f=str(folder): _save(f, "rejects", sorted(all_, key=repr)))
             _ = outputs[REPORT] | "report" >> beam.Map(lambda report, f=str(folder): _save(f, "report", report))
-        found[size] = (
-            {split: written(folder, split) for split in SPLITS},
-            *(pickle.loads((folder / name).read_bytes()) for name in ("rejects", "report")),
-        )
+        report = pickle.loads((folder / "report").read_bytes())
+        found[size] = {split: written(folder, split) for split in SPLITS}, rejected(folder), report
     whole, ranges = found.values()
     assert ranges == whole
     assert len(whole[1]) > 100
