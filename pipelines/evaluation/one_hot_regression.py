@@ -1,7 +1,7 @@
 """One-hot logistic regression: a linear model of each binary output on raw features."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy import sparse
@@ -76,16 +76,29 @@ class OneHotRegression:
             Probabilities of the positive class by output, NaN where the output has no regression, and labels by name;
             each `(rows,)`.
         """
-        scores: dict[str, list[np.ndarray]] = {name: [] for name in self.models}
-        parts: list[dict[str, np.ndarray]] = []
+        batches = list(self.predict_batches(files))
+        scores = {name: np.concatenate([one[name] for one, _ in batches]) for name in self.models}
+        labels = {label: np.concatenate([one[label] for _, one in batches]) for label in self.columns.spec.labels}
+        return scores, labels
+
+    def predict_batches(self, files: Sequence[str]) -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+        """Scores the rows of files in batches.
+
+        Args:
+            files: TFRecord files, compressed with GZIP.
+
+        Yields:
+            What `predict` returns, of the next rows.
+        """
         for matrix, labels in self.columns.read(files, grow=False):
             scaled = matrix @ self.scale
-            parts.append(labels)
-            for name, model in self.models.items():
-                score = np.full(scaled.shape[0], np.nan) if model is None else model.predict_proba(scaled)[:, 1]
-                scores[name].append(score)
-        joined = {label: np.concatenate([part[label] for part in parts]) for label in self.columns.spec.labels}
-        return {name: np.concatenate(values) for name, values in scores.items()}, joined
+            yield (
+                {
+                    name: np.full(scaled.shape[0], np.nan) if model is None else model.predict_proba(scaled)[:, 1]
+                    for name, model in self.models.items()
+                },
+                labels,
+            )
 
 
 def binary_outputs(spec: DatasetSpec) -> list[Output]:

@@ -21,6 +21,7 @@ from transforms.validation.validate import validate
 
 _TRUTH_FILES = {IMPRESSIONS: PROBABILITIES, PANELS: RATES}
 """File of the true values by the file of the simulated log."""
+_BLOCK_ROWS = 1 << 18
 _FIRST_ROW_LINE = 2
 """Line number of row 0: the header is line 1."""
 
@@ -128,10 +129,8 @@ def write_truth(
     for task, values in labels.items():
         if not np.array_equal(log_labels[task][ingested_rows], values):
             raise ValueError(f"{message}. Received: {len(rows):,} test rows with other labels of {task}")
-    truth = pd.read_csv(simulated.truth).iloc[rows[ingested_rows]]
-    np.savez_compressed(
-        folder / TRUTH, **{output.name: truth[output.name].to_numpy() for output in settings.spec.outputs}
-    )
+    outputs = [output.name for output in settings.spec.outputs]
+    np.save(folder / TRUTH, _read_rows(simulated.truth, outputs, rows)[:, ingested_rows])
 
 
 def _simulated_log(folder: pathlib.Path) -> SimulatedLog:
@@ -140,6 +139,16 @@ def _simulated_log(folder: pathlib.Path) -> SimulatedLog:
         names = " or ".join(f"{log} with {truth}" for log, truth in _TRUTH_FILES.items())
         raise FileNotFoundError(f"{folder} should hold a simulated log and its true values, {names}. Received: neither")
     return simulated
+
+
+def _read_rows(path: pathlib.Path, columns: list[str], rows: np.ndarray) -> np.ndarray:
+    """Reads rows, in ascending order, of a CSV file, float64 `(columns, rows)`."""
+    found, start = [np.zeros((len(columns), 0))], 0
+    for block in pd.read_csv(path, usecols=columns, chunksize=_BLOCK_ROWS):
+        first, last = np.searchsorted(rows, (start, start + len(block)))
+        found.append(block[columns].iloc[rows[first:last] - start].to_numpy(np.float64).T)
+        start += len(block)
+    return np.concatenate(found, axis=1)
 
 
 def _count_lines(path: pathlib.Path) -> int:

@@ -10,34 +10,16 @@ from typing import Any
 import numpy as np
 import tensorflow_transform as tft
 
+from pipelines.prepared.columns import Columns, open_array, read_columns
 from pipelines.training.trainer import vocabulary_sizes
 from tfmtl.spec import DatasetSpec
 from transforms.graph.transform_graph import TransformGraph
 
 PREPARED = "prepared.json"
-EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npz"
-_GROUPS, _SCENARIOS, _SCENARIO_NAMES = "groups:", "scenarios:", "scenario_names:"
-"""Names of the arrays that are not labels; no name of a task has a colon."""
+EXAMPLES, TRANSFORM, TRUTH = "examples", "transform", "truth.npy"
 
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 """Computes transformed features from raw ones."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Columns:
-    """Labels, groups and scenarios of a split's rows, against which scores are measured.
-
-    Attributes:
-        labels: Labels by task, float32 `(rows,)`.
-        groups: Number of each row's group, `(rows,)`; None if the spec has no group key.
-        scenarios: Number of each row's scenario, `(rows,)`; None if the spec has no scenario.
-        scenario_names: Names of the scenarios; a scenario's number is an index.
-    """
-
-    labels: dict[str, np.ndarray]
-    groups: np.ndarray | None = None
-    scenarios: np.ndarray | None = None
-    scenario_names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,33 +81,12 @@ class Prepared:
         return vocabulary_sizes(self.spec, self.transformed)
 
     def columns(self, split: str) -> Columns:
-        """Reads labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
-        with np.load(self.folder / f"{split}.npz") as arrays:
-            columns = dict(arrays)
-        labels = {task.name: columns[task.name] for task in self.spec.tasks}
-        names = tuple(columns.get(_SCENARIO_NAMES, np.array([])).tolist())
-        return Columns(labels, columns.get(_GROUPS), columns.get(_SCENARIOS), names)
+        """Opens labels, groups and scenarios of the rows of `eval` or `test`, in the order of `files`."""
+        return read_columns(self.folder, split, [task.name for task in self.spec.tasks])
 
     def truth(self) -> dict[str, np.ndarray] | None:
-        """Reads the true probabilities and rates of the test rows by output; None if the log was not simulated."""
+        """Opens the true probabilities and rates of the test rows by output; None if the log was not simulated."""
         path = self.folder / TRUTH
         if not path.exists():
             return None
-        with np.load(path) as arrays:
-            return dict(arrays)
-
-
-def write_columns(path: pathlib.Path, columns: Columns) -> None:
-    """Writes the file that `Prepared.columns` reads.
-
-    Args:
-        path: File to write.
-        columns: Columns of a split's rows.
-    """
-    arrays: dict[str, Any] = dict(columns.labels)
-    if columns.groups is not None:
-        arrays[_GROUPS] = columns.groups
-    if columns.scenarios is not None:
-        arrays[_SCENARIOS] = columns.scenarios
-        arrays[_SCENARIO_NAMES] = np.array(columns.scenario_names, np.str_)
-    np.savez_compressed(path, **arrays)
+        return dict(zip([output.name for output in self.spec.outputs], open_array(path), strict=True))

@@ -4,7 +4,8 @@ Beam writes rows in a different order each time, and a serialized tf.Example has
 only be repeated if its rows come in the same order: rows are sorted by a fingerprint of their content.
 """
 
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,110 +15,101 @@ from serving.raw_features import parsing_spec
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
 
-_BUCKETS = 2**63 - 1
+FINGERPRINT_BITS = 63
+_BUCKETS = 2**FINGERPRINT_BITS - 1
 _BLOCK_ROWS = 4096
-_MISSING = "<missing>"
+_KEY_BYTES = 16
 _VALUE_SEPARATOR, _COLUMN_SEPARATOR = "\x1f", "\x1e"
 
 
-def fingerprints(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray:
+def fingerprints(spec: DatasetSpec, rows: tf.data.Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Computes a hash of 63 bits of each row's content: features, labels and group key.
 
     Args:
         spec: Spec of the dataset.
-        examples: Serialized tf.Examples.
+        rows: Dataset of serialized tf.Examples, one an element.
 
-    Returns:
-        Fingerprints, int64 `(rows,)`.
+    Yields:
+        A block of the rows, bytes `(block,)`, and their fingerprints, int64 `(block,)`.
     """
-    if not len(examples):
-        return np.zeros(0, np.int64)
-    blocks = tf.data.Dataset.from_tensor_slices(np.asarray(examples, dtype=object)).batch(_BLOCK_ROWS)
-    hashes = blocks.map(lambda block: _hash(spec, block), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return np.concatenate(list(hashes.as_numpy_iterator()))
+    blocks = rows.batch(_BLOCK_ROWS)
+    yield from blocks.map(
+        lambda block: (block, _hash(spec, block)), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    ).as_numpy_iterator()
 
 
-def group_keys(spec: DatasetSpec, examples: Sequence[bytes]) -> np.ndarray | None:
-    """Numbers the groups of the rows. Rows without a group key are in one group.
+class RowSorter:
+    """Sorts rows by their fingerprints in files, so that the memory does not depend on the number of rows.
+
+    Each row is written to the part of its range of fingerprints. The parts are read in their order, and each is sorted
+    in memory; rows with equal fingerprints stay in the order in which they were added.
+
+    Args:
+        folder: Empty folder for the parts, which takes as much space as the rows without compression.
+        parts: Minimum number of parts, which is rounded up to a power of 2. All of them are open at the same time.
+    """
+
+    def __init__(self, folder: pathlib.Path, parts: int):
+        self.rows = 0
+        self._folder = folder
+        self._bits = max(0, parts - 1).bit_length()
+        self._writers: dict[int, Any] = {}
+
+    def add(self, examples: np.ndarray | Sequence[bytes], keys: np.ndarray) -> None:
+        """Adds rows.
+
+        Args:
+            examples: Serialized tf.Examples.
+            keys: Their fingerprints, int64 `(rows,)`.
+        """
+        numbers = np.arange(self.rows, self.rows + len(keys))
+        self.rows += len(keys)
+        prefixes = np.stack([keys, numbers], axis=1).tobytes()
+        for i, part in enumerate((keys >> (FINGERPRINT_BITS - self._bits)).tolist()):
+            if part not in self._writers:
+                self._writers[part] = tf.io.TFRecordWriter(self._path(part))
+            self._writers[part].write(prefixes[i * _KEY_BYTES : (i + 1) * _KEY_BYTES] + examples[i])
+
+    def sorted_parts(self) -> Iterator[tuple[list[bytes], np.ndarray, np.ndarray]]:
+        """Yields the rows in their order, in parts, whose files are then removed. No row can be added afterwards.
+
+        Yields:
+            Serialized tf.Examples, their fingerprints, and the number of each in the order of `add`; int64 `(rows,)`.
+        """
+        for writer in self._writers.values():
+            writer.close()
+        for part in sorted(self._writers):
+            path = self._path(part)
+            blocks = tf.data.TFRecordDataset(path).batch(_BLOCK_ROWS).as_numpy_iterator()
+            records = [record for block in blocks for record in block]
+            pathlib.Path(path).unlink()
+            prefixes = b"".join(record[:_KEY_BYTES] for record in records)
+            keys, numbers = np.frombuffer(prefixes, np.int64).reshape(-1, 2).T
+            places = np.argsort(keys, kind="stable")
+            yield [records[place][_KEY_BYTES:] for place in places], keys[places], numbers[places]
+
+    def _path(self, part: int) -> str:
+        return str(self._folder / f"{part:05d}")
+
+
+def row_columns(spec: DatasetSpec) -> dict[str, Any]:
+    """Returns how all columns of a row are parsed, labels and group key included.
 
     Args:
         spec: Spec of the dataset.
-        examples: Serialized tf.Examples.
-
-    Returns:
-        Number of each row's group, `(rows,)`; None if the spec has no group key.
     """
-    if spec.group_key is None:
-        return None
-    numbers: np.ndarray = np.unique(_column_strings(spec, examples, spec.group_key), return_inverse=True)[1]
-    return numbers
-
-
-def scenarios(spec: DatasetSpec, examples: Sequence[bytes]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Numbers the scenarios of the rows. A row without a value is in the scenario of the feature's default token.
-
-    Args:
-        spec: Spec of the dataset.
-        examples: Serialized tf.Examples.
-
-    Returns:
-        Number of each row's scenario, `(rows,)`, and the names of the scenarios, of which a number is an index; None
-        and no names if the spec has no scenario.
-    """
-    if spec.scenario is None:
-        return None, ()
-    strings = _column_strings(spec, examples, spec.scenario)
-    missing = getattr(spec.feature(spec.scenario), "default", None) or _MISSING
-    names, numbers = np.unique(np.where(strings == b"", missing.encode(), strings), return_inverse=True)
-    return numbers, tuple(name.decode("utf-8", "backslashreplace") for name in names)
-
-
-def labels(spec: DatasetSpec, examples: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """Reads the labels of the rows.
-
-    Args:
-        spec: Spec of the dataset.
-        examples: Serialized tf.Examples.
-
-    Returns:
-        Labels by task, float32 `(rows,)`.
-    """
-    features = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
-    blocks = [
-        tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), features)
-        for start in range(0, len(examples), _BLOCK_ROWS)
-    ]
-    return {
-        task.name: np.concatenate([block[task.label].numpy() for block in blocks]).astype(np.float32)
-        for task in spec.tasks
-    }
-
-
-def _column_strings(spec: DatasetSpec, examples: Sequence[bytes], column: str) -> np.ndarray:
-    """Returns a column's values as byte strings `(rows,)`; a missing value is the empty string."""
-    feature = {column: _parsing_spec(spec)[column]}
-    blocks = []
-    for start in range(0, len(examples), _BLOCK_ROWS):
-        parsed = tf.io.parse_example(list(examples[start : start + _BLOCK_ROWS]), feature)
-        blocks.append(_joined_values(parsed[column]).numpy())
-    return np.concatenate(blocks)
-
-
-def _parsing_spec(spec: DatasetSpec) -> dict[str, Any]:
     columns = {**parsing_spec(spec), **{label: tf.io.VarLenFeature(tf.int64) for label in spec.labels}}
     if spec.group_key is not None:
         columns.setdefault(spec.group_key, tf.io.VarLenFeature(tf.string))
     return columns
 
 
-def _hash(spec: DatasetSpec, block: Tensor) -> Tensor:
-    parsed = tf.io.parse_example(block, _parsing_spec(spec))
-    columns = [_joined_values(parsed[name]) for name in sorted(parsed)]
-    return tf.strings.to_hash_bucket_fast(tf.strings.join(columns, _COLUMN_SEPARATOR), _BUCKETS)
+def joined_values(column: Tensor) -> Tensor:
+    """Joins the values of each row into one string. The bits of a float are written, so that no digits are lost.
 
-
-def _joined_values(column: Tensor) -> Tensor:
-    """Joins the values of each row into one string. The bits of a float are written, so that no digits are lost."""
+    Args:
+        column: Parsed column, dense `(rows,)` or sparse.
+    """
     if not isinstance(column, tf.SparseTensor):
         column = tf.RaggedTensor.from_tensor(column[:, None]).to_sparse()
     values = column.values
@@ -127,3 +119,9 @@ def _joined_values(column: Tensor) -> Tensor:
         values = tf.strings.as_string(values)
     rows = tf.RaggedTensor.from_value_rowids(values, column.indices[:, 0], column.dense_shape[0])
     return tf.strings.reduce_join(rows, axis=1, separator=_VALUE_SEPARATOR)
+
+
+def _hash(spec: DatasetSpec, block: Tensor) -> Tensor:
+    parsed = tf.io.parse_example(block, row_columns(spec))
+    columns = [joined_values(parsed[name]) for name in sorted(parsed)]
+    return tf.strings.to_hash_bucket_fast(tf.strings.join(columns, _COLUMN_SEPARATOR), _BUCKETS)

@@ -14,6 +14,7 @@ from pipelines.prepared.prepared import EXAMPLES, Prepared
 from transforms.storage.atomic import atomic_dir
 
 _FILES = 8
+_BLOCK_ROWS = 4096
 _SMALLEST_BATCH = 64
 
 
@@ -28,7 +29,8 @@ def write_sample(data: Prepared, fraction: float) -> None:
     if fraction == 1 or folder.exists():
         return
     rows = _sample_rows(data, fraction)
-    records = tf.data.TFRecordDataset(data.files("train"), compression_type="GZIP").as_numpy_iterator()
+    blocks = tf.data.TFRecordDataset(data.files("train"), compression_type="GZIP").batch(_BLOCK_ROWS)
+    records = (record for block in blocks.as_numpy_iterator() for record in block)
     with atomic_dir(folder) as unfinished:
         for i in range(_FILES):
             count = rows * (i + 1) // _FILES - rows * i // _FILES

@@ -1,26 +1,33 @@
 """Writes prepared data: the ingested rows of each split in one order, with everything that their scores need."""
 
 import hashlib
+import itertools
 import json
 import pathlib
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.prepared import row_order as order
+from pipelines.prepared.columns import ColumnReader, Columns, write_columns
 from pipelines.prepared.ground_truth import write_truth
-from pipelines.prepared.prepared import EXAMPLES, PREPARED, TRANSFORM, Columns, Prepared, write_columns
+from pipelines.prepared.prepared import EXAMPLES, PREPARED, TRANSFORM, Prepared
+from pipelines.prepared.row_order import RowSorter
 from pipelines.settings import Settings
 from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
 
-FORMAT = 2
+FORMAT = 3
 """Version of the files; prepared data of another version are written again."""
 _TRAINING_FILES = 8
+_PART_BYTES = 8 * 2**20
+"""Size in the ingested files, which are compressed, of the rows that are sorted at a time."""
+_MAX_PARTS = 512
 
 
 def write_prepared(
@@ -44,11 +51,15 @@ def write_prepared(
     digest = hashlib.sha256(spec.to_json().encode())
     rows: dict[str, int] = {}
     for split in SPLITS:
-        fingerprints, ingested_rows, columns = _write_split(spec, examples, folder, split)
-        rows[split] = len(fingerprints)
-        digest.update(fingerprints.tobytes())
-        if columns is not None and split == "test" and settings.simulator is not None:
-            write_truth(settings, folder, ingested_rows, columns.labels)
+        files = sorted(tf.io.gfile.glob(f"{examples}/Split-{split}/*"))  # In the order of the ingested rows.
+        written = _write_split(spec, files, folder, split, digest.update)
+        rows[split] = written.rows
+        if split == "train":
+            continue
+        columns = written.columns()
+        write_columns(folder, split, columns)
+        if split == "test" and settings.simulator is not None:
+            write_truth(settings, folder, written.ingested_rows(), columns.labels)
     for tokens in _vocabulary_bytes(Prepared(folder, spec, "", rows)):
         digest.update(tokens)
     plain = {
@@ -61,24 +72,59 @@ def write_prepared(
     (folder / PREPARED).write_text(json.dumps(plain), encoding="utf-8")
 
 
-def _write_split(
-    spec: DatasetSpec, examples: str, folder: pathlib.Path, split: str
-) -> tuple[np.ndarray, np.ndarray, Columns | None]:
-    """Writes the rows of a split in their order, and the columns of eval and test.
+class _Split:
+    """Rows of a split in their order, and what is read of them while they are written.
 
-    Returns:
-        Fingerprints of the rows, their numbers in the ingested split, and the columns; None for training rows.
+    Args:
+        spec: Spec of the dataset.
+        split: Name of the split.
+        sorter: The rows.
+        on_fingerprints: Function to call with the bytes of the fingerprints, part by part.
     """
-    records = _read_records(examples, split)
-    fingerprints = order.fingerprints(spec, records)
-    ingested_rows = np.argsort(fingerprints, kind="stable")
-    records = [records[row] for row in ingested_rows]
-    _write_records(folder / EXAMPLES, split, records)
-    columns = None
-    if split != "train":
-        columns = _columns(spec, split, records)
-        write_columns(folder / f"{split}.npz", columns)
-    return fingerprints[ingested_rows], ingested_rows, columns
+
+    def __init__(self, spec: DatasetSpec, split: str, sorter: RowSorter, on_fingerprints: Callable[[bytes], object]):
+        self.rows = sorter.rows
+        self._split, self._sorter, self._on_fingerprints = split, sorter, on_fingerprints
+        self._reader = None if split == "train" else ColumnReader(spec)
+        self._ingested_rows: list[np.ndarray] = []
+
+    def records(self) -> Iterator[bytes]:
+        """Yields the rows."""
+        for records, fingerprints, ingested_rows in self._sorter.sorted_parts():
+            self._on_fingerprints(fingerprints.tobytes())
+            if self._reader is not None:
+                self._reader.add(records)
+                self._ingested_rows.append(ingested_rows)
+            yield from records
+
+    def ingested_rows(self) -> np.ndarray:
+        """Returns the number of each row in the ingested split, int64 `(rows,)`, if it is not a training split."""
+        return np.concatenate(self._ingested_rows)
+
+    def columns(self) -> Columns:
+        """Returns the columns of the rows of eval or test."""
+        if self._reader is None or not self.rows:
+            raise ValueError(f"the {self._split} split should hold rows. Received: none")
+        return self._reader.columns()
+
+
+def _write_split(
+    spec: DatasetSpec,
+    files: Sequence[str],
+    folder: pathlib.Path,
+    split: str,
+    on_fingerprints: Callable[[bytes], object],
+) -> _Split:
+    """Writes the rows of a split in their order."""
+    compressed_bytes = sum(tf.io.gfile.stat(file).length for file in files)
+    parts = min(_MAX_PARTS, 1 + compressed_bytes // _PART_BYTES)
+    with tempfile.TemporaryDirectory(prefix="sort_", dir=folder) as scratch:
+        sorter = RowSorter(pathlib.Path(scratch), parts)
+        for records, fingerprints in order.fingerprints(spec, tf.data.TFRecordDataset(files, "GZIP")):
+            sorter.add(records, fingerprints)
+        rows = _Split(spec, split, sorter, on_fingerprints)
+        _write_records(folder / EXAMPLES, split, rows.records(), rows.rows)
+    return rows
 
 
 def _vocabulary_bytes(prepared: Prepared) -> Iterator[bytes]:
@@ -88,24 +134,11 @@ def _vocabulary_bytes(prepared: Prepared) -> Iterator[bytes]:
         yield b"\n".join(prepared.transformed.vocabulary_by_name(feature))
 
 
-def _read_records(examples: str, split: str) -> list[bytes]:
-    """Reads the rows of a split in the order in which they were ingested, which the names of the files follow."""
-    files = sorted(tf.io.gfile.glob(f"{examples}/Split-{split}/*"))
-    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
-
-
-def _write_records(folder: pathlib.Path, split: str, records: list[bytes]) -> None:
+def _write_records(folder: pathlib.Path, split: str, records: Iterator[bytes], rows: int) -> None:
     """Writes the rows of a split in their order; training rows into several files, which are read in parallel."""
     count = _TRAINING_FILES if split == "train" else 1
-    for i, rows in enumerate(np.array_split(np.arange(len(records)), count)):
+    for i in range(count):
         path = folder / f"{split}-{i:05d}-of-{count:05d}.gz"
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-            for row in rows:
-                writer.write(records[row])
-
-
-def _columns(spec: DatasetSpec, split: str, records: list[bytes]) -> Columns:
-    if not records:
-        raise ValueError(f"the {split} split should hold rows. Received: none")
-    scenarios, scenario_names = order.scenarios(spec, records)
-    return Columns(order.labels(spec, records), order.group_keys(spec, records), scenarios, scenario_names)
+            for record in itertools.islice(records, rows // count + (i < rows % count)):
+                writer.write(record)

@@ -62,7 +62,7 @@ def test_uses_prepared_rows_again(prepare, monkeypatch):
 
 
 def test_keeps_the_prepared_rows_when_it_is_killed_while_it_writes_others(tmp_path, monkeypatch, prepare):
-    def be_killed(folder, split, records):
+    def be_killed(folder, split, records, rows):
         (folder / f"{split}-half.gz").write_bytes(b"half")
         raise Killed
 

@@ -1,6 +1,8 @@
 """Gradient boosting with LightGBM: one booster for each output."""
 
 import dataclasses
+import pathlib
+import tempfile
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.compare.fitters.columns import Table
     from pipelines.prepared.prepared import Prepared
 
-
+_BLOCK_ROWS = 16384
 _MAX_STEP = 0.7
 """Largest output of a leaf, times the learning rate, where rows have exposures: the second derivative of a row with a
 small exposure and a large count is close to 0, so that a step without a bound overflows."""
@@ -123,6 +125,9 @@ class LightGBM:
     probabilities are all close to the mean. A task that follows another has two boosters: one trained on all rows, and
     one trained on the rows where the previous label is 1. The logarithm of the exposure of a count with an offset is
     added to the trees' prediction of the logarithm of the rate.
+
+    The columns are in temporary files, 4 bytes a value, and LightGBM keeps its own form of them in memory, about a byte
+    for each column of a row.
     """
 
     network: bool = False
@@ -147,21 +152,26 @@ class LightGBM:
         from pipelines.compare.fitters.columns import make_table  # Imported here: it needs TensorFlow.
 
         options = config.build(LightGBMOptions, config.Document(dict(job.options)))
-        tables = {split: make_table(data, split, options.multivalent_tokens) for split in ("train", *job.splits)}
-        tables = _with_mean_rates(tables)
-        scores: dict[str, dict[str, np.ndarray]] = {split: {} for split in job.splits}
-        parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
-        for output in data.spec.outputs:
+        with tempfile.TemporaryDirectory(prefix="tfmtl_columns_") as name:
+            folder, splits = pathlib.Path(name), ("train", *job.splits)
+            tables = {split: make_table(data, split, options.multivalent_tokens, folder) for split in splits}
+            return _fit(job, data.spec, options, _with_mean_rates(tables))
+
+
+def _fit(job: Job, spec: DatasetSpec, options: LightGBMOptions, tables: "dict[str, Table]") -> Fitted:
+    scores: dict[str, dict[str, np.ndarray]] = {split: {} for split in job.splits}
+    parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
+    for output in spec.outputs:
+        start = time.perf_counter()
+        booster = _train(spec, output, tables, options, job.seed)
+        training_seconds += time.perf_counter() - start
+        parameters += count_parameters(booster)
+        for split, split_scores in scores.items():
             start = time.perf_counter()
-            booster = _train(data.spec, output, tables, options, job.seed)
-            training_seconds += time.perf_counter() - start
-            parameters += count_parameters(booster)
-            for split, split_scores in scores.items():
-                start = time.perf_counter()
-                split_scores[output.name] = _predict(booster, tables[split], output.task)
-                scoring_seconds += time.perf_counter() - start if split == job.splits[-1] else 0.0
-            print(f"    {output.name}: {booster.best_iteration} trees")
-        return Fitted(scores, parameters, training_seconds, scoring_seconds)
+            split_scores[output.name] = _predict(booster, tables[split], output.task)
+            scoring_seconds += time.perf_counter() - start if split == job.splits[-1] else 0.0
+        print(f"    {output.name}: {booster.best_iteration} trees")
+    return Fitted(scores, parameters, training_seconds, scoring_seconds)
 
 
 def count_parameters(booster: Any) -> int:
@@ -193,7 +203,8 @@ def _with_mean_rates(tables: "dict[str, Table]") -> "dict[str, Table]":
 
 def _predict(booster: Any, table: "Table", task: str) -> np.ndarray:
     """Returns probabilities or rates; the trees predict a factor of the exposure if the task has an offset."""
-    scores = booster.predict(table.values)
+    blocks = (table.values[start : start + _BLOCK_ROWS] for start in range(0, len(table.values), _BLOCK_ROWS))
+    scores = np.concatenate([booster.predict(block) for block in blocks])
     if task in table.log_exposures:
         scores = scores * np.exp(table.log_exposures[task])
     return np.asarray(scores, np.float32)
@@ -218,12 +229,26 @@ def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", option
 
 def _dataset(spec: DatasetSpec, output: Output, table: "Table", reference: Any = None) -> Any:
     """Creates the dataset of the rows of an output's space."""
-    rows = np.ones(len(table.values), bool)
+    rows = np.arange(len(table.values))
     previous_task = spec.task(output.task).follows
     if output.space != ENTIRE and previous_task is not None:
-        rows = table.labels[previous_task] == 1
-    return _library().Dataset(
-        table.values[rows],
+        rows = np.flatnonzero(table.labels[previous_task] == 1)
+    library = _library()
+
+    class Rows(library.Sequence):  # type: ignore[name-defined]
+        """Rows that LightGBM reads in blocks, while it makes its own columns of small integers."""
+
+        batch_size = _BLOCK_ROWS
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            values: np.ndarray = table.values[rows[index]].astype(np.float64)
+            return values
+
+        def __len__(self) -> int:
+            return len(rows)
+
+    return library.Dataset(
+        Rows(),
         table.labels[output.task][rows],
         feature_name=table.names,
         categorical_feature=table.categorical,

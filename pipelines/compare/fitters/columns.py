@@ -1,6 +1,7 @@
 """Transformed features of a split as columns for decision trees."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -10,15 +11,14 @@ from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeat
 from tfmtl.model_inputs import offsets
 from tfmtl.offsets import EXPOSURE_SUFFIX
 
-_BATCH = 8192
-
 
 @dataclasses.dataclass(frozen=True)
 class Table:
     """Numerical and categorical columns with the labels of their rows.
 
     Attributes:
-        values: Values of the columns, float32 `(rows, columns)`; NaN is a missing value.
+        values: Values of the columns, float32 `(rows, columns)`; NaN is a missing value. Those of `make_table` are
+            read from the disk where they are used.
         names: Names of the columns.
         categorical: Names of the columns that hold ids, whose order has no meaning.
         labels: Labels by task, `(rows,)`.
@@ -32,7 +32,7 @@ class Table:
     log_exposures: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
-def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
+def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: pathlib.Path) -> Table:
     """Converts the transformed features that networks take to columns for decision trees.
 
     - An id is a categorical value.
@@ -44,37 +44,40 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int) -> Table:
         data: Prepared data.
         split: Name of the split.
         multivalent_tokens: Maximum number of tokens of a multivalent field that become columns.
+        folder: Folder to which the values are written, 4 bytes each.
 
     Returns:
         The columns of all rows of the split.
     """
-    inputs = InputPipeline(data.spec, data.transform(), _BATCH)
-    blocks: list[np.ndarray] = []
+    inputs = InputPipeline(data.spec, data.transform(), batch_size=1)  # Blocks do not depend on it.
     labels: dict[str, list[np.ndarray]] = {task.name: [] for task in data.spec.tasks}
     floors = {name: offset.floor for name, offset in offsets(data.spec).items()}
     exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
     sizes = data.vocabulary_sizes()
     names: list[str] = []
     categorical: list[str] = []
-    for features, batch_labels in inputs.evaluation(data.files(split)):
-        columns: dict[str, np.ndarray] = {}
-        categorical = []
-        for feature in data.spec.features:
-            weights = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
-            feature_columns = _columns(feature, features[feature.name].numpy(), weights, sizes, multivalent_tokens)
-            columns |= feature_columns
-            if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):
-                categorical += list(feature_columns)
-        names = list(columns)
-        blocks.append(np.stack(list(columns.values()), axis=1))
-        for name, values in batch_labels.items():
-            labels[name].append(values.numpy())
-        for name, floor in floors.items():
-            exposure = features[name + EXPOSURE_SUFFIX].numpy()
-            exposures[name].append(np.log(np.where(exposure > floor, exposure, floor)))
+    path = folder / f"{split}.values"
+    with path.open("wb") as file:
+        for features, batch_labels in inputs.blocks(data.files(split), 1):
+            columns: dict[str, np.ndarray] = {}
+            categorical = []
+            for feature in data.spec.features:
+                weights = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
+                feature_columns = _columns(feature, features[feature.name].numpy(), weights, sizes, multivalent_tokens)
+                columns |= feature_columns
+                if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):
+                    categorical += list(feature_columns)
+            names = list(columns)
+            np.stack(list(columns.values()), axis=1).astype(np.float32, copy=False).tofile(file)
+            for name, values in batch_labels.items():
+                labels[name].append(values.numpy())
+            for name, floor in floors.items():
+                exposure = features[name + EXPOSURE_SUFFIX].numpy()
+                exposures[name].append(np.log(np.where(exposure > floor, exposure, floor)))
     all_labels = {name: np.concatenate(parts) for name, parts in labels.items()}
     log_exposures = {name: np.concatenate(parts) for name, parts in exposures.items()}
-    return Table(np.concatenate(blocks), names, categorical, all_labels, log_exposures)
+    values = np.asarray(np.memmap(path, np.float32, mode="r")).reshape(-1, len(names))
+    return Table(values, names, categorical, all_labels, log_exposures)
 
 
 def _columns(

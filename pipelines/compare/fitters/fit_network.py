@@ -15,6 +15,9 @@ from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training_settings import TrainingSettings
 from tfmtl import config
 
+_SCORED_ROWS = 8192
+_TIMED_BATCHES = 32
+
 
 def fit_network(job: Job, data: Prepared) -> Fitted:
     """Fits a model and scores the splits of the job. Sets the seeds and TensorFlow's determinism of the whole process.
@@ -26,7 +29,7 @@ def fit_network(job: Job, data: Prepared) -> Fitted:
     training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
     training = with_max_epochs(training, job.max_epochs)
     with train(job.model, job.options, training, data) as trained:
-        scores = {split: _score(trained.model, trained.inputs, data.files(split)) for split in job.splits}
+        scores = {split: _score(trained.model, trained.inputs, data, split) for split in job.splits}
         health = () if job.trial is not None else measure_health(trained.model, trained.inputs, data.files("eval"))
     return Fitted(
         {split: split_scores for split, (split_scores, _) in scores.items()},
@@ -53,13 +56,20 @@ def with_max_epochs(training: TrainingSettings, max_epochs: int | None) -> Train
     return dataclasses.replace(training, max_epochs=min(training.max_epochs, max_epochs), fine_tuning=stage)
 
 
-def _score(model: Any, inputs: InputPipeline, files: list[str]) -> tuple[dict[str, np.ndarray], float]:
-    """Returns the scores by output, and the seconds of a second pass, with rows in memory and the graph traced."""
-    rows = inputs.evaluation(files)
+def _score(model: Any, inputs: InputPipeline, data: Prepared, split: str) -> tuple[dict[str, np.ndarray], float]:
+    """Returns the scores by output, and the seconds of scoring with rows in memory and the graph traced.
+
+    The first rows are scored a second time for that, and their seconds are multiplied by the share of all rows.
+    """
+    count = data.rows[split]
+    rows = dataclasses.replace(inputs, batch_size=_SCORED_ROWS).first_rows(data.files(split), count)
     scores = model.predict(rows, verbose=0)
+    timed = rows.take(_TIMED_BATCHES).cache()
+    model.predict(timed, verbose=0)
     start = time.perf_counter()
-    model.predict(rows, verbose=0)
-    return {name: np.asarray(values, np.float32) for name, values in scores.items()}, time.perf_counter() - start
+    model.predict(timed, verbose=0)
+    seconds = (time.perf_counter() - start) * max(1.0, count / (_TIMED_BATCHES * _SCORED_ROWS))
+    return {name: np.asarray(values, np.float32) for name, values in scores.items()}, seconds
 
 
 def _join_stages(history: dict[str, Any]) -> dict[str, list[float]]:

@@ -88,7 +88,10 @@ class LogisticRegression:
         scores, seconds = {}, 0.0
         for split in job.splits:
             start = time.perf_counter()
-            predicted, _ = regression.predict(data.files(split))
+            blocks: dict[str, list[np.ndarray]] = {output.name: [] for output in data.spec.outputs}
+            for predicted, _ in regression.predict_batches(data.files(split)):
+                for name, values in predicted.items():
+                    blocks[name].append(values.astype(np.float32))
+            scores[split] = {name: np.concatenate(parts) for name, parts in blocks.items()}
             seconds = time.perf_counter() - start
-            scores[split] = {name: values.astype(np.float32) for name, values in predicted.items()}
         return Fitted(scores, regression.parameters, training_seconds, seconds)

@@ -18,7 +18,7 @@ from pipelines.compare.metrics.names import (
     POISSON_LOSS,
     SMAPE,
 )
-from pipelines.prepared.prepared import Columns
+from pipelines.prepared.columns import Columns
 from tfmtl.metrics import calibration_ratio, expected_calibration_error, gauc, nmae, roc_auc, smape
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
 

@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.compare.metrics.evaluate import Metrics, rows_of_space
 from pipelines.compare.metrics.names import AUC, NMAE, SMAPE
 from pipelines.compare.metrics.significance import Summary, Values, summarize
-from pipelines.prepared.prepared import Columns
+from pipelines.prepared.columns import Columns
 from tfmtl.metrics import nmae, roc_auc, smape
 from tfmtl.spec import DatasetSpec, Output
 

@@ -6,7 +6,7 @@ from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import evaluate
 from pipelines.compare.plan.settings import CompareSettings, ModelEntry
 from pipelines.compare.runs.result import Result
-from pipelines.prepared.prepared import Columns
+from pipelines.prepared.columns import Columns
 from tfmtl.features import CategoricalFeature
 from tfmtl.spec import DatasetSpec, Task
 

@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
+from pipelines.prepared import ground_truth
 from pipelines.prepared import row_order as order
 from pipelines.prepared import write_prepared as subject
+from pipelines.prepared.columns import ColumnReader
 from pipelines.prepared.ground_truth import find_simulated_log, oracle_auc, write_truth
 from pipelines.prepared.ground_truth import test_split_indices as indices_of_test_split
 from pipelines.prepared.prepared import TRUTH, Prepared
@@ -68,7 +70,9 @@ def log(tmp_path):
 
 
 def ingested_labels(settings):
-    return order.labels(settings.spec, examples_of_test_split(settings)[0])
+    reader = ColumnReader(settings.spec)
+    reader.add(examples_of_test_split(settings)[0])
+    return reader.columns().labels
 
 
 @pytest.mark.parametrize("rejects", [pytest.param(False, marks=pytest.mark.long), True])
@@ -84,10 +88,13 @@ def test_truth_of_ingested_rows_equals_the_join_by_fingerprint(log, monkeypatch,
     assert len(list((tmp_path / "examples" / "Split-test").iterdir())) > 10
     (tmp_path / "graph").mkdir()
     monkeypatch.setattr(subject, "_vocabulary_bytes", lambda prepared: [])
+    monkeypatch.setattr(subject, "_PART_BYTES", 4000)
+    monkeypatch.setattr(ground_truth, "_BLOCK_ROWS", 401)
     subject.write_prepared(settings, str(tmp_path / "examples"), str(tmp_path / "graph"), {}, prepared)
 
     examples, indices = examples_of_test_split(settings)
-    places = np.argsort(order.fingerprints(settings.spec, examples), kind="stable")
+    blocks = order.fingerprints(settings.spec, tf.data.Dataset.from_tensor_slices(examples))
+    places = np.argsort(np.concatenate([keys for _, keys in blocks]), kind="stable")
     expected = pd.read_csv(folder / PROBABILITIES).iloc[indices[places]]
     data = Prepared.load(prepared)
     truth = data.truth()

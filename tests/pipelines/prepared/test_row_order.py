@@ -1,4 +1,4 @@
-"""Order of rows that does not depend on how they were written, and the columns read from them."""
+"""Order of rows that does not depend on how they were written, the sorting of rows, and the columns read from them."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pipelines.compare.fitters.last_week import LastWeekOptions, sum_last_days
 from pipelines.prepared import row_order as order
+from pipelines.prepared.columns import ColumnReader
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
 
@@ -55,19 +56,33 @@ def random_rows(count):
         }
 
 
+def fingerprints(examples):
+    blocks = list(order.fingerprints(SPEC, tf.data.Dataset.from_tensor_slices(examples)))
+    assert np.concatenate([rows for rows, _ in blocks]).tolist() == list(examples)
+    return np.concatenate([keys for _, keys in blocks])
+
+
+def columns_of(examples, size=16):
+    reader = ColumnReader(SPEC)
+    for start in range(0, len(examples), size):
+        reader.add(examples[start : start + size])
+    return reader.columns()
+
+
 def test_order_does_not_depend_on_how_rows_were_written():
     contents = list(random_rows(300))
     one = [example(**columns) for columns in contents]
     other = [example(reverse=True, **contents[i]) for i in np.random.default_rng(1).permutation(300)]
     assert one[1] != example(reverse=True, **contents[1])
-    prints, others = order.fingerprints(SPEC, one), order.fingerprints(SPEC, other)
+    prints, others = fingerprints(one), fingerprints(other)
     np.testing.assert_array_equal(np.sort(prints), np.sort(others))
     ordered = [
-        order.labels(SPEC, [examples[i] for i in np.argsort(p)]) for examples, p in ((one, prints), (other, others))
+        columns_of([examples[i] for i in np.argsort(p)]).labels["next"]
+        for examples, p in ((one, prints), (other, others))
     ]
-    np.testing.assert_array_equal(ordered[0]["next"], ordered[1]["next"])
+    np.testing.assert_array_equal(*ordered)
     expected = [columns["next"][0] for columns in contents]
-    np.testing.assert_array_equal(order.labels(SPEC, one)["next"], expected)
+    np.testing.assert_array_equal(columns_of(one).labels["next"], expected)
 
 
 @pytest.mark.parametrize(
@@ -91,16 +106,35 @@ def test_fingerprint_depends_on_every_column(change):
         "user": [b"u1"], "price": [0.5], "tags": [b"a", b"b"], "tag_weights": [1.0, 1.0], "clicks": [3.0, 1.0],
         "next": [3], "city": [b"c"],
     }  # fmt: skip
-    one, other = order.fingerprints(SPEC, [example(**columns), example(**{**columns, **change})])
+    one, other = fingerprints([example(**columns), example(**{**columns, **change})])
     assert one != other
 
 
 def test_rows_of_one_group_key_have_one_number():
     contents = list(random_rows(50))
-    groups = order.group_keys(SPEC, [example(**columns) for columns in contents])
+    groups = columns_of([example(**columns) for columns in contents], size=7).groups
     keys = [tuple(columns["city"]) for columns in contents]
     for i in range(50):
         np.testing.assert_array_equal(groups == groups[i], [key == keys[i] for key in keys])
+
+
+@pytest.mark.parametrize("parts", [1, 3, 64])
+def test_rows_are_sorted_in_any_number_of_parts(tmp_path, parts):
+    rng = np.random.default_rng(3)
+    keys = rng.integers(2**63 - 1, size=1000)
+    keys[500:] = keys[rng.integers(500, size=500)]  # Rows with equal fingerprints stay in their order.
+    rows = [b"row %d" % i for i in range(len(keys))]
+    sorter = order.RowSorter(tmp_path, parts)
+    for start in range(0, len(rows), 64):
+        sorter.add(rows[start : start + 64], keys[start : start + 64])
+    assert sorter.rows == len(rows)
+    found = list(sorter.sorted_parts())
+    assert len(found) >= parts
+    places = np.argsort(keys, kind="stable")
+    assert [row for examples, _, _ in found for row in examples] == [rows[place] for place in places]
+    np.testing.assert_array_equal(np.concatenate([part for _, part, _ in found]), keys[places])
+    np.testing.assert_array_equal(np.concatenate([part for _, _, part in found]), places)
+    assert not list(tmp_path.iterdir())
 
 
 def test_last_week_sums_the_last_days(tmp_path):

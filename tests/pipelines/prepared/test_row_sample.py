@@ -12,7 +12,8 @@ from pipelines.compare.runs.result import RESULT, SCORES, Result
 from pipelines.compare.runs.run_job import run_job
 from pipelines.evaluation.one_hot_regression import OneHotRegression
 from pipelines.prepared import fit
-from pipelines.prepared.prepared import EXAMPLES, PREPARED, Columns, Prepared, write_columns
+from pipelines.prepared.columns import Columns, write_columns
+from pipelines.prepared.prepared import EXAMPLES, PREPARED, Prepared
 from pipelines.prepared.row_sample import sampled, write_sample
 from pipelines.training_settings import TrainingSettings
 from tests.pipelines.evaluation.test_logistic_regression import SETTINGS, draw_rows, write_split
@@ -37,7 +38,7 @@ def data(tmp_path):
                 for row in part:
                     writer.write(records[row])
     labels = {task.name: np.asarray(drawn["eval"][task.label], np.float32) for task in SPEC.tasks}
-    write_columns(tmp_path / "eval.npz", Columns(labels))
+    write_columns(tmp_path, "eval", Columns(labels))
     (tmp_path / PREPARED).write_text(json.dumps({"spec": SPEC.to_dict(), "fingerprint": "f00d", "rows": ROWS}))
     return Prepared.load(tmp_path)
 

@@ -32,12 +32,14 @@ class Data:
     spec = SPEC
 
 
+OPTIONS = {"max_rounds": 40, "patience": 5, "num_leaves": 7, "feature_fraction": 1.0, "cat_smooth": 1.0}
+
+
 def fit(monkeypatch, seed=1):
     tables = {"train": table(2000, 0), "eval": table(500, 1), "test": table(500, 2)}
     target = "pipelines.compare.fitters.columns.make_table"
-    monkeypatch.setattr(target, lambda data, split, multivalent_tokens: tables[split])
-    options = {"max_rounds": 40, "patience": 5, "num_leaves": 7, "feature_fraction": 1.0, "cat_smooth": 1.0}
-    return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, seed), Data()), tables
+    monkeypatch.setattr(target, lambda data, split, multivalent_tokens, folder: tables[split])
+    return LightGBM().fit(Job("lightgbm", "lightgbm", OPTIONS, {}, seed), Data()), tables
 
 
 def test_each_space_has_a_booster(monkeypatch):
@@ -51,6 +53,26 @@ def test_each_space_has_a_booster(monkeypatch):
     assert scores["ctcvr"].mean() == pytest.approx(tables["train"].labels["sale"].mean(), abs=0.05)
     assert fitted.parameters > 0
     assert fitted.epochs == 0
+
+
+def test_columns_in_blocks_give_the_booster_of_one_matrix(monkeypatch):
+    """LightGBM's own reading of a matrix is the second route."""
+    monkeypatch.setattr(boosting, "_BLOCK_ROWS", 300)
+    fitted, tables = fit(monkeypatch)
+    clicked = {name: one.labels["click"] == 1 for name, one in tables.items()}
+
+    def dataset(split, reference=None):
+        rows, one = clicked[split], tables[split]
+        arguments = {"feature_name": one.names, "categorical_feature": one.categorical, "reference": reference}
+        return lightgbm.Dataset(one.values[rows], one.labels["sale"][rows], **arguments)
+
+    options = LightGBMOptions(**OPTIONS)
+    train = dataset("train")
+    stop = lightgbm.early_stopping(options.patience, verbose=False)
+    arguments = {"valid_sets": [dataset("eval", train)], "num_boost_round": options.max_rounds, "callbacks": [stop]}
+    booster = lightgbm.train(options.parameters("binary", 1), train, **arguments)
+    expected = booster.predict(tables["test"].values).astype("float32")
+    np.testing.assert_array_equal(fitted.scores["test"]["cvr"], expected)
 
 
 def test_scores_depend_on_the_seed_alone(monkeypatch):
@@ -131,7 +153,7 @@ def count_scores(monkeypatch, floored=0):
 
     tables = {"train": counts(3000, 0, 1.0, floored), "eval": counts(500, 1), "test": counts(500, 2, 10.0, floored)}
     target = "pipelines.compare.fitters.columns.make_table"
-    monkeypatch.setattr(target, lambda data, split, multivalent_tokens: tables[split])
+    monkeypatch.setattr(target, lambda data, split, multivalent_tokens, folder: tables[split])
     data = dataclasses.make_dataclass("Counts", [("spec", object)])(spec)
     options = {"max_rounds": 300, "num_leaves": 4, "cat_smooth": 1.0, "feature_fraction": 1.0}
     return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, 1), data).scores["test"]["visits"], tables["test"]

@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sklearn
 
 from pipelines.compare.metrics.evaluate import evaluate, log_loss, main_metric, monitored_value, poisson_loss
-from pipelines.prepared.prepared import Columns
+from pipelines.prepared.columns import Columns
 from tests.pipelines.compare.cases import ROWS, SPEC, columns, noisy
 from tfmtl.features import NumberSequenceFeature
 from tfmtl.spec import DatasetSpec, Task

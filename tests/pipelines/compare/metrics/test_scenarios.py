@@ -22,8 +22,8 @@ from pipelines.compare.report.scenario_sheets import scenario_sheets
 from pipelines.compare.report.table import ORACLE, make_table
 from pipelines.compare.report.write import make_notes, make_sheets, write_report
 from pipelines.compare.runs.runner import Outcome
-from pipelines.prepared import row_order as order
-from pipelines.prepared.prepared import Columns, Prepared, write_columns
+from pipelines.prepared.columns import ColumnReader, Columns, write_columns
+from pipelines.prepared.prepared import Prepared
 from tests.pipelines.compare import cases
 from tests.pipelines.compare.report.test_write import BASE, ORIGIN
 from tests.pipelines.prepared.test_row_order import example
@@ -180,20 +180,30 @@ def test_many_scenarios_are_shown_in_parts():
     assert any("the 12 largest of 15" in note for note in notes)
 
 
+def read(spec, rows):
+    reader = ColumnReader(spec)
+    for row in rows:
+        reader.add([row])
+    return reader.columns()
+
+
+def scenarios_of(spec, rows):
+    columns = read(spec, rows)
+    return [columns.scenario_names[number] for number in columns.scenarios]
+
+
 def test_rows_without_a_value_are_in_the_default_scenario():
     pages = [b"feed", b"", b"search", b"feed"]
     rows = [example(user=[b"u"], click=[0], sale=[0], page=[page] if page else []) for page in pages]
-    numbers, names = order.scenarios(SPEC, rows)
-    assert [names[number] for number in numbers] == ["feed", "<missing>", "search", "feed"]
+    assert scenarios_of(SPEC, rows) == ["feed", "<missing>", "search", "feed"]
     default = dataclasses.replace(SPEC, features=(*SPEC.features[:1], CategoricalFeature("page", default="search")))
-    numbers, names = order.scenarios(default, rows)
-    assert [names[number] for number in numbers] == ["feed", "search", "search", "feed"]
-    assert order.scenarios(cases.SPEC, rows) == (None, ())
+    assert scenarios_of(default, rows) == ["feed", "search", "search", "feed"]
+    assert read(cases.SPEC, rows).scenarios is None
 
 
 @pytest.mark.parametrize("data", [DATA, cases.columns()])
 def test_columns_survive_writing_and_reading(data, tmp_path):
-    write_columns(tmp_path / "test.npz", data)
+    write_columns(tmp_path, "test", data)
     read = Prepared(tmp_path, SPEC, "", {}).columns("test")
     assert read.scenario_names == data.scenario_names
     for one, other in ((read.scenarios, data.scenarios), (read.groups, data.groups)):

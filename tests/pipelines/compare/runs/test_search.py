@@ -10,7 +10,7 @@ from pipelines.compare.runs.runner import Runner
 from pipelines.compare.runs.search import changed_values
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.trial_records import TrialRecords
-from pipelines.prepared.prepared import Columns
+from pipelines.prepared.columns import Columns
 from pipelines.search.halving import Halving
 from pipelines.search.proposals import draw_settings
 from tests.pipelines.compare.fake_runs import AS_GIVEN, DATA, Observer, comparison, run, run_until
