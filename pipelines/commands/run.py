@@ -26,7 +26,9 @@ from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console, working
 from pipelines.training.health import read_health
+from pipelines.training.workers import is_first_worker, join_training
 from pipelines.tuning.tuner_step import BEST, best_line
+from tfmtl.config import to_plain
 from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
 from transforms.ingest.beam_ingest import REJECTS
@@ -60,6 +62,9 @@ def run_settings(
         True if the model was blessed, and has not been rolled back.
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
+    if settings.training.distribution.kind == "multi_worker" and not is_first_worker():
+        _join(settings, paths)
+        return True
     result = run_and_report(settings, paths, cache, RunChecks(settings, settings_path, paths, accept))
     if TUNER in result.steps:
         console.print(best_line(result.uri(TUNER, BEST)), highlight=False, markup=False)
@@ -74,6 +79,14 @@ def run_settings(
     if settings.report if report is None else report:
         write_report(paths.root)
     return result.blessed and not result.rolled_back_version
+
+
+def _join(settings: Settings, paths: RunPaths) -> None:
+    """Runs the training alone, as a worker beside that of the machine that runs the pipeline."""
+    console.print(f"pipeline {settings.name!r} -> {paths.root}: waits for the training", highlight=False)
+    plain = {"model": to_plain(settings.model), "training": to_plain(settings.training)}
+    join_training(paths.artifacts.absolute(), {"spec": settings.spec.to_dict(), **plain})
+    console.print("trained; the first worker evaluates and pushes the model", highlight=False)
 
 
 def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, checks: RunChecks | None = None) -> Run:

@@ -6,9 +6,7 @@ python -m pipelines.kubeflow.train_worker --config JSON --examples DIR --transfo
 import argparse
 import json
 import os
-import re
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,48 +14,38 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import path_utils
 
-from pipelines.errors import exit_code, user_message
-from pipelines.training.trainer import run_fn
+from pipelines.components.trainer import CHECKPOINTS
+from pipelines.training.trainer import train_model
+from pipelines.training.worker import run_as_worker
 from tfmtl.config import ConfigError
 
 MODEL, MODEL_RUN = "model", "model_run"
 """Names of the folders of the exported model and of the training."""
-RESTART = 138
-"""Exit code after which the operator of TFJob starts a worker again, as after any from 128 on."""
-_LONGEST = 300
-_LOST = (
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-    tf.errors.UnavailableError,
-    tf.errors.UnknownError,
-)
-"""Errors of collective operations, which other workers have if one of them is killed."""
 
 
 def train(config: Mapping[str, Any], examples: str, transform: str, out: str) -> None:
-    """Trains a model with `run_fn`, as one of the workers that `TF_CONFIG` lists.
+    """Trains a model with `train_model`, as one of the workers that `TF_CONFIG` lists.
 
     Args:
-        config: Settings of the training, as `run_fn` reads them.
+        config: Settings of the training, as `train_model` reads them.
         examples: Folder with the folders `Split-train` and `Split-eval`, or with files `train-*` and `eval-*`.
         transform: Folder of the transform graph.
-        out: Folder to which the first worker writes the folders `model` and `model_run`.
+        out: Folder to which the first worker writes the folders `model` and `model_run`, and `checkpoints` while it
+            trains.
 
     Raises:
         ConfigError: If a folder has no such files.
     """
     if not tf.io.gfile.exists(os.path.join(transform, "transform_fn")):
         raise ConfigError(f"--transform should be the output of Transform. Received: {transform}, without transform_fn")
-    run_fn(
+    train_model(
         FnArgs(
             train_files=_files(examples, "train"),
             eval_files=_files(examples, "eval"),
             transform_output=transform,
             serving_model_dir=path_utils.serving_model_dir(os.path.join(out, MODEL)),
             model_run_dir=os.path.join(out, MODEL_RUN),
-            custom_config=dict(config),
+            custom_config={CHECKPOINTS: os.path.join(out, CHECKPOINTS), **config},
         )
     )
 
@@ -72,21 +60,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for name in ("config", "examples", "transform", "out"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args(words)
-    try:
-        train(json.loads(given.config), given.examples, given.transform, given.out)
-    except _LOST as error:
-        reason = re.search(r"Collective ops is aborted by: .*", str(error))
-        text = reason[0] if reason else " ".join(str(error).split())[:_LONGEST]
-        print(f"Lost another worker; this one should start again. {text}", file=sys.stderr)
-        return RESTART
-    except Exception as error:
-        message = user_message(error)
-        if message is None:
-            traceback.print_exc()
-            return 1
-        print(f"Error: {message}", file=sys.stderr)
-        return exit_code(error)
-    return 0
+    return run_as_worker(lambda: train(json.loads(given.config), given.examples, given.transform, given.out))
 
 
 def _files(examples: str, split: str) -> list[str]:

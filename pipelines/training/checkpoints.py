@@ -47,10 +47,10 @@ def make_recovery(
     files: Sequence[str],
     rows_per_step: int,
 ) -> Recovery | None:
-    """Creates the recovery of a training; None if the settings ask for none, or if there are several workers.
+    """Creates the recovery of a training; None if the settings ask for none.
 
-    Several workers would have to agree on the step after which each writes its part. There is none either if the folder
-    is on a store that TensorFlow cannot write to, such as `s3://`.
+    There is none either if the folder is on a store that TensorFlow cannot write to, such as `s3://`. Several workers
+    have to see the same folder.
 
     Args:
         fn_args: Arguments of TFX's Trainer.
@@ -59,8 +59,7 @@ def make_recovery(
         files: TFRecord files of the training split.
         rows_per_step: Batch size.
     """
-    none = training.checkpoint_minutes is None and training.checkpoint_steps is None
-    if none or isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    if training.checkpoint_minutes is None and training.checkpoint_steps is None:
         return None
     folder = checkpoint_folder(fn_args)
     scheme = folder.partition("://")[0] if "://" in folder else ""
@@ -74,6 +73,7 @@ def make_recovery(
         DataPosition(),
         Interval(training.checkpoint_minutes or 0.0, training.checkpoint_steps),
         planned_steps=epochs * math.ceil(estimate_rows(sorted(files)) / rows_per_step),
+        strategy=strategy,
     )
 
 

@@ -23,6 +23,7 @@ from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
+from pipelines.training.workers import train_in_worker
 from pipelines.training_settings import LATEST, TrainingSettings
 from serving.export import export
 from tfmtl import config
@@ -55,21 +56,28 @@ def run_fn(fn_args: Any) -> None:
     `history.json`, `training.json` (`pipelines.training.summary`), the folder `tensorboard` with the metrics of each
     epoch, and `health.json`, which says whether the mechanisms of the model are alive (`tfmtl.health.model_health`).
     A training that was killed continues from its newest checkpoint (`pipelines.training.checkpoints`). The SavedModel
-    is exported to `serving_model_dir`. If the settings ask for several workers, each of them calls this function with
-    the same arguments, and the chief writes the files.
+    is exported to `serving_model_dir`. If the settings ask for several workers, a process is started that is one of
+    them (`pipelines.training.workers`).
 
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
             settings, as plain data, and the format of the log's files under `data`, which the export describes.
             `hyperparameters`, of the step Tuner, has another `model` and `training`, or is None.
     """
-    with warnings.catch_warnings():
-        # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
-        warnings.simplefilter("ignore", config.RenamedWarning)
-        custom = {**fn_args.custom_config, **_tuned(fn_args.hyperparameters)}
-        spec, model_settings, training, name = _from_config(custom)
-        with deterministic_operations(training.deterministic):
-            _train_and_export(fn_args, spec, model_settings, training, name)
+    is_divided = _settings(fn_args)[2].distribution.kind == "multi_worker"
+    (train_in_worker if is_divided else train_model)(fn_args)
+
+
+def train_model(fn_args: Any) -> None:
+    """Trains and exports as `run_fn` does, in this process. Several workers call it with the same arguments.
+
+    Args:
+        fn_args: Arguments of TFX's Trainer.
+    """
+    settings = _settings(fn_args)
+    with warnings.catch_warnings(), deterministic_operations(settings[2].deterministic):
+        warnings.simplefilter("ignore", config.RenamedWarning)  # Names in an old model cannot be changed.
+        _train_and_export(fn_args, *settings)
 
 
 def _train_and_export(
@@ -107,7 +115,7 @@ def _train_and_export(
             history = fit(model, reader, files, training, watch_input, callbacks, recovery, summary.note, started)
             summary.check_weights(model)
         except TrainingDiverged:
-            remove_checkpoints(recovery)
+            remove_checkpoints(recovery if is_chief(strategy) else None)
             raise
 
     with chief_folder(strategy, fn_args.model_run_dir) as folder:
@@ -231,11 +239,13 @@ def _tuned(best: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: best[name] for name in ("model", "training")} if best else {}
 
 
-def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:
-    document = config.Document(dict(custom))
-    return (
-        config.build(DatasetSpec, document, ("spec",)),
-        config.build(ModelSettings, document, ("model",)),
-        config.build(TrainingSettings, document, ("training",)),
-        custom["name"],
-    )
+def _settings(fn_args: Any) -> tuple[DatasetSpec, ModelSettings, TrainingSettings, str]:
+    document = config.Document({**fn_args.custom_config, **_tuned(fn_args.hyperparameters)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", config.RenamedWarning)  # `load_settings` has warned with file and line.
+        return (
+            config.build(DatasetSpec, document, ("spec",)),
+            config.build(ModelSettings, document, ("model",)),
+            config.build(TrainingSettings, document, ("training",)),
+            document.data["name"],
+        )

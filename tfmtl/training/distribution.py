@@ -90,7 +90,7 @@ def worker_shard(strategy: tf.distribute.Strategy) -> Shard:
         >>> [batch.tolist() for batch in shard(tf.data.Dataset.range(3).batch(2)).as_numpy_iterator()]
         [[0, 1], [2]]
     """
-    workers = strategy.num_replicas_in_sync // _count_local_replicas(strategy)
+    workers = count_workers(strategy)
     if workers == 1:
         return lambda batches: batches
     return functools.partial(shard_batches, index=_worker_index(strategy), parts=workers)
@@ -202,6 +202,41 @@ def make_replica_function(model: keras.Model, step: StepFunction) -> StepFunctio
         return logs
 
     return iterator_step
+
+
+def first_worker_says(strategy: tf.distribute.Strategy, flag: bool) -> bool:
+    """Returns the flag of the first worker on all workers, which have to call this function together.
+
+    Args:
+        strategy: Strategy of the training.
+        flag: Flag of this worker.
+
+    Example:
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import first_worker_says
+        >>> first_worker_says(Distribution().strategy(), True)
+        True
+    """
+    if count_workers(strategy) == 1:
+        return flag
+    said = tf.constant(float(flag and is_chief(strategy)))
+    total = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.identity(said)), axis=None)
+    return bool(total.numpy() > 0)
+
+
+def count_workers(strategy: tf.distribute.Strategy) -> int:
+    """Returns the number of processes that train together.
+
+    Args:
+        strategy: Strategy of the training.
+
+    Example:
+        >>> from tfmtl.training import Distribution
+        >>> from tfmtl.training.distribution import count_workers
+        >>> count_workers(Distribution().strategy())
+        1
+    """
+    return int(strategy.num_replicas_in_sync // _count_local_replicas(strategy))
 
 
 def optimizer_steps(optimizer: keras.optimizers.Optimizer) -> int:

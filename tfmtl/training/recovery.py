@@ -9,7 +9,7 @@ import keras
 from tfmtl.training.best_epoch import BestEpoch, Divergence
 from tfmtl.training.checkpoint_folder import Checkpoint, CheckpointFolder
 from tfmtl.training.data_position import DataPosition
-from tfmtl.training.distribution import optimizer_steps
+from tfmtl.training.distribution import ONE_DEVICE, optimizer_steps
 from tfmtl.training.stage_recovery import StageRecovery, restore
 
 _LARGEST_SHARE = 0.02
@@ -60,7 +60,8 @@ class Recovery:
     killed.
 
     The training data have to call `DataPosition.begin_pass`, and training and validation data have to depend on nothing
-    but their arguments and that position. The training has to run in one process, on any number of its devices.
+    but their arguments and that position. Of several workers, which call the training together, the first one writes
+    the checkpoints, and all of them have to see its folder.
 
     Args:
         folder: Folder of the checkpoints. It should be another one for each training that differs in anything.
@@ -68,6 +69,7 @@ class Recovery:
         interval: Time or steps between checkpoints.
         planned_steps: Number of steps of all epochs of all stages, which a line shows; None if it is not known.
         write: Function to call with the line that is shown when training continues.
+        strategy: Strategy of the training.
 
     Example:
         >>> import tempfile
@@ -99,9 +101,11 @@ class Recovery:
         interval: Interval = Interval(),
         planned_steps: int | None = None,
         write: Callable[[str], object] = print,
+        strategy: Any = ONE_DEVICE,
     ):
         self.folder = CheckpointFolder(folder)
         self.position, self.interval, self.planned_steps, self.write = position, interval, planned_steps, write
+        self.strategy = strategy
         self.checkpoint: Checkpoint | None = self.folder.newest()
         self.resumed_step: int | None = None
         self._finished: dict[str, Any] = {}

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfmtl.training.best_epoch import BestEpoch
 from tfmtl.training.checkpoint_folder import Checkpoint
+from tfmtl.training.distribution import count_workers, first_worker_says, is_chief
 
 if TYPE_CHECKING:
     from tfmtl.training.recovery import Recovery
+
+_STEPS_BETWEEN_QUESTIONS = 20
+"""Steps after which several workers ask the first one whether a checkpoint is due."""
 
 
 class StageRecovery(keras.callbacks.Callback):
@@ -105,11 +110,21 @@ class StageRecovery(keras.callbacks.Callback):
         self.model.train_function = skip
 
     def _write_if_due(self, batch: int) -> None:
-        if self._recovery.interval.is_due(time.monotonic() - self._last, int(self._steps), self._writing):
+        if self._is_due():
             start = time.monotonic()
             self._write(batch)
             self._last = time.monotonic()
             self._writing, self._steps = self._last - start, 0
+
+    def _is_due(self) -> bool:
+        """Returns whether to write a checkpoint; of several workers, the clock of the first one decides for all."""
+        recovery, steps = self._recovery, int(self._steps)
+        seconds = time.monotonic() - self._last
+        if recovery.interval.steps is not None or count_workers(recovery.strategy) == 1:
+            return recovery.interval.is_due(seconds, steps, self._writing)
+        if steps % _STEPS_BETWEEN_QUESTIONS:
+            return False
+        return first_worker_says(recovery.strategy, recovery.interval.is_due(seconds, steps, self._writing))
 
     def _write(self, batch: int) -> None:
         recovery, model = self._recovery, self.model
@@ -130,7 +145,10 @@ class StageRecovery(keras.callbacks.Callback):
             "history": {name: [float(one) for one in values] for name, values in self._history.history.items()},
             "random": _random_state(),
         }
-        recovery.folder.write(tensors, state)
+        if count_workers(recovery.strategy) > 1:  # Metrics are summed over the workers when they are read.
+            tensors = {name: tf.convert_to_tensor(one) for name, one in tensors.items()}
+        if is_chief(recovery.strategy):
+            recovery.folder.write(tensors, state)
 
 
 def metric_variables(model: Any) -> list[Any]:

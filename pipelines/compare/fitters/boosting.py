@@ -155,15 +155,17 @@ class LightGBM:
         with tempfile.TemporaryDirectory(prefix="tfmtl_columns_") as name:
             folder, splits = pathlib.Path(name), ("train", *job.splits)
             tables = {split: make_table(data, split, options.multivalent_tokens, folder) for split in splits}
-            return _fit(job, data.spec, options, _with_mean_rates(tables))
+            return _fit(job, data.spec, options, _with_mean_rates(tables), folder)
 
 
-def _fit(job: Job, spec: DatasetSpec, options: LightGBMOptions, tables: "dict[str, Table]") -> Fitted:
+def _fit(
+    job: Job, spec: DatasetSpec, options: LightGBMOptions, tables: "dict[str, Table]", folder: pathlib.Path
+) -> Fitted:
     scores: dict[str, dict[str, np.ndarray]] = {split: {} for split in job.splits}
     parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
     for output in spec.outputs:
         start = time.perf_counter()
-        booster = _train(spec, output, tables, options, job.seed)
+        booster = _train(spec, output, tables, options, job.seed, folder)
         training_seconds += time.perf_counter() - start
         parameters += count_parameters(booster)
         for split, split_scores in scores.items():
@@ -210,10 +212,17 @@ def _predict(booster: Any, table: "Table", task: str) -> np.ndarray:
     return np.asarray(scores, np.float32)
 
 
-def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", options: LightGBMOptions, seed: int) -> Any:
+def _train(
+    spec: DatasetSpec,
+    output: Output,
+    tables: "dict[str, Table]",
+    options: LightGBMOptions,
+    seed: int,
+    folder: pathlib.Path,
+) -> Any:
     objective = "binary" if spec.task(output.task).kind == "binary" else "poisson"
-    train = _dataset(spec, output, tables["train"])
-    validation = _dataset(spec, output, tables["eval"], train)
+    train = _dataset(spec, output, tables["train"], folder)
+    validation = _dataset(spec, output, tables["eval"], folder, train)
     lightgbm = _library()
     parameters = options.parameters(objective, seed)
     if output.task in tables["train"].log_exposures:
@@ -227,28 +236,15 @@ def _train(spec: DatasetSpec, output: Output, tables: "dict[str, Table]", option
     )
 
 
-def _dataset(spec: DatasetSpec, output: Output, table: "Table", reference: Any = None) -> Any:
+def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.Path, reference: Any = None) -> Any:
     """Creates the dataset of the rows of an output's space."""
-    rows = np.arange(len(table.values))
+    rows, values = np.arange(len(table.values)), table.values
     previous_task = spec.task(output.task).follows
     if output.space != ENTIRE and previous_task is not None:
         rows = np.flatnonzero(table.labels[previous_task] == 1)
-    library = _library()
-
-    class Rows(library.Sequence):  # type: ignore[name-defined]
-        """Rows that LightGBM reads in blocks, while it makes its own columns of small integers."""
-
-        batch_size = _BLOCK_ROWS
-
-        def __getitem__(self, index: Any) -> np.ndarray:
-            values: np.ndarray = table.values[rows[index]].astype(np.float64)
-            return values
-
-        def __len__(self) -> int:
-            return len(rows)
-
-    return library.Dataset(
-        Rows(),
+        values = _values_on_disk(table.values, rows, folder)
+    return _library().Dataset(
+        values,
         table.labels[output.task][rows],
         feature_name=table.names,
         categorical_feature=table.categorical,
@@ -256,3 +252,13 @@ def _dataset(spec: DatasetSpec, output: Output, table: "Table", reference: Any =
         init_score=table.log_exposures[output.task][rows] if output.task in table.log_exposures else None,
         free_raw_data=True,
     )
+
+
+def _values_on_disk(values: np.ndarray, rows: np.ndarray, folder: pathlib.Path) -> np.ndarray:
+    """Returns rows in a file that is mapped into memory, as LightGBM takes a matrix of adjacent rows only."""
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            values[rows[start : start + _BLOCK_ROWS]].tofile(file)
+    if not len(rows):
+        return values[:0]
+    return np.asarray(np.memmap(file.name, values.dtype, mode="r")).reshape(len(rows), -1)
