@@ -1,6 +1,7 @@
 """Beam runner of this process whose workers are in worker pools, on this machine or on others."""
 
 import contextlib
+import logging
 from typing import Any, ClassVar
 
 import grpc
@@ -16,6 +17,8 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.transforms.environments import ExternalEnvironment
 
 from tfmtl.config import ConfigError
+
+_BROKEN_DATA = logging.getLogger("apache_beam.runners.worker.data_plane")
 
 
 class WorkerLostError(ConfigError):
@@ -43,12 +46,16 @@ class PooledRunner(FnApiRunner):
         self._default_environment = ExternalEnvironment.from_options(options.view_as(PortableOptions))
         options.view_as(DirectOptions).direct_running_mode = None  # That of workers of other kinds.
         _PoolConnection.lost.clear()
+        level = _BROKEN_DATA.level
+        _BROKEN_DATA.setLevel(logging.CRITICAL)  # It logs a traceback for each lost worker.
         try:
             return super().run_pipeline(pipeline, options)
         except Exception as error:
             if isinstance(error, WorkerLostError) or not _PoolConnection.lost:
                 raise
             raise _lost(_PoolConnection.lost[0]) from error
+        finally:
+            _BROKEN_DATA.setLevel(level)
 
 
 class _PoolConnection(ControlConnection):

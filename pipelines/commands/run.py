@@ -1,5 +1,6 @@
 """Command `tfmtl run`: runs the pipeline and prints its results."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -26,7 +27,7 @@ from pipelines.runners.split_check import SplitError, check_splits
 from pipelines.settings import Settings
 from pipelines.terminal import ComponentProgress, console, working
 from pipelines.training.health import read_health
-from pipelines.training.workers import is_first_worker, join_training
+from pipelines.training.workers import is_first_worker, join_training, other_machines_wait
 from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.config import to_plain
 from tfmtl.health import dead_sentences
@@ -62,10 +63,13 @@ def run_settings(
         True if the model was blessed, and has not been rolled back.
     """
     paths = RunPaths(pathlib.Path(out) if out else pathlib.Path("runs") / settings.name)
-    if settings.training.distribution.kind == "multi_worker" and not is_first_worker():
+    checks = RunChecks(settings, settings_path, paths, accept)
+    is_divided = settings.training.distribution.kind == "multi_worker"
+    if is_divided and not is_first_worker():
         _join(settings, paths)
         return True
-    result = run_and_report(settings, paths, cache, RunChecks(settings, settings_path, paths, accept))
+    with other_machines_wait(paths.artifacts.absolute()) if is_divided else contextlib.nullcontext():
+        result = run_and_report(settings, paths, cache, checks)
     if TUNER in result.steps:
         console.print(best_line(result.uri(TUNER, BEST)), highlight=False, markup=False)
     fitted = None
@@ -85,8 +89,9 @@ def _join(settings: Settings, paths: RunPaths) -> None:
     """Runs the training alone, as a worker beside that of the machine that runs the pipeline."""
     console.print(f"pipeline {settings.name!r} -> {paths.root}: waits for the training", highlight=False)
     plain = {"model": to_plain(settings.model), "training": to_plain(settings.training)}
-    join_training(paths.artifacts.absolute(), {"spec": settings.spec.to_dict(), **plain})
-    console.print("trained; the first worker evaluates and pushes the model", highlight=False)
+    trained = join_training(paths.artifacts.absolute(), {"spec": settings.spec.to_dict(), **plain})
+    ended = "the first machine evaluates and pushes the model" if trained else "the first machine had nothing to train"
+    console.print(ended, highlight=False)
 
 
 def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, checks: RunChecks | None = None) -> Run:

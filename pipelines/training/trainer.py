@@ -33,7 +33,7 @@ from tfmtl.precision import dtype_policy
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import EpochLines, InputWait, Stage, TwoStage, fit_stage
 from tfmtl.training.best_epoch import Divergence
-from tfmtl.training.distribution import chief_folder, is_chief, worker_shard
+from tfmtl.training.distribution import chief_folder, first_worker_says, is_chief, worker_shard
 from tfmtl.training.recovery import Recovery
 from tfmtl.training.shifted_schedule import ShiftedSchedule
 from tfmtl.training.tensorboard import TensorBoardLog
@@ -122,6 +122,7 @@ def _train_and_export(
         tf.io.gfile.makedirs(folder)
         model.save(os.path.join(folder, KERAS_MODEL))
     if not is_chief(strategy):
+        first_worker_says(strategy, True)  # Waits for the export; if the first worker is lost before, all start again.
         return
     if tf.distribute.get_strategy() is not strategy:  # The exported graph must not refer to replicas.
         model = keras.saving.load_model(os.path.join(fn_args.model_run_dir, KERAS_MODEL), compile=False)
@@ -139,6 +140,7 @@ def _train_and_export(
     export(model, transform, folder, warmup_examples=warmup, model_name=name, log_format=log_format)
     write_model_run_path(fn_args.serving_model_dir, fn_args.model_run_dir)
     remove_checkpoints(recovery)
+    first_worker_says(strategy, True)
 
 
 def fit(

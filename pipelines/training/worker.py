@@ -3,9 +3,11 @@
 The arguments of TFX's Trainer are its input, one line of JSON; `TF_CONFIG` says which worker it is.
 """
 
+import ctypes
 import json
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -21,6 +23,8 @@ RESTART = 138
 """Exit code of a worker that lost another one, after which it should start again. Kubeflow's operator of TFJob does so
 after any exit code from 128 on."""
 _LONGEST = 300
+_PR_SET_PDEATHSIG = 1
+"""Request to the kernel for a signal when the parent ends."""
 _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -62,6 +66,8 @@ def main() -> int:
     """Reads the arguments, trains, and returns the exit code."""
     arguments = json.loads(sys.stdin.readline())
     exit_with_parent()
+    if sys.platform == "linux":  # Also while TensorFlow waits for other workers, which stops all threads of Python.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     return run_as_worker(lambda: train_model(FnArgs(**arguments)))
 
 

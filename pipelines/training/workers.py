@@ -5,13 +5,14 @@ machine runs the pipeline; its Trainer writes the arguments of the training to a
 where the other machines wait for it.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfx.dsl.io import fileio
@@ -75,54 +76,61 @@ def train_in_worker(fn_args: Any) -> None:
 
     Raises:
         WorkerError: If the training fails.
+        ConfigError: If `TF_CONFIG` does not list the workers.
     """
+    is_first_worker()
     arguments = {name: getattr(fn_args, name) for name in _FIELDS}
     path = _request_path(os.path.dirname(os.path.dirname(fn_args.model_run_dir.rstrip("/"))))
-
-    def announce() -> Mapping[str, Any]:
-        _write(path, {"start": uuid.uuid4().hex, "arguments": arguments})
-        return arguments
-
+    _write(path, arguments)
     try:
-        run_until_done(announce)
+        run_until_done(arguments)
     finally:
-        if fileio.exists(path):
-            fileio.remove(path)
+        _write(path, None)
 
 
-def join_training(artifacts: pathlib.Path, settings: Mapping[str, Any]) -> None:
+@contextlib.contextmanager
+def other_machines_wait(artifacts: pathlib.Path) -> Iterator[None]:
+    """Context manager of the run of the first worker, after which the other machines no longer wait for a training.
+
+    Args:
+        artifacts: Folder of the artifacts of the run.
+    """
+    path = _request_path(str(artifacts / "Trainer"))
+    if fileio.exists(path):  # Of an earlier run.
+        fileio.remove(path)
+    try:
+        yield
+    finally:
+        _write(path, None)
+
+
+def join_training(artifacts: pathlib.Path, settings: Mapping[str, Any]) -> bool:
     """Trains as another worker than the first, which runs the pipeline in the same run folder.
 
     Args:
         artifacts: Folder of the artifacts of the run.
         settings: `spec`, `model` and `training` of the settings, as plain data.
 
+    Returns:
+        True if there was a training; False if the run of the first worker ended without one.
+
     Raises:
         WorkerError: If the training fails.
         ConfigError: If the first worker has other settings.
     """
     path = _request_path(str(artifacts / "Trainer"))
-    expected = json.loads(json.dumps(settings))
-
-    joined = ""
-
-    def wait() -> Mapping[str, Any]:
-        nonlocal joined
-        while (request := _read(path)) is None:
-            time.sleep(_PAUSE)
-        joined = request["start"]
-        arguments: Mapping[str, Any] = request["arguments"]
-        for name, value in expected.items():
-            if arguments["custom_config"][name] != value:
-                raise ConfigError(f"{name}: should be the same on all machines. Received: other settings than {path}")
-        return arguments
-
-    while True:
-        run_until_done(wait)
-        while (request := _read(path)) is not None and request["start"] == joined:
-            time.sleep(_PAUSE)  # The first worker measures and exports the model, and may have to start again.
-        if request is None:
-            return
+    before = request = _read(path)
+    while request is None or request["arguments"] is None:
+        if request is not None and request != before:
+            return False
+        time.sleep(_PAUSE)
+        request = _read(path)
+    arguments = request["arguments"]
+    for name, value in json.loads(json.dumps(settings)).items():
+        if arguments["custom_config"][name] != value:
+            raise ConfigError(f"{name}: should be the same on all machines. Received: other settings than {path}")
+    run_until_done(arguments)
+    return True
 
 
 def _show(line: str) -> None:
@@ -131,21 +139,20 @@ def _show(line: str) -> None:
         print(line, flush=True)
 
 
-def run_until_done(arguments: Callable[[], Mapping[str, Any]], write: Callable[[str], object] = _show) -> None:
+def run_until_done(arguments: Mapping[str, Any], write: Callable[[str], object] = _show) -> None:
     """Runs the worker of this machine, and starts it again when it or another one is lost.
 
     The training then continues from its newest checkpoint.
 
     Args:
-        arguments: Function that returns the arguments of the training, before each start.
+        arguments: Arguments of the training.
         write: Function to call with each line.
 
     Raises:
         WorkerError: If the worker fails for another reason, or is lost too often.
     """
     for restart in range(_RESTARTS + 1):
-        given = json.dumps(arguments())
-        code, lines = run_worker("pipelines.training.worker", [], given, write)
+        code, lines = run_worker("pipelines.training.worker", [], json.dumps(arguments), write)
         if code == 0:
             return
         if 0 <= code < _LOST_FROM:
@@ -173,19 +180,16 @@ def _request_path(trainer: str) -> str:
 
 
 def _read(path: str) -> dict[str, Any] | None:
-    """Returns the content of the file; None if the first worker is not training."""
+    """Returns a mark of this content and the arguments, which are None after the training; None if there is no file."""
     if not fileio.exists(path):
         return None
-    try:
-        with fileio.open(path) as file:
-            request: dict[str, Any] = json.loads(file.read())
-    except fileio.NotFoundError:  # Removed in the meantime.
-        return None
+    with fileio.open(path) as file:
+        request: dict[str, Any] = json.loads(file.read())
     return request
 
 
-def _write(path: str, request: Mapping[str, Any]) -> None:
+def _write(path: str, arguments: Mapping[str, Any] | None) -> None:
     fileio.makedirs(os.path.dirname(path))
     with fileio.open(f"{path}.unfinished", "w") as file:
-        file.write(json.dumps(request))
+        file.write(json.dumps({"written": uuid.uuid4().hex, "arguments": arguments}))
     fileio.rename(f"{path}.unfinished", path, overwrite=True)

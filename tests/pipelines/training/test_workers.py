@@ -79,8 +79,8 @@ def test_a_worker_starts_again_until_it_is_done(ended):
     codes, requests = ended
     codes += [(-9, []), (138, ["Lost another worker\n"]), (0, [])]
     lines = []
-    subject.run_until_done(lambda: {"number": len(requests)}, lines.append)
-    assert [request["number"] for request in requests] == [0, 1, 2]
+    subject.run_until_done({"model_run_dir": "run"}, lines.append)
+    assert requests == [{"model_run_dir": "run"}] * 3
     assert len(lines) == 2
     assert "starts again (2 of" in lines[1]
 
@@ -96,46 +96,73 @@ def test_a_worker_starts_again_until_it_is_done(ended):
 def test_other_errors_end_the_training(ended, code, line, kind, message):
     ended[0].append((code, ["    epoch 1/2\n", line]))
     with pytest.raises(kind, match=message) as raised:
-        subject.run_until_done(dict, lambda line: None)
+        subject.run_until_done({}, lambda line: None)
     assert getattr(raised.value, "exit_code", 1) == code
 
 
 def test_a_worker_that_is_always_lost_ends_the_training(ended):
     ended[0].extend([(-9, [])] * 11)
     with pytest.raises(subject.WorkerError, match=r"was lost 11 times\. The same command on every machine continues"):
-        subject.run_until_done(dict, lambda line: None)
+        subject.run_until_done({}, lambda line: None)
     assert not ended[0]
 
 
 CUSTOM = {"spec": {"name": "shop"}, "model": {"name": "mmoe"}, "training": {"batch_size": 8}}
 
 
-@pytest.mark.parametrize("code", [0, 2])
-def test_other_machines_find_the_arguments_while_the_first_one_trains(ended, tmp_path, monkeypatch, code):
-    codes, requests = ended
-    codes += [(code, ["Error: wrong\n"]), (0, []), (0, [])]
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Arguments of the Trainer, and the file in which other machines find them."""
+    task = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
     trainer = tmp_path / "pipeline" / "Trainer"
-    fields = dict.fromkeys(subject._FIELDS)
-    run = types.SimpleNamespace(**{**fields, "model_run_dir": f"{trainer}/model_run/7", "custom_config": CUSTOM})
+    fields = {**dict.fromkeys(subject._FIELDS), "model_run_dir": f"{trainer}/model_run/7", "custom_config": CUSTOM}
+    return types.SimpleNamespace(**fields), trainer / subject.REQUEST
 
-    path = trainer / subject.REQUEST
 
-    def turn(seconds):
-        """The first machine begins when another one has looked for the file, begins again, and ends."""
-        if len(requests) < 3:
-            subject._write(str(path), {"start": f"start {len(requests)}", "arguments": vars(run)})
-        else:
-            path.unlink()
-
-    with contextlib.nullcontext() if code == 0 else pytest.raises(subject.WorkerError):
-        subject.train_in_worker(run)
-    assert not list(trainer.iterdir())
-    monkeypatch.setattr(subject.time, "sleep", turn)
-    subject.join_training(tmp_path / "pipeline", CUSTOM)
-    assert requests == [vars(run)] * 3
-    requests.clear()
+def test_other_machines_find_the_arguments_while_the_first_one_trains(ended, run, tmp_path, monkeypatch):
+    codes, requests = ended
+    arguments, path = run
+    codes.append((0, []))
+    monkeypatch.setattr(subject.time, "sleep", lambda seconds: subject._write(str(path), vars(arguments)))
+    assert subject.join_training(tmp_path / "pipeline", CUSTOM)
+    assert requests == [vars(arguments)]
     with pytest.raises(ConfigError, match="training: should be the same on all machines"):
         subject.join_training(tmp_path / "pipeline", {**CUSTOM, "training": {"batch_size": 16}})
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_the_arguments_are_there_while_the_first_machine_trains(ended, run, monkeypatch, code):
+    arguments, path = run
+    found = []
+
+    def run_worker(*_):
+        found.append(subject._read(str(path))["arguments"])
+        return code, ["Error: wrong\n"]
+
+    monkeypatch.setattr(subject, "run_worker", run_worker)
+    with contextlib.nullcontext() if code == 0 else pytest.raises(subject.WorkerError):
+        subject.train_in_worker(arguments)
+    assert found == [vars(arguments)]
+    assert subject._read(str(path))["arguments"] is None
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["first run", "later run"])
+def test_other_machines_do_not_wait_for_a_training_that_is_not_needed(run, tmp_path, monkeypatch, earlier):
+    path = run[1]
+    if earlier:
+        subject._write(str(path), None)
+    looks = []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            with subject.other_machines_wait(tmp_path / "pipeline"):
+                assert not path.exists()
+
+    monkeypatch.setattr(subject.time, "sleep", sleep)
+    assert not subject.join_training(tmp_path / "pipeline", CUSTOM)
+    assert len(looks) == 3
 
 
 class Machines:
