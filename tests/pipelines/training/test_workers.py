@@ -29,7 +29,7 @@ spec:
     - {name: price, kind: numerical}
   tasks: [{name: click, label: clicked, output: ctr}]
   split: {kind: random, eval: 0.2, test: 0.2}
-model: {name: shared_bottom, options: {embedding_dim: 4, bottom_units: [16], tower_units: [8]}}
+model: {name: shared_bottom, preset: null, options: {embedding_dim: 4, bottom_units: [16], tower_units: [8]}}
 thresholds: {ctr: null}
 report: false
 data: {pattern: "*.csv"}
