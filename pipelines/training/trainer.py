@@ -242,12 +242,16 @@ def _tuned(best: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _settings(fn_args: Any) -> tuple[DatasetSpec, ModelSettings, TrainingSettings, str]:
-    document = config.Document({**fn_args.custom_config, **_tuned(fn_args.hyperparameters)})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", config.RenamedWarning)  # `load_settings` has warned with file and line.
-        return (
-            config.build(DatasetSpec, document, ("spec",)),
-            config.build(ModelSettings, document, ("model",)),
-            config.build(TrainingSettings, document, ("training",)),
-            document.data["name"],
-        )
+        return _from_config({**fn_args.custom_config, **_tuned(fn_args.hyperparameters)})
+
+
+def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:
+    document = config.Document(dict(custom))
+    return (
+        config.build(DatasetSpec, document, ("spec",)),
+        config.build(ModelSettings, document, ("model",)),
+        config.build(TrainingSettings, document, ("training",)),
+        custom["name"],
+    )
