@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 from typing import Any, ClassVar
 
 import grpc
@@ -17,8 +18,6 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.transforms.environments import ExternalEnvironment
 
 from tfmtl.config import ConfigError
-
-_BROKEN_DATA = logging.getLogger("apache_beam.runners.worker.data_plane")
 
 
 class WorkerLostError(ConfigError):
@@ -46,16 +45,13 @@ class PooledRunner(FnApiRunner):
         self._default_environment = ExternalEnvironment.from_options(options.view_as(PortableOptions))
         options.view_as(DirectOptions).direct_running_mode = None  # That of workers of other kinds.
         _PoolConnection.lost.clear()
-        level = _BROKEN_DATA.level
-        _BROKEN_DATA.setLevel(logging.CRITICAL)  # It logs a traceback for each lost worker.
+        _hide_broken_connections()
         try:
             return super().run_pipeline(pipeline, options)
         except Exception as error:
             if isinstance(error, WorkerLostError) or not _PoolConnection.lost:
                 raise
             raise _lost(_PoolConnection.lost[0]) from error
-        finally:
-            _BROKEN_DATA.setLevel(level)
 
 
 class _PoolConnection(ControlConnection):
@@ -111,6 +107,18 @@ class _PoolWorkerHandler(ExternalWorkerHandler):
             expected = "beam_pipeline_args: --environment_config should name pools of Beam workers that run"
             received = f"{address}, which does not answer ({error.code().name})"
             raise WorkerLostError(f"{expected}. Received: {received}") from error
+
+
+def _hide_broken_connections() -> None:
+    """Hides the tracebacks of Beam's threads that read from a worker, which a lost worker ends; the job reports it."""
+    logging.getLogger("apache_beam.runners.worker.data_plane").setLevel(logging.CRITICAL)
+    shown = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not issubclass(arguments.exc_type, grpc.RpcError):
+            shown(arguments)
+
+    threading.excepthook = hook
 
 
 def _lost(address: str) -> WorkerLostError:
