@@ -1,6 +1,7 @@
 """Beam runner of this process whose workers are in worker pools, on this machine or on others."""
 
 import contextlib
+import functools
 import logging
 import threading
 from typing import Any, ClassVar
@@ -109,6 +110,7 @@ class _PoolWorkerHandler(ExternalWorkerHandler):
             raise WorkerLostError(f"{expected}. Received: {received}") from error
 
 
+@functools.cache
 def _hide_broken_connections() -> None:
     """Hides the tracebacks of Beam's threads that read from a worker, which a lost worker ends; the job reports it."""
     logging.getLogger("apache_beam.runners.worker.data_plane").setLevel(logging.CRITICAL)
