@@ -56,7 +56,7 @@ def examples_of_test_split(settings):
     for batch in read_csv(log, raw_columns(settings.spec)):
         checked = validate(batch, settings.spec)
         in_test = np.flatnonzero(assign(settings.spec, checked) == 2)
-        encoded = encode(checked.typed)
+        encoded = encode(checked.typed).to_pylist()
         examples += [encoded[row] for row in in_test]
         indices += [int(checked.raw.lines[row]) - 2 for row in in_test]
     return examples, np.array(indices)
