@@ -69,7 +69,7 @@ for _command in (
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Number of workers that read the log and evaluate; default: as in the settings, which is by size and cores.",
+    help="Number of workers that read the log; default: as in the settings, which is by size and cores.",
 )
 @click.option(
     "--report/--no-report",

@@ -132,8 +132,8 @@ class Settings:
         reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
             its AUC next to the model's.
         report: Writes the report of a run as HTML at its end.
-        workers: Number of workers that read the log and evaluate the model on this machine. `auto`, the default, takes
-            one for each 64 MB of the log's files, at most one for each core. Up to 8 are threads, more are processes.
+        workers: Number of workers that read the log on this machine. `auto`, the default, takes one for each 16 MB of
+            the log's files, at most one for each core. Up to 8 are threads; more are processes, which also evaluate.
         beam_pipeline_args: Command-line arguments for Beam, such as its runner and workers on Flink, Spark or
             Dataflow (see docs/beam.md). If they name a runner or a number of workers, `workers` is not used.
         log_level: Lowest level of the messages that components log: `info`, `warning` or `error`.

@@ -14,6 +14,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from pipelines.beam_workers import reading_threads
 from pipelines.code_hash import code_hash
 from pipelines.components.example_gen_driver import LogDriver, read_options
 from pipelines.progress.reading import ReadingProgress
@@ -75,7 +76,8 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         log_format = config.build(LogFormat, config.Document(options["format"]))
         progress, range_bytes = ReadingProgress(total), choose_range_bytes(total)
-        ingest = IngestPaths(spec, self._root, log_format, root, step, progress, range_bytes)
+        threads = reading_threads(self._beam_pipeline_args or ())
+        ingest = IngestPaths(spec, self._root, log_format, root, step, progress, range_bytes, threads)
         read = pipeline | "Paths" >> beam.Create(numbered) | ingest
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)

@@ -5,7 +5,7 @@ import dataclasses
 import joblib
 import pytest
 
-from pipelines.beam_workers import MAX_THREADS, choose_workers, worker_arguments
+from pipelines.beam_workers import MAX_THREADS, choose_workers, reading_threads, worker_arguments
 from pipelines.components.evaluator import LogEvaluator
 from pipelines.components.example_gen import LogExampleGen
 from pipelines.pipeline import create_pipeline
@@ -13,7 +13,6 @@ from pipelines.raw_log import locate_log, log_bytes
 from pipelines.settings_file import load_settings
 from transforms.readers.divide_file import MIN_RANGE_BYTES
 
-THREADS = "--direct_running_mode=multi_threading"
 PROCESSES = "--direct_running_mode=multi_processing"
 
 
@@ -26,11 +25,16 @@ def test_a_worker_needs_a_range_and_a_core(ranges, cores, workers):
 
 def test_arguments_of_threads_and_processes(monkeypatch):
     assert worker_arguments(1, 1e12) == []
-    assert worker_arguments(2, 0) == [THREADS, "--direct_num_workers=2"]
+    assert worker_arguments(2, 0) == ["--reading_threads=2"]
     assert worker_arguments(MAX_THREADS + 1, 0) == [PROCESSES, f"--direct_num_workers={MAX_THREADS + 1}"]
     monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
-    assert worker_arguments("auto", 1e12) == [THREADS, "--direct_num_workers=3"]
+    assert worker_arguments("auto", 1e12) == ["--reading_threads=3"]
     assert worker_arguments("auto", MIN_RANGE_BYTES) == []
+
+
+def test_the_job_finds_the_number_of_threads():
+    assert reading_threads(["--runner=FnApiRunner", *worker_arguments(3, 0)]) == 3
+    assert reading_threads(worker_arguments(MAX_THREADS + 1, 0)) == reading_threads([]) == 1
 
 
 @pytest.mark.parametrize("given", ["--runner=FlinkRunner", "--direct_num_workers=1", "--direct_running_mode=in_memory"])
@@ -53,7 +57,7 @@ def test_size_of_the_files_that_are_read(tmp_path):
 def test_steps_that_process_every_row_get_the_arguments(tmp_path):
     """StatisticsGen and Transform process a sample, for which one worker is quicker."""
     settings = load_settings("examples/demo.yaml", data=str(tmp_path))
-    arguments = [THREADS, "--direct_num_workers=2"]
+    arguments = ["--reading_threads=2"]
     pipeline = create_pipeline(settings, str(tmp_path), str(tmp_path), worker_arguments=arguments)
     changed = {
         component.id

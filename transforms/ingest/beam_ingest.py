@@ -1,11 +1,14 @@
 """Ingestion as a Beam transform: each range of a file is one unit of parallel work, and only counts move."""
 
+import collections
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindows
 
 from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
@@ -37,7 +40,7 @@ class IngestPaths(beam.PTransform):
     The rejected rows of a range are written to `rejects-PATH.jsonl` or `rejects-PATH-RANGE.jsonl`, by the same numbers.
 
     The output is a dict of PCollections: `report` holds one `IngestReport` of all paths together; `counts` the token
-    counts of each range's training rows, as the input of `transforms.ingest.beam_vocabularies.WriteVocabularies`.
+    counts of each bundle's training rows, as the input of `transforms.ingest.beam_vocabularies.WriteVocabularies`.
 
     Args:
         spec: Spec of the dataset.
@@ -47,6 +50,7 @@ class IngestPaths(beam.PTransform):
         sampling_step: The sample holds one in `sampling_step` rows of each range and split.
         progress: Function to call with a range and the number of its bytes that are read; it can be pickled.
         range_bytes: Size of the ranges into which files are divided.
+        threads: Number of ranges that a worker reads at a time. Arrow, NumPy and zlib release Python's lock.
     """
 
     def __init__(
@@ -58,9 +62,10 @@ class IngestPaths(beam.PTransform):
         sampling_step: int = 1,
         progress: Progress | None = None,
         range_bytes: int = MIN_RANGE_BYTES,
+        threads: int = 1,
     ):
         super().__init__()
-        self._arguments = (spec.to_json(), folder, log_format, root, sampling_step, progress)
+        self._arguments = (spec.to_json(), folder, log_format, root, sampling_step, progress, threads)
         self._log_format, self._range_bytes = log_format, range_bytes
 
     def expand(self, paths: beam.PCollection) -> dict[str, beam.PCollection]:
@@ -104,6 +109,9 @@ def _with_first_lines(file: tuple[int, Iterable[tuple[FileRange, int]]]) -> Iter
         yield number, part
 
 
+TokenCounts = Mapping[str, pa.Table]
+
+
 class _Ingest(beam.DoFn):
     def __init__(
         self,
@@ -113,6 +121,7 @@ class _Ingest(beam.DoFn):
         root: str | None,
         sampling_step: int,
         progress: Progress | None,
+        threads: int,
     ):
         self._spec_text = spec
         self._folder = folder
@@ -120,17 +129,41 @@ class _Ingest(beam.DoFn):
         self._root = root
         self._sampling_step = sampling_step
         self._progress = progress
+        self._threads = threads
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
 
-    def process(self, element: tuple[int, FileRange]) -> Iterator[Any]:
-        number, part = element
+    def start_bundle(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._pending: collections.deque[Future[tuple[IngestReport, TokenCounts]]] = collections.deque()
+        self._report, self._counter = IngestReport(), TokenCounter(self._spec)
+
+    def process(self, element: tuple[int, FileRange]) -> None:
+        self._pending.append(self._pool.submit(self._ingest, *element))
+        while len(self._pending) > self._threads:  # The pool has a range more than threads, so that none of them waits.
+            self._add(*self._pending.popleft().result())
+
+    def finish_bundle(self) -> Iterator[Any]:
+        with self._pool:
+            while self._pending:
+                self._add(*self._pending.popleft().result())
+        yield beam.pvalue.TaggedOutput(REPORT, GlobalWindows.windowed_value(self._report))
+        for name, counts in self._counter.counts().items():
+            yield beam.pvalue.TaggedOutput(COUNTS, GlobalWindows.windowed_value((name, pack(counts))))
+
+    def _add(self, report: IngestReport, counts: TokenCounts) -> None:
+        self._report = self._report.merge(report)
+        for name, table in counts.items():
+            self._counter.add_counts(name, table)
+
+    def _ingest(self, number: int, part: FileRange) -> tuple[IngestReport, TokenCounts]:
+        """Reads and writes a range, and returns the counts of its rows and tokens."""
         name = f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}"
         writer = ShardWriter(self._folder, name)
         rejects = RejectsFile(posixpath.join(self._folder, f"{REJECTS}-{name}.jsonl"), f"{self._folder}/{UNFINISHED}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}
-        counter = TokenCounter(self._spec)
+        counter, report = TokenCounter(self._spec), IngestReport()
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
             for batch in ingest_range(part, self._spec, self._log_format, self._root, self._progress):
@@ -139,13 +172,12 @@ class _Ingest(beam.DoFn):
                 writing = thread.submit(self._write, batch, writer, samplers)
                 counter.add(batch.typed["train"])
                 rejects.write(batch.rejects)
-                yield beam.pvalue.TaggedOutput(REPORT, batch.report)
+                report = report.merge(batch.report)
             if writing is not None:
                 writing.result()
         writer.finish()
         rejects.finish()
-        for feature, counts in counter.counts().items():
-            yield beam.pvalue.TaggedOutput(COUNTS, (feature, pack(counts)))
+        return report, counter.counts()
 
     @staticmethod
     def _write(batch: IngestedBatch, writer: ShardWriter, samplers: Mapping[str, Sampler]) -> None:

@@ -23,7 +23,7 @@ from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import resolve_reader
 from transforms.storage.files import ByteRange, open_random_access
 
-MIN_RANGE_BYTES = 64 << 20
+MIN_RANGE_BYTES = 16 << 20
 """Smallest size of a range; a file is divided if it has at least two ranges of this size."""
 _MAX_RANGES = 256
 """Largest number of ranges of a whole log."""
