@@ -85,7 +85,7 @@ def write_splits(log: pathlib.Path, folder: pathlib.Path) -> dict[str, list[str]
     writers = {split: tf.io.TFRecordWriter(paths[0], "GZIP") for split, paths in files.items()}
     for batch in ingest([str(log)], SPEC):
         for split, examples in batch.examples.items():
-            for example in examples:
+            for example in examples.to_pylist():
                 writers[split].write(example)
     for writer in writers.values():
         writer.close()
@@ -176,7 +176,12 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
     inputs = features_of(client.metadata().signatures["raw"])
     assert (inputs["clicks"].kind, inputs["clicks"].width) == ("number", 14)
     scores = client.predict(read_rows(str(panels.sixth), SPEC).parsed)
-    examples = [row for batch in ingest([str(panels.sixth)], SPEC) for part in batch.examples.values() for row in part]
+    examples = [
+        row
+        for batch in ingest([str(panels.sixth)], SPEC)
+        for part in batch.examples.values()
+        for row in part.to_pylist()
+    ]
     by_examples = graph_session_scores(exported, "serving_default", {"examples": examples})
     parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64) for name in SPEC.labels})
     for task in SPEC.tasks:

@@ -48,7 +48,7 @@ def pipeline_examples(rows):
     columns = {name: pa.array([row[name] or None for row in texts], pa.string()) for name in NAMES}
     columns |= {label: pa.array(["0"] * len(rows)) for label in SPEC.labels}
     validated = validate(RawBatch(pa.table(columns), np.arange(len(rows)), "rows.csv"), SPEC)
-    return encode(validated.typed), validated.raw.lines
+    return encode(validated.typed).to_pylist(), validated.raw.lines
 
 
 @pytest.fixture(scope="module")
