@@ -21,6 +21,7 @@ from pipelines.components.root import ROOT, with_root
 
 CHECKPOINTS = "checkpoints"
 """Key of `custom_config` with the folder of the checkpoints."""
+_IN_WORKER = "pipelines.training.workers.train_in_worker"
 
 
 class LogTrainerExecutor(GenericExecutor):
@@ -55,6 +56,8 @@ class LogTrainerSpec(standard_component_specs.TrainerSpec):
 class LogTrainer(base_component.BaseComponent):
     """Component that trains the model of the settings (`pipelines.training.trainer.run_fn`).
 
+    If the settings ask for several workers, the training is that of `pipelines.training.workers.train_in_worker`.
+
     Args:
         examples: Examples of the log.
         transform_graph: Output of Transform.
@@ -78,6 +81,7 @@ class LogTrainer(base_component.BaseComponent):
         hyperparameters: BaseChannel | None = None,
         root: object = None,
     ):
+        is_divided = custom_config["training"].get("distribution", {}).get("kind") == "multi_worker"
         super().__init__(
             LogTrainerSpec(
                 examples=examples,
@@ -85,7 +89,7 @@ class LogTrainer(base_component.BaseComponent):
                 schema=schema,
                 base_model=base_model,
                 hyperparameters=hyperparameters,
-                run_fn="pipelines.training.trainer.run_fn",
+                run_fn=_IN_WORKER if is_divided else "pipelines.training.trainer.run_fn",
                 train_args=trainer_pb2.TrainArgs(splits=["train"]),
                 eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
                 custom_config=json_utils.dumps(custom_config),

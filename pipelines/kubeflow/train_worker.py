@@ -15,7 +15,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import path_utils
 
 from pipelines.components.trainer import CHECKPOINTS
-from pipelines.training.trainer import train_model
+from pipelines.training.trainer import run_fn
 from pipelines.training.worker import run_as_worker
 from tfmtl.config import ConfigError
 
@@ -24,10 +24,10 @@ MODEL, MODEL_RUN = "model", "model_run"
 
 
 def train(config: Mapping[str, Any], examples: str, transform: str, out: str) -> None:
-    """Trains a model with `train_model`, as one of the workers that `TF_CONFIG` lists.
+    """Trains a model with `run_fn`, as one of the workers that `TF_CONFIG` lists.
 
     Args:
-        config: Settings of the training, as `train_model` reads them.
+        config: Settings of the training, as `run_fn` reads them.
         examples: Folder with the folders `Split-train` and `Split-eval`, or with files `train-*` and `eval-*`.
         transform: Folder of the transform graph.
         out: Folder to which the first worker writes the folders `model` and `model_run`, and `checkpoints` while it
@@ -38,7 +38,7 @@ def train(config: Mapping[str, Any], examples: str, transform: str, out: str) ->
     """
     if not tf.io.gfile.exists(os.path.join(transform, "transform_fn")):
         raise ConfigError(f"--transform should be the output of Transform. Received: {transform}, without transform_fn")
-    train_model(
+    run_fn(
         FnArgs(
             train_files=_files(examples, "train"),
             eval_files=_files(examples, "eval"),

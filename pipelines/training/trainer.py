@@ -23,7 +23,6 @@ from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
-from pipelines.training.workers import train_in_worker
 from pipelines.training_settings import LATEST, TrainingSettings
 from serving.export import export
 from tfmtl import config
@@ -56,23 +55,12 @@ def run_fn(fn_args: Any) -> None:
     `history.json`, `training.json` (`pipelines.training.summary`), the folder `tensorboard` with the metrics of each
     epoch, and `health.json`, which says whether the mechanisms of the model are alive (`tfmtl.health.model_health`).
     A training that was killed continues from its newest checkpoint (`pipelines.training.checkpoints`). The SavedModel
-    is exported to `serving_model_dir`. If the settings ask for several workers, a process is started that is one of
-    them (`pipelines.training.workers`).
+    is exported to `serving_model_dir`. Several workers call it with the same arguments, each in its own process.
 
     Args:
         fn_args: Arguments of TFX's Trainer. `custom_config` holds `spec`, `model`, `training` and `name` of the
             settings, as plain data, and the format of the log's files under `data`, which the export describes.
             `hyperparameters`, of the step Tuner, has another `model` and `training`, or is None.
-    """
-    is_divided = _settings(fn_args)[2].distribution.kind == "multi_worker"
-    (train_in_worker if is_divided else train_model)(fn_args)
-
-
-def train_model(fn_args: Any) -> None:
-    """Trains and exports as `run_fn` does, in this process. Several workers call it with the same arguments.
-
-    Args:
-        fn_args: Arguments of TFX's Trainer.
     """
     settings = _settings(fn_args)
     with warnings.catch_warnings(), deterministic_operations(settings[2].deterministic):

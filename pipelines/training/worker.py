@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipelines.errors import exit_code, user_message
-from pipelines.training.trainer import train_model
+from pipelines.training.trainer import run_fn
 from pipelines.worker_process import exit_with_parent
 
 RESTART = 138
@@ -68,7 +68,7 @@ def main() -> int:
     exit_with_parent()
     if sys.platform == "linux":  # Also while TensorFlow waits for other workers, which stops all threads of Python.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    return run_as_worker(lambda: train_model(FnArgs(**arguments)))
+    return run_as_worker(lambda: run_fn(FnArgs(**arguments)))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def run(folders, examples="examples", transform="graph"):
 
 def test_the_trainer_receives_the_files_in_one_order(folders, monkeypatch):
     given = []
-    monkeypatch.setattr(train_worker, "train_model", given.append)
+    monkeypatch.setattr(train_worker, "run_fn", given.append)
     assert run(folders) == 0
     assert run(folders, "prepared") == 0
     one, two = given
@@ -86,7 +86,7 @@ def test_only_a_lost_worker_has_an_exit_code_after_which_the_job_restarts(
     def fail(arguments):
         raise error
 
-    monkeypatch.setattr(train_worker, "train_model", fail)
+    monkeypatch.setattr(train_worker, "run_fn", fail)
     assert run(folders) == code
     assert message in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """Training by `multi_worker` in a run: which process runs the pipeline, restarts, and two processes of `tfmtl run`."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -15,8 +16,11 @@ import keras
 import numpy as np
 import pytest
 
+from pipelines.pipeline import create_pipeline
+from pipelines.settings_file import load_settings
 from pipelines.training import workers as subject
 from tfmtl.config import ConfigError
+from tfmtl.training import Distribution
 
 REPOSITORY = pathlib.Path(__file__).parents[3]
 SECONDS = 900
@@ -271,3 +275,15 @@ def test_a_training_that_loses_a_worker_continues_from_its_checkpoint(machines, 
     assert "resumed at step" in machines.log(name)
     assert "a worker of the training was lost" in machines.log(name, killed)
     check_equal(machines, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [("none", "pipelines.training.trainer.run_fn"), ("multi_worker", "pipelines.training.workers.train_in_worker")],
+)
+def test_the_trainer_starts_a_worker_if_the_settings_ask_for_several(tmp_path, kind, function):
+    settings = load_settings(REPOSITORY / "examples" / "demo.yaml", data=str(tmp_path))
+    training = dataclasses.replace(settings.training, distribution=Distribution(kind))
+    pipeline = create_pipeline(dataclasses.replace(settings, training=training), str(tmp_path), str(tmp_path))
+    (trainer,) = [one for one in pipeline.components if one.id == "Trainer"]
+    assert trainer.exec_properties["run_fn"] == function
