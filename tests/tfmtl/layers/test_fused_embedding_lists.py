@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tfmtl.backends import assert_close, import_tensorflow
+from tests.tfmtl.backends import assert_close, import_tensorflow, needs_tensorflow
 from tfmtl.layers import FusedEmbedding, fused_embedding
 
 SIZES = {"tags": 6, "user": 3, "history": 5, "words": 4}
@@ -51,6 +51,7 @@ def run(monkeypatch, limit, inputs, optimizer=None, **options):
     return before, outputs.numpy(), float(loss), dense, touched, layer.table.numpy(), len(gradient.indices)
 
 
+@needs_tensorflow
 @pytest.mark.parametrize(
     "options",
     [
