@@ -139,9 +139,7 @@ def main(rows: str, markdown: pathlib.Path | None) -> None:
     table = make_table({int(count): measure(int(count)) for count in rows.split(",")})
     Console().print(table)
     if markdown:
-        notes = page.environment_notes("benchmarks.compare_memory", ("tensorflow", "lightgbm", "scikit-learn"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", page.markdown_table(table)])
-        page.write_section(markdown, "compare_memory", text)
+        page.write_tables(markdown, "compare_memory", ("tensorflow", "lightgbm", "scikit-learn"), [table])
 
 
 if __name__ == "__main__":

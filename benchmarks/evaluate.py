@@ -160,9 +160,7 @@ def main(markdown: pathlib.Path | None) -> None:
     for table in tables:
         console.print(table)
     if markdown:
-        notes = page.environment_notes("benchmarks.evaluate", ("tfx", "tensorflow", "tensorflow-model-analysis"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_table, tables)])
-        page.write_section(markdown, "evaluate", text)
+        page.write_tables(markdown, "evaluate", ("tfx", "tensorflow", "tensorflow-model-analysis"), tables)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from benchmarks.protocol import answer
-from benchmarks.timing import peak_memory_mb, reset_peak_memory
+from benchmarks.timing import peak_memory_mb
 
 _START = time.monotonic()
 
@@ -23,6 +23,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     from pipelines.beam_runner import run_in_process
     from pipelines.library_messages import log_level
     from pipelines.pipeline import create_data_pipeline
+    from pipelines.progress.peak_memory import reset_peak_memory
     from pipelines.raw_log import locate_log
     from pipelines.runners.local import ReportingDagRunner
     from pipelines.settings_file import load_settings

@@ -6,7 +6,7 @@ import pathlib
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 
 from rich.table import Table
@@ -103,3 +103,16 @@ def write_section(path: pathlib.Path, name: str, text: str) -> None:
     _, closed, after = rest.partition(end)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{before}{block}{after}" if found and closed else f"{old}{block}\n", encoding="utf-8")
+
+
+def write_tables(path: pathlib.Path, name: str, packages: Sequence[str], tables: Iterable[Table]) -> None:
+    """Writes notes about machine and versions, and tables, between the marks of a benchmark (`write_section`).
+
+    Args:
+        path: Markdown file.
+        name: Name of the benchmark, which is that of its module.
+        packages: Packages whose versions are listed.
+        tables: Tables of rich.
+    """
+    notes = "".join(f"- {note}\n" for note in environment_notes(f"benchmarks.{name}", packages))
+    write_section(path, name, "\n".join([notes, *map(markdown_table, tables)]))

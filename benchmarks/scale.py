@@ -148,9 +148,7 @@ def main(rows: str, work: pathlib.Path, keep: bool, markdown_path: pathlib.Path 
         shown.append(make_growth_table(measured))
         console.print(shown[-1])
     if markdown_path:
-        notes = page.environment_notes("benchmarks.scale", ("tfx", "tensorflow", "apache-beam", "pyarrow"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_table, shown)])
-        page.write_section(markdown_path, "scale", text)
+        page.write_tables(markdown_path, "scale", ("tfx", "tensorflow", "apache-beam", "pyarrow"), shown)
 
 
 if __name__ == "__main__":

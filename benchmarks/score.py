@@ -150,9 +150,7 @@ def main(markdown: pathlib.Path | None) -> None:
     table = make_table(measured)
     console.print(table)
     if markdown:
-        notes = page.environment_notes("benchmarks.score", ("tensorflow", "apache-beam", "pyarrow"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", page.markdown_table(table)])
-        page.write_section(markdown, "score", text)
+        page.write_tables(markdown, "score", ("tensorflow", "apache-beam", "pyarrow"), [table])
 
 
 if __name__ == "__main__":

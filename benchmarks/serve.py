@@ -85,9 +85,7 @@ def main(
     if json_path:
         json_path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if markdown_path:
-        notes = page.environment_notes("benchmarks.serve", ["tensorflow", "grpcio", "protobuf"])
-        text = "\n".join([*(f"- {note}" for note in notes), "", page.markdown_table(table)])
-        page.write_section(markdown_path, "serve", text)
+        page.write_tables(markdown_path, "serve", ("tensorflow", "grpcio", "protobuf"), [table])
 
 
 def make_table(rows: list[dict[str, Any]]) -> Table:

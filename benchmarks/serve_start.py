@@ -135,9 +135,7 @@ def main(rounds: int, markdown_path: pathlib.Path | None) -> None:
         table = make_table(measure(pathlib.Path(folder), rounds))
     Console().print(table)
     if markdown_path:
-        notes = page.environment_notes("benchmarks.serve_start", ("tensorflow", "grpcio"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", page.markdown_table(table)])
-        page.write_section(markdown_path, "serve_start", text)
+        page.write_tables(markdown_path, "serve_start", ("tensorflow", "grpcio"), [table])
 
 
 if __name__ == "__main__":

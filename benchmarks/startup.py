@@ -90,9 +90,7 @@ def main(rounds: int, markdown_path: pathlib.Path | None) -> None:
         table = make_table(measure(make_commands(pathlib.Path(folder)), rounds))
     Console().print(table)
     if markdown_path:
-        notes = page.environment_notes("benchmarks.startup", ("tensorflow", "keras", "click", "pyarrow"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", page.markdown_table(table)])
-        page.write_section(markdown_path, "startup", text)
+        page.write_tables(markdown_path, "startup", ("tensorflow", "keras", "click", "pyarrow"), [table])
 
 
 if __name__ == "__main__":

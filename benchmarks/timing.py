@@ -1,9 +1,10 @@
 """Time of a step, and peak memory of this process. Needs only the standard library."""
 
-import pathlib
 import statistics
 import time
 from collections.abc import Callable
+
+from pipelines.progress.peak_memory import peak_memory_bytes
 
 _BLOCK_SECONDS = 0.5
 _MIN_BLOCKS = 3
@@ -31,14 +32,7 @@ def seconds_per_step(run: Callable[[int], object], seconds: float, warm_up: int)
 
 def peak_memory_mb() -> float:
     """Returns the peak memory of this process in MB: `VmHWM`, which does not include that of the parent process."""
-    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
-def reset_peak_memory() -> None:
-    """Resets the peak memory of this process to its current memory."""
-    pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return (peak_memory_bytes() or 0) / 2**20
 
 
 def _time(run: Callable[[int], object], steps: int) -> float:

@@ -149,9 +149,7 @@ def main(rows: str, only: str | None, markdown_path: pathlib.Path | None, json_p
         shown.append(make_cost_table(measured))
         console.print(shown[-1])
     if markdown_path:
-        notes = page.environment_notes("benchmarks.transform", ("tfx", "tensorflow", "apache-beam", "pyarrow"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_table, shown)])
-        page.write_section(markdown_path, "transform", text)
+        page.write_tables(markdown_path, "transform", ("tfx", "tensorflow", "apache-beam", "pyarrow"), shown)
     if json_path:
         json_path.write_text(json.dumps({str(count): one for count, one in measured.items()}, indent=1) + "\n")
 

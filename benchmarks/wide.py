@@ -129,9 +129,7 @@ def main(rows: int, features: str, lists: str, markdown_path: pathlib.Path | Non
     for table in tables:
         console.print(table)
     if markdown_path:
-        notes = page.environment_notes("benchmarks.wide", ("tensorflow", "tensorflow-transform", "keras"))
-        text = "\n".join(["\n".join(f"- {note}" for note in notes) + "\n", *map(page.markdown_table, tables)])
-        page.write_section(markdown_path, "wide", text)
+        page.write_tables(markdown_path, "wide", ("tensorflow", "tensorflow-transform", "keras"), tables)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from transforms.readers.divide_file import MIN_RANGE_BYTES
 Workers = int | Literal["auto"]
 MAX_THREADS = 8
 """Largest number of workers that are threads of one process, as about a tenth of the work holds Python's lock."""
-_WORKER_OPTIONS = ("--runner", "--direct_num_workers", "--direct_running_mode")
+_WORKER_OPTIONS = ("--runner", "--direct_num_workers", "--direct_running_mode", "--reading_threads")
 
 
 class ReadingOptions(PipelineOptions):

@@ -6,7 +6,7 @@ import posixpath
 import tempfile
 from collections.abc import Sequence
 
-from pipelines.raw_log import locate_log, newest_spans
+from pipelines.raw_log import file_patterns, locate_log, newest_spans
 from pipelines.settings import KERAS_MODEL, DataSettings, Settings
 from pipelines.training_settings import LATEST
 from tfmtl.config import ConfigError
@@ -18,8 +18,7 @@ from transforms.readers.file_selection import FileSelection, select_files
 from transforms.readers.hive_partitions import folder_columns
 from transforms.readers.log_format import FOLDER_READERS, INGESTED
 from transforms.readers.registry import column_names, resolve_reader
-from transforms.readers.spans import SpanPattern
-from transforms.storage.files import exists, size
+from transforms.storage.files import exists, sizes
 
 _CHECKED_FILES = 100
 """Number of files whose columns are checked; the others are checked when they are read."""
@@ -52,7 +51,7 @@ def check_log(settings: Settings) -> list[str]:
     if data.reader in (*FOLDER_READERS, INGESTED):
         return []
     try:
-        selections = [select_files(data.reader, f"{data.path}/{pattern}") for pattern in _patterns(data, spans)]
+        selections = [select_files(data.reader, f"{data.path}/{pattern}") for pattern in file_patterns(data, spans)]
     except FileNotFoundError as error:
         raise FileNotFoundError(f"--data {error}") from error
     paths = [path for selection in selections for path in selection.paths]
@@ -71,7 +70,8 @@ def check_log(settings: Settings) -> list[str]:
 
 def _indivisible_lines(paths: Sequence[str], data: DataSettings) -> list[str]:
     """Returns one line for each reason for which large files are read from beginning to end by one worker each."""
-    reasons = {path: indivisible_reason(path, data.log_format) for path in paths if size(path) >= 2 * MIN_RANGE_BYTES}
+    large = [path for path, size in zip(paths, sizes(paths), strict=True) if size >= 2 * MIN_RANGE_BYTES]
+    reasons = {path: indivisible_reason(path, data.log_format) for path in large}
     lines = []
     for reason in sorted(set(filter(None, reasons.values()))):
         names = [posixpath.basename(path) for path, why in reasons.items() if why == reason]
@@ -111,15 +111,6 @@ def check_out(path: str | os.PathLike[str]) -> None:
     pathlib.Path(path).mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path, prefix=".tfmtl_") as file:
         file.write(b"tfmtl")
-
-
-def _patterns(data: DataSettings, spans: Sequence[int]) -> list[str]:
-    """Returns the patterns of the files that are read, relative to the folder of the log."""
-    if not spans:
-        return [data.pattern]
-    pattern = SpanPattern(data.pattern)
-    versions = pattern.find(data.path)
-    return [pattern.span_files(span, versions[span]) for span in spans]
 
 
 def _check_file(path: str, columns: Sequence[str], data: DataSettings) -> None:

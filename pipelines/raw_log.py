@@ -12,7 +12,7 @@ from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.ingest.manifest import Manifest
 from transforms.readers.log_format import INGESTED
 from transforms.readers.spans import SpanPattern, has_spans
-from transforms.storage.files import exists, find_files, is_folder, size
+from transforms.storage.files import exists, find_files, is_folder, sizes
 
 
 def locate_log(settings: Settings) -> Settings:
@@ -95,10 +95,22 @@ def log_bytes(data: DataSettings, spans: Sequence[int] = ()) -> int:
         data: Located log.
         spans: Spans that are read, if its pattern has a placeholder.
     """
-    patterns = [SpanPattern(data.pattern).span_files(span) for span in spans] or [data.pattern]
-    if data.reader == INGESTED:
-        patterns = ["Split-*/*"]
-    return sum(size(path) for pattern in patterns for path in find_files(f"{data.path}/{pattern}"))
+    patterns = ["Split-*/*"] if data.reader == INGESTED else file_patterns(data, spans)
+    return sum(sum(sizes(find_files(f"{data.path}/{pattern}"))) for pattern in patterns)
+
+
+def file_patterns(data: DataSettings, spans: Sequence[int] = ()) -> list[str]:
+    """Returns the patterns of the files that are read, relative to the folder of a located log.
+
+    Args:
+        data: Located log.
+        spans: Spans that are read, if its pattern has a placeholder.
+    """
+    if not spans:
+        return [data.pattern]
+    pattern = SpanPattern(data.pattern)
+    versions = pattern.find(data.path)
+    return [pattern.span_files(span, versions[span]) for span in spans]
 
 
 def require_simulator(settings: Settings) -> None:

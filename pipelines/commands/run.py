@@ -32,7 +32,7 @@ from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.config import to_plain
 from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
-from transforms.ingest.beam_ingest import REJECTS
+from transforms.ingest.manifest import REJECTS
 from transforms.ingest.sampling import format_steps
 
 NOT_BLESSED = 3

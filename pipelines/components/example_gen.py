@@ -33,7 +33,7 @@ from transforms.readers.divide_file import choose_range_bytes
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.storage.atomic import UNFINISHED
-from transforms.storage.files import size, write_text
+from transforms.storage.files import size, sizes, write_text
 
 REPORT = "ingest_report.json"
 VOCABULARIES = "vocabularies"
@@ -70,7 +70,7 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
             self._adopt(pipeline, self._log(reader, exec_properties), spec)
             return {}
         paths = expand(reader, self._log(reader, exec_properties))
-        total = sum(map(size, paths))
+        total = size(paths[0]) if reader in FOLDER_READERS else sum(sizes(paths))
         step = sampling_step(total)
         numbered = [(path, number) for number, path in enumerate(paths)]
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]

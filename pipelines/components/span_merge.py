@@ -19,8 +19,8 @@ from tfmtl.spec import DatasetSpec
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
-from transforms.ingest.beam_ingest import REJECTS
 from transforms.ingest.beam_vocabularies import KeptCounts, WriteVocabularies
+from transforms.ingest.manifest import REJECTS
 from transforms.ingest.sampling import SAMPLE, thin
 from transforms.storage.atomic import UNFINISHED
 from transforms.storage.files import link_or_copy

@@ -13,7 +13,7 @@ from tfmtl.spec import ENTIRE, DatasetSpec, GivenSplit, Output, RandomSplit
 from transforms.batches.errors import LogError
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.reasons import REASONS
-from transforms.ingest.beam_ingest import REJECTS
+from transforms.ingest.manifest import REJECTS
 
 _BATCH_ROWS = 8192
 _CONSEQUENCES = {

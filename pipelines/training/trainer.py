@@ -62,10 +62,12 @@ def run_fn(fn_args: Any) -> None:
             settings, as plain data, and the format of the log's files under `data`, which the export describes.
             `hyperparameters`, of the step Tuner, has another `model` and `training`, or is None.
     """
-    settings = _settings(fn_args)
-    with warnings.catch_warnings(), deterministic_operations(settings[2].deterministic):
-        warnings.simplefilter("ignore", config.RenamedWarning)  # Names in an old model cannot be changed.
-        _train_and_export(fn_args, *settings)
+    with warnings.catch_warnings():
+        # `load_settings` has warned about old names with file and line, and those in an old model cannot be changed.
+        warnings.simplefilter("ignore", config.RenamedWarning)
+        settings = _from_config({**fn_args.custom_config, **_tuned(fn_args.hyperparameters)})
+        with deterministic_operations(settings[2].deterministic):
+            _train_and_export(fn_args, *settings)
 
 
 def _train_and_export(
@@ -227,12 +229,6 @@ def vocabulary_sizes(spec: DatasetSpec, transformed: tft.TFTransformOutput) -> d
 def _tuned(best: Mapping[str, Any] | None) -> dict[str, Any]:
     """Returns the model and the training of the step Tuner (`pipelines.tuning.tuner_step`), if there is one."""
     return {name: best[name] for name in ("model", "training")} if best else {}
-
-
-def _settings(fn_args: Any) -> tuple[DatasetSpec, ModelSettings, TrainingSettings, str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", config.RenamedWarning)  # `load_settings` has warned with file and line.
-        return _from_config({**fn_args.custom_config, **_tuned(fn_args.hyperparameters)})
 
 
 def _from_config(custom: Mapping[str, Any]) -> tuple[DatasetSpec, Any, Any, str]:

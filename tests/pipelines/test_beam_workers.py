@@ -37,7 +37,10 @@ def test_the_job_finds_the_number_of_threads():
     assert reading_threads(worker_arguments(MAX_THREADS + 1, 0)) == reading_threads([]) == 1
 
 
-@pytest.mark.parametrize("given", ["--runner=FlinkRunner", "--direct_num_workers=1", "--direct_running_mode=in_memory"])
+@pytest.mark.parametrize(
+    "given",
+    ["--runner=FlinkRunner", "--direct_num_workers=1", "--direct_running_mode=in_memory", "--reading_threads=2"],
+)
 def test_arguments_of_the_settings_win(given):
     assert worker_arguments(4, 1e12, ["--temp_location=x", given]) == []
     assert worker_arguments(4, 1e12, ["--temp_location=x"])

@@ -14,7 +14,7 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.shop_log import PARTS, ROWS, write_shop
 from tests.pipelines.splits import count_rows
 from transforms.batches.raw_batch import SPLITS
-from transforms.ingest.beam_ingest import REJECTS
+from transforms.ingest.manifest import REJECTS
 from transforms.storage.atomic import UNFINISHED
 
 REPOSITORY = pathlib.Path(__file__).parents[2]

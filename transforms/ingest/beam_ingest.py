@@ -2,6 +2,7 @@
 
 import collections
 import posixpath
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.beam_vocabularies import pack
 from transforms.ingest.ingest_files import IngestedBatch, Progress, ingest_range
+from transforms.ingest.manifest import REJECTS
 from transforms.ingest.rejects_file import RejectsFile
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
@@ -25,8 +27,6 @@ from transforms.readers.log_format import LogFormat
 from transforms.storage.atomic import UNFINISHED
 
 REPORT, COUNTS = "report", "counts"
-REJECTS = "rejects"
-"""Beginning of the names of the files of rejected rows."""
 
 
 class IngestPaths(beam.PTransform):
@@ -133,6 +133,7 @@ class _Ingest(beam.DoFn):
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
+        self._lock = threading.Lock()
 
     def start_bundle(self) -> None:
         self._pool = ThreadPoolExecutor(self._threads)
@@ -157,6 +158,11 @@ class _Ingest(beam.DoFn):
         for name, table in counts.items():
             self._counter.add_counts(name, table)
 
+    def _note(self, part: FileRange, done: int) -> None:
+        with self._lock:  # Ranges are read by several threads.
+            if self._progress is not None:
+                self._progress(part, done)
+
     def _ingest(self, number: int, part: FileRange) -> tuple[IngestReport, TokenCounts]:
         """Reads and writes a range, and returns the counts of its rows and tokens."""
         name = f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}"
@@ -166,7 +172,7 @@ class _Ingest(beam.DoFn):
         counter, report = TokenCounter(self._spec), IngestReport()
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
-            for batch in ingest_range(part, self._spec, self._log_format, self._root, self._progress):
+            for batch in ingest_range(part, self._spec, self._log_format, self._root, self._note):
                 if writing is not None:
                     writing.result()  # A batch is written while the next one is read.
                 writing = thread.submit(self._write, batch, writer, samplers)

@@ -8,7 +8,7 @@ from transforms.batches.errors import format_names
 from transforms.readers.log_format import NAMES
 from transforms.readers.movielens import ratings_path
 from transforms.readers.registry import FILE_PATTERNS, matches
-from transforms.storage.files import exists, find_files, is_folder, size
+from transforms.storage.files import exists, find_files, is_folder, sizes
 
 _ALL_PATTERNS: tuple[str, ...] = sum(FILE_PATTERNS.values(), ())
 _COMPRESSIONS = (".gz", ".bz2", ".zst")
@@ -90,11 +90,12 @@ def select_files(reader: str, base_path: str) -> FileSelection:
 def _find_ignored(paths: Sequence[str], data_patterns: Sequence[str]) -> dict[str, str]:
     ignored = {}
     names = {path: posixpath.basename(path).lower() for path in paths}
+    is_empty = {path: size == 0 for path, size in zip(paths, sizes(paths), strict=True)}
     has_data = any(matches(name, data_patterns) and not matches(name, _DOCUMENTS) for name in names.values())
     for path, name in names.items():
         is_document = matches(name, _DOCUMENTS)
         if is_document or (has_data and not matches(name, data_patterns)):
             ignored[path] = "not the name of a data file"
-        elif size(path) == 0:
+        elif is_empty[path]:
             ignored[path] = "0 bytes"
     return ignored

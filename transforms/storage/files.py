@@ -127,6 +127,11 @@ def size(path: str) -> int:
     return sum(int(file.size or 0) for file in system.get_file_info(fs.FileSelector(name)))
 
 
+def sizes(paths: Sequence[str]) -> list[int]:
+    """Returns the stored size in bytes of each of several files on one file system, which is asked for all at once."""
+    return [int(info.size or 0) for info in _infos(paths)]
+
+
 def list_folder(path: str) -> list[str]:
     """Returns the sorted names of the files and folders in a folder; none if the folder does not exist."""
     system, name = resolve(path)
@@ -202,11 +207,15 @@ def files_below(folder: str) -> list[str]:
 def fingerprint(paths: Sequence[str]) -> str:
     """Returns a SHA-256 of the names, sizes and modification times of files on one file system, in hexadecimal."""
     digest = hashlib.sha256()
-    resolved = [resolve(path) for path in paths]
-    infos = resolved[0][0].get_file_info([name for _, name in resolved]) if resolved else []
-    for path, info in zip(paths, infos, strict=True):
+    for path, info in zip(paths, _infos(paths), strict=True):
         digest.update(f"{path}\0{info.size}\0{info.mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _infos(paths: Sequence[str]) -> list[fs.FileInfo]:
+    resolved = [resolve(path) for path in paths]
+    infos: list[fs.FileInfo] = resolved[0][0].get_file_info([name for _, name in resolved]) if resolved else []
+    return infos
 
 
 def sampled_checksum(path: str, pieces: int = 8, piece_bytes: int = 1 << 20) -> str:

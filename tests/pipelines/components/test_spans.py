@@ -21,7 +21,7 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.splits import count_rows
 from tfmtl.config import ConfigError, build, parse_yaml
 from transforms.batches.raw_batch import SPLITS
-from transforms.ingest.beam_ingest import REJECTS
+from transforms.ingest.manifest import REJECTS
 from transforms.ingest.sampling import SAMPLE
 from transforms.readers.spans import has_spans
 

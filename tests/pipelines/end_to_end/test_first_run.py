@@ -23,7 +23,7 @@ from pipelines.runners.local import run_pipeline
 from serving.export import describe
 from tests.pipelines.end_to_end.conftest import ROWS
 from tests.pipelines.scoring import graph_session_scores, read_examples
-from transforms.ingest.beam_ingest import REJECTS
+from transforms.ingest.manifest import REJECTS
 
 pytestmark = pytest.mark.slow
 COMPONENTS = [

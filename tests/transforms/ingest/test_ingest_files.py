@@ -18,7 +18,8 @@ from transforms.batches.raw_batch import SPLITS, Reject
 from transforms.batches.report import IngestReport
 from transforms.examples.shards import ShardWriter
 from transforms.ingest import beam_ingest
-from transforms.ingest.beam_ingest import REPORT, SAMPLE, IngestPaths
+from transforms.ingest.beam_ingest import COUNTS, REPORT, SAMPLE, IngestPaths
+from transforms.ingest.beam_vocabularies import WriteVocabularies
 from transforms.ingest.ingest_files import ingest, ingest_range
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import LogFormat
@@ -230,24 +231,27 @@ def test_write_error_fails_the_job(tmp_path, log, monkeypatch, failing):
     assert not list(tmp_path.glob("out/Split-*/*"))
 
 
-@pytest.mark.parametrize("range_bytes", [150, 1_000])
-def test_beam_writes_the_same_rows_from_ranges_of_a_file(tmp_path, range_bytes):
-    """Rows in the order of the names of the shards, counts and rejected rows with their lines."""
+@pytest.mark.parametrize(("range_bytes", "threads"), [(1_000, 1), (150, 3)])
+def test_beam_writes_the_same_rows_from_ranges_of_a_file(tmp_path, range_bytes, threads):
+    """Rows in the order of the names of the shards, counts of rows and tokens, and rejected rows with their lines."""
     path = tmp_path / "log.csv"
     header, _, rows = LOG.partition(b"\n")
     path.write_bytes(header + b"\n" + rows * 100)
     found = {}
-    for size in (1 << 30, range_bytes):
+    for size, count in ((1 << 30, 1), (range_bytes, threads)):
         folder = tmp_path / str(size)
         with beam.Pipeline() as pipeline:
-            ingest_paths = IngestPaths(SPEC, str(folder), LogFormat(), range_bytes=size)
+            ingest_paths = IngestPaths(SPEC, str(folder), LogFormat(), range_bytes=size, threads=count)
             outputs = pipeline | beam.Create([(str(path), 0)]) | ingest_paths
+            _ = outputs[COUNTS] | WriteVocabularies(SPEC, str(folder / "vocabularies"))
             _ = outputs[REPORT] | "report" >> beam.Map(lambda report, f=str(folder): _save(f, "report", report))
         report = pickle.loads((folder / "report").read_bytes())
-        found[size] = {split: written(folder, split) for split in SPLITS}, rejected(folder), report
+        vocabularies = {path.name: path.read_bytes() for path in (folder / "vocabularies").iterdir()}
+        found[size] = {split: written(folder, split) for split in SPLITS}, rejected(folder), report, vocabularies
     whole, ranges = found.values()
     assert ranges == whole
     assert len(whole[1]) > 100
+    assert set(whole[3]) == {"city", "tags"}
     names = {shard.name.rsplit("-", 1)[0] for shard in (tmp_path / str(range_bytes)).glob("Split-*/*")}
     assert len(names) > 10
 
