@@ -4,13 +4,15 @@ import collections
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tfx.types import standard_artifacts
 from tfx_bsl.public.tfxio import TFExampleRecord
 
-from pipelines.components.statistics_gen import SampleStatisticsExecutor
+from pipelines.components.statistics_gen import SampleStatisticsExecutor, sample_statistics
+from transforms.examples.from_columns import encode
 from transforms.examples.shards import ShardWriter
 from transforms.ingest.sampling import SAMPLE
 
@@ -94,3 +96,15 @@ def test_equals_tfdv_on_beam(computed):
         else:
             assert (one.mean, one.std_dev) == (pytest.approx(two.mean), pytest.approx(two.std_dev))
             assert (one.min, one.max, one.num_zeros) == (two.min, two.max, two.num_zeros)
+
+
+def test_the_number_of_different_tokens_is_not_an_estimate(tmp_path):
+    """TFDV's sketch estimates it from 16,384 tokens on."""
+    tokens = 20_000
+    rows = pa.record_batch([pa.array([[b"%d" % i] for i in range(tokens)], pa.list_(pa.binary()))], ["user"])
+    writer = ShardWriter(str(tmp_path), "0")
+    writer.write({SAMPLE: encode(rows)})
+    writer.finish()
+    user = by_name(sample_statistics([str(path) for path in tmp_path.glob("Split-sample/*")]))["user"].string_stats
+    assert user.unique == tokens
+    assert [value.frequency for value in user.top_values] == [1] * len(user.top_values)
