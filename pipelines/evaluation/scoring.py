@@ -1,5 +1,6 @@
 """Scoring of test rows: tf.Examples of files as batches with labels, scenarios, groups and the scores of two models."""
 
+import collections
 import concurrent.futures
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ BATCH_ROWS = 8192
 SIGNATURE = "serving_default"
 """Signature that takes tf.Examples."""
 _HASHES = 2**62
+_BATCHES_AT_ONCE = 2
+"""Number of batches that are scored at a time: a graph of many small operations uses about 1.5 cores."""
 
 
 class Scorer:
@@ -38,20 +41,20 @@ class Scorer:
         self._compute = tf.function(self._graph, input_signature=[examples], autograph=False).get_concrete_function()
 
     def batches(self, file: str) -> Iterator[ScoredBatch]:
-        """Yields the scored rows of a file; the next batch is scored while the caller works on the present one.
+        """Yields the scored rows of a file; the next batches are scored while the caller works on the present one.
 
         Args:
             file: TFRecord file, compressed with GZIP.
         """
         records = tf.data.TFRecordDataset(file, compression_type="GZIP").batch(BATCH_ROWS).prefetch(2)
-        with concurrent.futures.ThreadPoolExecutor(1) as thread:
-            pending: concurrent.futures.Future[ScoredBatch] | None = None
+        pending: collections.deque[concurrent.futures.Future[ScoredBatch]] = collections.deque()
+        with concurrent.futures.ThreadPoolExecutor(_BATCHES_AT_ONCE) as threads:
             for examples in records:
-                ready, pending = pending, thread.submit(self._scored, examples)
-                if ready:
-                    yield ready.result()
-            if pending:
-                yield pending.result()
+                pending.append(threads.submit(self._scored, examples))
+                if len(pending) > _BATCHES_AT_ONCE:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
     def _scored(self, examples: tf.Tensor) -> ScoredBatch:
         columns, *scores = tf.nest.map_structure(lambda tensor: tensor.numpy(), self._compute(examples))

@@ -1,9 +1,11 @@
 """Fields of ids: their validation, the order of their columns, and weighted means of multivalent fields."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from tfmtl.features import WEIGHTS_SUFFIX
@@ -83,9 +85,9 @@ class Fields:
         Returns:
             `(batch, dim)` by field, and `(batch, length, dim)` of an unpooled field.
         """
-        single_valued = self.single_valued
-        pooled = {field: values[:, i] for i, field in enumerate(single_valued)}
-        return pooled | self.pool_multivalent(values[:, len(single_valued) :], inputs, self.multivalent)
+        single_valued, multivalent = self.divide(values)
+        pooled = dict(zip(self.single_valued, ops.unstack(single_valued, axis=1), strict=True))
+        return pooled | self.pool_multivalent(multivalent, inputs, self.multivalent)
 
     def pool_multivalent(self, values: Tensor, inputs: Features, fields: Sequence[str]) -> dict[str, Tensor]:
         """Returns the values of multivalent fields, as `pool` does.
@@ -95,15 +97,14 @@ class Fields:
             inputs: Ids and weights by name.
             fields: Names of the fields, in the order of their columns.
         """
-        pooled, start = {}, 0
-        for field in fields:
-            end = start + inputs[field].shape[1]
+        pooled = {}
+        parts = split(values, [inputs[field].shape[1] for field in fields])
+        for field, part in zip(fields, parts, strict=True):
             weights = ops.cast(inputs[field + WEIGHTS_SUFFIX], values.dtype)
             if field in self.unpooled:
-                pooled[field] = weights[:, :, None] * values[:, start:end]
+                pooled[field] = weights[:, :, None] * part
             else:
-                pooled[field] = ops.einsum("bl,bld->bd", normalized(weights), values[:, start:end])
-            start = end
+                pooled[field] = ops.einsum("bl,bld->bd", normalized(weights), part)
         return pooled
 
     def pool_all(self, values: Tensor, inputs: Features) -> Tensor:
@@ -113,11 +114,19 @@ class Fields:
             values: `(batch, columns, dim)`, in the order of `ids`.
             inputs: Ids and weights by name.
         """
-        count = len(self.single_valued)
         if not self.multivalent:  # The columns are in the order of the fields.
             return values
-        pooled = self.pool_multivalent(values[:, count:], inputs, self.multivalent)
-        return self.concatenate(values[:, :count], pooled)
+        single_valued, multivalent = self.divide(values)
+        return self.concatenate(single_valued, self.pool_multivalent(multivalent, inputs, self.multivalent))
+
+    def divide(self, values: Tensor) -> list[Tensor]:
+        """Returns the values of the single-valued fields and those of the other ones.
+
+        Args:
+            values: `(batch, columns, dim)`, in the order of `ids`.
+        """
+        count = len(self.single_valued)
+        return split(values, [count, values.shape[1] - count])
 
     def concatenate(self, single_valued: Tensor, multivalent: Mapping[str, Tensor]) -> Tensor:
         """Returns the values of all fields, `(batch, fields, dim)`, in the order of the fields.
@@ -126,23 +135,38 @@ class Fields:
             single_valued: Values of the single-valued fields, `(batch, single_valued, dim)`.
             multivalent: Those of the other fields by name, as `pool` returns them.
         """
-        parts, start, end = [], 0, 0
-        for field in self.vocab_sizes:
-            if field not in multivalent:
-                end += 1
-                continue
-            if end > start:
-                parts.append(single_valued[:, start:end])
-            parts.append(multivalent[field] if field in self.unpooled else multivalent[field][:, None])
-            start = end
-        if end > start:
-            parts.append(single_valued[:, start:end])
+        is_given = multivalent.__contains__
+        runs = [(given, list(run)) for given, run in itertools.groupby(self.vocab_sizes, is_given)]
+        singles = iter(split(single_valued, [len(run) for given, run in runs if not given]))
+        parts = []
+        for given, run in runs:
+            if given:
+                parts += [
+                    multivalent[field] if field in self.unpooled else multivalent[field][:, None] for field in run
+                ]
+            else:
+                parts.append(next(singles))
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
     def output_shape(self, input_shape: Mapping[str, Shape], dim: int) -> Shape:
         """Returns the shape of what `concatenate` gives."""
         sizes = [input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes]
         return (next(iter(input_shape.values()))[0], sum(map(known, sizes)), dim)
+
+
+def split(values: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Returns consecutive columns of a tensor, the gradient of which is one concatenation.
+
+    The gradient of each slice would be a tensor of the size of `values`, and all of them would be added.
+
+    Args:
+        values: `(batch, columns, dim)`.
+        sizes: Numbers of columns, the sum of which is `columns`.
+    """
+    if len(sizes) < 2:
+        return [values] * len(sizes)
+    parts: list[Tensor] = ops.split(values, np.cumsum(sizes)[:-1].tolist(), axis=1)
+    return parts
 
 
 def normalized(weights: Tensor) -> Tensor:

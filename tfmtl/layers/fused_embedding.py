@@ -142,21 +142,20 @@ class FusedEmbedding(keras.layers.Layer):
         places = tensorflow_listed_ids.kept_places(list_ids, all_weights)
         others, batch = _columns(rows, ~listed), ops.shape(ids)[0]
         flat = ops.concatenate([ops.reshape(others, (-1,)), tensorflow_listed_ids.at(list_rows, places)], axis=0)
-        values = self._gather(flat)
-        count = batch * others.shape[1]
-        padded = ops.reshape(values[:count], (batch, others.shape[1], self.output_dim))
+        padded, values = tensorflow_listed_ids.split(self._gather(flat), batch * others.shape[1])
+        padded = ops.reshape(padded, (batch, others.shape[1], self.output_dim))
         if self.embeddings_regularizer is not None:
             present = ops.cast(tensorflow_listed_ids.at(all_weights, places) != 0, values.dtype)[:, None]
             masked = ops.reshape(padded * self._presence(padded, inputs, self.unpooled), (-1, self.output_dim))
-            self._add_penalty(ops.concatenate([masked, values[count:] * present], axis=0), batch)
-        values, padded = ops.cast(values[count:], self.compute_dtype), ops.cast(padded, self.compute_dtype)
+            self._add_penalty(ops.concatenate([masked, values * present], axis=0), batch)
+        values, padded = ops.cast(values, self.compute_dtype), ops.cast(padded, self.compute_dtype)
         numbers = np.array([lists.index(field) for field in fields if field in lists])
         shares = ops.concatenate([normalized(one) for one in weights], axis=1)
         means = tensorflow_listed_ids.sum_by_field(values, shares, places, numbers, (batch, len(lists)))
-        single = len(self._fields.single_valued)
-        multivalent = self._fields.pool_multivalent(padded[:, single:], inputs, self.unpooled)
-        multivalent |= {field: means[:, i] for i, field in enumerate(lists)}
-        return self._fields.concatenate(padded[:, :single], multivalent)
+        single_valued, unpooled = self._fields.divide(padded)
+        multivalent = self._fields.pool_multivalent(unpooled, inputs, self.unpooled)
+        multivalent |= dict(zip(lists, ops.unstack(means, axis=1), strict=True))
+        return self._fields.concatenate(single_valued, multivalent)
 
     def _look_up(self, inputs: Features) -> Tensor:
         """Looks up the rows of all ids, `(batch, columns, output_dim)`."""

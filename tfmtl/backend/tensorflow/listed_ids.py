@@ -29,6 +29,17 @@ def at(matrix: TensorLike, places: Tensor) -> Tensor:
     return tf.gather_nd(matrix, places)
 
 
+def split(values: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the first rows of a tensor and the other ones, the gradient of which is one concatenation.
+
+    Args:
+        values: `(rows, dim)`.
+        count: Number of the first rows.
+    """
+    first, others = tf.split(values, tf.stack([count, tf.shape(values)[0] - count]), num=2)
+    return first, others
+
+
 def sum_by_field(
     values: Tensor, weights: Tensor, places: Tensor, fields: TensorLike, shape: tuple[Tensor, int]
 ) -> Tensor:
