@@ -9,7 +9,7 @@ except ImportError:  # The base installation has no command line.
     sys.exit('The command line needs the extra `pipeline`: python -m pip install "tfmtl[pipeline]"')
 
 from pipelines.cluster_commands import compile_, schedule, submit, training_job
-from pipelines.data_commands import ingest, init, schema, simulate
+from pipelines.data_commands import ingest, init, join, schema, simulate
 from pipelines.history_commands import clean, rollback, runs
 from pipelines.output.completion import model_names, settings_files
 from pipelines.output.options import add_output_options, json_option
@@ -36,6 +36,7 @@ def main(traceback: bool) -> None:
 for _command in (
     simulate,
     ingest,
+    join,
     init,
     schema,
     serve,

@@ -98,6 +98,27 @@ def panels(settings: str, raw: str, out: str) -> None:
     ingest_panels(settings, raw, out)
 
 
+@click.command(short_help="Label impressions with clicks and conversions of other logs.")
+@click.argument("settings", type=click.Path(exists=True, dir_okay=False), shell_complete=settings_files)
+@click.option("--raw", required=True, type=click.Path(exists=True, file_okay=False), help="Folder of the logs.")
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write to.")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of workers; default: as in the settings.")
+@json_option
+def join(settings: str, raw: str, out: str, workers: int | None) -> None:
+    """Join the logs of impressions, clicks and conversions, as described by `join` in SETTINGS.
+
+    Labelled impressions are written to Parquet files by day. A label whose window had not ended when the logs did is
+    marked as open.
+
+    \b
+    Example:
+      tfmtl join examples/join.yaml --raw runs/join/events --out runs/join/data
+    """
+    from pipelines.commands.join import join_logs
+
+    join_logs(settings, raw, out, workers)
+
+
 @click.command(name="init", short_help="Write settings for a log, from a look at its columns.")
 @click.argument("log", type=click.Path())
 @click.option(

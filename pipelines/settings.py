@@ -17,6 +17,7 @@ from tfmtl.search_space import Dimension
 from tfmtl.spec import DatasetSpec
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.batches.columns import raw_columns
+from transforms.join.options import JoinOptions
 from transforms.panels.simulator_options import PanelOptions
 from transforms.panels.window_options import WindowOptions
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
@@ -128,6 +129,8 @@ class Settings:
             if there is no simulator.
         windows: Options of `tfmtl ingest panels`, which makes a log for this spec from daily rows. None if the log is
             not made of daily rows.
+        join: Options of `tfmtl join`, which makes a log for this spec from logs of impressions, clicks and conversions.
+            None if the log is not joined.
         kubeflow: Resources, volumes, secrets and paths of the pipeline on Kubeflow.
         reference: Also fits one-hot logistic regression on the same rows, or on a sample of 500,000 of them, and prints
             its AUC next to the model's.
@@ -150,6 +153,7 @@ class Settings:
     data_checks: DataChecks = dataclasses.field(default_factory=DataChecks)
     simulator: SimulatorOptions | PanelOptions | AliCcpOptions | None = None
     windows: WindowOptions | None = None
+    join: JoinOptions | None = None
     kubeflow: KubeflowSettings = dataclasses.field(default_factory=KubeflowSettings)
     reference: bool = True
     report: bool = True

@@ -10,12 +10,18 @@ from tfmtl.config import ConfigError, FieldError, to_plain
 from transforms.ali_ccp.simulator_options import AliCcpOptions
 from transforms.panels.simulator import simulate_panels
 from transforms.panels.simulator_options import PanelOptions
+from transforms.simulation.event_writer import simulate_events
 from transforms.simulation.simulator import simulate
 
 STAMP = "simulated.json"
 """Name of the file that records the settings and code of a complete log."""
 
-_CODE = ("transforms.simulation.simulator", "transforms.panels.simulator", "transforms.ali_ccp.simulator")
+_CODE = (
+    "transforms.simulation.simulator",
+    "transforms.simulation.event_writer",
+    "transforms.panels.simulator",
+    "transforms.ali_ccp.simulator",
+)
 
 
 def draw(settings: Settings, folder: pathlib.Path) -> None:
@@ -38,6 +44,8 @@ def draw(settings: Settings, folder: pathlib.Path) -> None:
             from transforms.ali_ccp.simulator import simulate_ali_ccp  # Imported here: it alone imports TensorFlow.
 
             simulate_ali_ccp(options, folder)
+        elif options.events is not None:
+            simulate_events(settings.spec, options, folder)
         else:
             simulate(settings.spec, options, folder)
     except FieldError as error:

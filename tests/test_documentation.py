@@ -53,6 +53,9 @@ ON_A_CLUSTER = ("tfmtl submit", "tfmtl schedule")
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
 """Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 
+JOIN = ("tfmtl simulate examples/join", "tfmtl join", "tfmtl run examples/join")
+"""Beginnings of the commands that tests/pipelines/end_to_end/test_join_run.py runs."""
+
 
 def blocks(language, page=None):
     """Returns the code blocks of a language in a page, or in all pages."""
@@ -110,7 +113,7 @@ def test_every_command_is_run_somewhere():
     from_init = [c for c in commands() if c.startswith(("tfmtl init log.csv", "tfmtl run settings.yaml"))]
     compiled = [c for c in commands() if c.startswith("tfmtl compile")]
     history = [c for c in commands() if c.startswith(HISTORY)]
-    of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *KOUBEI, *REPORTS))]
+    of_data_sets = [c for c in commands() if c.startswith((*ALI_CCP, *JOIN, *KOUBEI, *REPORTS))]
     run_here = [*by_this_file, *from_init, *history, *compiled]
     submitted = [c for c in commands() if c.startswith(ON_A_CLUSTER)]
     assert set(commands()) == {*RUN_BY_CI, MOVIELENS, *of_data_sets, *run_here, *submitted}

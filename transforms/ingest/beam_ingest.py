@@ -1,6 +1,5 @@
 """Ingestion as a Beam transform: each range of a file is one unit of parallel work, and only counts move."""
 
-import collections
 import posixpath
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,10 +20,12 @@ from transforms.ingest.manifest import REJECTS
 from transforms.ingest.rejects_file import RejectsFile
 from transforms.ingest.sampling import SAMPLE, Sampler
 from transforms.ingest.token_counts import TokenCounter
-from transforms.readers.divide_file import MIN_RANGE_BYTES, count_range_lines, divide, with_first_lines
+from transforms.readers.divide_file import MIN_RANGE_BYTES
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
 from transforms.storage.atomic import UNFINISHED
+from transforms.workers.ranges import DivideFiles, NumberedFile, range_name
+from transforms.workers.threaded import ThreadedDoFn
 
 REPORT, COUNTS = "report", "counts"
 
@@ -79,40 +80,18 @@ class IngestPaths(beam.PTransform):
         """
         outputs = (
             paths
-            | "SpreadPaths" >> beam.Reshuffle()
-            | "Divide" >> beam.FlatMap(_divide, self._log_format, self._range_bytes)
-            | "SpreadRanges" >> beam.Reshuffle()
-            | "CountLines" >> beam.Map(_count_lines, self._log_format)
-            | "Files" >> beam.GroupByKey()
-            | "FirstLines" >> beam.FlatMap(_with_first_lines)
-            | "Spread" >> beam.Reshuffle()
+            | "Number" >> beam.Map(lambda path: (("", path[1]), path[0]))
+            | "Ranges" >> DivideFiles({"": self._log_format}, self._range_bytes)
             | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REPORT, COUNTS)
         )
         reports = outputs[REPORT] | "MergeReports" >> beam.CombineGlobally(_MergeReports())
         return {REPORT: reports, COUNTS: outputs[COUNTS]}
 
 
-def _divide(path: tuple[str, int], log_format: LogFormat, range_bytes: int) -> Iterator[tuple[int, FileRange]]:
-    name, number = path
-    for part in divide(name, log_format, range_bytes):
-        yield number, part
-
-
-def _count_lines(numbered: tuple[int, FileRange], log_format: LogFormat) -> tuple[int, tuple[FileRange, int]]:
-    number, part = numbered
-    return number, (part, count_range_lines(part, log_format))
-
-
-def _with_first_lines(file: tuple[int, Iterable[tuple[FileRange, int]]]) -> Iterator[tuple[int, FileRange]]:
-    number, ranges = file
-    for part in with_first_lines(ranges):
-        yield number, part
-
-
 TokenCounts = Mapping[str, pa.Table]
 
 
-class _Ingest(beam.DoFn):
+class _Ingest(ThreadedDoFn):
     def __init__(
         self,
         spec: str,
@@ -123,37 +102,29 @@ class _Ingest(beam.DoFn):
         progress: Progress | None,
         threads: int,
     ):
+        super().__init__(threads)
         self._spec_text = spec
         self._folder = folder
         self._log_format = log_format
         self._root = root
         self._sampling_step = sampling_step
         self._progress = progress
-        self._threads = threads
 
     def setup(self) -> None:
         self._spec = DatasetSpec.from_yaml(self._spec_text)
         self._lock = threading.Lock()
 
     def start_bundle(self) -> None:
-        self._pool = ThreadPoolExecutor(self._threads)
-        self._pending: collections.deque[Future[tuple[IngestReport, TokenCounts]]] = collections.deque()
+        super().start_bundle()
         self._report, self._counter = IngestReport(), TokenCounter(self._spec)
 
-    def process(self, element: tuple[int, FileRange]) -> None:
-        self._pending.append(self._pool.submit(self._ingest, *element))
-        while len(self._pending) > self._threads:  # The pool has a range more than threads, so that none of them waits.
-            self._add(*self._pending.popleft().result())
-
-    def finish_bundle(self) -> Iterator[Any]:
-        with self._pool:
-            while self._pending:
-                self._add(*self._pending.popleft().result())
+    def outputs(self) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput(REPORT, GlobalWindows.windowed_value(self._report))
         for name, counts in self._counter.counts().items():
             yield beam.pvalue.TaggedOutput(COUNTS, GlobalWindows.windowed_value((name, pack(counts))))
 
-    def _add(self, report: IngestReport, counts: TokenCounts) -> None:
+    def add(self, result: tuple[IngestReport, TokenCounts]) -> None:
+        report, counts = result
         self._report = self._report.merge(report)
         for name, table in counts.items():
             self._counter.add_counts(name, table)
@@ -163,9 +134,10 @@ class _Ingest(beam.DoFn):
             if self._progress is not None:
                 self._progress(part, done)
 
-    def _ingest(self, number: int, part: FileRange) -> tuple[IngestReport, TokenCounts]:
+    def work(self, element: tuple[NumberedFile, FileRange]) -> tuple[IngestReport, TokenCounts]:
         """Reads and writes a range, and returns the counts of its rows and tokens."""
-        name = f"{number:05d}" if part.is_whole else f"{number:05d}-{part.number:05d}"
+        (_, number), part = element
+        name = range_name(number, part)
         writer = ShardWriter(self._folder, name)
         rejects = RejectsFile(posixpath.join(self._folder, f"{REJECTS}-{name}.jsonl"), f"{self._folder}/{UNFINISHED}")
         samplers = {split: Sampler(self._sampling_step) for split in SPLITS}

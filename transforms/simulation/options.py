@@ -9,6 +9,7 @@ from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenc
 from tfmtl.spec import DatasetSpec, TimeSplit
 from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
+from transforms.simulation.event_options import IMPRESSION, TIME, EventOptions
 from transforms.simulation.feature_options import CONTEXT, EntityOptions, FeatureOptions, check_feature_options
 from transforms.simulation.premises.options import FieldSelectionOptions, GroupPreferencesOptions, RelatednessOptions
 
@@ -74,6 +75,8 @@ class SimulatorOptions:
         premise: Property of the log on which the advantage of a model depends, with a strength from 0 (absent) to 1:
             `group_preferences`, `field_selection` or `relatedness`. Rates and standard deviations of the logits do not
             depend on it.
+        events: Times of the events, with which three logs are written instead of one table: impressions, clicks and
+            conversions (`transforms.simulation.event_writer`). None for one table.
     """
 
     rows: int
@@ -86,6 +89,7 @@ class SimulatorOptions:
     task_correlation: float = 0.5
     affinity_rank: int = 3
     premise: GroupPreferencesOptions | FieldSelectionOptions | RelatednessOptions | None = None
+    events: EventOptions | None = None
 
     def __post_init__(self) -> None:
         require(self.rows >= 1, "rows", "at least 1", self.rows)
@@ -150,7 +154,8 @@ def check_task_names(spec: DatasetSpec, names: Iterable[str]) -> None:
 def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
     time = {spec.split.column} if isinstance(spec.split, TimeSplit) else set()
     weights = {feature.weights for feature in spec.features if isinstance(feature, MultiValuedFeature)}
-    columns = [name for name in raw_columns(spec) if name not in {*time, *weights, *spec.labels}]
+    events = set() if options.events is None else {IMPRESSION, TIME}
+    columns = [name for name in raw_columns(spec) if name not in {*time, *weights, *spec.labels, *events}]
     for entity, settings in options.entities.items():
         require(settings.key in columns, ("entities", entity, "key"), f"one of {', '.join(columns)}", settings.key)
         kind = {feature.name: feature.kind for feature in spec.features}.get(settings.key, "categorical")

@@ -1,0 +1,123 @@
+"""Labels of the impressions of a partition, by hand."""
+
+import pyarrow as pa
+import pytest
+
+from transforms.join.join_partition import join_partition, write_days
+from transforms.join.options import AttributionOptions, EventLog, JoinOptions
+
+MINUTE = 60_000_000
+
+
+def log(name, **options):
+    return EventLog(pattern=f"{name}.csv", time="time", **options)
+
+
+def join_options(**options):
+    logs = {name: log(name) for name in ("impressions", "clicks", "conversions")}
+    logs["conversions"] = log("conversions", values=("revenue",))
+    attribution = options.pop("attribution", AttributionOptions(click="10m", conversion="30m"))
+    return JoinOptions(key=("user",), attribution=attribution, **{**logs, **options})
+
+
+def table(*events, values=False, **columns):
+    data = {".key0": pa.array([key for key, *_ in events], pa.string())}
+    data[".time"] = pa.array([MINUTE * event[1] for event in events], pa.int64())
+    if values:
+        data[".value0"] = pa.array([float(event[2]) for event in events])
+    return pa.table({**data, **columns})
+
+
+def joined(events, end=1000, **options):
+    rows, report = join_partition(events, join_options(**options), MINUTE * end)
+    return rows, report
+
+
+def test_a_click_and_a_conversion_within_their_windows():
+    events = {
+        "impressions": table(("a", 0), ("a", 5), ("b", 6), row=pa.array([0, 1, 2])),
+        "clicks": table(("a", 4), ("a", 7), ("a", 8), ("b", 17), ("c", 1), ("b", 5)),
+        "conversions": table(("a", 30, 2.5), ("a", 31, 4), ("b", 20, 1), ("d", 1, 1), ("a", 3, 1), values=True),
+    }
+    rows, report = joined(events)
+    assert rows.column("row").to_pylist() == [0, 1, 2]
+    assert rows.column("click").to_pylist() == [1, 1, 0]
+    assert rows.column("conversion").to_pylist() == [0, 1, 0]
+    assert rows.column("revenue").to_pylist() == [0.0, 6.5, 0.0]
+    times = rows.column("click_time").cast(pa.int64()).to_pylist()
+    assert times == [4 * MINUTE, 7 * MINUTE, None]
+    assert rows.column("conversion_time").cast(pa.int64()).to_pylist() == [None, 30 * MINUTE, None]
+    assert rows.column("click_open").to_pylist() == rows.column("conversion_open").to_pylist() == [0, 0, 0]
+    assert report.events["clicks"] == {
+        "after the window": 1, "again": 1, "attributed": 2, "before its cause": 1, "without impression": 1,
+    }  # fmt: skip
+    assert report.events["conversions"] == {
+        "again": 1, "attributed": 1, "before its cause": 1, "without click": 1, "without impression": 1,
+    }  # fmt: skip
+
+
+def test_conversions_of_the_last_impression_need_no_click():
+    events = {
+        "impressions": table(("a", 0), ("a", 5)),
+        "clicks": table(("a", 1)),
+        "conversions": table(("a", 30, 1), values=True),
+    }
+    to_impression = AttributionOptions(click="10m", conversion="30m", to="last_impression")
+    assert joined(events)[0].column("conversion").to_pylist() == [1, 0]
+    assert joined(events, attribution=to_impression)[0].column("conversion").to_pylist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("end", "click_open", "conversion_open"),
+    [(9, [1, 1, 0], [1, 1, 1]), (10, [0, 1, 0], [0, 1, 1]), (20, [0, 0, 0], [0, 0, 1]), (33, [0] * 3, [0] * 3)],
+)
+def test_a_label_is_open_until_its_window_ends(end, click_open, conversion_open):
+    """The windows end at minutes 10 and 11 without a click, and at 33 for the conversion of the click at minute 3."""
+    events = {"impressions": table(("a", 0), ("b", 1), ("c", 2)), "clicks": table(("c", 3))}
+    rows, _ = joined(events, end=end)
+    assert rows.column("click_open").to_pylist() == click_open
+    assert rows.column("conversion_open").to_pylist() == conversion_open
+
+
+def test_the_window_of_a_conversion_begins_with_the_last_click():
+    events = {"impressions": table(("a", 0)), "clicks": table(("a", 1), ("a", 9))}
+    assert joined(events, end=35)[0].column("conversion_open").to_pylist() == [1]
+    assert joined(events, end=39)[0].column("conversion_open").to_pylist() == [0]
+
+
+def test_duplicates_and_events_after_the_end_are_left_out():
+    events = {
+        "impressions": table(("a", 0), ("a", 0), ("a", 50), row=pa.array([0, 1, 2])),
+        "clicks": table(("a", 1), ("a", 1), ("a", 41)),
+        "conversions": table(("a", 2, 1), ("a", 2, 1), values=True),
+    }
+    rows, report = joined(events, end=40)
+    assert rows.column("row").to_pylist() == [0]
+    assert rows.column("revenue").to_pylist() == [1.0]
+    counts = {name: (one["duplicates"], one.get("after the end", 0)) for name, one in report.events.items()}
+    assert counts == {"impressions": (1, 1), "clicks": (1, 1), "conversions": (1, 0)}
+
+
+def test_ids_distinguish_events_of_one_time_and_show_later_duplicates():
+    ids = {".id": pa.array(["x", "y", "x"])}
+    events = {"impressions": table(("a", 0), ("a", 0), ("a", 7), **ids), "clicks": table(("a", 8))}
+    rows, report = joined(events)
+    assert rows.num_rows == 2
+    assert report.events["impressions"] == {"duplicates": 1}
+    assert sum(rows.column("click").to_pylist()) == 1
+
+
+def test_keys_of_several_columns_are_not_joined_as_text():
+    events = {
+        "impressions": table(("a", 0), ("ab", 0)).append_column(".key1", pa.array(["bc", "c"])),
+        "clicks": table(("ab", 1)).append_column(".key1", pa.array(["c"])),
+    }
+    assert joined(events)[0].column("click").to_pylist() == [0, 1]
+
+
+def test_rows_are_divided_by_the_days_of_a_zone(tmp_path):
+    events = {"impressions": table(("a", 0), ("b", 23 * 60), row=pa.array([0, 1]))}
+    rows, _ = joined(events, end=2000)
+    assert write_days(rows, str(tmp_path / "utc"), "part", "UTC") == {"1970-01-01": 2}
+    assert write_days(rows, str(tmp_path / "rome"), "part", "Europe/Rome") == {"1970-01-01": 1, "1970-01-02": 1}
+    assert (tmp_path / "rome" / "1970-01-02" / "part.parquet").exists()

@@ -1,0 +1,1 @@
+"""Work of Beam's workers on the ranges of files."""
