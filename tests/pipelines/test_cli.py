@@ -18,6 +18,7 @@ COMMANDS = [
     "init",
     "simulate",
     "ingest",
+    "join",
     "schema",
     "run",
     "tune",
