@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.beam_runner import with_runner
 from pipelines.settings_file import load_settings
 from pipelines.simulated_log import draw
 from transforms.join.beam_join import DAYS, REJECTS, REPORT, JoinFiles
@@ -39,7 +40,7 @@ def join_to(warehouse, folder, partitions, range_bytes, threads=1, arguments=())
         for log, settings in options.logs.items()
         for number, path in enumerate(sorted(raw.glob(settings.pattern)))
     ]
-    with beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner", *arguments])) as pipeline:
+    with beam.Pipeline(options=PipelineOptions(with_runner(arguments))) as pipeline:
         join = JoinFiles(options, KEEP, str(raw), str(folder), partitions, range_bytes, threads)
         _ = pipeline | beam.Create(numbered) | join
     return pq.read_table(folder / DAYS), json.loads((folder / REPORT).read_text())
