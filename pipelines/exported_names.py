@@ -47,8 +47,10 @@ use another name, and give that of the file's column in `data.columns`. Received
     """
     inputs = _inputs(spec)
     labels: dict[Path, str] = {("tasks", i, "label"): task.label for i, task in enumerate(spec.tasks)}
-    if spec.group_key is not None:
-        labels["group_key",] = spec.group_key
+    labels |= {("tasks", i, "open"): task.open for i, task in enumerate(spec.tasks) if task.open is not None}
+    for role, column in (("group_key", spec.group_key), ("weight", spec.weight)):
+        if column is not None:
+            labels[role,] = column
     for path, name in (inputs | labels).items():
         _refuse(name == EXAMPLES, path, f"not be {EXAMPLES}, which is an input of the exported model", name)
     seen: dict[str, str] = {}

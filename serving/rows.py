@@ -114,7 +114,8 @@ def _other_columns(spec: DatasetSpec) -> list[str]:
     """Returns the columns of a log that are not features."""
     split = [spec.split.column] if isinstance(spec.split, TimeSplit) else []
     keys = list(spec.split.key) if isinstance(spec.split, RandomSplit) else []
-    return [*spec.labels, *([spec.group_key] if spec.group_key else []), *split, *keys]
+    others = [name for name in (spec.weight, spec.group_key) if name]
+    return [*spec.labels, *spec.open_columns.values(), *others, *split, *keys]
 
 
 def _unknown(name: Any, features: Iterable[str], rows: Any) -> RowError:

@@ -50,6 +50,8 @@ class DatasetSpec:
         scenario: Name of the categorical feature by whose values results are reported; null for none.
         group_key: Name of the column by which GAUC groups rows, usually the user; null for none.
         split: Division of the rows into train, eval and test.
+        weight: Name of a column of row weights, numbers of at least 0; null for weights of 1. A row of weight 2 counts
+            as two rows in losses, metrics and gates, and one of weight 0 as none.
         groups: Names of features by the name of their group, for models that treat groups of features differently,
             such as M2M with its groups scenario, profile, behaviour and performance. Other models ignore them.
         version: Version of the format, `SPEC_VERSION`.
@@ -76,6 +78,7 @@ class DatasetSpec:
     group_key: str | None = None
     split: RandomSplit | TimeSplit | GivenSplit = dataclasses.field(default_factory=RandomSplit)
     groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    weight: str | None = None
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -90,7 +93,8 @@ class DatasetSpec:
             names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
         if self.group_key is not None:
-            require(self.group_key not in self.labels, "group_key", "a column other than a label", self.group_key)
+            known = (*self.labels, *self.open_columns.values(), self.weight)
+            require(self.group_key not in known, "group_key", "a column other than a label or weight", self.group_key)
         for i, key in enumerate(self.split.key if isinstance(self.split, RandomSplit) else ()):
             expected = "a column other than a label, which would put all rows of one label into the same split"
             require(key not in self.labels, ("split", "key", i), expected, key)
@@ -115,6 +119,10 @@ class DatasetSpec:
                 add(feature.weights, ("features", i, "weights"), "weights column")
         for i, task in enumerate(self.tasks):
             add(task.label, ("tasks", i, "label"), "label")
+            if task.open is not None:
+                add(task.open, ("tasks", i, "open"), "column of open labels")
+        if self.weight is not None:
+            add(self.weight, ("weight",), "column of row weights")
 
     def _check_task_names(self) -> None:
         """Checks that names of tasks and of their outputs are well-formed and unique."""
@@ -169,6 +177,11 @@ class DatasetSpec:
     def labels(self) -> tuple[str, ...]:
         """Names of the label columns, in the order of the tasks."""
         return tuple(task.label for task in self.tasks)
+
+    @property
+    def open_columns(self) -> dict[str, str]:
+        """Columns that mark open labels, by label."""
+        return {task.label: task.open for task in self.tasks if task.open is not None}
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -35,6 +35,9 @@ class Task:
         positive: Values of the label column that are positive, all others being negative: texts or numbers, and
             comparisons such as `>= 4`. By default labels are 0 and 1, or true and false.
         offset: Exposure of a count, or the name of the numerical feature that is the exposure; null for none.
+        open: Name of a column that is 1 on rows whose label is 0 but may still become positive, such as those that
+            `tfmtl join` marks. The label of such a row is not known: the row has no weight in losses and metrics of
+            this label. Null if all labels are known.
 
     Example:
         >>> from tfmtl.spec import Task
@@ -50,9 +53,11 @@ class Task:
     conditional_output: str = ""
     positive: tuple[str | int | float | bool, ...] = ()
     offset: Offset | str | None = None
+    open: str | None = None
 
     def __post_init__(self) -> None:
         self._check_positive()
+        require(self.open is None or self.kind == "binary", "open", "omitted for a count", self.open)
         require(self.offset is None or self.kind == "count", "offset", "omitted for a binary task", self.offset)
         if isinstance(self.offset, str):
             object.__setattr__(self, "offset", Offset(self.offset))

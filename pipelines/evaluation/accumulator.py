@@ -33,7 +33,7 @@ SUMS = (
 
 @dataclasses.dataclass
 class Accumulator:
-    """Sums over the rows of one output.
+    """Sums over the rows of one output, each multiplied by its weight.
 
     A key holds slice, block, model, class and bin. The memory is bounded by 16 bytes for each occupied cell, of which
     a slice has at most two for each of its rows.
@@ -41,7 +41,7 @@ class Accumulator:
     Attributes:
         is_count: True for a count, which has no histograms.
         keys: Sorted keys of the occupied cells of the histograms.
-        counts: Number of rows in each cell.
+        counts: Number of rows in each cell, or the sum of their weights.
         places: Sorted numbers `slice * BLOCKS + block` of the sums.
         sums: Sums of `SUMS` at each place, `(places, len(SUMS))`.
         lowest: Lowest finite score.
@@ -65,6 +65,7 @@ class Accumulator:
         labels: np.ndarray,
         scores: np.ndarray,
         baseline: np.ndarray | None,
+        weights: np.ndarray | None = None,
     ) -> None:
         """Adds rows.
 
@@ -74,31 +75,46 @@ class Accumulator:
             labels: Labels, float64 `(rows,)`.
             scores: Scores of the candidate, float64 `(rows,)`. Those that are not finite are counted only.
             baseline: Scores of the served model, float64 `(rows,)`; None if there is none.
+            weights: Weights of the rows, above 0, float64 `(rows,)`; None for weights of 1. A row of weight 2 counts as
+                two rows.
         """
-        rows = np.bincount(index, minlength=len(places))
-        sums = {"rows": rows, "label": np.bincount(index, labels, len(places))}
-        keys = []
+
+        def total(kept: Any, values: np.ndarray | None = None) -> np.ndarray:
+            """Returns the sum of the weights, or of weighted values, at each place."""
+            own = None if weights is None else weights[kept]
+            terms = values if own is None else own if values is None else own * values
+            return np.bincount(index[kept], terms, len(places))
+
+        every: Any = slice(None)
+        rows = total(every)
+        sums = {"rows": rows, "label": total(every, labels)}
+        keys: list[np.ndarray] = []
+        cell_weights: list[np.ndarray] = []
         for model, values in ((_CANDIDATE, scores), (_BASELINE, baseline)):
             if values is None:
                 continue
             finite = np.isfinite(values)
-            kept: Any = slice(None) if finite.all() else finite
+            kept: Any = every if finite.all() else finite
             found, bins = self._terms(labels[kept], values[kept])
             prefix = "baseline_" if model == _BASELINE else ""
             for name, column in found.items():
-                sums[prefix + name] = np.bincount(index[kept], column, len(places))
+                sums[prefix + name] = total(kept, column)
             if model == _BASELINE:
-                sums["baseline_rows"] = np.bincount(index[kept], minlength=len(places))
+                sums["baseline_rows"] = total(kept)
             else:
-                sums["not_finite"] = np.bincount(index, ~finite, len(places))
+                sums["not_finite"] = total(every, ~finite)
                 self.lowest = min(self.lowest, values[kept].min(initial=math.inf))
                 self.highest = max(self.highest, values[kept].max(initial=-math.inf))
             if bins is not None:
                 keys.append(((places[index[kept]] * 2 + model) * 2 + (labels[kept] > 0)) * BINS + bins)
+                cell_weights += [] if weights is None else [weights[kept]]
         columns = np.stack([sums.get(name, np.zeros(len(places))) for name in SUMS], axis=1)
         self._add_sums(places[rows > 0], columns[rows > 0])
-        if keys:
+        if keys and weights is None:
             self._add_cells(*np.unique(np.concatenate(keys), return_counts=True))
+        elif keys:
+            found_keys, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+            self._add_cells(found_keys, np.bincount(inverse, np.concatenate(cell_weights)))
 
     def merge(self, other: "Accumulator", slices: np.ndarray) -> None:
         """Adds the rows of another accumulator.

@@ -61,6 +61,7 @@ class Evaluation:
                 batch.labels[task.label][rows],
                 batch.scores[output.name][rows],
                 None if baseline is None else baseline[rows],
+                None if batch.weights is None else batch.weights[rows],
             )
 
     def merge(self, other: "Evaluation") -> None:

@@ -18,8 +18,8 @@ Gaucs = dict[tuple[str, bool], GroupAUC]
 def divide(spec: DatasetSpec, batch: ScoredBatch) -> Iterator[tuple[int, ScoredBatch]]:
     """Yields the number and the rows of each part that has rows.
 
-    The parts have the labels of binary tasks, as bool, and their scores, as float32, since they are sent to the worker
-    that has all rows of a group.
+    The parts have the labels of binary tasks in one or two bytes, and their scores and the weights as float32, since
+    they are sent to the worker that has all rows of a group.
 
     Args:
         spec: Spec of the dataset.
@@ -34,15 +34,17 @@ def divide(spec: DatasetSpec, batch: ScoredBatch) -> Iterator[tuple[int, ScoredB
 
     tasks = [task for task in spec.tasks if task.kind == "binary"]
     outputs = [output.name for output in spec.outputs if spec.task(output.task) in tasks]
-    labels = ordered(batch.labels, [task.label for task in tasks], bool)
+    labels = ordered(batch.labels, [task.label for task in tasks], np.float16 if spec.open_columns else bool)
     # A SavedModel's scores are float32.
     scores, baseline = ordered(batch.scores, outputs, np.float32), ordered(batch.baseline, outputs, np.float32)
     groups = batch.groups[order]
+    weights = None if batch.weights is None else batch.weights[order].astype(np.float32)
     for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
         if start < stop:
             rows = slice(start, stop)
             own = [{name: values[rows] for name, values in one.items()} for one in (labels, scores, baseline)]
-            yield number, ScoredBatch(own[0], own[1], own[2], None, groups[rows])
+            own_weights = None if weights is None else weights[rows]
+            yield number, ScoredBatch(own[0], own[1], own[2], None, groups[rows], own_weights)
 
 
 def gaucs_of_part(part: tuple[int, Iterable[ScoredBatch]], spec: DatasetSpec) -> Gaucs:
@@ -61,7 +63,10 @@ def gaucs_of_part(part: tuple[int, Iterable[ScoredBatch]], spec: DatasetSpec) ->
                 rows = batch.rows(spec, output)
                 rows = rows[np.isfinite(scores[output.name][rows])]
                 labels = batch.labels[spec.task(output.task).label][rows]
-                found[output.name, bool(is_baseline)] = group_auc(labels, scores[output.name][rows], groups[rows])
+                weights = None if batch.weights is None else batch.weights[rows]
+                found[output.name, bool(is_baseline)] = group_auc(
+                    labels, scores[output.name][rows], groups[rows], weights
+                )
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluation.one_hot_regression import MAX_ROWS, OneHotRegression, binary_outputs, rows_and_labels
+from pipelines.evaluation.one_hot_regression import MAX_ROWS, OneHotRegression, binary_outputs
 from tfmtl.metrics import roc_auc
 from tfmtl.spec import DatasetSpec
 
@@ -95,7 +95,7 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: in
     scores, labels = regression.predict(files["test"])
     auc = {}
     for output in binary_outputs(spec):
-        rows, target = rows_and_labels(spec, output, labels)
+        rows, target, weights = labels.in_space(spec, output)
         score = scores[output.name][rows]
-        auc[output.name] = math.nan if np.isnan(score).any() else roc_auc(target, score)
+        auc[output.name] = math.nan if np.isnan(score).any() else roc_auc(target, score, weights)
     return auc

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.evaluation.one_hot_rows import OneHotColumns, RowSample
-from tfmtl.spec import ENTIRE, DatasetSpec, Output
+from pipelines.evaluation.one_hot_rows import LabelledRows, OneHotColumns, RowSample, joined
+from tfmtl.spec import DatasetSpec, Output
 
 MAX_ROWS = 500_000
 """Number of training rows above which the regression is fitted on a random sample of that many."""
@@ -57,8 +57,8 @@ class OneHotRegression:
         train = train @ scale
         models = {}
         for output in binary_outputs(spec):
-            rows, target = rows_and_labels(spec, output, labels)
-            models[output.name] = _fit(train[rows], target, inverse_regularization)
+            rows, target, weights = labels.in_space(spec, output)
+            models[output.name] = _fit(train[rows], target, weights, inverse_regularization)
         return cls(columns, scale, models)
 
     @property
@@ -66,22 +66,21 @@ class OneHotRegression:
         """Number of weights and intercepts."""
         return sum(model.coef_.size + 1 for model in self.models.values() if model is not None)
 
-    def predict(self, files: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def predict(self, files: Sequence[str]) -> tuple[dict[str, np.ndarray], LabelledRows]:
         """Scores the rows of files.
 
         Args:
             files: TFRecord files, compressed with GZIP.
 
         Returns:
-            Probabilities of the positive class by output, NaN where the output has no regression, and labels by name;
-            each `(rows,)`.
+            Probabilities of the positive class by output, NaN where the output has no regression, each `(rows,)`; and
+            the labels and weights of the rows.
         """
         batches = list(self.predict_batches(files))
         scores = {name: np.concatenate([one[name] for one, _ in batches]) for name in self.models}
-        labels = {label: np.concatenate([one[label] for _, one in batches]) for label in self.columns.spec.labels}
-        return scores, labels
+        return scores, joined([one for _, one in batches])
 
-    def predict_batches(self, files: Sequence[str]) -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    def predict_batches(self, files: Sequence[str]) -> Iterator[tuple[dict[str, np.ndarray], LabelledRows]]:
         """Scores the rows of files in batches.
 
         Args:
@@ -110,36 +109,21 @@ def binary_outputs(spec: DatasetSpec) -> list[Output]:
     return [output for output in spec.outputs if spec.task(output.task).kind == "binary"]
 
 
-def rows_and_labels(
-    spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the indices of the rows in an output's space, and the labels of these rows.
-
-    Args:
-        spec: Spec of the dataset.
-        output: The output.
-        labels: Labels of all rows by name.
-    """
-    task = spec.task(output.task)
-    rows = np.arange(len(labels[task.label]))
-    if output.space != ENTIRE and task.follows:
-        rows = np.flatnonzero(labels[spec.task(task.follows).label] == 1)
-    return rows, labels[task.label][rows]
-
-
 def _training_rows(
     columns: OneHotColumns, files: Sequence[str], sample: RowSample
-) -> tuple[sparse.csr_matrix, dict[str, np.ndarray]]:
-    """Returns a sample of the training rows as one matrix, and their labels by name."""
+) -> tuple[sparse.csr_matrix, LabelledRows]:
+    """Returns a sample of the training rows as one matrix, and their labels and weights."""
     parts = list(columns.read(files, grow=True, sample=sample))
     for matrix, _ in parts:
         matrix.resize(matrix.shape[0], max(1, len(columns.indices)))
-    labels = {label: np.concatenate([part[label] for _, part in parts]) for label in columns.spec.labels}
-    return sparse.vstack([matrix for matrix, _ in parts], format="csr"), labels
+    return sparse.vstack([matrix for matrix, _ in parts], format="csr"), joined([part for _, part in parts])
 
 
-def _fit(train: sparse.csr_matrix, labels: np.ndarray, inverse_regularization: float) -> LogisticRegression | None:
+def _fit(
+    train: sparse.csr_matrix, labels: np.ndarray, weights: np.ndarray | None, inverse_regularization: float
+) -> LogisticRegression | None:
     """Fits a regression; None if the rows have one class only."""
     if len(np.unique(labels)) < 2:
         return None
-    return LogisticRegression(C=inverse_regularization, solver="lbfgs", max_iter=1000).fit(train, labels)
+    regression = LogisticRegression(C=inverse_regularization, solver="lbfgs", max_iter=1000)
+    return regression.fit(train, labels, weights)

@@ -1,15 +1,16 @@
 """Rows of a split as sparse one-hot matrices of raw features, for models of scikit-learn."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from pipelines.label_columns import known_labels, label_parsing, rows_of_space
 from serving.raw_features import parsing_spec
 from tfmtl.features import NUMBERS, SEQUENCES
-from tfmtl.spec import DatasetSpec
+from tfmtl.spec import DatasetSpec, Output
 
 _BATCH_ROWS = 65536
 
@@ -43,6 +44,46 @@ class RowSample:
         return batch[np.sort(self._random.choice(len(batch), drawn, replace=False))]
 
 
+@dataclasses.dataclass(frozen=True)
+class LabelledRows:
+    """Labels and weights of rows.
+
+    Attributes:
+        labels: Labels by column, NaN where they are not known, float32 `(rows,)`.
+        weights: Weights, float32 `(rows,)`; None for weights of 1.
+    """
+
+    labels: Mapping[str, np.ndarray]
+    weights: np.ndarray | None
+
+    def in_space(self, spec: DatasetSpec, output: Output) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Returns the rows in an output's space that have a known label and a weight above 0.
+
+        Args:
+            spec: Spec of the dataset.
+            output: Output of the spec.
+
+        Returns:
+            Indices, labels and weights of these rows; None for weights of 1.
+        """
+        rows = rows_of_space(spec, output, self.labels)
+        if self.weights is not None:
+            rows = rows[self.weights[rows] > 0]
+        labels = self.labels[spec.task(output.task).label][rows]
+        return rows, labels, None if self.weights is None else self.weights[rows]
+
+
+def joined(parts: Sequence[LabelledRows]) -> LabelledRows:
+    """Returns the labels and weights of the rows of several parts.
+
+    Args:
+        parts: Parts, at least one.
+    """
+    labels = {name: np.concatenate([one.labels[name] for one in parts]) for name in parts[0].labels}
+    weights = [one.weights for one in parts if one.weights is not None]
+    return LabelledRows(labels, np.concatenate(weights) if weights else None)
+
+
 @dataclasses.dataclass
 class OneHotColumns:
     """Columns of a one-hot matrix of raw features.
@@ -60,7 +101,7 @@ class OneHotColumns:
 
     def read(
         self, files: Sequence[str], grow: bool, sample: RowSample | None = None
-    ) -> Iterator[tuple[sparse.csr_matrix, dict[str, np.ndarray]]]:
+    ) -> Iterator[tuple[sparse.csr_matrix, LabelledRows]]:
         """Reads tf.Examples in batches.
 
         Args:
@@ -69,15 +110,16 @@ class OneHotColumns:
             sample: Draws the rows that are parsed; None for all.
 
         Yields:
-            A matrix with the columns known so far, and the labels by name.
+            A matrix with the columns known so far, and the labels and weights of its rows.
         """
-        features = parsing_spec(self.spec)
-        labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
+        features, others = parsing_spec(self.spec), label_parsing(self.spec)
         records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").batch(_BATCH_ROWS)
         for examples in records.as_numpy_iterator():
             rows = examples if sample is None else sample.draw(examples)
-            parsed = tf.io.parse_example(rows, features | labels)
-            yield self._matrix(parsed, len(rows), grow), {label: parsed[label].numpy() for label in labels}
+            parsed = tf.io.parse_example(rows, features | others)
+            labels = {name: values.numpy() for name, values in known_labels(self.spec, parsed).items()}
+            weights = None if self.spec.weight is None else parsed[self.spec.weight].numpy()
+            yield self._matrix(parsed, len(rows), grow), LabelledRows(labels, weights)
 
     def _matrix(self, parsed: dict, rows: int, grow: bool) -> sparse.csr_matrix:
         row_indices, columns, values = [], [], []

@@ -25,8 +25,8 @@ class ScoreHistogram:
     Attributes:
         score: Mean score of the rows of each cell, `(cells,)`; its relative error is below 0.001, as the Evaluator
             counts logits in bins of 0.002.
-        negatives: Number of negative rows in each cell, `(cells,)`.
-        positives: Number of positive rows in each cell, `(cells,)`.
+        negatives: Number of negative rows in each cell, or the sum of their weights, `(cells,)`.
+        positives: Number of positive rows in each cell, or the sum of their weights, `(cells,)`.
 
     Example:
         >>> import numpy as np
@@ -43,7 +43,7 @@ class ScoreHistogram:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return int(self.negatives.sum() + self.positives.sum())
+        return round(float(self.negatives.sum() + self.positives.sum()))
 
     @property
     def auc(self) -> float:
@@ -129,5 +129,7 @@ def _joined_cells(cells: Histograms) -> ScoreHistogram:
 
 
 def _whole(values: Iterable[float]) -> np.ndarray:
-    whole: np.ndarray = np.rint(np.asarray(values)).astype(np.int64)
-    return whole
+    """Returns numbers of rows as integers, and sums of weights as they are."""
+    given = np.asarray(values)
+    whole = np.rint(given)
+    return whole.astype(np.int64) if np.allclose(given, whole, rtol=0, atol=1e-6) else given

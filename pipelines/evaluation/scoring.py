@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.evaluation.scored_batch import ScoredBatch
+from pipelines.label_columns import known_labels, label_parsing
 from tfmtl.spec import DatasetSpec
 
 BATCH_ROWS = 8192
@@ -33,7 +34,7 @@ class Scorer:
         self._models = [tf.saved_model.load(folder) for folder in (candidate, baseline) if folder]
         self._signatures = [model.signatures[SIGNATURE] for model in self._models]
         self._outputs = {output.name for output in spec.outputs}
-        self._columns: dict[str, Any] = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
+        self._columns: dict[str, Any] = dict(label_parsing(spec))
         for name in filter(None, (spec.scenario, spec.group_key)):
             self._columns.setdefault(name, tf.io.VarLenFeature(tf.string))
         examples = tf.TensorSpec([None], tf.string)
@@ -62,20 +63,23 @@ class Scorer:
             {name: values.reshape(-1).astype(np.float64) for name, values in one.items()} for one in (*scores, {})[:2]
         ]
         return ScoredBatch(
-            labels={label: columns[label].astype(np.float64) for label in self._spec.labels},
+            labels={name: labels.astype(np.float64) for name, labels in columns["labels"].items()},
             scores=candidate,
             baseline=baseline,
             scenarios=columns.get("scenario"),
             groups=columns["group"],
+            weights=None if "weight" not in columns else columns["weight"].astype(np.float64),
         )
 
-    def _graph(self, examples: tf.Tensor) -> list[dict[str, tf.Tensor]]:
+    def _graph(self, examples: tf.Tensor) -> list[dict[str, Any]]:
         """Returns the columns of the rows, and the scores of each model, by name."""
         return [self._parse(examples), *(self._score(signature, examples) for signature in self._signatures)]
 
-    def _parse(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _parse(self, examples: tf.Tensor) -> dict[str, Any]:
         parsed = tf.io.parse_example(examples, self._columns)
-        columns = {label: parsed[label] for label in self._spec.labels}
+        columns: dict[str, Any] = {"labels": known_labels(self._spec, parsed)}
+        if self._spec.weight is not None:
+            columns["weight"] = parsed[self._spec.weight]
         if self._spec.scenario:
             columns["scenario"] = _first(parsed[self._spec.scenario], examples)
         groups = _first(parsed[self._spec.group_key], examples) if self._spec.group_key else examples

@@ -56,9 +56,9 @@ def _columns(accumulator: Accumulator, start: int, count: int) -> dict[str, np.n
     calibration = quotient("score", "judged_label")
     has_baseline = total("baseline_rows") > 0
     columns = {
-        "rows": total("rows").astype(np.int64),
+        "rows": np.rint(total("rows")).astype(np.int64),
         "positives": total("label"),
-        "not_finite": total("not_finite").astype(np.int64),
+        "not_finite": np.ceil(total("not_finite")).astype(np.int64),
         "mean_score": quotient("score", "finite").value,
         "mean_label": quotient("label", "rows").value,
         "calibration": calibration.value,

@@ -94,7 +94,8 @@ def choose_format(path: str, description: ModelDescription) -> LogFormat:
 def _other_columns(spec: DatasetSpec) -> list[str]:
     """Returns the columns of the dataset that are not features, which are not misspelled features either."""
     split = [spec.split.column] if isinstance(spec.split, TimeSplit) else []
-    return [*spec.labels, *([spec.group_key] if spec.group_key else []), *split]
+    others = [name for name in (spec.weight, spec.group_key) if name]
+    return [*spec.labels, *spec.open_columns.values(), *others, *split]
 
 
 def _check_absent(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.label_columns import label_parsing
 from serving.raw_features import parsing_spec
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
@@ -93,12 +94,13 @@ class RowSorter:
 
 
 def row_columns(spec: DatasetSpec) -> dict[str, Any]:
-    """Returns how all columns of a row are parsed, labels and group key included.
+    """Returns how all columns of a row are parsed: features, labels, weights and group key.
 
     Args:
         spec: Spec of the dataset.
     """
-    columns = {**parsing_spec(spec), **{label: tf.io.VarLenFeature(tf.int64) for label in spec.labels}}
+    labels = {name: tf.io.VarLenFeature(column.dtype) for name, column in label_parsing(spec).items()}
+    columns = {**parsing_spec(spec), **labels}
     if spec.group_key is not None:
         columns.setdefault(spec.group_key, tf.io.VarLenFeature(tf.string))
     return columns

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.evaluation.one_hot_regression import rows_and_labels
+from pipelines.evaluation.one_hot_rows import LabelledRows
+from pipelines.label_columns import known_labels, label_parsing
 from serving import raw_features
 from serving.export import RAW
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
-from tfmtl.metrics import roc_auc
+from tfmtl.metrics import nmae, roc_auc
 from tfmtl.spec import DatasetSpec
 
 Arrays = Mapping[str, np.ndarray]
@@ -102,15 +103,15 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
         return None
     loaded = tf.saved_model.load(model)
     score = _Scorer(loaded.signatures[RAW])
-    own = {output.name: rows_and_labels(spec, output, columns) for output in spec.outputs}
-    spaces, labels = ({name: pair[part] for name, pair in own.items()} for part in (0, 1))
+    own = {output.name: columns.in_space(spec, output) for output in spec.outputs}
+    spaces, labels = {name: one[0] for name, one in own.items()}, {name: one[1] for name, one in own.items()}
     scores = score(tensors)
     names = [output.name for output in spec.outputs if output.name in scores]
 
     def losses(permuted: Tensors) -> dict[str, float]:
         changed = score(permuted)
         return {
-            name: _loss(spec, name, labels[name], scores[name][spaces[name]], changed[name][spaces[name]])
+            name: _loss(spec, name, labels[name], scores[name][spaces[name]], changed[name][spaces[name]], own[name][2])
             for name in names
         }
 
@@ -142,18 +143,19 @@ class _Scorer:
         return {name: np.concatenate([part[name] for part in parts]).astype(np.float64) for name in parts[0]}
 
 
-def _read_rows(spec: DatasetSpec, files: Sequence[str], count: int) -> tuple[dict[str, tf.Tensor], Arrays]:
-    """Returns the raw tensors of the first rows of each file, and the labels by column."""
+def _read_rows(spec: DatasetSpec, files: Sequence[str], count: int) -> tuple[dict[str, tf.Tensor], LabelledRows]:
+    """Returns the raw tensors of the first rows of each file, and their labels and weights."""
     each = math.ceil(count / max(len(files), 1))
     parts = [tf.data.TFRecordDataset(file, compression_type="GZIP").take(each).batch(each) for file in files]
     records = [batch for part in parts for batch in part]
     if not records:
-        return {}, {}
+        return {}, LabelledRows({}, None)
     examples = tf.concat(records, axis=0)
-    parsed = tf.io.parse_example(examples, {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels})
+    parsed = tf.io.parse_example(examples, label_parsing(spec))
     tensors = raw_features.to_tensors(spec, _sparse(raw_features.parse_examples(spec, examples)))
-    labels = {name: values.numpy().astype(np.float64) for name, values in parsed.items()}
-    return tensors, labels
+    labels = {name: values.numpy().astype(np.float64) for name, values in known_labels(spec, parsed).items()}
+    weights = None if spec.weight is None else parsed[spec.weight].numpy().astype(np.float64)
+    return tensors, LabelledRows(labels, weights)
 
 
 def _sparse(features: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
@@ -162,15 +164,23 @@ def _sparse(features: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
     }
 
 
-def _loss(spec: DatasetSpec, output: str, labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
+def _loss(
+    spec: DatasetSpec,
+    output: str,
+    labels: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    weights: np.ndarray | None,
+) -> float:
     """Returns the loss of AUC, or the rise of the NMAE of a count; NaN if it is not defined."""
     task = next(one.task for one in spec.outputs if one.name == output)
     if spec.task(task).kind != "binary":
-        total = labels.sum()
-        return float((np.abs(after - labels).sum() - np.abs(before - labels).sum()) / total) if total else math.nan
+        if not labels.sum():
+            return math.nan
+        return nmae(labels, after, weights) - nmae(labels, before, weights)
     if len(np.unique(labels)) < 2:
         return math.nan
-    return float(roc_auc(labels, before) - roc_auc(labels, after))
+    return float(roc_auc(labels, before, weights) - roc_auc(labels, after, weights))
 
 
 def _permuted(feature: Any, tensors: Tensors, order: np.ndarray) -> Tensors:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.components.example_gen import ingest_report
+from pipelines.label_columns import known_labels, label_parsing, rows_of_space
 from pipelines.settings import Settings
 from tfmtl.spec import ENTIRE, DatasetSpec, GivenSplit, Output, RandomSplit
 from transforms.batches.errors import LogError
@@ -112,17 +113,19 @@ def _missing_classes(spec: DatasetSpec, examples_uri: str) -> list[_MissingClass
 
 
 def _label_batches(spec: DatasetSpec, pattern: str) -> Iterator[dict[str, np.ndarray]]:
-    parsing = {label: tf.io.FixedLenFeature([], tf.int64) for label in spec.labels}
     records = tf.data.TFRecordDataset(sorted(glob.glob(pattern)), compression_type="GZIP").batch(_BATCH_ROWS)
-    yield from records.map(lambda examples: tf.io.parse_example(examples, parsing)).as_numpy_iterator()
+    for examples in records:
+        parsed = tf.io.parse_example(examples, label_parsing(spec))
+        labels = {name: values.numpy() for name, values in known_labels(spec, parsed).items()}
+        if spec.weight is not None:
+            kept = parsed[spec.weight].numpy() > 0
+            labels = {name: values[kept] for name, values in labels.items()}
+        yield labels
 
 
 def _labels_in_space(spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    task = spec.task(output.task)
-    values = labels[task.label]
-    if output.space != ENTIRE and task.follows is not None:
-        values = values[labels[spec.task(task.follows).label] == 1]
-    return values
+    known: np.ndarray = labels[spec.task(output.task).label][rows_of_space(spec, output, labels)]
+    return known
 
 
 def _condition(spec: DatasetSpec, output: Output, value: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from pipelines.label_columns import known_labels, label_parsing
 from pipelines.training.packed_rows import PackedRows
 from pipelines.training_settings import CacheSetting
 from serving.raw_features import parsing_spec
@@ -37,7 +38,8 @@ def _all_rows(batches: tf.data.Dataset) -> tf.data.Dataset:
 class InputPipeline:
     """Pipeline of `tf.data` operations that reads, parses, transforms, shuffles and batches the rows.
 
-    Its elements are `(features, labels)`, both by name. Rows are read, parsed and transformed in blocks of thousands.
+    Its elements are `(features, labels)`, both by name, or `(features, labels, weights)` if the spec has row weights. A
+    label that is not known is NaN. Rows are read, parsed and transformed in blocks of thousands.
     For training, the blocks are shuffled and joined to windows, the rows of a window are permuted, and the window is
     divided into batches. The rows of each batch depend on the files, `seed`, `shuffle_rows` and the epoch only, not on
     the machine or on `cache`.
@@ -160,34 +162,39 @@ class InputPipeline:
 
     @property
     def _layout(self) -> PackedRows:
-        return PackedRows(transformed_inputs(self.spec), tuple(task.name for task in self.spec.tasks))
+        names = tuple(task.name for task in self.spec.tasks)
+        return PackedRows(transformed_inputs(self.spec), names, self.spec.weight is not None)
 
     @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
-    def parse(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    def parse(self, examples: Any) -> tuple[Any, ...]:
         """Parses and transforms a block of rows.
 
         Args:
             examples: Serialized tf.Examples, `(rows,)`.
 
         Returns:
-            Transformed features by name, with ids as int32, and labels by task, float32.
+            Transformed features by name, with ids as int32; labels by task, float32; and the weights of the rows,
+            float32 `(rows,)`, if the spec has any.
         """
-        transformed, labels = self._transformed(examples)
+        transformed, *others = self._transformed(examples)
         features = {}
         for i in transformed_inputs(self.spec):
             values = tf.ensure_shape(transformed[i.name], (None, *i.shape))
             features[i.name] = tf.cast(values, tf.int32) if i.dtype == "int64" else values
-        return features, labels
+        return features, *others
 
-    def _transformed(self, examples: Any) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        labels = {label: tf.io.FixedLenFeature([], tf.int64) for label in self.spec.labels}
-        parsed = tf.io.parse_example(examples, {**parsing_spec(self.spec), **labels})
+    def _transformed(self, examples: Any) -> tuple[Any, ...]:
+        columns = label_parsing(self.spec)
+        parsed = tf.io.parse_example(examples, {**parsing_spec(self.spec), **columns})
         raw = {
             name: tf.RaggedTensor.from_tensor(tensor[:, None]).to_sparse() if isinstance(tensor, tf.Tensor) else tensor
             for name, tensor in parsed.items()
-            if name not in labels
+            if name not in columns
         }
-        return self.transform(raw), {task.name: tf.cast(parsed[task.label], tf.float32) for task in self.spec.tasks}
+        known = known_labels(self.spec, parsed)
+        labels = {task.name: known[task.label] for task in self.spec.tasks}
+        weights = [] if self.spec.weight is None else [parsed[self.spec.weight]]
+        return self.transform(raw), labels, *weights
 
     def _cached(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
         if self.cache == "disk":

@@ -41,12 +41,13 @@ def count_means(inputs: InputPipeline, files: Sequence[str]) -> dict[str, float]
     floors = {name: offset.floor for name, offset in offsets(inputs.spec).items()}
     events: dict[str, float] = collections.defaultdict(float)
     exposures: dict[str, float] = collections.defaultdict(float)
-    for features, labels in inputs.blocks(files, _OPEN_FILES):
+    for features, labels, *weighted in inputs.blocks(files, _OPEN_FILES):
+        weights = weighted[0].numpy() if weighted else 1.0
         for name in counts:
             exposure = np.ones(len(labels[name]))
             if name in floors:
                 given = features[name + EXPOSURE_SUFFIX].numpy()
                 exposure = np.where(given > floors[name], given, floors[name])
-            events[name] += labels[name].numpy().sum(dtype=np.float64)
-            exposures[name] += exposure.sum(dtype=np.float64)
+            events[name] += (weights * labels[name].numpy()).sum(dtype=np.float64)
+            exposures[name] += (weights * exposure).sum(dtype=np.float64)
     return {name: float(events[name] / exposures[name]) for name in counts if events[name] > 0}

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tfmtl import DatasetSpec
+from tfmtl.config import ConfigError
 from tfmtl.features import (
     CategoricalFeature,
     MultiValuedFeature,
@@ -146,7 +147,7 @@ features:
 tasks:
   - {}
   - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x, positive: ["7"],
-     offset: price}
+     offset: price, open: x}
 """)
 """A different value for each field of each kind of feature, and of a task, in FULL."""
 
@@ -200,7 +201,14 @@ def test_hash_changes_with_any_field_of_the_spec():
     splits = [random] + [{**random, name: value} for name, value in RANDOM_CHANGES.items()]
     time = {"kind": "time", "column": "day", "eval_from": 1, "test_from": 3}
     splits += [{"kind": "given"}, time, {**time, "column": "hour"}, {**time, "eval_from": 2}, {**time, "test_from": 4}]
-    changes = [("name", "x"), ("scenario", "user"), ("scenario", None), ("group_key", "place"), ("group_key", None)]
+    changes = [
+        ("name", "x"),
+        ("scenario", "user"),
+        ("scenario", None),
+        ("group_key", "place"),
+        ("group_key", None),
+        ("weight", "w"),
+    ]
     changes += [("groups", groups) for groups in ({}, {"who": ["user"]}, {"who": ["place", "user"]}, {"wo": ["user"]})]
     for key, value in changes + [("split", split) for split in splits]:
         hashes.append(DatasetSpec.from_dict(changed((key,), value)).hash)
@@ -208,3 +216,22 @@ def test_hash_changes_with_any_field_of_the_spec():
     hashes.append(DatasetSpec.from_dict({**data, "features": data["features"][::-1]}).hash)
     hashes.append(DatasetSpec.from_dict({**data, "tasks": data["tasks"][::2]}).hash)
     assert len(set(hashes)) == len(hashes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weight": "user"}, "weight: should be unique: a feature has the same name. Received: 'user'"),
+        ({"weight": "0"}, "weight: should be a letter followed by letters, digits or underscores"),
+        ({"weight": "w", "group_key": "w"}, "group_key: should be a column other than a label or weight"),
+    ],
+)
+def test_rejects_columns_of_weights(changes, message):
+    data = {
+        "name": "shop",
+        "features": [{"name": "user", "kind": "categorical"}],
+        "tasks": [{"name": "t", "label": "y"}],
+    }
+    with pytest.raises(ConfigError) as error:
+        DatasetSpec.from_dict({**data, **changes})
+    assert message in str(error.value)

@@ -19,12 +19,16 @@ def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """Returns the names of the columns that are written: features with their weights, labels, and the group key.
+    """Returns the names of the columns that are written.
+
+    They are the features with their weights, the labels, the columns that mark open labels, the row weight, and the
+    group key.
 
     Args:
         spec: Spec of the dataset.
     """
-    names = [*feature_columns(spec), *spec.labels, *([spec.group_key] if spec.group_key else [])]
+    others = [name for name in (spec.weight, spec.group_key) if name]
+    names = [*feature_columns(spec), *spec.labels, *spec.open_columns.values(), *others]
     return tuple(dict.fromkeys(names))
 
 

@@ -23,6 +23,7 @@ MISSING_REQUIRED = "missing_required"
 NOT_A_NUMBER = "not_a_number"
 INVALID_WEIGHTS = "invalid_weights"
 INVALID_TIME = "invalid_time"
+INVALID_ROW_WEIGHT = "invalid_row_weight"
 
 REASONS: dict[str, str] = {
     WRONG_COLUMN_COUNT: "the number of values is not the number of columns",
@@ -45,7 +46,8 @@ REASONS: dict[str, str] = {
     MISSING_REQUIRED: "a required feature has no value",
     NOT_A_NUMBER: "a value of a numerical feature is not a finite number",
     INVALID_WEIGHTS: "the weights are not one finite number per token",
-    INVALID_TIME: "the time that assigns the split is missing or invalid",
+    INVALID_TIME: "the time of the row is missing or invalid",
+    INVALID_ROW_WEIGHT: "the weight of the row is missing, negative or not a number",
 }
 """Explanation of each reason, as reports show it."""
 

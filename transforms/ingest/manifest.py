@@ -130,6 +130,10 @@ class Manifest:
                 self._column(feature.weights, "numbers", (*path, "weights"))
         for i, task in enumerate(spec.tasks):
             self._column(task.label, "labels", ("tasks", i, "label"))
+            if task.open is not None:
+                self._column(task.open, "labels", ("tasks", i, "open"))
+        if spec.weight is not None:
+            self._column(spec.weight, "numbers", ("weight",))
         if spec.group_key is not None:
             self._column(spec.group_key, "tokens", ("group_key",))
 

@@ -11,7 +11,7 @@ from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
 from transforms.batches.columns import feature_columns, raw_columns, typed_columns
 from transforms.batches.labels import missing_labels, parse_labels
-from transforms.batches.parsing import build_single_lists, parse_counts
+from transforms.batches.parsing import build_single_lists, parse_counts, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.validation.feature_columns import parse_feature
 from transforms.validation.rejections import RowRejections
@@ -44,14 +44,15 @@ def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
     - `multiple_values`: a column with one value per row has several values.
     - `missing_label`: a label is missing, and the previous task's label, if there is one, is not 0. Where it is 0, the
       missing label is 0.
-    - `invalid_label`: a binary label is not one (`transforms.batches.labels.parse_labels`), or a count is not an
-      integer >= 0.
+    - `invalid_label`: a binary label, or the value of a column of open labels, is not one
+      (`transforms.batches.labels.parse_labels`), or a count is not an integer >= 0.
     - `broken_chain`: a label is positive, but the previous task's label is 0.
     - `missing_required`: a required feature has no value.
     - `not_a_number`: a number is infinite, exceeds float32, or is not a number; NaN is a missing value.
     - `invalid_weights`: there is not one finite weight for each token.
     - `invalid_time`: the time that assigns the split is missing, or cannot be compared with the bounds
       (`transforms.validation.split_times`).
+    - `invalid_row_weight`: the weight of the row is missing, negative, or not a finite number.
 
     Empty tokens of a multivalent feature are removed with their weights. In a sequence, empty tokens, empty numbers and
     NaN are absent positions, so that the other values keep theirs. A list without values is a missing value. Strings
@@ -74,6 +75,11 @@ def validate(batch: RawBatch, spec: DatasetSpec) -> ValidatedBatch:
     columns |= _validate_features(batch, spec, rejections)
     if isinstance(spec.split, TimeSplit):
         _validate_time(batch, spec.split, rejections)
+    if spec.weight is not None:
+        weights, not_numbers = parse_numbers(batch.column(spec.weight))
+        invalid = not_numbers | ~(weights >= 0)
+        rejections.reject(invalid, reasons.INVALID_ROW_WEIGHT, "a number of at least 0", spec.weight)
+        columns[spec.weight] = build_single_lists(pa.array(weights.astype(np.float32)))
     if spec.group_key and spec.group_key not in columns:
         groups = column_types.format_values(batch.column(spec.group_key))
         columns[spec.group_key] = build_single_lists(groups.cast(pa.binary()))
@@ -143,6 +149,10 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     yield from _feature_types(spec)
     for task in spec.tasks:
         yield task.label, column_types.LABELS if task.positive else column_types.NUMBERS
+        if task.open is not None:
+            yield task.open, column_types.NUMBERS
+    if spec.weight is not None:
+        yield spec.weight, column_types.NUMBERS
     if spec.group_key and spec.group_key not in [feature.name for feature in spec.features]:
         yield spec.group_key, column_types.TOKENS
     if isinstance(spec.split, TimeSplit):
@@ -179,7 +189,12 @@ def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejectio
             broken = (labels[task.name] > 0) & (labels[task.follows] == 0)
             previous_label = spec.task(task.follows).label
             rejections.reject(broken, reasons.BROKEN_CHAIN, f"0 where {previous_label} is 0", task.label)
-    return {task.label: build_single_lists(pa.array(labels[task.name])) for task in spec.tasks}
+    columns = {task.label: build_single_lists(pa.array(labels[task.name])) for task in spec.tasks}
+    for name in spec.open_columns.values():
+        is_open, not_label = parse_labels(batch.column(name))
+        rejections.reject(not_label, reasons.INVALID_LABEL, "0 or 1, or true or false", name)
+        columns[name] = build_single_lists(pa.array(is_open))
+    return columns
 
 
 def _expected_label(task: Task) -> str:

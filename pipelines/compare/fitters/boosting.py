@@ -192,8 +192,10 @@ def _with_mean_rates(tables: "dict[str, Table]") -> "dict[str, Table]":
     The trees then predict a factor of that rate, which begins at 1.
     """
     train = tables["train"]
+    weights = 1.0 if train.weights is None else train.weights
     rates = {
-        task: train.labels[task].sum() / np.exp(exposure).sum() or 1.0 for task, exposure in train.log_exposures.items()
+        task: (weights * train.labels[task]).sum() / (weights * np.exp(exposure)).sum() or 1.0
+        for task, exposure in train.log_exposures.items()
     }
     return {
         split: dataclasses.replace(
@@ -238,10 +240,8 @@ def _train(
 
 def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.Path, reference: Any = None) -> Any:
     """Creates the dataset of the rows of an output's space."""
-    rows, values = np.arange(len(table.values)), table.values
-    previous_task = spec.task(output.task).follows
-    if output.space != ENTIRE and previous_task is not None:
-        rows = np.flatnonzero(table.labels[previous_task] == 1)
+    rows, values = _judged_rows(spec, output, table), table.values
+    if len(rows) < len(values):
         values = _values_on_disk(table.values, rows, folder)
     return _library().Dataset(
         values,
@@ -249,9 +249,21 @@ def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.
         feature_name=table.names,
         categorical_feature=table.categorical,
         reference=reference,
+        weight=None if table.weights is None else table.weights[rows],
         init_score=table.log_exposures[output.task][rows] if output.task in table.log_exposures else None,
         free_raw_data=True,
     )
+
+
+def _judged_rows(spec: DatasetSpec, output: Output, table: "Table") -> np.ndarray:
+    """Returns the indices of the rows in an output's space that have a known label and a weight above 0."""
+    is_judged = ~np.isnan(table.labels[output.task])
+    previous_task = spec.task(output.task).follows
+    if output.space != ENTIRE and previous_task is not None:
+        is_judged &= table.labels[previous_task] == 1
+    if table.weights is not None:
+        is_judged &= table.weights > 0
+    return np.flatnonzero(is_judged)
 
 
 def _values_on_disk(values: np.ndarray, rows: np.ndarray, folder: pathlib.Path) -> np.ndarray:

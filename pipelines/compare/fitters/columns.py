@@ -21,8 +21,9 @@ class Table:
             read from the disk where they are used.
         names: Names of the columns.
         categorical: Names of the columns that hold ids, whose order has no meaning.
-        labels: Labels by task, `(rows,)`.
+        labels: Labels by task, NaN where they are not known, `(rows,)`.
         log_exposures: Logarithm of the exposure of each count with an offset, by task, `(rows,)`.
+        weights: Weights of the rows, `(rows,)`; None for weights of 1.
     """
 
     values: np.ndarray
@@ -30,6 +31,7 @@ class Table:
     categorical: list[str]
     labels: dict[str, np.ndarray]
     log_exposures: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    weights: np.ndarray | None = None
 
 
 def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: pathlib.Path) -> Table:
@@ -54,16 +56,17 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     floors = {name: offset.floor for name, offset in offsets(data.spec).items()}
     exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
     sizes = data.vocabulary_sizes()
+    weights: list[np.ndarray] = []
     names: list[str] = []
     categorical: list[str] = []
     path = folder / f"{split}.values"
     with path.open("wb") as file:
-        for features, batch_labels in inputs.blocks(data.files(split), 1):
+        for features, batch_labels, *batch_weights in inputs.blocks(data.files(split), 1):
             columns: dict[str, np.ndarray] = {}
             categorical = []
             for feature in data.spec.features:
-                weights = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
-                feature_columns = _columns(feature, features[feature.name].numpy(), weights, sizes, multivalent_tokens)
+                shares = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
+                feature_columns = _columns(feature, features[feature.name].numpy(), shares, sizes, multivalent_tokens)
                 columns |= feature_columns
                 if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):
                     categorical += list(feature_columns)
@@ -71,13 +74,15 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
             np.stack(list(columns.values()), axis=1).astype(np.float32, copy=False).tofile(file)
             for name, values in batch_labels.items():
                 labels[name].append(values.numpy())
+            weights += [values.numpy() for values in batch_weights]
             for name, floor in floors.items():
                 exposure = features[name + EXPOSURE_SUFFIX].numpy()
                 exposures[name].append(np.log(np.where(exposure > floor, exposure, floor)))
     all_labels = {name: np.concatenate(parts) for name, parts in labels.items()}
     log_exposures = {name: np.concatenate(parts) for name, parts in exposures.items()}
     values = np.asarray(np.memmap(path, np.float32, mode="r")).reshape(-1, len(names))
-    return Table(values, names, categorical, all_labels, log_exposures)
+    all_weights = np.concatenate(weights) if weights else None
+    return Table(values, names, categorical, all_labels, log_exposures, all_weights)
 
 
 def _columns(

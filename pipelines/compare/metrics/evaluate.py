@@ -95,45 +95,49 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
     if not np.isfinite(scores).all():
         raise ValueError(f"scores of `{output.name}` should be finite. Received: {scores[~np.isfinite(scores)][0]}")
     rows = rows_of_space(spec, output, columns)
-    labels, scores = labels[rows], scores[rows]
+    labels, scores, weights = labels[rows], scores[rows], columns.weights_of(rows)
     if task.kind == "count":
         return {
-            NMAE: nmae(labels, scores),
-            SMAPE: smape(labels, scores),
-            POISSON_LOSS: poisson_loss(labels, scores),
-            CALIBRATION: calibration_ratio(labels, scores),
+            NMAE: nmae(labels, scores, weights),
+            SMAPE: smape(labels, scores, weights),
+            POISSON_LOSS: poisson_loss(labels, scores, weights),
+            CALIBRATION: calibration_ratio(labels, scores, weights),
         }
-    metrics = {AUC: roc_auc(labels, scores)}
+    metrics = {AUC: roc_auc(labels, scores, weights)}
     if columns.groups is not None:
-        metrics[GAUC] = gauc(labels, scores, columns.groups[rows])
+        metrics[GAUC] = gauc(labels, scores, columns.groups[rows], weights)
     return {
         **metrics,
-        LOG_LOSS: log_loss(labels, scores),
-        CALIBRATION: calibration_ratio(labels, scores),
-        ECE: expected_calibration_error(labels, scores),
+        LOG_LOSS: log_loss(labels, scores, weights),
+        CALIBRATION: calibration_ratio(labels, scores, weights),
+        ECE: expected_calibration_error(labels, scores, weights),
     }
 
 
 def rows_of_space(spec: DatasetSpec, output: Output, columns: Columns) -> np.ndarray:
-    """Returns which rows are in the space of an output, booleans `(rows,)`.
+    """Returns which rows in the space of an output have a known label and a weight above 0, booleans `(rows,)`.
 
     Args:
         spec: Spec of the dataset.
         output: Output of the spec.
-        columns: Labels of the rows.
+        columns: Labels and weights of the rows.
     """
     previous_task = spec.task(output.task).follows
-    if output.space == ENTIRE or previous_task is None:
-        return np.ones(len(columns.labels[output.task]), bool)
-    return np.equal(columns.labels[previous_task], 1)
+    is_judged: np.ndarray = ~np.isnan(columns.labels[output.task])
+    if columns.weights is not None:
+        is_judged &= columns.weights > 0
+    if output.space != ENTIRE and previous_task is not None:
+        is_judged &= np.equal(columns.labels[previous_task], 1)
+    return is_judged
 
 
-def log_loss(labels: Any, scores: Any) -> float:
+def log_loss(labels: Any, scores: Any, weights: Any = None) -> float:
     """Computes the mean of `-y log(p) - (1 - y) log(1 - p)`, with p clipped to [1e-7, 1 - 1e-7].
 
     Args:
         labels: Labels y, 0 or 1, `(rows,)`.
         scores: Predicted probabilities p, `(rows,)`.
+        weights: Weights of the rows, `(rows,)`; 1 by default.
 
     Returns:
         The log loss; NaN if there are no rows.
@@ -141,22 +145,23 @@ def log_loss(labels: Any, scores: Any) -> float:
     labels = np.asarray(labels, np.float64)
     clipped = np.clip(np.asarray(scores, np.float64), _EPSILON, 1 - _EPSILON)
     losses = -labels * np.log(clipped) - (1 - labels) * np.log1p(-clipped)
-    return float(losses.mean()) if len(losses) else math.nan
+    return float(np.average(losses, weights=weights)) if len(losses) else math.nan
 
 
-def poisson_loss(labels: Any, rates: Any) -> float:
+def poisson_loss(labels: Any, rates: Any, weights: Any = None) -> float:
     """Computes the mean of `r - y log(r)`, with r clipped to at least 1e-7.
 
     Args:
         labels: Counts y, `(rows,)`.
         rates: Predicted rates r, `(rows,)`.
+        weights: Weights of the rows, `(rows,)`; 1 by default.
 
     Returns:
         The Poisson loss; NaN if there are no rows.
     """
     labels, rates = np.asarray(labels, np.float64), np.maximum(np.asarray(rates, np.float64), _EPSILON)
     losses = rates - labels * np.log(rates)
-    return float(losses.mean()) if len(losses) else math.nan
+    return float(np.average(losses, weights=weights)) if len(losses) else math.nan
 
 
 def monitored_value(spec: DatasetSpec, metrics: Metrics, monitor: str) -> float:

@@ -74,7 +74,8 @@ def evaluate_scenarios(spec: DatasetSpec, columns: Columns, scores: Mapping[str,
         for scenario in largest_scenarios(columns):
             rows = space_rows & _rows_of_scenario(columns, scenario)
             metrics[output.name][scenario] = {
-                name: _METRICS[name](labels[rows], output_scores[rows]) for name in scenario_metrics(spec, output)
+                name: _METRICS[name](labels[rows], output_scores[rows], columns.weights_of(rows))
+                for name in scenario_metrics(spec, output)
             }
     return metrics
 

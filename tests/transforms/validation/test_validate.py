@@ -242,3 +242,28 @@ def test_chunked_columns():
 def test_rejects_a_wrong_number_of_lines():
     with pytest.raises(ValueError, match=r"lines should be 1, one for each row. Received: 2"):
         RawBatch(batch({}).columns, np.array([1, 2]), "log.csv")
+
+
+WEIGHTED = DatasetSpec(
+    "log", (CategoricalFeature("city"),), (Task("click", "clicked", open="clicked_open"),), weight="share"
+)
+
+
+def weighted(**columns):
+    given = {"city": ["Rome"], "clicked": ["0"], "clicked_open": ["1"], "share": ["1"], **columns}
+    rows = max(map(len, given.values()))
+    table = pa.table({name: pa.array(values * (rows // len(values))) for name, values in given.items()})
+    return validate(RawBatch(table, np.arange(2, rows + 2), "log.csv"), WEIGHTED)
+
+
+def test_row_weights_are_numbers_of_at_least_0():
+    found = weighted(share=["2", "0", "0.25", "-1", "much", None, "nan", "inf"])
+    assert found.typed.column("share").to_pylist() == [[2.0], [0.0], [0.25]]
+    assert [(one.line, one.reason) for one in found.rejects] == [(line, "invalid_row_weight") for line in range(5, 10)]
+    assert found.rejects[0].detail == "share should be a number of at least 0. Received: '-1'"
+
+
+def test_columns_of_open_labels_hold_0_or_1():
+    found = weighted(clicked_open=["1", "false", "0", "maybe", None])
+    assert found.typed.column("clicked_open").to_pylist() == [[1], [0], [0]]
+    assert [(one.line, one.reason) for one in found.rejects] == [(5, "invalid_label"), (6, "invalid_label")]

@@ -1,0 +1,59 @@
+"""Labels and row weights of tf.Examples: how they are parsed, and which labels are known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmtl.spec import ENTIRE, DatasetSpec, Output
+
+UNKNOWN = float("nan")
+"""Label that is not known: that of a row which a column of open labels marks."""
+
+
+def label_parsing(spec: DatasetSpec) -> dict[str, tf.io.FixedLenFeature]:
+    """Returns how the labels, the columns of open labels and the row weight are parsed.
+
+    Args:
+        spec: Spec of the dataset.
+    """
+    integers = (*spec.labels, *spec.open_columns.values())
+    parsing = {name: tf.io.FixedLenFeature([], tf.int64) for name in integers}
+    if spec.weight is not None:
+        parsing[spec.weight] = tf.io.FixedLenFeature([], tf.float32)
+    return parsing
+
+
+def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Returns the labels, NaN where a label is 0 and open.
+
+    Args:
+        spec: Spec of the dataset.
+        parsed: Columns of `label_parsing`, each `(rows,)`.
+
+    Returns:
+        Labels by column, float32 `(rows,)`.
+    """
+    labels = {}
+    for name in spec.labels:
+        labels[name] = tf.cast(parsed[name], tf.float32)
+        if name in spec.open_columns:
+            is_open = (parsed[spec.open_columns[name]] == 1) & (parsed[name] == 0)
+            labels[name] = tf.where(is_open, UNKNOWN, labels[name])
+    return labels
+
+
+def rows_of_space(spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns the indices of the rows in an output's space whose label is known.
+
+    Args:
+        spec: Spec of the dataset.
+        output: Output of the spec.
+        labels: Labels by column, NaN where they are not known, each `(rows,)`.
+    """
+    task = spec.task(output.task)
+    is_judged = ~np.isnan(labels[task.label])
+    if output.space != ENTIRE and task.follows is not None:
+        is_judged &= np.equal(labels[spec.task(task.follows).label], 1)
+    return np.flatnonzero(is_judged)

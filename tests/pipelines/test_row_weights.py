@@ -1,0 +1,290 @@
+"""Row weights and open labels: weight 2 counts as two rows, weight 0 and an open label as none."""
+
+import collections
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.compare.fitters.boosting import LightGBMOptions, _dataset, _train
+from pipelines.compare.fitters.columns import Table
+from pipelines.compare.metrics.evaluate import evaluate
+from pipelines.compare.metrics.scenarios import evaluate_scenarios
+from pipelines.evaluation.evaluation import Evaluation
+from pipelines.evaluation.group_rows import divide, gaucs_of_part, sum_gaucs
+from pipelines.evaluation.logistic_regression import logistic_regression_auc
+from pipelines.evaluation.one_hot_regression import OneHotRegression
+from pipelines.evaluation.scoring import Scorer
+from pipelines.gates.metric_gates import metric_gates
+from pipelines.prepared.columns import ColumnReader, Columns, read_columns, write_columns
+from pipelines.runners.split_check import _label_batches
+from pipelines.training.input_pipeline import InputPipeline
+from tests.pipelines.evaluation.scored_cases import SPEC, batch, part
+from tfmtl.features import CategoricalFeature
+from tfmtl.models import SharedBottom
+from tfmtl.spec import DatasetSpec, Task
+
+OPEN = dataclasses.replace(
+    SPEC, tasks=tuple(dataclasses.replace(t, open=f"{t.label}_open") if t.name == "buy" else t for t in SPEC.tasks)
+)
+
+
+def repeated(whole, counts):
+    """Returns a batch in which each row is repeated."""
+    return part(whole, np.repeat(np.arange(len(counts)), counts))
+
+
+def weighted(whole, weights):
+    return dataclasses.replace(whole, weights=np.asarray(weights, float))
+
+
+def measured(*batches, spec=SPEC):
+    evaluation, parts = Evaluation(spec), collections.defaultdict(list)
+    for one in batches:
+        evaluation.add(one)
+        for number, rows in divide(spec, one):
+            parts[number].append(rows)
+    gaucs = sum_gaucs(gaucs_of_part(one, spec) for one in parts.items())
+    return evaluation.measured(gaucs), evaluation.scores()
+
+
+def same(first, second):
+    for one, two in zip(first, second, strict=True):
+        for field in dataclasses.fields(one):
+            values = getattr(one, field.name), getattr(two, field.name)
+            if isinstance(values[0], float):
+                assert values[0] == pytest.approx(values[1], rel=1e-9, nan_ok=True), (one.output, one.slice, field.name)
+            else:
+                assert values[0] == values[1], (one.output, one.slice, field.name)
+
+
+def counts_of(rows, seed=1):
+    return np.random.default_rng(seed).integers(0, 4, rows)
+
+
+def test_metrics_and_gates_of_weights_are_those_of_repeated_rows():
+    whole = batch()
+    counts = counts_of(len(whole.groups))
+    by_weight, by_rows = measured(weighted(whole, counts)), measured(repeated(whole, counts))
+    same(by_weight[0], by_rows[0])
+    assert math.isfinite(by_weight[0][0].gauc)
+    assert by_weight[0][0].rows == counts.sum()
+    for output in by_rows[1]:
+        for model, histogram in by_rows[1][output].items():
+            np.testing.assert_array_equal(by_weight[1][output][model].positives, histogram.positives)
+    outputs = [output.name for output in SPEC.outputs]
+    statuses = [
+        [(gate.title, gate.status) for gate in metric_gates(found[0], outputs, {})] for found in (by_weight, by_rows)
+    ]
+    assert statuses[0] == statuses[1]
+    assert len(statuses[0]) > 10
+
+
+def test_weights_below_one_are_not_rounded():
+    whole = batch(400)
+    one, half = measured(weighted(whole, np.ones(400))), measured(weighted(whole, np.full(400, 0.01)))
+    for first, second in zip(one[0], half[0], strict=True):
+        assert (first.auc, first.calibration, first.log_loss, first.nmae) == pytest.approx(
+            (second.auc, second.calibration, second.log_loss, second.nmae), nan_ok=True
+        )
+    histograms = one[1]["ctr"]["candidate"], half[1]["ctr"]["candidate"]
+    assert histograms[0].auc == pytest.approx(histograms[1].auc, abs=2e-3)
+
+
+def test_a_label_that_is_not_known_counts_for_no_metric_of_its_output():
+    whole = batch()
+    unknown = (np.random.default_rng(2).random(len(whole.groups)) < 0.3) & (whole.labels["bought"] == 0)
+    labels = {**whole.labels, "bought": np.where(unknown, np.nan, whole.labels["bought"])}
+    found = measured(dataclasses.replace(whole, labels=labels), spec=OPEN)[0]
+    kept, everything = measured(part(whole, np.flatnonzero(~unknown)))[0], measured(whole)[0]
+    for one, without, every in zip(found, kept, everything, strict=True):
+        same([one], [without if one.output.startswith("buy") else every])
+
+
+def columns_of(whole, weights=None):
+    numbers = np.unique(whole.scenarios, return_inverse=True)[1]
+    labels = {task.name: whole.labels[task.label].astype(np.float32) for task in SPEC.tasks}
+    return Columns(labels, whole.groups, numbers, ("", "home", "only clicks", "search"), weights)
+
+
+def test_metrics_of_a_comparison():
+    whole = batch(1500)
+    counts = counts_of(1500)
+    again = repeated(whole, counts)
+    for function in (evaluate, evaluate_scenarios):
+        by_weight = function(SPEC, columns_of(whole, counts.astype(np.float32)), whole.scores)
+        by_rows = function(SPEC, columns_of(again), again.scores)
+        for output, metrics in by_rows.items():
+            assert flat(by_weight[output]) == pytest.approx(flat(metrics), rel=1e-6, nan_ok=True)
+
+
+def flat(metrics):
+    values = {}
+    for name, value in metrics.items():
+        values |= (
+            flat({f"{name}/{inner}": one for inner, one in value.items()}) if isinstance(value, dict) else {name: value}
+        )
+    return values
+
+
+ROWS = DatasetSpec(
+    "rows",
+    (CategoricalFeature("page"),),
+    (Task("click", "clicked", output="ctr"), Task("buy", "bought", follows="click", open="bought_open")),
+    weight="weight",
+)
+PLAIN = dataclasses.replace(ROWS, weight=None, tasks=tuple(dataclasses.replace(task, open=None) for task in ROWS.tasks))
+
+
+def write(path, rows):
+    with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
+        for row in rows:
+            example = tf.train.Example()
+            example.features.feature["page"].bytes_list.value.append(row["page"])
+            for name in ("clicked", "bought", "bought_open"):
+                example.features.feature[name].int64_list.value.append(row[name])
+            example.features.feature["weight"].float_list.value.append(row["weight"])
+            writer.write(example.SerializeToString())
+    return str(path)
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(600):
+        page = int(rng.integers(0, 12))
+        clicked = int(rng.random() < 0.2 + 0.05 * page)
+        bought = int(clicked and rng.random() < 0.9 - 0.06 * page)
+        found.append({"page": b"p%d" % page, "clicked": clicked, "bought": bought, "bought_open": 0})
+        found[-1]["weight"] = float(rng.integers(0, 4))
+    return found
+
+
+def doubled(rows):
+    return [{**row, "weight": 1.0} for row in rows for _ in range(int(row["weight"]))]
+
+
+def transform(raw):
+    page = tf.sparse.to_dense(raw["page"], default_value=b"")[:, 0]
+    return {"page": tf.strings.to_number(tf.strings.substr(page, 1, -1), tf.int64) + 1}
+
+
+def test_gradients_of_weights_are_those_of_repeated_rows(rows, tmp_path):
+    rows[5]["bought_open"] = rows[6]["bought_open"] = 1
+    rows[5].update(clicked=1, bought=0, weight=2.0)
+    losses, gradients = [], []
+    for spec, written in ((ROWS, rows), (ROWS, doubled(rows))):
+        files = [write(tmp_path / "rows.gz", written)]
+        keras.utils.set_random_seed(0)
+        model = SharedBottom.from_spec(spec, {"page": 12}, dropout=0.0, embedding_dim=4)
+        (data,) = InputPipeline(spec, transform, batch_size=5000).training(files)
+        with tf.GradientTape() as tape:
+            loss = model.compute_losses(*data, training=False).total
+        losses.append(float(loss))
+        gradients.append([tf.convert_to_tensor(g).numpy() for g in tape.gradient(loss, model.trainable_variables)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for first, second in zip(*gradients, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_open_labels_are_nan_and_other_rows_as_before(rows, tmp_path):
+    rows[0].update(clicked=1, bought=0, bought_open=1)
+    rows[1].update(clicked=1, bought=1, bought_open=1)
+    files = [write(tmp_path / "rows.gz", rows)]
+    for batches in (
+        InputPipeline(ROWS, transform, 100).evaluation(files),
+        InputPipeline(ROWS, transform, 100).blocks(files, 1),
+    ):
+        _, labels, weights = next(iter(batches))
+        assert np.isnan(labels["buy"].numpy()[0])
+        assert labels["buy"].numpy()[1:6].tolist() == [row["bought"] for row in rows[1:6]]
+        assert weights.numpy()[:6].tolist() == [row["weight"] for row in rows[:6]]
+    assert len(next(iter(InputPipeline(PLAIN, transform, 100).evaluation(files)))) == 2
+
+
+def test_logistic_regression(rows, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "weights" / f"Split-{split}").mkdir(parents=True)
+        (tmp_path / "rows" / f"Split-{split}").mkdir(parents=True)
+        write(tmp_path / "weights" / f"Split-{split}" / "rows.gz", rows)
+        write(tmp_path / "rows" / f"Split-{split}" / "rows.gz", doubled(rows))
+    fitted = [
+        OneHotRegression.fit(ROWS, [str(tmp_path / name / "Split-train" / "rows.gz")], 10_000)
+        for name in ("weights", "rows")
+    ]
+    for output in ("ctr", "buy", "buy_given_click"):
+        np.testing.assert_allclose(fitted[0].models[output].coef_, fitted[1].models[output].coef_, atol=1e-3)
+    aucs = [logistic_regression_auc(ROWS, str(tmp_path / name), 10_000, 10_000) for name in ("weights", "rows")]
+    assert aucs[0] == pytest.approx(aucs[1], abs=1e-6)
+
+
+def table(rows):
+    labels = {
+        "click": [row["clicked"] for row in rows],
+        "buy": [np.nan if row["bought_open"] else row["bought"] for row in rows],
+    }
+    values = np.array([[float(row["page"][1:]), hash(row["page"]) % 7] for row in rows], np.float32)
+    return Table(
+        values, ["page", "other"], [], {name: np.array(one, np.float32) for name, one in labels.items()},
+        weights=np.array([row["weight"] for row in rows], np.float32),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["ctr", "buy_given_click"])
+def test_boosting(rows, tmp_path, output):
+    rows[7].update(clicked=1, bought=0, bought_open=1, weight=1.0)
+    (one,) = [found for found in ROWS.outputs if found.name == output]
+    options = LightGBMOptions(bagging_fraction=1.0, feature_fraction=1.0, min_data_in_leaf=1, max_rounds=20)
+    boosters = []
+    for written in (rows, doubled(rows)):
+        tables = {"train": table(written), "eval": table(written)}
+        boosters.append(_train(ROWS, one, tables, options, 0, tmp_path))
+    values = table(rows).values
+    np.testing.assert_allclose(boosters[0].predict(values), boosters[1].predict(values), atol=2e-3)
+    rows_of = _dataset(ROWS, one, table(rows), tmp_path).construct().num_data()
+    expected = [
+        row["weight"] > 0 and (output == "ctr" or (row["clicked"] == 1 and not row["bought_open"])) for row in rows
+    ]
+    assert rows_of == sum(expected)
+
+
+def test_columns_of_prepared_rows(rows, tmp_path):
+    rows[0].update(clicked=1, bought=0, bought_open=1)
+    write(tmp_path / "rows.gz", rows)
+    reader = ColumnReader(ROWS)
+    records = tf.data.TFRecordDataset(str(tmp_path / "rows.gz"), compression_type="GZIP")
+    reader.add(list(records.as_numpy_iterator()))
+    write_columns(tmp_path, "test", reader.columns())
+    columns = read_columns(tmp_path, "test", ["click", "buy"])
+    assert columns.weights.tolist() == [row["weight"] for row in rows]
+    assert np.isnan(columns.labels["buy"]).tolist() == [True] + [False] * (len(rows) - 1)
+
+
+def test_classes_of_a_split_are_those_of_known_labels_with_a_weight(rows, tmp_path):
+    for row in rows:
+        row.update(bought_open=1 - row["bought"], weight=float(row["clicked"]))
+    write(tmp_path / "rows.gz", rows)
+    (labels,) = _label_batches(ROWS, str(tmp_path / "*.gz"))
+    assert set(labels["clicked"]) == {1.0}
+    assert set(labels["bought"][~np.isnan(labels["bought"])]) == {1.0}
+
+
+def test_the_evaluator_reads_weights_and_open_labels(rows, tmp_path):
+    rows[0].update(clicked=1, bought=0, bought_open=1)
+    path = write(tmp_path / "rows.gz", rows)
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")], autograph=False)
+    def score(examples):
+        return {"ctr": tf.fill([tf.size(examples)], 0.5)}
+
+    module.score = score
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures={"serving_default": score})
+    (found,) = Scorer(ROWS, str(tmp_path / "model"), None).batches(path)
+    assert found.weights.tolist() == [row["weight"] for row in rows]
+    assert np.isnan(found.labels["bought"][0])
+    assert found.labels["clicked"].tolist() == [row["clicked"] for row in rows]
