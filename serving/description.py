@@ -23,10 +23,13 @@ class ModelDescription:
         log_format: Format of the files of the training log, as `data` of the settings names its fields: `delimiter`,
             `encoding`, `null` (texts that mean a missing value), `columns` (names of the file's columns) and others.
             Fields with their default value are absent.
+        training_only: Names of the features of the log that are known in training only, and no inputs of the model.
+            `spec` does not have them.
     """
 
     spec: DatasetSpec
     log_format: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    training_only: tuple[str, ...] = ()
 
     @property
     def null(self) -> tuple[str, ...]:
@@ -41,7 +44,10 @@ class ModelDescription:
 
     def to_json(self) -> str:
         """Returns the description as JSON text that `from_json` reads."""
-        return json.dumps({"spec": self.spec.to_dict(), "data": dict(self.log_format)}, sort_keys=True)
+        plain: dict[str, Any] = {"spec": self.spec.to_dict(), "data": dict(self.log_format)}
+        if self.training_only:
+            plain["training_only"] = list(self.training_only)
+        return json.dumps(plain, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelDescription":
@@ -63,4 +69,5 @@ class ModelDescription:
         plain = json.loads(text)
         if "features" in plain:
             return cls(DatasetSpec.from_dict(plain))
-        return cls(DatasetSpec.from_dict(plain["spec"]), plain.get("data", {}))
+        hidden = tuple(plain.get("training_only", ()))
+        return cls(DatasetSpec.from_dict(plain["spec"]), plain.get("data", {}), hidden)

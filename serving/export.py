@@ -13,6 +13,7 @@ from serving.description import ModelDescription
 from serving.graph_hash import graph_hash
 from serving.raw_features import EXAMPLES
 from serving.staging import complete_export
+from serving.training_only import ServedTransform, served_transform
 from serving.warmup import warmup_logs, write_warmup
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.models import MultiTaskModel
@@ -44,10 +45,11 @@ class ServingModule(tf.Module):
     ):
         super().__init__()
         self._spec = model.spec
-        self._description = ModelDescription(model.spec, dict(log_format or {}))
+        hidden = tuple(feature.name for feature in model.spec.training_only_features)
+        self._description = ModelDescription(model.spec.served, dict(log_format or {}), hidden)
         self._score = model.serving_model().score
         self.model_variables = [variable.value for variable in model.serving_model().weights]
-        self.transform = transform
+        self.transform = served_transform(transform, model.spec)
         self.tfmtl_manifest = tf.Module()  # Read by `serving.manifest.has_marker`.
 
     def transform_and_score(self, features: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
@@ -61,13 +63,14 @@ class ServingModule(tf.Module):
         """Returns the concrete function of each signature by name.
 
         `serving_default` takes serialized tf.Examples of raw features, `raw` one tensor for each raw feature, and
-        `transformed` the transformed features. `description` returns a `serving.description.ModelDescription` as JSON,
-        so that a client of a remote server can read rows as the training did. It has an input and returns one value for
-        each of its rows, because TensorFlow Serving batches requests of all signatures. More than
-        `MAX_DESCRIPTION_ROWS` rows are an error, as each of them takes some kilobytes of memory and a byte or two in a
-        request.
+        `transformed` the transformed features; features that are known in training only are no inputs. `description`
+        returns a `serving.description.ModelDescription` as JSON, so that a client of a remote server can read rows as
+        the training did. It has an input and returns one value for each of its rows, because TensorFlow Serving batches
+        requests of all signatures. More than `MAX_DESCRIPTION_ROWS` rows are an error, as each of them takes some
+        kilobytes of memory and a byte or two in a request.
         """
-        spec, text = self._spec, self._description.to_json()
+        spec, text = self._spec.served, self._description.to_json()
+        fixed = self.transform.fixed_ids() if isinstance(self.transform, ServedTransform) else {}
 
         @tf.function(autograph=False)
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -79,7 +82,10 @@ class ServingModule(tf.Module):
 
         @tf.function(autograph=False)
         def transformed(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-            scores: dict[str, tf.Tensor] = self._score(tensors)
+            rows = tf.shape(next(iter(tensors.values())))[:1]
+            scores: dict[str, tf.Tensor] = self._score(
+                {**tensors, **{name: tf.fill(rows, value) for name, value in fixed.items()}}
+            )
             return scores
 
         @tf.function(autograph=False)
@@ -127,7 +133,7 @@ def export(
     """
     module = ServingModule(model, transform, log_format)
     score = model.serving_model().score
-    logs = warmup_logs(model.spec, transform, score, warmup_examples, model_name)  # Before anything is written.
+    logs = warmup_logs(model.spec, module.transform, score, warmup_examples, model_name)  # Before anything is written.
     tf.saved_model.save(module, directory, signatures=module.signatures())
     write_warmup(directory, logs)
     digest = fingerprint(model, directory)

@@ -18,7 +18,7 @@ from serving.errors import RowError
 from serving.inputs import Feature, features_of
 from tfmtl.rows import InvalidValue, ParsedRows, RowsError, parse_rows, to_columns
 from tfmtl.rows.values import Column
-from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
+from tfmtl.spec import RandomSplit, TimeSplit
 
 __all__ = ["ERROR", "IGNORE", "Batch", "Feature", "features_of"]
 
@@ -102,7 +102,7 @@ def _select(
     """Returns the columns that are inputs, by the input's name."""
     sources = {} if description is None else description.sources
     names = {name: name if name in columns else sources.get(name, name) for name in features}
-    known = {*features, *names.values(), *(_other_columns(description.spec) if description else ())}
+    known = {*features, *names.values(), *(_other_columns(description) if description else ())}
     if extra != IGNORE:
         for name in columns:
             if name not in known:
@@ -110,12 +110,13 @@ def _select(
     return {name: columns[source] for name, source in names.items() if source in columns}
 
 
-def _other_columns(spec: DatasetSpec) -> list[str]:
-    """Returns the columns of a log that are not features."""
+def _other_columns(description: ModelDescription) -> list[str]:
+    """Returns the columns of a log that are not features of requests."""
+    spec = description.spec
     split = [spec.split.column] if isinstance(spec.split, TimeSplit) else []
     keys = list(spec.split.key) if isinstance(spec.split, RandomSplit) else []
     others = [name for name in (spec.weight, spec.group_key) if name]
-    return [*spec.labels, *spec.open_columns.values(), *others, *split, *keys]
+    return [*spec.labels, *spec.open_columns.values(), *others, *split, *keys, *description.training_only]
 
 
 def _unknown(name: Any, features: Iterable[str], rows: Any) -> RowError:

@@ -27,7 +27,7 @@ def warmup_logs(
 
     Args:
         spec: Spec of the dataset.
-        transform: Callable that maps raw features to transformed features.
+        transform: Callable that maps the raw features of requests to all transformed features.
         score: Callable that maps transformed features to the outputs by name.
         examples: Serialized tf.Examples of raw features. Those that lack a required feature are left out; without any
             other, the only row has placeholders for the required features.
@@ -40,16 +40,17 @@ def warmup_logs(
     Raises:
         tf.errors.InvalidArgumentError: If an example cannot be parsed.
     """
-    examples = _complete(spec, examples) or [_placeholder(spec)]
+    served = spec.served
+    examples = _complete(served, examples) or [_placeholder(served)]
     batch = tf.constant(list(itertools.islice(itertools.cycle(examples), max(BATCH_SIZES))))
-    features = raw_features.parse_examples(spec, batch)
+    features = raw_features.parse_examples(served, batch)
     transformed = transform(dict(features))
     signature_inputs = {
         "serving_default": {raw_features.EXAMPLES: batch},
-        "raw": raw_features.to_tensors(spec, features),
-        "transformed": {i.name: transformed[i.name] for i in transformed_inputs(spec)},
+        "raw": raw_features.to_tensors(served, features),
+        "transformed": {i.name: transformed[i.name] for i in transformed_inputs(served)},
     }
-    outputs = _first(score(signature_inputs["transformed"]), None)
+    outputs = _first(score({i.name: transformed[i.name] for i in transformed_inputs(spec)}), None)
     arrays = {name: _first(one, None) for name, one in signature_inputs.items()}
     return [
         _log(model_name, name, _first(one, size), _first(outputs, size)).SerializeToString()

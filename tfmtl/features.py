@@ -1,12 +1,27 @@
 """Kinds of features that a `tfmtl.spec.DatasetSpec` describes."""
 
 import dataclasses
+import math
 from typing import Any, Literal, TypeAlias
 
 from tfmtl.config import require
 
 WEIGHTS_SUFFIX = "__weights"
 """Suffix of the weights of a transformed multivalent feature: `tags__weights` for `tags`. Padding has weight 0."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOnly:
+    """Use of a feature in training only, such as the position at which an item is shown.
+
+    A model learns the effect of the feature from the training rows. Where it is evaluated or served, the feature is not
+    an input, and every row has the same value of it: scores are those of all items at position 1, for example.
+
+    Attributes:
+        value: Value of the feature in evaluation and in the exported model.
+    """
+
+    value: str | int | float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +39,8 @@ class CategoricalFeature:
         num_oov: Number of ids that unseen and rare tokens share.
         default: Token that replaces a missing value; with null, a missing value has an id of the unseen tokens.
         required: Whether a missing value is an error, both when a log is ingested and when the model is served.
+        training_only: Value that takes the place of the feature in evaluation and in the exported model, which do not
+            read it; null if the feature is known where the model is served.
 
     Example:
         >>> from tfmtl.config import to_plain
@@ -39,6 +56,7 @@ class CategoricalFeature:
     num_oov: int = 1
     default: str | None = "<missing>"
     required: bool = False
+    training_only: TrainingOnly | None = None
 
     def __post_init__(self) -> None:
         _check_vocabulary(self)
@@ -59,6 +77,8 @@ class NumericalFeature:
         max_bucket: Highest bucket.
         default: Number that replaces a missing value; with null, a missing value has the id 0.
         required: Whether a missing value is an error, both when a log is ingested and when the model is served.
+        training_only: Value that takes the place of the feature in evaluation and in the exported model, which do not
+            read it; null if the feature is known where the model is served.
 
     Example:
         >>> from tfmtl.config import to_plain
@@ -74,9 +94,14 @@ class NumericalFeature:
     max_bucket: int = 64
     default: float | None = None
     required: bool = False
+    training_only: TrainingOnly | None = None
 
     def __post_init__(self) -> None:
         _check_buckets(self)
+        if self.training_only is not None:
+            value = self.training_only.value
+            is_number = isinstance(value, int | float) and math.isfinite(value)
+            require(is_number, ("training_only", "value"), "a number", value)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from tfmtl import config
 from tfmtl.config import FieldError, require
-from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
+from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature, NumericalFeature
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.splits import GivenSplit, RandomSplit, TimeSplit
 from tfmtl.tasks import CONDITIONAL, ENTIRE, Output, Task
@@ -98,6 +98,7 @@ class DatasetSpec:
         for i, key in enumerate(self.split.key if isinstance(self.split, RandomSplit) else ()):
             expected = "a column other than a label, which would put all rows of one label into the same split"
             require(key not in self.labels, ("split", "key", i), expected, key)
+        self._check_training_only()
         object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
         self._check_groups()
 
@@ -158,6 +159,16 @@ class DatasetSpec:
                 task.offset.check_feature(self.features, path)
                 require(name not in columns, path, f"omitted: a column has the name {name}", task.offset.feature)
 
+    def _check_training_only(self) -> None:
+        """Checks that other parts of the spec do not need a feature that is known in training only."""
+        used = {task.offset.feature for task in self.tasks if isinstance(task.offset, Offset)} | {self.scenario}
+        for i, feature in enumerate(self.features):
+            if feature in self.training_only_features:
+                path = ("features", i, "training_only")
+                require(feature.name not in used, path, "left out for the scenario and for exposures", feature.name)
+                is_one = len(self.training_only_features) < len(self.features)
+                require(is_one, path, "left out for at least one feature", feature.name)
+
     def _check_groups(self) -> None:
         """Checks that each group has a well-formed name and distinct features of the spec."""
         names = [feature.name for feature in self.features]
@@ -192,6 +203,25 @@ class DatasetSpec:
                 outputs.append(Output(task.conditional_output, task.name, CONDITIONAL))
             outputs.append(Output(task.output, task.name, ENTIRE))
         return tuple(outputs)
+
+    @property
+    def training_only_features(self) -> tuple[CategoricalFeature | NumericalFeature, ...]:
+        """Features that are known in training only (`tfmtl.features.TrainingOnly`)."""
+        kinds = (CategoricalFeature, NumericalFeature)
+        return tuple(one for one in self.features if isinstance(one, kinds) and one.training_only is not None)
+
+    @property
+    def served(self) -> "DatasetSpec":
+        """The spec without the features that are known in training only: that of the rows which a server receives."""
+        hidden = {feature.name for feature in self.training_only_features}
+        if not hidden:
+            return self
+        members = {name: tuple(one for one in group if one not in hidden) for name, group in self.groups.items()}
+        return dataclasses.replace(
+            self,
+            features=tuple(feature for feature in self.features if feature.name not in hidden),
+            groups={name: group for name, group in members.items() if group},
+        )
 
     def task(self, name: str) -> Task:
         """Returns the task of a given name.

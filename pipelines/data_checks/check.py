@@ -12,6 +12,7 @@ from pipelines.data_checks.options import DataChecks
 from pipelines.data_checks.schema import infer_schema
 from pipelines.data_checks.schema_checks import compare_with_schema
 from tfmtl.spec import DatasetSpec
+from transforms.batches.columns import feature_columns
 from transforms.batches.reasons import REASONS
 from transforms.batches.report import SourceReport
 
@@ -80,7 +81,9 @@ def check_data(
         reference = Reference("drift", accepted.statistics, LAST_ACCEPTED)
         anomalies += compare_with_reference(log.statistics, reference, spec.labels, checks)
     if requests is not None:
-        anomalies += compare_with_reference(log.statistics, Reference("skew", requests, REQUESTS), spec.labels, checks)
+        inputs = feature_columns(spec.served)
+        others = [name for name in columns_of(log.statistics) if name not in inputs]
+        anomalies += compare_with_reference(log.statistics, Reference("skew", requests, REQUESTS), others, checks)
     return Findings(_once(anomalies), tuple(warnings))
 
 

@@ -45,6 +45,7 @@ def request_statistics(path: str, spec: DatasetSpec) -> Any:
         FileNotFoundError: If there is no such file.
         LogError: If a file has no valid request.
     """
+    spec = spec.served
     paths = find_files(path)
     if not paths:
         raise FileNotFoundError(f"data_checks.requests should be a file of requests. Received: {path!r}")

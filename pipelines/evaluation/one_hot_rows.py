@@ -9,6 +9,7 @@ from scipy import sparse
 
 from pipelines.label_columns import known_labels, label_parsing, rows_of_space
 from serving.raw_features import parsing_spec
+from serving.training_only import fixed_values
 from tfmtl.features import NUMBERS, SEQUENCES
 from tfmtl.spec import DatasetSpec, Output
 
@@ -106,7 +107,8 @@ class OneHotColumns:
 
         Args:
             files: TFRecord files, compressed with GZIP.
-            grow: Adds a column for each new token; other tokens are ignored.
+            grow: Adds a column for each new token, to read training rows. Otherwise other tokens are ignored, and fixed
+                values take the place of features that are known in training only.
             sample: Draws the rows that are parsed; None for all.
 
         Yields:
@@ -117,6 +119,8 @@ class OneHotColumns:
         for examples in records.as_numpy_iterator():
             rows = examples if sample is None else sample.draw(examples)
             parsed = tf.io.parse_example(rows, features | others)
+            if not grow:
+                parsed |= fixed_values(self.spec, len(rows))
             labels = {name: values.numpy() for name, values in known_labels(self.spec, parsed).items()}
             weights = None if self.spec.weight is None else parsed[self.spec.weight].numpy()
             yield self._matrix(parsed, len(rows), grow), LabelledRows(labels, weights)

@@ -96,6 +96,7 @@ def feature_effects(spec: DatasetSpec, model: str, files: Sequence[str], seed: i
     Returns:
         The effects; None if there are no rows.
     """
+    spec = spec.served
     count = max(_FEWEST_ROWS, min(_MOST_ROWS, _SCORED // (_REPEATS * len(spec.features))))
     tensors, columns = _read_rows(spec, files, count)
     rows = len(next(iter(tensors.values()), ()))

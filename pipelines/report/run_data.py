@@ -25,6 +25,7 @@ from pipelines.runners.metadata_store import DATABASE, open_store, run_contexts
 from pipelines.settings import Settings
 from pipelines.training.health import read_health, read_profile
 from pipelines.training.summary import read_summary
+from pipelines.training.training_only_effects import Effect, read_effects
 from tfmtl.config import ConfigError, Document, build
 from tfmtl.health import Health, Profile
 from transforms.batches.report import IngestReport
@@ -53,6 +54,7 @@ class RunData:
         training: Summary of the training.
         health: Health of the model's mechanisms.
         profiles: What the model's mechanisms compute on average.
+        effects: Effects of the features that are known in training only.
         reference: AUC of logistic regression by output.
         model: Folder of the exported model; None if there is none.
         test_files: TFRecord files of the test split.
@@ -73,6 +75,7 @@ class RunData:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     health: Sequence[Health] = ()
     profiles: Sequence[Profile] = ()
+    effects: Sequence[Effect] = ()
     reference: Mapping[str, float] = dataclasses.field(default_factory=dict)
     model: str | None = None
     test_files: Sequence[str] = ()
@@ -119,6 +122,7 @@ def read_run_data(folder: pathlib.Path, past: PastRun | None = None) -> RunData:
         training=_read(read_summary, model_run, {}),
         health=_read(read_health, model_run, ()),
         profiles=_read(read_profile, model_run, ()),
+        effects=_read(read_effects, model_run, ()),
         reference=(kept_reference(settings.spec, examples, folder) if examples else None) or {},
         model=path_utils.serving_model_path(model) if model and os.path.isdir(model) else None,
         test_files=sorted(glob.glob(f"{examples}/Split-test/*")) if examples else (),

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from pipelines.label_columns import known_labels, label_parsing
 from pipelines.training.packed_rows import PackedRows
 from pipelines.training_settings import CacheSetting
 from serving.raw_features import parsing_spec
+from serving.training_only import served_transform
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.data_position import DataPosition
@@ -39,7 +41,8 @@ class InputPipeline:
     """Pipeline of `tf.data` operations that reads, parses, transforms, shuffles and batches the rows.
 
     Its elements are `(features, labels)`, both by name, or `(features, labels, weights)` if the spec has row weights. A
-    label that is not known is NaN. Rows are read, parsed and transformed in blocks of thousands.
+    label that is not known is NaN. The batches of `evaluation` and `first_rows` have the fixed values of features that
+    are known in training only. Rows are read, parsed and transformed in blocks of thousands.
     For training, the blocks are shuffled and joined to windows, the rows of a window are permuted, and the window is
     divided into batches. The rows of each batch depend on the files, `seed`, `shuffle_rows` and the epoch only, not on
     the machine or on `cache`.
@@ -115,7 +118,7 @@ class InputPipeline:
             files: TFRecord files, compressed with GZIP.
             share: Function that selects a worker's share of the batches, if there are several workers.
         """
-        blocks = self._packed(self._serialized(files, 1)).cache()
+        blocks = self._packed(self._serialized(files, 1), is_served=True).cache()
         return share(blocks.rebatch(_EVALUATION_BATCH).map(self._layout.unpack)).prefetch(1)
 
     def first_rows(self, files: Sequence[str], rows: int) -> tf.data.Dataset:
@@ -126,19 +129,21 @@ class InputPipeline:
             rows: Number of rows, rounded up to whole batches; fewer if the files have fewer.
         """
         size = min(self.batch_size, rows)
-        blocks = self._packed(self._serialized(files, 1))
+        blocks = self._packed(self._serialized(files, 1), is_served=True)
         return blocks.rebatch(size).take(-(-rows // size)).map(self._layout.unpack)
 
-    def blocks(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
+    def blocks(self, files: Sequence[str], open_files: int, is_served: bool = False) -> tf.data.Dataset:
         """Returns a dataset of blocks of transformed rows, with integers as int32.
 
         Args:
             files: TFRecord files, compressed with GZIP.
             open_files: Number of files from which blocks are taken in turn; with 1, blocks are in the order of the
                 files.
+            is_served: Whether fixed values take the place of features that are known in training only.
         """
+        parse = functools.partial(self.parse, is_served=is_served)
         serialized = self._serialized(files, open_files)
-        return serialized.map(self.parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _serialized(self, files: Sequence[str], open_files: int) -> tf.data.Dataset:
         """Returns a dataset of blocks of serialized rows."""
@@ -151,12 +156,12 @@ class InputPipeline:
             deterministic=True,
         )
 
-    def _packed(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
+    def _packed(self, blocks: tf.data.Dataset, is_served: bool = False) -> tf.data.Dataset:
         """Returns a dataset of parsed blocks, in which each type of values is one matrix (`PackedRows`)."""
 
         @tf.autograph.experimental.do_not_convert
         def packed(examples: Any) -> Any:
-            return self._layout.pack(*self._transformed(examples))
+            return self._layout.pack(*self._transformed(examples, is_served))
 
         return blocks.map(packed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -166,35 +171,37 @@ class InputPipeline:
         return PackedRows(transformed_inputs(self.spec), names, self.spec.weight is not None)
 
     @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
-    def parse(self, examples: Any) -> tuple[Any, ...]:
+    def parse(self, examples: Any, is_served: bool = False) -> tuple[Any, ...]:
         """Parses and transforms a block of rows.
 
         Args:
             examples: Serialized tf.Examples, `(rows,)`.
+            is_served: Whether fixed values take the place of features that are known in training only.
 
         Returns:
             Transformed features by name, with ids as int32; labels by task, float32; and the weights of the rows,
             float32 `(rows,)`, if the spec has any.
         """
-        transformed, *others = self._transformed(examples)
+        transformed, *others = self._transformed(examples, is_served)
         features = {}
         for i in transformed_inputs(self.spec):
             values = tf.ensure_shape(transformed[i.name], (None, *i.shape))
             features[i.name] = tf.cast(values, tf.int32) if i.dtype == "int64" else values
         return features, *others
 
-    def _transformed(self, examples: Any) -> tuple[Any, ...]:
-        columns = label_parsing(self.spec)
-        parsed = tf.io.parse_example(examples, {**parsing_spec(self.spec), **columns})
+    def _transformed(self, examples: Any, is_served: bool) -> tuple[Any, ...]:
+        columns, spec = label_parsing(self.spec), self.spec.served if is_served else self.spec
+        parsed = tf.io.parse_example(examples, {**parsing_spec(spec), **columns})
         raw = {
             name: tf.RaggedTensor.from_tensor(tensor[:, None]).to_sparse() if isinstance(tensor, tf.Tensor) else tensor
             for name, tensor in parsed.items()
             if name not in columns
         }
+        transform = served_transform(self.transform, self.spec) if is_served else self.transform
         known = known_labels(self.spec, parsed)
         labels = {task.name: known[task.label] for task in self.spec.tasks}
         weights = [] if self.spec.weight is None else [parsed[self.spec.weight]]
-        return self.transform(raw), labels, *weights
+        return transform(raw), labels, *weights
 
     def _cached(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
         if self.cache == "disk":

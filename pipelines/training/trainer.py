@@ -22,6 +22,7 @@ from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.measured_options import with_measured_options
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
+from pipelines.training.training_only_effects import measure_effects, write_effects
 from pipelines.training.warm_start import start_folder, start_from, with_saved_label_means, write_model_run_path
 from pipelines.training_settings import LATEST, TrainingSettings
 from serving.export import export
@@ -123,6 +124,7 @@ def _train_and_export(
     healths, profiles = measure_mechanisms(model, inputs, files["eval"])
     print_health(healths)
     write_health(fn_args.model_run_dir, healths, profiles)
+    write_effects(fn_args.model_run_dir, measure_effects(model, spec, transform, files))
     rows = tf.data.TFRecordDataset(files["eval"], compression_type="GZIP").take(_WARMUP_ROWS)
     warmup = list(rows.as_numpy_iterator())
     log_format = fn_args.custom_config.get("data", {})

@@ -139,8 +139,8 @@ def test_hash_ignores_the_order_of_keys_and_explicit_defaults():
 
 CHANGES = yaml.safe_load("""
 features:
-  - {name: x, min_frequency: 7, max_tokens: 7, num_oov: 7, default: x, required: false}
-  - {name: x, scale: 7, min_bucket: 7, max_bucket: 7, default: 7, required: false}
+  - {name: x, min_frequency: 7, max_tokens: 7, num_oov: 7, default: x, required: false, training_only: {value: x}}
+  - {name: x, scale: 7, min_bucket: 7, max_bucket: 7, default: 7, required: false, training_only: {value: 7}}
   - {name: x, weights: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 7, num_oov: 7}
   - {name: x, max_length: 7, separator: x, min_frequency: 7, max_tokens: 8, num_oov: 7}
   - {name: x, max_length: 7, separator: x, scale: 7, min_bucket: 7, max_bucket: 7}

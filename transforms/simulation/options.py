@@ -11,6 +11,7 @@ from transforms.batches.columns import raw_columns
 from transforms.batches.dates import is_date
 from transforms.simulation.event_options import IMPRESSION, TIME, EventOptions
 from transforms.simulation.feature_options import CONTEXT, EntityOptions, FeatureOptions, check_feature_options
+from transforms.simulation.position import PositionOptions
 from transforms.simulation.premises.options import FieldSelectionOptions, GroupPreferencesOptions, RelatednessOptions
 
 
@@ -77,6 +78,8 @@ class SimulatorOptions:
             depend on it.
         events: Times of the events, with which three logs are written instead of one table: impressions, clicks and
             conversions (`transforms.simulation.event_writer`). None for one table.
+        position: Position at which an item is shown, on which the label of the first task depends. The true
+            probabilities, and the rates of the tasks, are those at position 1.
     """
 
     rows: int
@@ -90,6 +93,7 @@ class SimulatorOptions:
     affinity_rank: int = 3
     premise: GroupPreferencesOptions | FieldSelectionOptions | RelatednessOptions | None = None
     events: EventOptions | None = None
+    position: PositionOptions | None = None
 
     def __post_init__(self) -> None:
         require(self.rows >= 1, "rows", "at least 1", self.rows)
@@ -155,7 +159,14 @@ def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
     time = {spec.split.column} if isinstance(spec.split, TimeSplit) else set()
     weights = {feature.weights for feature in spec.features if isinstance(feature, MultiValuedFeature)}
     events = set() if options.events is None else {IMPRESSION, TIME}
-    columns = [name for name in raw_columns(spec) if name not in {*time, *weights, *spec.labels, *events}]
+    given = {*time, *weights, *spec.labels, *events}
+    if options.position is not None:
+        column, names = options.position.column, [feature.name for feature in spec.features]
+        require(column in names, ("position", "column"), f"a feature of the spec: {', '.join(names)}", column)
+        given.add(column)
+        promoted, kinds = options.position.promoted, ", ".join(options.entities)
+        require(not promoted or promoted in options.entities, ("position", "promoted"), f"one of {kinds}", promoted)
+    columns = [name for name in raw_columns(spec) if name not in given]
     for entity, settings in options.entities.items():
         require(settings.key in columns, ("entities", entity, "key"), f"one of {', '.join(columns)}", settings.key)
         kind = {feature.name: feature.kind for feature in spec.features}.get(settings.key, "categorical")

@@ -72,7 +72,9 @@ def draw_chunks(world: World, first: int = 0, last: int | None = None) -> Iterat
             columns |= {name: column.take(pa.array(members)) for name, column in entity_columns[scope].items()}
         if isinstance(spec.split, TimeSplit):
             columns[spec.split.column] = time_column(spec.split, rows.position)
-        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.probabilities))
+        if options.position is not None:
+            columns[options.position.column] = pa.array(rows.shown_at)
+        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.true_probabilities))
 
 
 def draw_labels(spec: DatasetSpec, rows: Rows) -> dict[str, np.ndarray]:

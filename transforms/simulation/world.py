@@ -11,6 +11,7 @@ from transforms.simulation.draws import Draws, draw_numbers, draw_tokens, pick, 
 from transforms.simulation.effects import Effects, Values
 from transforms.simulation.feature_options import CONTEXT
 from transforms.simulation.options import SimulatorOptions
+from transforms.simulation.position import draw_positions
 from transforms.simulation.premises.fit import fit_premise
 from transforms.simulation.premises.new_groups import NewGroups
 from transforms.simulation.premises.options import GroupPreferencesOptions
@@ -34,6 +35,8 @@ class Rows:
         probabilities: By task, P(label = 1 | x) on the space of the task's label: given that the previous task's label
             is 1, if the task follows another one. For a count, its mean. Shape `(rows,)`.
         position: Relative position of each row in time, from 0 to below 1, `(rows,)`.
+        shown_at: Position at which each row's item is shown, int64 `(rows,)`; None without the option `position`.
+        true_probabilities: As `probabilities`, but of items at position 1.
     """
 
     draws: Draws
@@ -41,6 +44,8 @@ class Rows:
     values: dict[str, Values]
     probabilities: dict[str, np.ndarray]
     position: np.ndarray
+    shown_at: np.ndarray | None
+    true_probabilities: dict[str, np.ndarray]
 
 
 class World:
@@ -76,7 +81,9 @@ class World:
         base = self._weighted_sum(sums)
         rows = self._row_values(members, context)
         self.premise: ScaledPremise | None = fit_premise(spec, options, self._effects, base, rows)
-        self._set_biases(self._scores(members, context))
+        scores = self._scores(members, context)
+        self._set_biases(scores)
+        self._relevance = float(scores[:, 0].mean()), float(scores[:, 0].std())
 
     def rows(self, start: int, stop: int) -> Rows:
         """Draws the rows `start .. stop - 1` of the log, which do not depend on the other rows that are drawn.
@@ -88,10 +95,26 @@ class World:
         draws = Draws(self.options.seed, "rows", start, stop)
         members, context = self._draw_rows(draws)
         scores = self._scores(members, context)
-        probabilities = {
-            task.name: self._probability(task.name, scores[:, i]) for i, task in enumerate(self.spec.tasks)
-        }
-        return Rows(draws, members, context, probabilities, self._positions(draws))
+        true = self._probabilities(scores)
+        if self.options.position is None:
+            return Rows(draws, members, context, true, self._positions(draws), None, true)
+        mean, deviation = self._relevance
+        relevance = (scores[:, 0] - mean) / max(deviation, 1e-12)
+        shown_at = draw_positions(self.options.position, draws, relevance, self._promotion(members))
+        scores = scores.copy()
+        scores[:, 0] -= self.options.position.bias * np.log2(shown_at)
+        return Rows(draws, members, context, self._probabilities(scores), self._positions(draws), shown_at, true)
+
+    def _promotion(self, members: dict[str, np.ndarray]) -> np.ndarray | float:
+        """Returns the promotion of each row's entity, standard normal; 0 if none is promoted."""
+        promoted = self.options.position.promoted if self.options.position else ""
+        if not promoted:
+            return 0.0
+        promotions: np.ndarray = self._entity_draws(promoted).normal("promotion")[members[promoted]]
+        return promotions
+
+    def _probabilities(self, scores: np.ndarray) -> dict[str, np.ndarray]:
+        return {task.name: self._probability(task.name, scores[:, i]) for i, task in enumerate(self.spec.tasks)}
 
     def _entity_draws(self, name: str) -> Draws:
         return Draws(self.options.seed, name, 0, self.options.entities[name].count)

@@ -61,7 +61,8 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     categorical: list[str] = []
     path = folder / f"{split}.values"
     with path.open("wb") as file:
-        for features, batch_labels, *batch_weights in inputs.blocks(data.files(split), 1):
+        is_served = split != "train"
+        for features, batch_labels, *batch_weights in inputs.blocks(data.files(split), 1, is_served):
             columns: dict[str, np.ndarray] = {}
             categorical = []
             for feature in data.spec.features:

@@ -1,6 +1,6 @@
 """Section of the features: which matter, and how the scores depend on them."""
 
-from pipelines.report.feature_effects import FeatureEffects
+from pipelines.report.feature_effects import Dependence, FeatureEffects
 from pipelines.report.figures.features import dependence_figure, importance_figure
 from pipelines.report.page.blocks import Block, Figure, Section, number, table
 from pipelines.report.run_data import RunData
@@ -18,6 +18,17 @@ def features_section(data: RunData, effects: FeatureEffects | None) -> Section |
     spec = data.settings.spec
     kinds = {output.name: spec.task(output.task).kind == "binary" for output in spec.outputs}
     blocks: list[Block] = []
+    for index, effect in enumerate(data.effects):
+        for is_binary in (True, False):
+            outputs = [one for one in effect.means if kinds[one] == is_binary]
+            if outputs:
+                caption = (
+                    "Mean score on rows of the eval split if all of them had this value of the feature, which is known "
+                    f"in training only. The metrics are those of, and the exported model always uses, {effect.served}."
+                )
+                name = f"training-only-{index}-{'binary' if is_binary else 'counts'}"
+                figure = dependence_figure(Dependence(effect.feature, effect.values, effect.means), outputs)
+                blocks.append(Figure(name, f"Effect of {effect.feature}", caption, figure))
     for is_binary, name, loss in ((True, "importance", "loss of AUC"), (False, "importance-counts", "rise of NMAE")):
         outputs = [one for one in effects.labels if kinds[one] == is_binary]
         if outputs:
