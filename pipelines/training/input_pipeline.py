@@ -112,13 +112,16 @@ class InputPipeline:
         return batches.with_options(options)
 
     def evaluation(self, files: Sequence[str], share: Share = _all_rows) -> tf.data.Dataset:
-        """Returns a dataset of large batches in the order of the files, which is kept in memory after the first epoch.
+        """Returns a dataset of large batches in the order of the files.
+
+        After the first epoch it is kept in memory, unless the compressed files have more than 256 MB.
 
         Args:
             files: TFRecord files, compressed with GZIP.
             share: Function that selects a worker's share of the batches, if there are several workers.
         """
-        blocks = self._packed(self._serialized(files, 1), is_served=True).cache()
+        blocks = self._packed(self._serialized(files, 1), is_served=True)
+        blocks = blocks.cache() if choose_cache("auto", files) == "memory" else blocks
         return share(blocks.rebatch(_EVALUATION_BATCH).map(self._layout.unpack)).prefetch(1)
 
     def first_rows(self, files: Sequence[str], rows: int) -> tf.data.Dataset:

@@ -178,6 +178,23 @@ def test_a_cache_reads_the_files_once(files, cache):
         assert int(reads) == blocks
 
 
+@pytest.mark.parametrize("is_small", [True, False])
+def test_small_evaluation_files_are_read_once(files, monkeypatch, is_small):
+    """The rows of larger files would take memory that grows with the log."""
+    monkeypatch.setattr(input_module, "_SMALL_FILES_MB", 256 if is_small else 0)
+    reads = tf.Variable(0)
+
+    def counted(raw):
+        reads.assign_add(1)
+        return transform(raw)
+
+    dataset = InputPipeline(SPEC, counted, 50).evaluation(files)
+    rows = [row_numbers(epoch(dataset)) for _ in range(2)]
+    np.testing.assert_array_equal(*rows)
+    blocks = sum(-(-size // 64) for size in FILES)
+    assert int(reads) == (blocks if is_small else 2 * blocks)
+
+
 def test_workers_share_the_same_batches(files):
     """Two workers create the batches independently, and each uses its half of every batch."""
 
