@@ -21,7 +21,8 @@ from pipelines.runners.local import RunPaths
 from pipelines.settings import Settings
 from pipelines.settings_file import load_settings
 from pipelines.terminal import console
-from pipelines.training.input_pipeline import Cache, InputPipeline, cache_folder
+from pipelines.training.input_pipeline import InputPipeline
+from pipelines.training.row_cache import Cache, cache_folder
 from pipelines.training.trainer import vocabulary_sizes
 from serving.raw_features import parsing_spec
 from tfmtl.models import MultiTaskModel, model_class

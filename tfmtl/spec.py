@@ -8,14 +8,21 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from tfmtl import config
-from tfmtl.config import FieldError, require
-from tfmtl.features import WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature, NumericalFeature
-from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
+from tfmtl.config import require
+from tfmtl.features import CategoricalFeature, Feature, NumericalFeature
+from tfmtl.offsets import Offset
+from tfmtl.spec_checks import (
+    check_chains,
+    check_columns,
+    check_groups,
+    check_offsets,
+    check_task_names,
+    check_training_only,
+)
 from tfmtl.splits import GivenSplit, RandomSplit, TimeSplit
 from tfmtl.tasks import CONDITIONAL, ENTIRE, Output, Task
 
@@ -34,9 +41,6 @@ __all__ = [
 
 SPEC_VERSION = 1
 """Version of the format of specs."""
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_NAME_RULE = "a letter followed by letters, digits or underscores"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,10 +89,10 @@ class DatasetSpec:
         require(self.version == SPEC_VERSION, "version", f"{SPEC_VERSION}, the supported version", self.version)
         require(bool(self.features), "features", "at least one feature", self.features)
         require(bool(self.tasks), "tasks", "at least one task", self.tasks)
-        self._check_columns()
-        self._check_task_names()
-        self._check_chains()
-        self._check_offsets()
+        check_columns(self)
+        check_task_names(self)
+        check_chains(self)
+        check_offsets(self)
         if self.scenario is not None:
             names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
@@ -98,86 +102,9 @@ class DatasetSpec:
         for i, key in enumerate(self.split.key if isinstance(self.split, RandomSplit) else ()):
             expected = "a column other than a label, which would put all rows of one label into the same split"
             require(key not in self.labels, ("split", "key", i), expected, key)
-        self._check_training_only()
+        check_training_only(self)
         object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
-        self._check_groups()
-
-    def _check_columns(self) -> None:
-        """Checks that names of columns are well-formed and unique."""
-        roles: dict[str, str] = {}
-
-        def add(name: str, path: config.Path, role: str) -> None:
-            require(bool(_NAME.fullmatch(name)), path, _NAME_RULE, name)
-            is_allowed = role == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
-            require(is_allowed, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
-            if name in roles:
-                raise FieldError(path, f"should be unique: a {roles[name]} has the same name. Received: {name!r}")
-            roles[name] = role
-
-        for i, feature in enumerate(self.features):
-            add(feature.name, ("features", i, "name"), "feature")
-            if isinstance(feature, MultiValuedFeature) and feature.weights:
-                add(feature.weights, ("features", i, "weights"), "weights column")
-        for i, task in enumerate(self.tasks):
-            add(task.label, ("tasks", i, "label"), "label")
-            if task.open is not None:
-                add(task.open, ("tasks", i, "open"), "column of open labels")
-        if self.weight is not None:
-            add(self.weight, ("weight",), "column of row weights")
-
-    def _check_task_names(self) -> None:
-        """Checks that names of tasks and of their outputs are well-formed and unique."""
-        for attribute in ("name", "output", "conditional_output"):
-            seen: set[str] = set()
-            for i, task in enumerate(self.tasks):
-                name = getattr(task, attribute)
-                require(not name or bool(_NAME.fullmatch(name)), ("tasks", i, attribute), _NAME_RULE, name)
-                require(name not in seen, ("tasks", i, attribute), "unique among the tasks", name)
-                seen |= {name} if name else set()
-        names = [output.name for output in self.outputs]
-        for i, task in enumerate(self.tasks):
-            for attribute in ("output", "conditional_output"):
-                name = getattr(task, attribute)
-                require(names.count(name) <= 1, ("tasks", i, attribute), "unique among the outputs", name)
-
-    def _check_chains(self) -> None:
-        """Checks that each task follows a binary task that is listed before it."""
-        earlier: dict[str, Task] = {}
-        for i, task in enumerate(self.tasks):
-            if task.follows is not None:
-                expected = f"a task listed before it ({', '.join(earlier) or 'there is none'})"
-                require(task.follows in earlier, ("tasks", i, "follows"), expected, task.follows)
-                require(earlier[task.follows].kind == "binary", ("tasks", i, "follows"), "a binary task", task.follows)
-            earlier[task.name] = task
-
-    def _check_offsets(self) -> None:
-        """Checks that exposures are numbers, and that the names of their transformed inputs are free."""
-        columns = {*(feature.name for feature in self.features), *self.labels}
-        for i, task in enumerate(self.tasks):
-            path, name = ("tasks", i, "offset"), task.name + EXPOSURE_SUFFIX
-            if isinstance(task.offset, Offset):
-                task.offset.check_feature(self.features, path)
-                require(name not in columns, path, f"omitted: a column has the name {name}", task.offset.feature)
-
-    def _check_training_only(self) -> None:
-        """Checks that other parts of the spec do not need a feature that is known in training only."""
-        used = {task.offset.feature for task in self.tasks if isinstance(task.offset, Offset)} | {self.scenario}
-        for i, feature in enumerate(self.features):
-            if feature in self.training_only_features:
-                path = ("features", i, "training_only")
-                require(feature.name not in used, path, "left out for the scenario and for exposures", feature.name)
-                is_one = len(self.training_only_features) < len(self.features)
-                require(is_one, path, "left out for at least one feature", feature.name)
-
-    def _check_groups(self) -> None:
-        """Checks that each group has a well-formed name and distinct features of the spec."""
-        names = [feature.name for feature in self.features]
-        for group, members in self.groups.items():
-            require(bool(_NAME.fullmatch(group)), ("groups", group), _NAME_RULE, group)
-            require(bool(members), ("groups", group), "at least one feature", members)
-            for i, name in enumerate(members):
-                require(name in names, ("groups", group, i), f"a feature: {', '.join(names)}", name)
-                require(name not in members[:i], ("groups", group, i), "listed once in its group", name)
+        check_groups(self)
 
     def _repr_html_(self) -> str:
         from tfmtl.html_views import spec_html

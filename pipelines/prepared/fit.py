@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import sample_batch_size
-from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.measured_options import with_measured_options
+from pipelines.training.row_cache import cache_folder, choose_cache
 from pipelines.training.row_counts import batch_size
 from pipelines.training.trainer import fit
 from pipelines.training_settings import TrainingSettings

@@ -1,31 +1,25 @@
 """Input pipeline of training: reads tf.Examples of raw features, gives batches of transformed features and labels."""
 
-import contextlib
 import dataclasses
 import functools
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from pipelines.label_columns import known_labels, label_parsing
 from pipelines.training.packed_rows import PackedRows
-from pipelines.training_settings import CacheSetting
+from pipelines.training.row_cache import Cache, choose_cache
 from serving.raw_features import parsing_spec
 from serving.training_only import served_transform
 from tfmtl.model_inputs import transformed_inputs
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.data_position import DataPosition
 
-Cache = Literal["none", "memory", "disk"]
-"""Storage of the transformed rows."""
-
 Share = Callable[[tf.data.Dataset], tf.data.Dataset]
 """A function that selects one worker's share of the batches."""
 
-_SMALL_FILES_MB = 256
 _BLOCK_ROWS = 4096
 _OPEN_FILES = 8
 _EVALUATION_BATCH = 8192
@@ -56,8 +50,8 @@ class InputPipeline:
         seed: Seed of the shuffling.
         cache: Storage of the transformed rows from the second epoch on, 4 bytes per value: `memory`, `disk`, or `none`,
             which reads the files in every epoch.
-        cache_dir: Folder of the cache on disk, which must be empty at first (see `cache_folder`); None for other
-            caches.
+        cache_dir: Folder of the cache on disk, which must be empty at first
+            (`pipelines.training.row_cache.cache_folder`); None for other caches.
 
     Raises:
         ValueError: If the cache is `disk` and `cache_dir` is not given.
@@ -250,30 +244,3 @@ def _skip_rows(blocks: tf.data.Dataset, rows: Any) -> tf.data.Dataset:
 
     starts = blocks.scan(tf.constant(0, tf.int64), numbered)
     return starts.filter(lambda start, *block: start + size(block) > rows).map(drop)
-
-
-def choose_cache(cache: CacheSetting, files: Sequence[str]) -> Cache:
-    """Resolves the cache setting `auto`: `memory` for at most 256 MB of compressed files, else `none`.
-
-    Args:
-        cache: Cache setting; settings other than `auto` are returned unchanged.
-        files: Training files.
-    """
-    if cache != "auto":
-        return cache
-    is_small = sum(tf.io.gfile.stat(name).length for name in files) <= _SMALL_FILES_MB * 2**20
-    return "memory" if is_small else "none"
-
-
-@contextlib.contextmanager
-def cache_folder(cache: Cache) -> Iterator[str | None]:
-    """Context manager that yields an empty temporary folder for a cache on disk, and None for other caches.
-
-    Args:
-        cache: Resolved cache setting.
-    """
-    if cache != "disk":
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="tfmtl_cache_") as folder:
-        yield folder

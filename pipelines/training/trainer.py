@@ -17,9 +17,10 @@ from pipelines.training.calibrate import calibrate
 from pipelines.training.checkpoints import make_recovery, remove_checkpoints
 from pipelines.training.determinism import deterministic_operations
 from pipelines.training.health import measure_mechanisms, print_health, write_health
-from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training.input_pipeline import InputPipeline
 from pipelines.training.kept_optimizer import KeptOptimizer
 from pipelines.training.measured_options import with_measured_options
+from pipelines.training.row_cache import cache_folder, choose_cache
 from pipelines.training.row_counts import batch_size, count_rows
 from pipelines.training.summary import Summary, TrainingDiverged
 from pipelines.training.training_only_effects import measure_effects, write_effects

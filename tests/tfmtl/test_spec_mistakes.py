@@ -135,7 +135,7 @@ output: ctr >> output: c.t.r
 scenario: user >> scenario: price
     22: scenario: should be a categorical feature: user. Received: 'price'
 group_key: user_id >> group_key: bought
-    23: group_key: should be a column other than a label. Received: 'bought'
+    23: group_key: should be a column other than a label or weight. Received: 'bought'
 kind: random >> kind: hash
     25: split.kind: should be one of random, time, given. Received: 'hash'
 test: 0.2 >> test: 2

@@ -2,7 +2,7 @@
 
 import datetime
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -145,8 +145,3 @@ def _labelled(
             np.add.at(sums, labels[CONVERSION].rows, values[labels[CONVERSION].events])
         rows = rows.append_column(name, pa.array(sums))
     return rows
-
-
-def duplicate_columns(keep: Sequence[str], options: JoinOptions) -> list[str]:
-    """Returns the names of kept columns that a join adds too."""
-    return [name for name in keep if name in label_columns(options)]

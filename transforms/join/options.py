@@ -97,7 +97,7 @@ class AttributionOptions:
         for name in (CLICK, CONVERSION):
             value = getattr(self, name)
             is_positive = bool(microseconds(value))
-            require(is_positive, name, "a time such as 7d, 12h, 30m or 90s, quoted if YAML needs it", value)
+            require(is_positive, name, "a time such as 7d, 12h, 30m or 90s", value)
 
     @property
     def windows(self) -> Mapping[str, int]:

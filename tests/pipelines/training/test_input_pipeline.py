@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.training import input_pipeline as input_module
-from pipelines.training.input_pipeline import InputPipeline, cache_folder, choose_cache
+from pipelines.training import input_pipeline, row_cache
+from pipelines.training.input_pipeline import InputPipeline
+from pipelines.training.row_cache import cache_folder, choose_cache
 from tfmtl.spec import DatasetSpec
 from tfmtl.training import InputWait
 from tfmtl.training.data_position import DataPosition
@@ -87,8 +88,8 @@ def files(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(input_module, "_BLOCK_ROWS", 64)
-    monkeypatch.setattr(input_module, "_EVALUATION_BATCH", 100)
+    monkeypatch.setattr(input_pipeline, "_BLOCK_ROWS", 64)
+    monkeypatch.setattr(input_pipeline, "_EVALUATION_BATCH", 100)
 
 
 def epoch(dataset):
@@ -181,7 +182,7 @@ def test_a_cache_reads_the_files_once(files, cache):
 @pytest.mark.parametrize("is_small", [True, False])
 def test_small_evaluation_files_are_read_once(files, monkeypatch, is_small):
     """The rows of larger files would take memory that grows with the log."""
-    monkeypatch.setattr(input_module, "_SMALL_FILES_MB", 256 if is_small else 0)
+    monkeypatch.setattr(row_cache, "_SMALL_FILES_MB", 256 if is_small else 0)
     reads = tf.Variable(0)
 
     def counted(raw):
@@ -223,7 +224,7 @@ def test_a_cache_on_disk_has_a_temporary_folder():
 
 def test_auto_keeps_small_files_in_memory(files, monkeypatch):
     size = sum(pathlib.Path(file).stat().st_size for file in files)
-    monkeypatch.setattr(input_module, "_SMALL_FILES_MB", size / 2**20)
+    monkeypatch.setattr(row_cache, "_SMALL_FILES_MB", size / 2**20)
     assert choose_cache("auto", files) == "memory"
     assert choose_cache("auto", [*files, files[0]]) == "none"
     assert [choose_cache(cache, files) for cache in CACHES] == list(CACHES)

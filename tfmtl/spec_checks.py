@@ -1,0 +1,141 @@
+"""Checks of a `tfmtl.spec.DatasetSpec`: names, chains, exposures, and features that are known in training only."""
+
+import re
+from typing import TYPE_CHECKING
+
+from tfmtl import config
+from tfmtl.config import FieldError, require
+from tfmtl.features import WEIGHTS_SUFFIX, MultiValuedFeature
+from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
+from tfmtl.tasks import Task
+
+if TYPE_CHECKING:
+    from tfmtl.spec import DatasetSpec
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NAME_RULE = "a letter followed by letters, digits or underscores"
+
+
+def check_columns(spec: "DatasetSpec") -> None:
+    """Checks that names of columns are well-formed and unique.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    roles: dict[str, str] = {}
+
+    def add(name: str, path: config.Path, role: str) -> None:
+        require(bool(_NAME.fullmatch(name)), path, _NAME_RULE, name)
+        is_allowed = role == "weights column" or not name.endswith(WEIGHTS_SUFFIX)
+        require(is_allowed, path, f"a name that does not end in {WEIGHTS_SUFFIX}", name)
+        if name in roles:
+            raise FieldError(path, f"should be unique: a {roles[name]} has the same name. Received: {name!r}")
+        roles[name] = role
+
+    for i, feature in enumerate(spec.features):
+        add(feature.name, ("features", i, "name"), "feature")
+        if isinstance(feature, MultiValuedFeature) and feature.weights:
+            add(feature.weights, ("features", i, "weights"), "weights column")
+    for i, task in enumerate(spec.tasks):
+        add(task.label, ("tasks", i, "label"), "label")
+        if task.open is not None:
+            add(task.open, ("tasks", i, "open"), "column of open labels")
+    if spec.weight is not None:
+        add(spec.weight, ("weight",), "column of row weights")
+
+
+def check_task_names(spec: "DatasetSpec") -> None:
+    """Checks that names of tasks and of their outputs are well-formed and unique.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    for attribute in ("name", "output", "conditional_output"):
+        seen: set[str] = set()
+        for i, task in enumerate(spec.tasks):
+            name = getattr(task, attribute)
+            require(not name or bool(_NAME.fullmatch(name)), ("tasks", i, attribute), _NAME_RULE, name)
+            require(name not in seen, ("tasks", i, attribute), "unique among the tasks", name)
+            seen |= {name} if name else set()
+    names = [output.name for output in spec.outputs]
+    for i, task in enumerate(spec.tasks):
+        for attribute in ("output", "conditional_output"):
+            name = getattr(task, attribute)
+            require(names.count(name) <= 1, ("tasks", i, attribute), "unique among the outputs", name)
+
+
+def check_chains(spec: "DatasetSpec") -> None:
+    """Checks that each task follows a binary task that is listed before it.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    earlier: dict[str, Task] = {}
+    for i, task in enumerate(spec.tasks):
+        if task.follows is not None:
+            expected = f"a task listed before it ({', '.join(earlier) or 'there is none'})"
+            require(task.follows in earlier, ("tasks", i, "follows"), expected, task.follows)
+            require(earlier[task.follows].kind == "binary", ("tasks", i, "follows"), "a binary task", task.follows)
+        earlier[task.name] = task
+
+
+def check_offsets(spec: "DatasetSpec") -> None:
+    """Checks that exposures are numbers, and that the names of their transformed inputs are free.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    columns = {*(feature.name for feature in spec.features), *spec.labels}
+    for i, task in enumerate(spec.tasks):
+        path, name = ("tasks", i, "offset"), task.name + EXPOSURE_SUFFIX
+        if isinstance(task.offset, Offset):
+            task.offset.check_feature(spec.features, path)
+            require(name not in columns, path, f"omitted: a column has the name {name}", task.offset.feature)
+
+
+def check_training_only(spec: "DatasetSpec") -> None:
+    """Checks that other parts of the spec do not need a feature that is known in training only.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    used = {task.offset.feature for task in spec.tasks if isinstance(task.offset, Offset)} | {spec.scenario}
+    for i, feature in enumerate(spec.features):
+        if feature in spec.training_only_features:
+            path = ("features", i, "training_only")
+            require(feature.name not in used, path, "left out for the scenario and for exposures", feature.name)
+            is_one = len(spec.training_only_features) < len(spec.features)
+            require(is_one, path, "left out for at least one feature", feature.name)
+
+
+def check_groups(spec: "DatasetSpec") -> None:
+    """Checks that each group has a well-formed name and distinct features of the spec.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    names = [feature.name for feature in spec.features]
+    for group, members in spec.groups.items():
+        require(bool(_NAME.fullmatch(group)), ("groups", group), _NAME_RULE, group)
+        require(bool(members), ("groups", group), "at least one feature", members)
+        for i, name in enumerate(members):
+            require(name in names, ("groups", group, i), f"a feature: {', '.join(names)}", name)
+            require(name not in members[:i], ("groups", group, i), "listed once in its group", name)
