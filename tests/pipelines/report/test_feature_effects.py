@@ -1,11 +1,16 @@
 """Effects of features on a SavedModel whose scores are known functions of its features."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-from pipelines.report.feature_effects import feature_effects
+from pipelines.report.feature_effects import FeatureEffects, feature_effects
+from pipelines.report.page.blocks import Figure
+from pipelines.report.sections.features import features_section
+from pipelines.training.training_only_effects import Effect
 from tfmtl.features import CategoricalFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
 
@@ -127,3 +132,16 @@ def test_no_rows_have_no_effects(log, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "none.gz"), "GZIP"):
         pass
     assert feature_effects(SPEC, str(folder / "model"), [str(tmp_path / "none.gz")]) is None
+
+
+def test_effect_of_a_feature_of_training_only_is_a_figure():
+    means = {"ctr": (0.5, 0.2), "buy": (0.1, 0.05), "buy_given_click": (0.2, 0.2), "pay": (3.0, 2.0)}
+    data = types.SimpleNamespace(
+        settings=types.SimpleNamespace(spec=SPEC), effects=(Effect("position", "1", ("1", "2"), means),)
+    )
+    section = features_section(data, FeatureEffects(100, (), (), {}, {}))
+    figures = {block.name: block for block in section.blocks if isinstance(block, Figure)}
+    assert set(figures) == {"training-only-0-binary", "training-only-0-counts"}
+    assert "the exported model always uses, 1." in figures["training-only-0-binary"].caption
+    (rows,) = figures["training-only-0-counts"].spec["datasets"].values()
+    assert [(row["value"], row["mean_score"]) for row in rows] == [("1", 3.0), ("2", 2.0)]
