@@ -57,3 +57,23 @@ def rows_of_space(spec: DatasetSpec, output: Output, labels: Mapping[str, np.nda
     if output.space != ENTIRE and task.follows is not None:
         is_judged &= np.equal(labels[spec.task(task.follows).label], 1)
     return np.flatnonzero(is_judged)
+
+
+def population_weights(
+    spec: DatasetSpec, labels: Mapping[str, np.ndarray], weights: np.ndarray | None
+) -> np.ndarray | None:
+    """Returns weights with which sampled training rows stand for all rows: a negative has the weight 1 / share.
+
+    Args:
+        spec: Spec of the dataset.
+        labels: Labels by column, each `(rows,)`.
+        weights: Weights of the rows, `(rows,)`; None for weights of 1.
+
+    Returns:
+        Weights, `(rows,)`; those that are given if no negatives are left out.
+    """
+    if spec.sampling is None:
+        return weights
+    negative = labels[spec.task(spec.sampling.task).label] == 0
+    factors = np.where(negative, 1 / spec.sampling.negatives, 1.0).astype(np.float32)
+    return factors if weights is None else factors * weights

@@ -115,6 +115,7 @@ def _other_columns(description: ModelDescription) -> list[str]:
     spec = description.spec
     split = [spec.split.column] if isinstance(spec.split, TimeSplit) else []
     keys = list(spec.split.key) if isinstance(spec.split, RandomSplit) else []
+    keys += spec.sampling.key if spec.sampling else ()
     others = [name for name in (spec.weight, spec.group_key) if name]
     return [*spec.labels, *spec.open_columns.values(), *others, *split, *keys, *description.training_only]
 

@@ -15,11 +15,13 @@ from tfmtl import config
 from tfmtl.config import require
 from tfmtl.features import CategoricalFeature, Feature, NumericalFeature
 from tfmtl.offsets import Offset
+from tfmtl.sampling import NegativeSampling
 from tfmtl.spec_checks import (
     check_chains,
     check_columns,
     check_groups,
     check_offsets,
+    check_sampling,
     check_task_names,
     check_training_only,
 )
@@ -56,6 +58,7 @@ class DatasetSpec:
         split: Division of the rows into train, eval and test.
         weight: Name of a column of row weights, numbers of at least 0; null for weights of 1. A row of weight 2 counts
             as two rows in losses, metrics and gates, and one of weight 0 as none.
+        sampling: Sampling of the negative training rows of a task; null to train on all rows.
         groups: Names of features by the name of their group, for models that treat groups of features differently,
             such as M2M with its groups scenario, profile, behaviour and performance. Other models ignore them.
         version: Version of the format, `SPEC_VERSION`.
@@ -83,6 +86,7 @@ class DatasetSpec:
     split: RandomSplit | TimeSplit | GivenSplit = dataclasses.field(default_factory=RandomSplit)
     groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     weight: str | None = None
+    sampling: NegativeSampling | None = None
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -103,6 +107,7 @@ class DatasetSpec:
             expected = "a column other than a label, which would put all rows of one label into the same split"
             require(key not in self.labels, ("split", "key", i), expected, key)
         check_training_only(self)
+        check_sampling(self)
         object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
         check_groups(self)
 

@@ -123,6 +123,32 @@ def check_training_only(spec: "DatasetSpec") -> None:
             require(is_one, path, "left out for at least one feature", feature.name)
 
 
+def check_sampling(spec: "DatasetSpec") -> None:
+    """Checks that all tasks follow the one whose negatives are sampled, and that the log is not split yet.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    if spec.sampling is None:
+        return
+    tasks, name = {task.name: task for task in spec.tasks}, spec.sampling.task
+    path = ("sampling", "task")
+    require(name in tasks, path, f"one of {', '.join(tasks)}", name)
+    is_root = tasks[name].kind == "binary" and tasks[name].follows is None
+    reached = {name}
+    for task in spec.tasks:
+        reached |= {task.name} if task.follows in reached else set()
+    others = [task for task in tasks if task not in reached]
+    expected = "a binary task that all others follow"
+    require(is_root and not others, path, expected + (f"; {', '.join(others)} would be biased" if others else ""), name)
+    require(spec.split.kind != "given", ("sampling",), "left out for a log that is split already", name)
+    for i, column in enumerate(spec.sampling.key):
+        require(column not in spec.labels, ("sampling", "key", i), "a column other than a label", column)
+
+
 def check_groups(spec: "DatasetSpec") -> None:
     """Checks that each group has a well-formed name and distinct features of the spec.
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from pipelines.label_columns import known_labels, label_parsing, rows_of_space
+from pipelines.label_columns import known_labels, label_parsing, population_weights, rows_of_space
 from serving.raw_features import parsing_spec
 from serving.training_only import fixed_values
 from tfmtl.features import NUMBERS, SEQUENCES
@@ -123,6 +123,8 @@ class OneHotColumns:
                 parsed |= fixed_values(self.spec, len(rows))
             labels = {name: values.numpy() for name, values in known_labels(self.spec, parsed).items()}
             weights = None if self.spec.weight is None else parsed[self.spec.weight].numpy()
+            if grow:
+                weights = population_weights(self.spec, labels, weights)
             yield self._matrix(parsed, len(rows), grow), LabelledRows(labels, weights)
 
     def _matrix(self, parsed: dict, rows: int, grow: bool) -> sparse.csr_matrix:

@@ -19,12 +19,14 @@ from pipelines.evaluation.logistic_regression import logistic_regression_auc
 from pipelines.evaluation.one_hot_regression import OneHotRegression
 from pipelines.evaluation.scoring import Scorer
 from pipelines.gates.metric_gates import metric_gates
+from pipelines.label_columns import population_weights
 from pipelines.prepared.columns import ColumnReader, Columns, read_columns, write_columns
 from pipelines.runners.split_check import _label_batches
 from pipelines.training.input_pipeline import InputPipeline
 from tests.pipelines.evaluation.scored_cases import SPEC, batch, part
 from tfmtl.features import CategoricalFeature
 from tfmtl.models import SharedBottom
+from tfmtl.sampling import NegativeSampling
 from tfmtl.spec import DatasetSpec, Task
 
 OPEN = dataclasses.replace(
@@ -288,3 +290,18 @@ def test_the_evaluator_reads_weights_and_open_labels(rows, tmp_path):
     assert found.weights.tolist() == [row["weight"] for row in rows]
     assert np.isnan(found.labels["bought"][0])
     assert found.labels["clicked"].tolist() == [row["clicked"] for row in rows]
+
+
+def test_sampled_negatives_stand_for_all_of_them(rows, tmp_path):
+    """Logistic regression on sampled rows has the weights of one in which the remaining negatives are repeated."""
+    plain = dataclasses.replace(ROWS, weight=None)
+    sampled = dataclasses.replace(plain, sampling=NegativeSampling("click", 0.25))
+    repeated = [row for row in rows for _ in range(1 if row["clicked"] else 4)]
+    coefficients = []
+    for spec, written in ((sampled, rows), (plain, repeated)):
+        path = write(tmp_path / "rows.gz", written)
+        coefficients.append(OneHotRegression.fit(spec, [path], 10_000).models["ctr"].coef_)
+    np.testing.assert_allclose(*coefficients, atol=1e-3)
+    labels = {"clicked": np.array([1.0, 0.0]), "bought": np.zeros(2)}
+    assert population_weights(sampled, labels, np.array([2.0, 2.0])).tolist() == [2.0, 8.0]
+    assert population_weights(plain, labels, None) is None

@@ -5,7 +5,7 @@ from tfmtl.spec import DatasetSpec, RandomSplit, TimeSplit
 
 
 def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
-    """Returns the names of the columns that are read: `typed_columns`, followed by those that assign the split.
+    """Returns the names of the columns that are read: `typed_columns`, and those that assign the split or are hashed.
 
     Args:
         spec: Spec of the dataset.
@@ -15,7 +15,8 @@ def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
         split = (spec.split.column,)
     elif isinstance(spec.split, RandomSplit):
         split = spec.split.key
-    return tuple(dict.fromkeys([*typed_columns(spec), *split]))
+    sampling = () if spec.sampling is None else spec.sampling.key
+    return tuple(dict.fromkeys([*typed_columns(spec), *split, *sampling]))
 
 
 def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:

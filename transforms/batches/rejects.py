@@ -77,6 +77,7 @@ def format_report(report: IngestReport) -> str:
     total = report.total
     rows = [("read", total.read, "")]
     rows += [(f"  {split}", total.accepted.get(split, 0), "") for split in SPLITS]
+    rows += [("left out", total.left_out, "by the sampling of negatives")] if total.left_out else []
     rows += [("rejected", sum(total.rejected.values()), "")]
     by_count = sorted(total.rejected.items(), key=lambda item: (-item[1], item[0]))
     rows += [(f"  {reason}", count, REASONS.get(reason, "")) for reason, count in by_count]

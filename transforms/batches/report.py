@@ -9,27 +9,32 @@ from transforms.batches.reasons import RENAMED_REASONS
 
 @dataclasses.dataclass(frozen=True)
 class SourceReport:
-    """Row counts of one file. `read` is always the sum of the accepted and the rejected rows.
+    """Row counts of one file. `read` is always the sum of all other counts.
 
     Attributes:
         read: Number of rows, without the header and blank lines.
         accepted: Number of accepted rows by split.
         rejected: Number of rejected rows by reason.
+        left_out: Number of valid rows that the sampling of negatives leaves out.
     """
 
     read: int = 0
     accepted: Mapping[str, int] = dataclasses.field(default_factory=dict)
     rejected: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    left_out: int = 0
 
     def __post_init__(self) -> None:
-        total = sum(self.accepted.values()) + sum(self.rejected.values())
+        total = sum(self.accepted.values()) + sum(self.rejected.values()) + self.left_out
         if self.read != total:
-            raise ValueError(f"read should be {total}, the accepted plus the rejected rows. Received: {self.read}")
+            expected = f"{total}, the accepted plus the rejected rows" + (
+                " and those left out" if self.left_out else ""
+            )
+            raise ValueError(f"read should be {expected}. Received: {self.read}")
 
     def merge(self, other: "SourceReport") -> "SourceReport":
         """Returns the sum of both reports."""
         accepted, rejected = _add(self.accepted, other.accepted), _add(self.rejected, other.rejected)
-        return SourceReport(self.read + other.read, accepted, rejected)
+        return SourceReport(self.read + other.read, accepted, rejected, self.left_out + other.left_out)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +60,11 @@ class IngestReport:
         return IngestReport(sources)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain data: `read`, `accepted` and `rejected` of all files together, and of each under `sources`."""
-        sources = {name: dataclasses.asdict(report) for name, report in sorted(self.sources.items())}
-        return {**dataclasses.asdict(self.total), "sources": sources}
+        """Returns plain data: the counts of all files together, and of each under `sources`.
+
+        `left_out` is absent where it is 0.
+        """
+        return {**_plain(self.total), "sources": {name: _plain(one) for name, one in sorted(self.sources.items())}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "IngestReport":
@@ -76,10 +83,15 @@ class IngestReport:
         """
         sources = {name: SourceReport(**_with_present_names(source)) for name, source in data["sources"].items()}
         report = cls(sources)
-        given = _with_present_names(data)
+        given = {"left_out": 0, **_with_present_names(data)}
         if any(given[name] != value for name, value in dataclasses.asdict(report.total).items()):
-            raise ValueError(f"report should add up to {dataclasses.asdict(report.total)}. Received: {dict(data)}")
+            raise ValueError(f"report should add up to {_plain(report.total)}. Received: {dict(data)}")
         return report
+
+
+def _plain(report: SourceReport) -> dict[str, Any]:
+    plain = dataclasses.asdict(report)
+    return plain if report.left_out else {name: counts for name, counts in plain.items() if name != "left_out"}
 
 
 def _with_present_names(counts: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from transforms.batches.columns import raw_columns
 from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
 from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
-from transforms.ingest.split import assign
+from transforms.ingest.split import assign, keep_negatives
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
 from transforms.readers.registry import read
@@ -112,10 +112,12 @@ def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
     """
     validated = validate(batch, spec)
     split = assign(spec, validated)
-    typed = {name: validated.typed.take(pa.array(np.flatnonzero(split == i))) for i, name in enumerate(SPLITS)}
+    kept = keep_negatives(spec, validated, split)
+    typed = {name: validated.typed.take(pa.array(np.flatnonzero(kept & (split == i)))) for i, name in enumerate(SPLITS)}
     report = SourceReport(
         read=len(batch.lines) + len(batch.rejects),
         accepted={name: rows.num_rows for name, rows in typed.items() if rows.num_rows},
         rejected=dict(collections.Counter(reject.reason for reject in validated.rejects)),
+        left_out=int((~kept).sum()),
     )
     return IngestedBatch(typed, validated.rejects, IngestReport({batch.source: report}))

@@ -1,11 +1,13 @@
 """Assignment of rows to the splits train, eval and test, by a hash of a key or by time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfmtl.features import MULTIVALENT, MultiValuedFeature
-from tfmtl.spec import DatasetSpec, GivenSplit, RandomSplit, TimeSplit
+from tfmtl.spec import DatasetSpec, GivenSplit, TimeSplit
 from transforms.batches.column_types import format_values
 from transforms.batches.raw_batch import SPLITS
 from transforms.validation.split_times import comparable_times
@@ -42,45 +44,78 @@ def assign(spec: DatasetSpec, validated: ValidatedBatch) -> np.ndarray:
         raise ValueError("split.kind should be random or time for a log that is not yet split. Received: 'given'")
     if isinstance(split, TimeSplit):
         return _by_time(split, validated.raw.column(split.column))
-    import tensorflow as tf
-
-    keys = split_key(spec, validated).to_numpy(zero_copy_only=False)
-    bucket = tf.strings.to_hash_bucket_fast(tf.constant(keys, tf.string), BUCKETS).numpy()
+    bucket = hash_buckets(split_key(spec, validated, split.key, split.salt))
     bounds = np.round(np.cumsum([split.eval, split.test]) * BUCKETS)
     splits: np.ndarray = np.array([_EVAL, _TEST, _TRAIN], np.int8)[np.searchsorted(bounds, bucket, side="right")]
     return splits
 
 
-def split_key(spec: DatasetSpec, validated: ValidatedBatch) -> pa.Array:
-    """Returns the key of each row that a random split hashes.
+def keep_negatives(spec: DatasetSpec, validated: ValidatedBatch, split: np.ndarray) -> np.ndarray:
+    """Returns which rows remain after the sampling of negatives (`tfmtl.sampling.NegativeSampling`).
+
+    A negative row of the training split remains if the hash of its key, salted with the seed, is below the share.
+
+    Args:
+        spec: Spec of the dataset.
+        validated: Accepted rows.
+        split: Index of each row's split in `SPLITS`, `(rows,)`.
+
+    Returns:
+        Mask of the rows, bool `(rows,)`.
+    """
+    kept = np.ones(len(split), bool)
+    if spec.sampling is None:
+        return kept
+    labels = validated.typed.column(spec.task(spec.sampling.task).label)
+    negative = (labels.flatten().to_numpy() == 0) & (split == _TRAIN)
+    key = split_key(spec, validated, spec.sampling.key, f"sampling {spec.sampling.seed} ")
+    kept[negative] = hash_buckets(key.filter(pa.array(negative))) < round(spec.sampling.negatives * BUCKETS)
+    return kept
+
+
+def hash_buckets(keys: pa.Array) -> np.ndarray:
+    """Returns `farmhash.Fingerprint64(key) % BUCKETS` of each key, int64 `(rows,)`.
+
+    Args:
+        keys: Keys, binary `(rows,)`.
+    """
+    import tensorflow as tf
+
+    texts = keys.to_numpy(zero_copy_only=False)
+    buckets: np.ndarray = tf.strings.to_hash_bucket_fast(tf.constant(texts, tf.string), BUCKETS).numpy()
+    return buckets
+
+
+def split_key(spec: DatasetSpec, validated: ValidatedBatch, key: Sequence[str], salt: str) -> pa.Array:
+    """Returns the key of each row that is hashed.
 
     The key is the `salt`, followed for each key column by its value as `length:text`, or by `-` if it is missing. The
-    lengths, in bytes, distinguish rows whose joined values would otherwise be equal. If the split names no key, all
-    columns that are written are the key, ordered by name.
+    lengths, in bytes, distinguish rows whose joined values would otherwise be equal. Without columns, all columns that
+    are written are the key, ordered by name.
 
     Columns that are written contribute their typed values, so that the key of a row does not depend on the format from
     which it was read: the values of a list are joined by the feature's separator, and a number is the shortest decimal
     that converts back to the same float32.
 
     Args:
-        spec: Spec of the dataset, with a random split.
+        spec: Spec of the dataset.
         validated: Accepted rows.
+        key: Names of the columns.
+        salt: Beginning of each key.
 
     Returns:
         Keys, binary `(rows,)`.
     """
-    split = spec.split
-    assert isinstance(split, RandomSplit)
     separators = _separators(spec)
-    names = split.key or tuple(sorted(validated.typed.schema.names))
+    names = key or sorted(validated.typed.schema.names)
     parts = []
     for name in names:
         if name in validated.typed.schema.names:
             parts.append(_with_length(_joined(validated.typed.column(name), separators.get(name, ""))))
         else:
             parts.append(_with_length(format_values(validated.raw.column(name)).cast(pa.binary())))
-    salt = pa.array([split.salt.encode()] * len(validated.raw.lines), pa.binary())
-    return pc.binary_join_element_wise(salt, *parts, b"")
+    salts = pa.array([salt.encode()] * len(validated.raw.lines), pa.binary())
+    return pc.binary_join_element_wise(salts, *parts, b"")
 
 
 def _separators(spec: DatasetSpec) -> dict[str, str]:

@@ -157,10 +157,10 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
         yield spec.group_key, column_types.TOKENS
     if isinstance(spec.split, TimeSplit):
         yield spec.split.column, column_types.TIMES
-    elif isinstance(spec.split, RandomSplit):
-        for key in spec.split.key:
-            if key not in typed_columns(spec):
-                yield key, column_types.TOKENS
+    keys = spec.split.key if isinstance(spec.split, RandomSplit) else ()
+    for key in dict.fromkeys([*keys, *(spec.sampling.key if spec.sampling else ())]):
+        if key not in typed_columns(spec):
+            yield key, column_types.TOKENS
 
 
 def _feature_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:

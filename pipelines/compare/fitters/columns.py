@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from pipelines.label_columns import population_weights
 from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
@@ -57,11 +58,11 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
     sizes = data.vocabulary_sizes()
     weights: list[np.ndarray] = []
+    is_served = split != "train"
     names: list[str] = []
     categorical: list[str] = []
     path = folder / f"{split}.values"
     with path.open("wb") as file:
-        is_served = split != "train"
         for features, batch_labels, *batch_weights in inputs.blocks(data.files(split), 1, is_served):
             columns: dict[str, np.ndarray] = {}
             categorical = []
@@ -83,6 +84,9 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     log_exposures = {name: np.concatenate(parts) for name, parts in exposures.items()}
     values = np.asarray(np.memmap(path, np.float32, mode="r")).reshape(-1, len(names))
     all_weights = np.concatenate(weights) if weights else None
+    if not is_served:
+        by_column = {task.label: all_labels[task.name] for task in data.spec.tasks}
+        all_weights = population_weights(data.spec, by_column, all_weights)
     return Table(values, names, categorical, all_labels, log_exposures, all_weights)
 
 

@@ -35,7 +35,9 @@ def names(split, features=None, **columns):
 
 
 def keys(split, features=None, **columns):
-    return [key.decode() for key in split_key(*validated(split, features, **columns)).to_pylist()]
+    return [
+        key.decode() for key in split_key(*validated(split, features, **columns), split.key, split.salt).to_pylist()
+    ]
 
 
 def expected(split, texts):

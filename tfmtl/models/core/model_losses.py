@@ -13,6 +13,7 @@ from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.models.core.batches import RowWeights, prepare_features, prepare_labels
 from tfmtl.models.core.chain_losses import ChainLosses
 from tfmtl.models.core.heads import label_weights
+from tfmtl.models.core.sampled_logits import sampled_logits
 from tfmtl.models.core.task_losses import local_weights, row_losses, weight_decay
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.strategy import Losses
@@ -119,11 +120,14 @@ class ModelLosses(keras.Model):
             features: Transformed features by name.
             labels: Labels by task name, each `(batch,)`.
             sample_weight: Weights of the rows, `(batch,)`, or by task name.
-            training: Whether dropout is applied.
+            training: Whether dropout is applied, and the rows are those of the training split, whose negatives may be
+                sampled.
         """
         labels, weights = prepare_labels(self.spec, labels, sample_weight)
         with introspection.collect() as taps:
             logits = self(prepare_features(self.spec, features), training=training)
+        if training:  # Other rows are those of the eval split, which is not sampled.
+            logits = sampled_logits(self.spec, self.spaces, logits)
         return self._losses_of_logits(labels, logits, taps, weights)
 
     def compute_loss(
