@@ -1,4 +1,4 @@
-"""Sampling of negative training rows, and the population that a model predicts."""
+"""Sampling of negative training rows."""
 
 import dataclasses
 
