@@ -61,6 +61,8 @@ def join_logs(settings_path: str, raw: str, out: str, workers: int | None = None
     options = settings.join
     if options is None:
         raise ConfigError(f"{settings_path}: join: should be given. Received: None")
+    if "://" in out:
+        raise ConfigError(f"--out should be a local folder, or one on a mounted volume. Received: {out}")
     raw, folder = os.path.abspath(os.path.expanduser(raw)), pathlib.Path(os.path.abspath(out))
     _check_folder(folder, raw)
     files = _files(settings_path, options, raw)

@@ -158,7 +158,14 @@ def test_no_valid_impression_keeps_the_rows_of_an_earlier_call(warehouse):
     assert find_files("data/*/*.parquet") == before
 
 
-@pytest.mark.parametrize(("out", "message"), [("raw", "another folder"), ("other", "should be a new folder, or one")])
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("raw", "another folder"),
+        ("other", "should be a new folder, or one"),
+        ("gs://bucket/data", "--out should be a local folder"),
+    ],
+)
 def test_folders_with_other_files_are_refused(warehouse, out, message):
     (warehouse / "other").mkdir()
     (warehouse / "other" / "thesis.txt").write_text("x")
