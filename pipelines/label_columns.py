@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmtl.spec import ENTIRE, DatasetSpec, Output
+from tfmtl.spec import DatasetSpec
 
 UNKNOWN = float("nan")
 """Label that is not known: that of a row which a column of open labels marks."""
@@ -42,21 +42,6 @@ def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.T
             is_open = (parsed[spec.open_columns[name]] == 1) & (parsed[name] == 0)
             labels[name] = tf.where(is_open, UNKNOWN, labels[name])
     return labels
-
-
-def rows_of_space(spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Returns the indices of the rows in an output's space whose label is known.
-
-    Args:
-        spec: Spec of the dataset.
-        output: Output of the spec.
-        labels: Labels by column, NaN where they are not known, each `(rows,)`.
-    """
-    task = spec.task(output.task)
-    is_judged = ~np.isnan(labels[task.label])
-    if output.space != ENTIRE and task.follows is not None:
-        is_judged &= np.equal(labels[spec.task(task.follows).label], 1)
-    return np.flatnonzero(is_judged)
 
 
 def population_weights(

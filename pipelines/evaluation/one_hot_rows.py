@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from pipelines.label_columns import known_labels, label_parsing, population_weights, rows_of_space
+from pipelines.judged_rows import judged_rows
+from pipelines.label_columns import known_labels, label_parsing, population_weights
 from serving.raw_features import parsing_spec
 from serving.training_only import fixed_values
 from tfmtl.features import NUMBERS, SEQUENCES
@@ -67,9 +68,7 @@ class LabelledRows:
         Returns:
             Indices, labels and weights of these rows; None for weights of 1.
         """
-        rows = rows_of_space(spec, output, self.labels)
-        if self.weights is not None:
-            rows = rows[self.weights[rows] > 0]
+        rows = judged_rows(spec, output, self.labels, self.weights)
         labels = self.labels[spec.task(output.task).label][rows]
         return rows, labels, None if self.weights is None else self.weights[rows]
 

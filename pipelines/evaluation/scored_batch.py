@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.label_columns import rows_of_space
+from pipelines.judged_rows import judged_rows
 from tfmtl.spec import DatasetSpec, Output
 
 
@@ -36,8 +36,7 @@ class ScoredBatch:
             spec: Spec of the dataset.
             output: Output of the spec.
         """
-        rows = rows_of_space(spec, output, self.labels)
-        return rows if self.weights is None else rows[self.weights[rows] > 0]
+        return judged_rows(spec, output, self.labels, self.weights)
 
 
 def joined(batches: Sequence[ScoredBatch]) -> ScoredBatch:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.components.example_gen import ingest_report
-from pipelines.label_columns import known_labels, label_parsing, rows_of_space
+from pipelines.judged_rows import judged_rows
+from pipelines.label_columns import known_labels, label_parsing
 from pipelines.settings import Settings
 from tfmtl.spec import ENTIRE, DatasetSpec, GivenSplit, Output, RandomSplit
 from transforms.batches.errors import LogError
@@ -124,7 +125,7 @@ def _label_batches(spec: DatasetSpec, pattern: str) -> Iterator[dict[str, np.nda
 
 
 def _labels_in_space(spec: DatasetSpec, output: Output, labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    known: np.ndarray = labels[spec.task(output.task).label][rows_of_space(spec, output, labels)]
+    known: np.ndarray = labels[spec.task(output.task).label][judged_rows(spec, output, labels)]
     return known
 
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from pipelines.compare.fitters.base import Fitted
 from pipelines.compare.jobs import Job
+from pipelines.judged_rows import is_judged
 from tfmtl import config
 from tfmtl.config import require
 from tfmtl.search_space import Choice, Dimension, Range, Space
-from tfmtl.spec import ENTIRE, DatasetSpec, Output
+from tfmtl.spec import DatasetSpec, Output
 
 if TYPE_CHECKING:
     from pipelines.compare.fitters.columns import Table
@@ -240,7 +241,7 @@ def _train(
 
 def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.Path, reference: Any = None) -> Any:
     """Creates the dataset of the rows of an output's space."""
-    rows, values = _judged_rows(spec, output, table), table.values
+    rows, values = np.flatnonzero(is_judged(spec, output, table.labels, table.weights)), table.values
     if len(rows) < len(values):
         values = _values_on_disk(table.values, rows, folder)
     return _library().Dataset(
@@ -253,17 +254,6 @@ def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.
         init_score=table.log_exposures[output.task][rows] if output.task in table.log_exposures else None,
         free_raw_data=True,
     )
-
-
-def _judged_rows(spec: DatasetSpec, output: Output, table: "Table") -> np.ndarray:
-    """Returns the indices of the rows in an output's space that have a known label and a weight above 0."""
-    is_judged = ~np.isnan(table.labels[output.task])
-    previous_task = spec.task(output.task).follows
-    if output.space != ENTIRE and previous_task is not None:
-        is_judged &= table.labels[previous_task] == 1
-    if table.weights is not None:
-        is_judged &= table.weights > 0
-    return np.flatnonzero(is_judged)
 
 
 def _values_on_disk(values: np.ndarray, rows: np.ndarray, folder: pathlib.Path) -> np.ndarray:

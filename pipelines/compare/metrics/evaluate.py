@@ -18,6 +18,7 @@ from pipelines.compare.metrics.names import (
     POISSON_LOSS,
     SMAPE,
 )
+from pipelines.judged_rows import is_judged
 from pipelines.prepared.columns import Columns
 from tfmtl.metrics import calibration_ratio, expected_calibration_error, gauc, nmae, roc_auc, smape
 from tfmtl.spec import ENTIRE, DatasetSpec, Output
@@ -94,7 +95,7 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
     labels, scores = columns.labels[output.task], np.asarray(scores, np.float64)
     if not np.isfinite(scores).all():
         raise ValueError(f"scores of `{output.name}` should be finite. Received: {scores[~np.isfinite(scores)][0]}")
-    rows = rows_of_space(spec, output, columns)
+    rows = is_judged(spec, output, columns.labels, columns.weights)
     labels, scores, weights = labels[rows], scores[rows], columns.weights_of(rows)
     if task.kind == "count":
         return {
@@ -112,23 +113,6 @@ def evaluate_output(spec: DatasetSpec, output: Output, columns: Columns, scores:
         CALIBRATION: calibration_ratio(labels, scores, weights),
         ECE: expected_calibration_error(labels, scores, weights),
     }
-
-
-def rows_of_space(spec: DatasetSpec, output: Output, columns: Columns) -> np.ndarray:
-    """Returns which rows in the space of an output have a known label and a weight above 0, booleans `(rows,)`.
-
-    Args:
-        spec: Spec of the dataset.
-        output: Output of the spec.
-        columns: Labels and weights of the rows.
-    """
-    previous_task = spec.task(output.task).follows
-    is_judged: np.ndarray = ~np.isnan(columns.labels[output.task])
-    if columns.weights is not None:
-        is_judged &= columns.weights > 0
-    if output.space != ENTIRE and previous_task is not None:
-        is_judged &= np.equal(columns.labels[previous_task], 1)
-    return is_judged
 
 
 def log_loss(labels: Any, scores: Any, weights: Any = None) -> float:

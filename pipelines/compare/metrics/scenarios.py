@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pipelines.compare.metrics.evaluate import Metrics, rows_of_space
+from pipelines.compare.metrics.evaluate import Metrics
 from pipelines.compare.metrics.names import AUC, NMAE, SMAPE
 from pipelines.compare.metrics.significance import Summary, Values, summarize
+from pipelines.judged_rows import is_judged
 from pipelines.prepared.columns import Columns
 from tfmtl.metrics import nmae, roc_auc, smape
 from tfmtl.spec import DatasetSpec, Output
@@ -68,7 +69,7 @@ def evaluate_scenarios(spec: DatasetSpec, columns: Columns, scores: Mapping[str,
     """
     metrics: dict[str, dict[str, dict[str, float]]] = {}
     for output in spec.outputs if columns.scenarios is not None else ():
-        space_rows = rows_of_space(spec, output, columns)
+        space_rows = is_judged(spec, output, columns.labels, columns.weights)
         labels, output_scores = columns.labels[output.task], np.asarray(scores[output.name], np.float64)
         metrics[output.name] = {}
         for scenario in largest_scenarios(columns):
@@ -106,13 +107,11 @@ def make_scenario_table(
     """
     if columns.scenarios is None:
         return None
-    rows = {
-        output.name: {
-            scenario: int(np.sum(rows_of_space(spec, output, columns) & _rows_of_scenario(columns, scenario)))
-            for scenario in largest_scenarios(columns)
-        }
-        for output in spec.outputs
-    }
+    scenarios = {scenario: _rows_of_scenario(columns, scenario) for scenario in largest_scenarios(columns)}
+    rows = {}
+    for one in spec.outputs:
+        judged = is_judged(spec, one, columns.labels, columns.weights)
+        rows[one.name] = {scenario: int(np.sum(judged & own)) for scenario, own in scenarios.items()}
     values: dict[tuple[str, str, str, str], dict[int, float]] = {}
     for row, by_seed in runs.items():
         for seed, by_output in by_seed.items():
