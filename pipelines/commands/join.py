@@ -4,6 +4,7 @@ import filecmp
 import json
 import os
 import pathlib
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +44,8 @@ def join_logs(settings_path: str, raw: str, out: str, workers: int | None = None
     """Writes the labelled impressions as `DAY/part-NUMBER.parquet`, and prints what became of the events.
 
     Files of an earlier call whose rows are the same remain, with their times of modification, so that a pipeline takes
-    their spans from its cache. `join.json`, with the counts, is removed first and written last.
+    their spans from its cache. `join.json`, with the counts, is removed before the first file is replaced and written
+    last. A call that was interrupted leaves `.unfinished`, which the next call replaces.
 
     Args:
         settings_path: Path of the settings file.
@@ -52,8 +54,9 @@ def join_logs(settings_path: str, raw: str, out: str, workers: int | None = None
         workers: Number of workers; None for that of the settings.
 
     Raises:
-        ConfigError: If the settings have no `join`, if columns of the spec are missing, if no event is valid, or if the
-            folder has other files.
+        ConfigError: If the settings have no `join`, if columns of the spec are missing, if the folder has other files,
+            or if there is no valid impression; in the last case, `.unfinished/rejects.jsonl` holds the rejected rows,
+            and the rows of an earlier call remain.
         FileNotFoundError: If a log has no files.
         LogError: If a file cannot be read.
     """
@@ -74,14 +77,17 @@ def join_logs(settings_path: str, raw: str, out: str, workers: int | None = None
     with working("joining ..."):
         _run(settings, options, keep, raw, files, staging, workers if workers is not None else settings.workers)
     found = json.loads((staging / REPORT).read_text(encoding="utf-8"))
-    (folder / REPORT).unlink(missing_ok=True)
-    rejects = _move_rejects(staging, folder)
+    has_rejects = _join_rejects(staging)
     if not found["rows"]:
         _show(found, options)
-        remove_unfinished(folder)
-        where = f"; see {rejects}" if rejects else ""
+        where = f"; see {staging / REJECTS_FILE}" if has_rejects else ""
         raise ConfigError(f"{raw}: should have impressions that can be joined. Received: none{where}")
+    rejects = folder / REJECTS_FILE if has_rejects else None
+    for name in (REPORT, REJECTS_FILE):
+        (folder / name).unlink(missing_ok=True)
     unchanged = _move_days(staging / DAYS, folder)
+    if rejects:
+        (staging / REJECTS_FILE).replace(rejects)
     (staging / REPORT).replace(folder / REPORT)
     remove_unfinished(folder)
     seconds = time.perf_counter() - start
@@ -125,10 +131,10 @@ def _files(settings_path: str, options: JoinOptions, raw: str) -> dict[str, list
 def _check_folder(folder: pathlib.Path, raw: str) -> None:
     if os.path.commonpath([raw, folder]) == str(folder):
         raise ConfigError(f"--out should be another folder than that of --raw. Received: {folder}")
-    others = [name for name in list_folder(str(folder)) if not name.startswith(UNFINISHED)]
-    if others and REPORT not in others:
+    names = list_folder(str(folder))
+    if names and not {REPORT, UNFINISHED} & set(names):
         expected = f"--out should be a new folder, or one that tfmtl join has written (with {REPORT})"
-        raise ConfigError(f"{expected}. Received: {folder}, which has {others[0]}")
+        raise ConfigError(f"{expected}. Received: {folder}, which has {names[0]}")
 
 
 def _check_columns(
@@ -171,17 +177,15 @@ def _run(
         _ = pipeline | beam.Create(numbered) | join
 
 
-def _move_rejects(staging: pathlib.Path, folder: pathlib.Path) -> pathlib.Path | None:
-    """Joins the files of rejected rows to one, in the order of the logs, and returns its path."""
-    (folder / REJECTS_FILE).unlink(missing_ok=True)
+def _join_rejects(staging: pathlib.Path) -> bool:
+    """Joins the files of rejected rows to one, by the name of the log, and returns whether there are any."""
     parts = sorted((staging / REJECTS).glob("*.jsonl"))
-    if not parts:
-        return None
-    with (staging / REJECTS_FILE).open("wb") as target:
-        for part in parts:
-            target.write(part.read_bytes())
-    (staging / REJECTS_FILE).replace(folder / REJECTS_FILE)
-    return folder / REJECTS_FILE
+    if parts:
+        with (staging / REJECTS_FILE).open("wb") as target:
+            for part in parts:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, target)
+    return bool(parts)
 
 
 def _move_days(days: pathlib.Path, folder: pathlib.Path) -> int:

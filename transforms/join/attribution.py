@@ -89,6 +89,19 @@ def first_occurrences(moments: Moments) -> np.ndarray:
     return mask
 
 
+def last_of_keys(moments: Moments) -> np.ndarray:
+    """Returns the mask of the events after which no other one has the same key, bool `(events,)`.
+
+    Of the causes with one key, only the last one can be that of an event which is later than all of them.
+    """
+    order = np.lexsort((moments.times, moments.keys))
+    is_last = np.ones(len(order), bool)
+    is_last[:-1] = moments.keys[order][1:] != moments.keys[order][:-1]
+    mask = np.empty(len(order), bool)
+    mask[order] = is_last
+    return mask
+
+
 def _last_not_later(causes: Moments, events: Moments) -> np.ndarray:
     """Returns the index of the last cause with the key of each event that is not later; -1 if there is none."""
     count = len(causes.keys)

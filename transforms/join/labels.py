@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from transforms.join.attribution import AFTER_WINDOW, BEFORE_CAUSE, NO_CAUSE, Attribution, Moments, attribute
+from transforms.join.attribution import (
+    AFTER_WINDOW,
+    BEFORE_CAUSE,
+    NO_CAUSE,
+    Attribution,
+    Moments,
+    attribute,
+    last_of_keys,
+)
 from transforms.join.options import CLICK, CONVERSION, LAST_CLICK, AttributionOptions
 
 NO_IMPRESSION, NO_CLICK = "without impression", "without click"
@@ -29,7 +37,8 @@ class Label:
 
     Attributes:
         values: 1 if an event is attributed to the impression, otherwise 0; int8 `(impressions,)`.
-        is_open: True if the label is 0 but the window had not ended when the logs did; bool `(impressions,)`.
+        is_open: True if the label is 0 but a later event than the end of the logs may be attributed to the impression,
+            because the window had not ended and no later cause has the same key; bool `(impressions,)`.
         times: Time of the impression's first event in microseconds, 0 if there is none; int64 `(impressions,)`.
         events: Indices of the attributed events, int64 `(attributed,)`.
         rows: Index of the impression of each of `events`, int64 `(attributed,)`.
@@ -58,7 +67,7 @@ def label_clicks(impressions: Moments, clicks: Moments, options: AttributionOpti
     """
     window = options.windows[CLICK]
     found = attribute(impressions, clicks, window)
-    is_open = impressions.times + window > end
+    is_open = _may_follow(impressions, window, end)
     return _label(impressions, clicks, found, found.causes[found.attributed], is_open, NO_IMPRESSION)
 
 
@@ -68,8 +77,8 @@ def label_conversions(
     """Attributes each conversion to the last click, or the last impression, with its key within its window.
 
     With `last_click`, the label belongs to the impression of the click; clicks without an impression are no cause. The
-    label of an impression without a click is open while its label of clicks is, and that of an impression with clicks
-    until the window of the last one has ended.
+    label of an impression is open while a click may come, and if the last click with its key is one of it, until the
+    window of that click has ended.
 
     Args:
         impressions: Impressions, without duplicates.
@@ -85,13 +94,12 @@ def label_conversions(
     window = options.windows[CONVERSION]
     if options.to != LAST_CLICK:
         found = attribute(impressions, conversions, window)
-        is_open = impressions.times + window > end
+        is_open = _may_follow(impressions, window, end)
         return _label(impressions, conversions, found, found.causes[found.attributed], is_open, NO_IMPRESSION)
     causes = clicks.take(click.events)
     found = attribute(causes, conversions, window)
-    last = np.zeros(len(impressions.keys), np.int64)
-    np.maximum.at(last, click.rows, causes.times)
-    is_open = np.where(click.values == 1, last + window > end, click.is_open)
+    is_open = _may_follow(impressions, options.windows[CLICK], end)  # A further click may come, and convert.
+    is_open[click.rows[_may_follow(causes, window, end)]] = True
     has_impression = np.isin(conversions.keys, impressions.keys)
     rows = click.rows[found.causes[found.attributed]]
     label = _label(impressions, conversions, found, rows, is_open, NO_CLICK)
@@ -99,6 +107,11 @@ def label_conversions(
     return dataclasses.replace(
         label, outcomes={**label.outcomes, NO_IMPRESSION: orphans, NO_CLICK: label.outcomes[NO_CLICK] - orphans}
     )
+
+
+def _may_follow(causes: Moments, window: int, end: int) -> np.ndarray:
+    """Returns the mask of the causes to which an event after the end may be attributed, bool `(causes,)`."""
+    return (causes.times + window > end) & last_of_keys(causes)
 
 
 def _label(

@@ -1,6 +1,7 @@
 """Command `tfmtl join`: files by day, files of an earlier call, and mistakes."""
 
 import json
+import pathlib
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from pipelines.cli import main
+from pipelines.commands.join import join_logs
 from transforms.storage.files import find_files
 
 HEADER = "shown,user_id,item_id,scenario,age,city,category,price,interests,impression_id,time\n"
@@ -156,6 +158,38 @@ def test_no_valid_impression_keeps_the_rows_of_an_earlier_call(warehouse):
     assert done.exit_code == 2
     assert "should have impressions that can be joined. Received: none; see " in done.output
     assert find_files("data/*/*.parquet") == before
+    assert (warehouse / "data" / "join.json").exists()
+    rejects = (warehouse / "data" / ".unfinished" / "rejects.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in rejects] == ["invalid_time"]
+    (warehouse / "raw" / "impressions.csv").write_text(HEADER + IMPRESSIONS)
+    assert run("--out", "data").exit_code == 0
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_a_call_after_an_interruption_starts_over(warehouse, monkeypatch, moved):
+    run("--out", "data")
+    expected = {path: pq.read_table(path) for path in find_files("data/*/*.parquet")}
+    with (warehouse / "raw" / "clicks.csv").open("a") as file:
+        file.writelines(f"i{i},{1_793_500_011 + 3600 * i}\n" for i in (1, 29, 59))
+
+    def interrupted(source, target):
+        calls.append(target)
+        if len(calls) > moved:
+            raise KeyboardInterrupt
+        return replace(source, target)
+
+    calls, replace = [], pathlib.Path.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            join_logs("shop.yaml", "raw", "data")
+    assert len(calls) == moved + 1
+    assert not (warehouse / "data" / "join.json").exists()
+    (warehouse / "raw" / "clicks.csv").write_text(CLICKS)
+    done = run("--out", "data")
+    assert done.exit_code == 0, done.output
+    assert {path: pq.read_table(path) for path in find_files("data/*/*.parquet")} == expected
+    assert not (warehouse / "data" / ".unfinished").exists()
 
 
 @pytest.mark.parametrize(

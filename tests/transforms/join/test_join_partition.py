@@ -1,5 +1,6 @@
 """Labels of the impressions of a partition, by hand."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -22,7 +23,7 @@ def join_options(**options):
 
 def table(*events, values=False, **columns):
     data = {".key0": pa.array([key for key, *_ in events], pa.string())}
-    data[".time"] = pa.array([MINUTE * event[1] for event in events], pa.int64())
+    data[".time"] = pa.array([round(MINUTE * event[1]) for event in events], pa.int64())
     if values:
         data[".value0"] = pa.array([float(event[2]) for event in events])
     return pa.table({**data, **columns})
@@ -121,3 +122,42 @@ def test_rows_are_divided_by_the_days_of_a_zone(tmp_path):
     assert write_days(rows, str(tmp_path / "utc"), "part", "UTC") == {"1970-01-01": 2}
     assert write_days(rows, str(tmp_path / "rome"), "part", "Europe/Rome") == {"1970-01-01": 1, "1970-01-02": 1}
     assert (tmp_path / "rome" / "1970-01-02" / "part.parquet").exists()
+
+
+def random_logs(seed, end):
+    random = np.random.default_rng(seed)
+    logs = {}
+    for name, count in (("impressions", 25), ("clicks", 12), ("conversions", 10)):
+        events = {(f"u{random.integers(5)}", int(random.integers(0, end + 1))): 1.0 for _ in range(count)}
+        logs[name] = [(key, time, value) for (key, time), value in events.items()]
+    return logs
+
+
+@pytest.mark.parametrize("to", ["last_click", "last_impression"])
+@pytest.mark.parametrize(("click", "conversion"), [("10m", "30m"), ("30m", "5m")])
+def test_a_label_is_open_if_and_only_if_a_later_event_would_change_it(to, click, conversion):
+    """The events that are tried come just after the end, when most windows still last."""
+    attribution, end, opened = AttributionOptions(click=click, conversion=conversion, to=to), 60, 0
+
+    def labels(logs, end):
+        events = {name: table(*found, values=name == "conversions") for name, found in logs.items()}
+        numbers = pa.array(range(events["impressions"].num_rows))
+        events["impressions"] = events["impressions"].append_column("row", numbers)
+        return joined(events, end=end, attribution=attribution)[0].sort_by("row")
+
+    for seed in range(30):
+        logs = random_logs(seed, end)
+        before = labels(logs, end)
+        may_change = {"click": set(), "conversion": set()}
+        for key in {key for key, *_ in logs["impressions"]}:
+            late = {"clicks": (key, end + 0.1, 1.0), "conversions": (key, end + 0.2, 1.0)}
+            for added in (("clicks",), ("conversions",), ("clicks", "conversions")):
+                more = {name: [*found, late[name]] if name in added else found for name, found in logs.items()}
+                after = labels(more, end + 1)
+                for label, rows in may_change.items():
+                    pairs = zip(before.column(label).to_pylist(), after.column(label).to_pylist(), strict=True)
+                    rows |= {row for row, (old, new) in enumerate(pairs) if old != new}
+        for label, rows in may_change.items():
+            assert set(np.flatnonzero(before.column(f"{label}_open").to_numpy())) == rows, (seed, label)
+            opened += len(rows)
+    assert opened > 50
