@@ -111,7 +111,8 @@ def label_conversions(
 
 def _may_follow(causes: Moments, window: int, end: int) -> np.ndarray:
     """Returns the mask of the causes to which an event after the end may be attributed, bool `(causes,)`."""
-    return (causes.times + window > end) & last_of_keys(causes)
+    mask: np.ndarray = (causes.times + window > end) & last_of_keys(causes)
+    return mask
 
 
 def _label(
