@@ -35,8 +35,9 @@ class InputPipeline:
     """Pipeline of `tf.data` operations that reads, parses, transforms, shuffles and batches the rows.
 
     Its elements are `(features, labels)`, both by name, or `(features, labels, weights)` if the spec has row weights. A
-    label that is not known is NaN. The batches of `evaluation` and `first_rows` have the fixed values of features that
-    are known in training only. Rows are read, parsed and transformed in blocks of thousands.
+    label that is not known is NaN. The rows of `first_rows` have the fixed values of features that are known in
+    training only; those of `evaluation`, whose labels came about with the values of the log, have these. Rows are read,
+    parsed and transformed in blocks of thousands.
     For training, the blocks are shuffled and joined to windows, the rows of a window are permuted, and the window is
     divided into batches. The rows of each batch depend on the files, `seed`, `shuffle_rows` and the epoch only, not on
     the machine or on `cache`.
@@ -114,7 +115,7 @@ class InputPipeline:
             files: TFRecord files, compressed with GZIP.
             share: Function that selects a worker's share of the batches, if there are several workers.
         """
-        blocks = self._packed(self._serialized(files, 1), is_served=True)
+        blocks = self._packed(self._serialized(files, 1))
         blocks = blocks.cache() if choose_cache("auto", files) == "memory" else blocks
         return share(blocks.rebatch(_EVALUATION_BATCH).map(self._layout.unpack)).prefetch(1)
 

@@ -113,7 +113,7 @@ def test_mistakes(changes, message):
         NumericalFeature("seconds", training_only=TrainingOnly("long"))
 
 
-def test_only_training_batches_have_the_values_of_the_log(tmp_path):
+def test_rows_that_are_scored_have_the_fixed_value_and_those_of_training_their_own(tmp_path):
     path = tmp_path / "rows.gz"
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
         for position in (3, 5, 7):
@@ -125,7 +125,7 @@ def test_only_training_batches_have_the_values_of_the_log(tmp_path):
     inputs, files = InputPipeline(SPEC, Numbers(), 8), [str(path)]
     (train, _), (evaluation, _) = next(iter(inputs.training(files))), next(iter(inputs.evaluation(files)))
     assert sorted(train["position"].numpy()) == [4, 6, 8]
-    assert evaluation["position"].numpy().tolist() == [2, 2, 2]
+    assert evaluation["position"].numpy().tolist() == [4, 6, 8]
     assert next(iter(inputs.first_rows(files, 3)))[0]["position"].numpy().tolist() == [2, 2, 2]
     assert next(iter(inputs.blocks(files, 1)))[0]["position"].numpy().tolist() == [4, 6, 8]
     assert next(iter(inputs.blocks(files, 1, is_served=True)))[0]["position"].numpy().tolist() == [2, 2, 2]

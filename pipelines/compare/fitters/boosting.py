@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.prepared.prepared import Prepared
 
 _BLOCK_ROWS = 16384
+_VALIDATION = "validation"  # Table of the eval split by which training stops.
 _MAX_STEP = 0.7
 """Largest output of a leaf, times the learning rate, where rows have exposures: the second derivative of a row with a
 small exposure and a large count is close to 0, so that a step without a bound overflows."""
@@ -156,6 +157,9 @@ class LightGBM:
         with tempfile.TemporaryDirectory(prefix="tfmtl_columns_") as name:
             folder, splits = pathlib.Path(name), ("train", *job.splits)
             tables = {split: make_table(data, split, options.multivalent_tokens, folder) for split in splits}
+            tables[_VALIDATION] = tables["eval"]
+            if data.spec.training_only_features:  # Labels came about with the values of the log.
+                tables[_VALIDATION] = make_table(data, "eval", options.multivalent_tokens, folder, is_served=False)
             return _fit(job, data.spec, options, _with_mean_rates(tables), folder)
 
 
@@ -225,7 +229,7 @@ def _train(
 ) -> Any:
     objective = "binary" if spec.task(output.task).kind == "binary" else "poisson"
     train = _dataset(spec, output, tables["train"], folder)
-    validation = _dataset(spec, output, tables["eval"], folder, train)
+    validation = _dataset(spec, output, tables[_VALIDATION], folder, train)
     lightgbm = _library()
     parameters = options.parameters(objective, seed)
     if output.task in tables["train"].log_exposures:

@@ -35,7 +35,9 @@ class Table:
     weights: np.ndarray | None = None
 
 
-def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: pathlib.Path) -> Table:
+def make_table(
+    data: Prepared, split: str, multivalent_tokens: int, folder: pathlib.Path, is_served: bool = True
+) -> Table:
     """Converts the transformed features that networks take to columns for decision trees.
 
     - An id is a categorical value.
@@ -48,6 +50,8 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
         split: Name of the split.
         multivalent_tokens: Maximum number of tokens of a multivalent field that become columns.
         folder: Folder to which the values are written, 4 bytes each.
+        is_served: Whether fixed values take the place of features that are known in training only. The rows of the
+            split `train` have their own values.
 
     Returns:
         The columns of all rows of the split.
@@ -58,10 +62,10 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
     sizes = data.vocabulary_sizes()
     weights: list[np.ndarray] = []
-    is_served = split != "train"
+    is_served = is_served and split != "train"
     names: list[str] = []
     categorical: list[str] = []
-    path = folder / f"{split}.values"
+    path = folder / f"{split}-{'served' if is_served else 'logged'}.values"
     with path.open("wb") as file:
         for features, batch_labels, *batch_weights in inputs.blocks(data.files(split), 1, is_served):
             columns: dict[str, np.ndarray] = {}
@@ -84,7 +88,7 @@ def make_table(data: Prepared, split: str, multivalent_tokens: int, folder: path
     log_exposures = {name: np.concatenate(parts) for name, parts in exposures.items()}
     values = np.asarray(np.memmap(path, np.float32, mode="r")).reshape(-1, len(names))
     all_weights = np.concatenate(weights) if weights else None
-    if not is_served:
+    if split == "train":
         by_column = {task.label: all_labels[task.name] for task in data.spec.tasks}
         all_weights = population_weights(data.spec, by_column, all_weights)
     return Table(values, names, categorical, all_labels, log_exposures, all_weights)

@@ -102,10 +102,18 @@ def test_duplicates_and_events_after_the_end_are_left_out():
 def test_ids_distinguish_events_of_one_time_and_show_later_duplicates():
     ids = {".id": pa.array(["x", "y", "x"])}
     events = {"impressions": table(("a", 0), ("a", 0), ("a", 7), **ids), "clicks": table(("a", 8))}
+    events["impressions"] = events["impressions"].append_column("row", pa.array([0, 1, 2]))
     rows, report = joined(events)
-    assert rows.num_rows == 2
+    assert rows.column("row").to_pylist() == [0, 1]
     assert report.events["impressions"] == {"duplicates": 1}
     assert sum(rows.column("click").to_pylist()) == 1
+
+
+def test_the_earliest_of_duplicates_counts_and_rows_are_in_the_order_of_time():
+    ids = {".id": pa.array(["x", "y", "x", "z"]), "row": pa.array([0, 1, 2, 3])}
+    events = {"impressions": table(("a", 9), ("a", 7), ("a", 3), ("a", 5), **ids)}
+    rows, _ = joined(events)
+    assert rows.column("row").to_pylist() == [2, 3, 1]
 
 
 def test_keys_of_several_columns_are_not_joined_as_text():
