@@ -22,9 +22,10 @@ def features_section(data: RunData, effects: FeatureEffects | None) -> Section |
         for is_binary in (True, False):
             outputs = [one for one in effect.means if kinds[one] == is_binary]
             if outputs:
+                served = effect.served if isinstance(effect.served, str) else f"{effect.served:g}"
                 caption = (
                     "Mean score on rows of the eval split if all of them had this value of the feature, which is known "
-                    f"in training only. The metrics are those of, and the exported model always uses, {effect.served}."
+                    f"in training only. The exported model, and all metrics, use the value {served} in every row."
                 )
                 name = f"training-only-{index}-{'binary' if is_binary else 'counts'}"
                 figure = dependence_figure(Dependence(effect.feature, effect.values, effect.means), outputs)

@@ -142,6 +142,6 @@ def test_effect_of_a_feature_of_training_only_is_a_figure():
     section = features_section(data, FeatureEffects(100, (), (), {}, {}))
     figures = {block.name: block for block in section.blocks if isinstance(block, Figure)}
     assert set(figures) == {"training-only-0-binary", "training-only-0-counts"}
-    assert "the exported model always uses, 1." in figures["training-only-0-binary"].caption
+    assert "use the value 1 in every row." in figures["training-only-0-binary"].caption
     (rows,) = figures["training-only-0-counts"].spec["datasets"].values()
     assert [(row["value"], row["mean_score"]) for row in rows] == [("1", 3.0), ("2", 2.0)]
