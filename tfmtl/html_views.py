@@ -46,6 +46,7 @@ def spec_html(spec: "DatasetSpec") -> str:
     """
     tasks = [[task.name, task.label, task.kind, _outputs_text(spec, task.name)] for task in spec.tasks]
     features = [[feature.name, feature.kind, _settings_text(feature)] for feature in spec.features]
+    features += [[cross.name, "cross", _settings_text(cross)] for cross in spec.crosses]
     others = {"scenario": spec.scenario, "group key": spec.group_key, "weight": spec.weight, "split": spec.split.kind}
     notes = ["; ".join(f"{name}: {value}" for name, value in others.items() if value)]
     parts = [

@@ -35,8 +35,8 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
         spec: Spec of the dataset.
 
     Returns:
-        The ids of each feature and the weights of each multivalent feature, in the order of the spec; then the exposure
-        of each count with an offset, a number that is 0 where it is missing.
+        The ids of each feature and the weights of each multivalent feature, in the order of the spec; then the ids of
+        each cross; then the exposure of each count with an offset, a number that is 0 where it is missing.
 
     Example:
         >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
@@ -54,6 +54,7 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
             inputs.append(TransformedInput(feature.name + WEIGHTS_SUFFIX, "float32", (feature.max_length,)))
         else:
             inputs.append(TransformedInput(feature.name, "int64", ()))
+    inputs += [TransformedInput(cross.name, "int64", ()) for cross in spec.crosses]
     inputs += [TransformedInput(task + EXPOSURE_SUFFIX, "float32", ()) for task in offsets(spec)]
     return tuple(inputs)
 
@@ -119,7 +120,9 @@ def sequences(spec: DatasetSpec) -> tuple[str, ...]:
 
 
 def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
-    """Returns the names of the features that have a vocabulary; the others are discretized numbers.
+    """Returns the names of the features that have a vocabulary of their own.
+
+    The others are discretized numbers, or have hashed ids or the vocabulary of another feature.
 
     Args:
         spec: Spec of the dataset.
@@ -135,11 +138,33 @@ def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
         >>> vocabularies(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
         ('user',)
     """
-    return tuple(feature.name for feature in spec.features if not isinstance(feature, NUMBERS))
+    tokens = (feature for feature in spec.features if not isinstance(feature, NUMBERS))
+    return tuple(feature.name for feature in tokens if feature.hashed is None and feature.vocabulary is None)
+
+
+def shared_fields(spec: DatasetSpec) -> dict[str, str]:
+    """Returns the features that use the vocabulary, and in a model the embeddings, of another one.
+
+    Args:
+        spec: Spec of the dataset.
+
+    Returns:
+        Name of the feature whose vocabulary it is, by the name of the feature that uses it.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, SequenceFeature
+        >>> from tfmtl.model_inputs import shared_fields
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("item"), SequenceFeature("last_items", vocabulary="item"))
+        >>> shared_fields(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        {'last_items': 'item'}
+    """
+    owners = {feature.name: spec.vocabulary_of(feature).name for feature in spec.features}
+    return {name: owner for name, owner in owners.items() if name != owner}
 
 
 def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> dict[str, int]:
-    """Returns the number of ids of each feature, which is its number of rows in an embedding table.
+    """Returns the number of ids of each feature and cross, which is its number of rows in an embedding table.
 
     Args:
         spec: Spec of the dataset.
@@ -147,7 +172,7 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
             tokens.
 
     Returns:
-        Number of ids by feature name, in the order of the spec.
+        Number of ids by the name of the feature or cross, in the order of the spec.
 
     Raises:
         ValueError: If the size of a vocabulary is missing.
@@ -163,12 +188,13 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
     """
     rows = {}
     for feature in spec.features:
-        if isinstance(feature, NUMBERS):
-            rows[feature.name] = feature.max_bucket - feature.min_bucket + 2
-        elif feature.name not in vocabulary_sizes:
-            raise ValueError(
-                f"`vocabulary_sizes` should contain `{feature.name}`. Received: {sorted(vocabulary_sizes)}"
-            )
+        owner = spec.vocabulary_of(feature)
+        if isinstance(owner, NUMBERS):
+            rows[feature.name] = owner.buckets + 1
+        elif owner.hashed is not None:
+            rows[feature.name] = owner.hashed.buckets
+        elif owner.name not in vocabulary_sizes:
+            raise ValueError(f"`vocabulary_sizes` should contain `{owner.name}`. Received: {sorted(vocabulary_sizes)}")
         else:
-            rows[feature.name] = vocabulary_sizes[feature.name] + feature.num_oov
-    return rows
+            rows[feature.name] = vocabulary_sizes[owner.name] + owner.num_oov
+    return rows | {cross.name: cross.buckets for cross in spec.crosses}

@@ -13,7 +13,8 @@ from typing import Any
 
 from tfmtl import config
 from tfmtl.config import require
-from tfmtl.features import CategoricalFeature, Feature, NumericalFeature
+from tfmtl.feature_checks import check_crosses, check_shared_vocabularies
+from tfmtl.features import NUMBERS, CategoricalFeature, Cross, Feature, NumericalFeature
 from tfmtl.offsets import Offset
 from tfmtl.sampling import NegativeSampling
 from tfmtl.spec_checks import (
@@ -61,6 +62,7 @@ class DatasetSpec:
         sampling: Sampling of the negative training rows of a task; null to train on all rows.
         groups: Names of features by the name of their group, for models that treat groups of features differently,
             such as M2M with its groups scenario, profile, behaviour and performance. Other models ignore them.
+        crosses: Combinations of features, which are inputs of a model besides them.
         version: Version of the format, `SPEC_VERSION`.
 
     Example:
@@ -87,6 +89,7 @@ class DatasetSpec:
     groups: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     weight: str | None = None
     sampling: NegativeSampling | None = None
+    crosses: tuple[Cross, ...] = ()
     version: int = SPEC_VERSION
 
     def __post_init__(self) -> None:
@@ -107,6 +110,8 @@ class DatasetSpec:
             expected = "a column other than a label, which would put all rows of one label into the same split"
             require(key not in self.labels, ("split", "key", i), expected, key)
         check_training_only(self)
+        check_shared_vocabularies(self)
+        check_crosses(self)
         check_sampling(self)
         object.__setattr__(self, "groups", {name: tuple(self.groups[name]) for name in sorted(self.groups)})
         check_groups(self)
@@ -152,6 +157,7 @@ class DatasetSpec:
         return dataclasses.replace(
             self,
             features=tuple(feature for feature in self.features if feature.name not in hidden),
+            crosses=tuple(cross for cross in self.crosses if not hidden & set(cross.features)),
             groups={name: group for name, group in members.items() if group},
         )
 
@@ -170,6 +176,16 @@ class DatasetSpec:
             KeyError: If the spec has no such feature.
         """
         return {feature.name: feature for feature in self.features}[name]
+
+    def vocabulary_of(self, feature: Feature) -> Any:
+        """Returns the feature whose vocabulary or hash gives the ids of a feature of tokens: mostly the feature itself.
+
+        Args:
+            feature: Feature of the spec; a feature of numbers is returned as it is.
+        """
+        if isinstance(feature, NUMBERS) or feature.vocabulary is None:
+            return feature
+        return self.feature(feature.vocabulary)
 
     def group(self, name: str) -> tuple[Feature, ...]:
         """Returns the features of a group.

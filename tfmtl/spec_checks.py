@@ -39,6 +39,8 @@ def check_columns(spec: "DatasetSpec") -> None:
         add(feature.name, ("features", i, "name"), "feature")
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             add(feature.weights, ("features", i, "weights"), "weights column")
+    for i, cross in enumerate(spec.crosses):
+        add(cross.name, ("crosses", i, "name"), "cross")
     for i, task in enumerate(spec.tasks):
         add(task.label, ("tasks", i, "label"), "label")
         if task.open is not None:

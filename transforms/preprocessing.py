@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfmtl.alignment import align_right, mean_of_last
 from tfmtl.features import (
     MULTIVALENT,
+    NUMBERS,
     WEIGHTS_SUFFIX,
     CategoricalFeature,
     MultiValuedFeature,
@@ -20,6 +21,9 @@ from tfmtl.model_inputs import offsets, transformed_inputs
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
+from transforms.graph.crosses import categorical_tokens, cross_ids
+from transforms.graph.hashed_ids import hashed_ids
+from transforms.graph.quantile_buckets import Bounds, analyzed_bounds, counted_bounds, quantile_ids
 from transforms.graph.scalar_columns import scalar_columns
 from transforms.graph.vocabulary_lookup import AnalyzedVocabularies, CountedVocabularies, Lookup
 
@@ -54,15 +58,19 @@ def make_preprocessing_fn(
         >>> outputs["price"].numpy().tolist(), outputs["click"].numpy().tolist()
         ([1, 4, 0], [1.0, 0.0, 0.0])
     """
-    lookup = AnalyzedVocabularies() if vocabularies is None else CountedVocabularies(vocabularies)
+    lookup: Lookup = AnalyzedVocabularies() if vocabularies is None else CountedVocabularies(vocabularies)
+    bounds: Bounds = analyzed_bounds if vocabularies is None else counted_bounds(vocabularies)
 
     def preprocessing_fn(inputs: Mapping[str, Tensor]) -> Tensors:
         # Labels are absent where a model is served: the ids must not depend on one.
         features = [inputs[feature.name] for feature in spec.features if feature.name in inputs]
         batch_size = _batch_size(next(iter(features or inputs.values())))
         lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
-        computed = _numerical(spec, inputs, batch_size) | _tokens(spec, inputs, batch_size, lookup)
+        computed = _numerical(spec, inputs, batch_size, bounds) | _tokens(spec, inputs, batch_size, lookup)
+        computed |= cross_ids(spec, inputs, computed, batch_size)
         for feature in lists:
+            if isinstance(feature, NumberSequenceFeature):
+                computed[feature.name] = _number_ids(inputs.get(feature.name), feature, bounds)
             arrange: Any = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
             ids, weights = arrange(inputs, feature, batch_size, computed.get(feature.name))
             computed |= {feature.name: ids, feature.name + WEIGHTS_SUFFIX: weights}
@@ -122,33 +130,56 @@ def _log_round(values: Tensor, features: Sequence[NumericalFeature | NumberSeque
     return tf.where(missing & without_default, tf.zeros_like(ids), ids)
 
 
-def _numerical(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor) -> Tensors:
+def _numerical(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, bounds: Bounds) -> Tensors:
     """Returns the buckets of the numerical features, `(batch,)` by name."""
     features = [feature for feature in spec.features if isinstance(feature, NumericalFeature)]
     if not features:
         return {}
-    values = scalar_columns([inputs.get(feature.name) for feature in features], batch_size, float("nan"), tf.float32)
-    return _by_name(features, _log_round(values, features))
+    columns = [inputs.get(feature.name) for feature in features]
+    values = scalar_columns(columns, batch_size, float("nan"), tf.float32)
+    logarithmic = [i for i, feature in enumerate(features) if feature.quantiles is None]
+    computed = {}
+    if logarithmic:
+        numbers = values if len(logarithmic) == len(features) else tf.gather(values, logarithmic)
+        chosen = [features[i] for i in logarithmic]
+        computed = _by_name(chosen, _log_round(numbers, chosen))
+    for i, feature in enumerate(features):
+        if feature.quantiles is not None:
+            computed[feature.name] = quantile_ids(values[i], feature, bounds(feature, values[i]))
+    return computed
+
+
+def _number_ids(sequence: Tensor | None, feature: NumberSequenceFeature, bounds: Bounds) -> Tensor:
+    """Returns the bucket of each number of a sequence, `(numbers,)`."""
+    values = tf.constant([], tf.float32) if sequence is None else sequence.values
+    if feature.quantiles is None:
+        return log_round(values, feature)
+    return quantile_ids(values, feature, bounds(feature, values))
 
 
 def _tokens(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, lookup: Lookup) -> Tensors:
     """Returns the ids of tokens by feature: `(batch,)` of a categorical one, and those of all tokens of a list."""
-    scalars = [feature for feature in spec.features if isinstance(feature, CategoricalFeature)]
-    lists = [feature for feature in spec.features if isinstance(feature, MultiValuedFeature | SequenceFeature)]
-    lists = [feature for feature in lists if feature.name in inputs]
-    values = [inputs[feature.name].values for feature in lists]
-    sizes = tf.shape_n(values, tf.int64) if values else []
-    if scalars:
-        tokens = scalar_columns([inputs.get(feature.name) for feature in scalars], batch_size, "", tf.string)
-        defaults = tf.constant([feature.default or "" for feature in scalars])[:, None]
-        values = [tf.reshape(tf.where(tf.equal(tokens, ""), defaults, tokens), [-1]), *values]
-        sizes = [tf.fill([len(scalars)], batch_size), *sizes]
-    if not values:
-        return {}
-    ids = lookup([*scalars, *lists], tf.concat(values, 0), tf.concat(sizes, 0))
-    parts = tf.split(ids, tf.stack([tf.reduce_sum(size) for size in sizes]), num=len(sizes))
-    found = _by_name(scalars, tf.reshape(parts.pop(0), [len(scalars), -1])) if scalars else {}
-    return found | {feature.name: part for feature, part in zip(lists, parts, strict=True)}
+    features = [feature for feature in spec.features if not isinstance(feature, NUMBERS)]
+    is_hashed = {feature.name: spec.vocabulary_of(feature).hashed is not None for feature in features}
+    computed: Tensors = {}
+    for to_ids, hashed in ((lookup, False), (hashed_ids, True)):
+        chosen = [feature for feature in features if is_hashed[feature.name] == hashed]
+        scalars = [feature for feature in chosen if isinstance(feature, CategoricalFeature)]
+        lists = [one for one in chosen if not isinstance(one, CategoricalFeature) and one.name in inputs]
+        values = [inputs[feature.name].values for feature in lists]
+        sizes = tf.shape_n(values, tf.int64) if values else []
+        if scalars:
+            values = [tf.reshape(categorical_tokens(scalars, inputs, batch_size), [-1]), *values]
+            sizes = [tf.fill([len(scalars)], batch_size), *sizes]
+        if not values:
+            continue
+        owners = [spec.vocabulary_of(feature) for feature in (*scalars, *lists)]
+        ids = to_ids(owners, tf.concat(values, 0), tf.concat(sizes, 0))
+        parts = tf.split(ids, tf.stack([tf.reduce_sum(size) for size in sizes]), num=len(sizes))
+        if scalars:
+            computed |= _by_name(scalars, tf.reshape(parts.pop(0), [len(scalars), -1]))
+        computed |= {feature.name: part for feature, part in zip(lists, parts, strict=True)}
+    return computed
 
 
 def _by_name(features: Sequence[Any], matrix: Tensor) -> Tensors:
@@ -181,7 +212,7 @@ def _sequence(
     inputs: Mapping[str, Tensor],
     feature: SequenceFeature | NumberSequenceFeature,
     batch_size: Tensor,
-    token_ids: Tensor | None,
+    value_ids: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Returns ids and weights `(batch, max_length)` of the last positions, the most recent one in the last column.
 
@@ -192,10 +223,10 @@ def _sequence(
         sequence = _empty(batch_size, tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string)
     if isinstance(feature, NumberSequenceFeature):
         present = tf.logical_not(tf.math.is_nan(sequence.values))
-        ids = log_round(sequence.values, feature)
     else:
         present = tf.not_equal(sequence.values, "")
-        ids = tf.where(present, tf.constant([], tf.int64) if token_ids is None else token_ids, tf.constant(0, tf.int64))
+    zeros = tf.zeros(tf.shape(sequence.values), tf.int64)
+    ids = zeros if value_ids is None else tf.where(present, value_ids, zeros)
 
     def to_dense(values: Tensor) -> Tensor:
         sparse = tf.SparseTensor(sequence.indices, values, sequence.dense_shape)

@@ -32,6 +32,7 @@ from pipelines.tuning.tuner_step import BEST, best_line
 from tfmtl.config import to_plain
 from tfmtl.health import dead_sentences
 from transforms.batches.rejects import format_report
+from transforms.ingest.hash_collisions import describe_hashes, estimates
 from transforms.ingest.manifest import REJECTS
 from transforms.ingest.sampling import format_steps
 
@@ -126,8 +127,16 @@ def run_and_report(settings: Settings, paths: RunPaths, cache: bool = True, chec
         console.print(f"from the cache: {', '.join(cached)}", highlight=False)
     examples = result.uri("LogExampleGen", "examples")
     report = ingest_report(examples)
-    present({"name": settings.name, "out": paths.root, "cached": cached, "rows": report.to_dict()})
+    rows = {name: value for name, value in report.to_dict().items() if name != "distinct"}
+    hashed = {
+        name: {"tokens": round(tokens), "buckets": buckets}
+        for name, (tokens, buckets) in estimates(settings.spec, report).items()
+    }
+    found = {"hashed": hashed} if hashed else {}
+    present({"name": settings.name, "out": paths.root, "cached": cached, "rows": rows, **found})
     console.print(format_report(report), highlight=False)
+    for line in describe_hashes(settings.spec, report):
+        console.print(line, highlight=False)
     steps = sampling_steps(examples)
     if max(steps) > 1:
         console.print(f"statistics are computed on a sample: one row in {format_steps(steps)}", highlight=False)

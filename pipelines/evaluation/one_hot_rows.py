@@ -11,7 +11,7 @@ from pipelines.judged_rows import judged_rows
 from pipelines.label_columns import known_labels, label_parsing, population_weights
 from serving.raw_features import parsing_spec
 from serving.training_only import fixed_values
-from tfmtl.features import NUMBERS, SEQUENCES
+from tfmtl.features import NUMBERS, SEQUENCES, Cross, NumericalFeature
 from tfmtl.spec import DatasetSpec, Output
 
 _BATCH_ROWS = 65536
@@ -90,6 +90,8 @@ class OneHotColumns:
 
     Each token of a categorical or multivalent feature in the training split is a column of zeros and ones. A number `x`
     is a column with the value `sign(x) * log1p(|x|)`, and a sequence of numbers a column with the sum of these values.
+    Each combination of the values of a cross in the training split is a column too, in which a number `x` counts as
+    `round(sign(x) * log1p(|x|) * scale)`.
 
     Attributes:
         spec: Spec of the dataset.
@@ -128,6 +130,11 @@ class OneHotColumns:
 
     def _matrix(self, parsed: dict, rows: int, grow: bool) -> sparse.csr_matrix:
         row_indices, columns, values = [], [], []
+        for cross in self.spec.crosses:
+            column = self._token_columns(cross.name, self._crossed(cross, parsed, rows), grow)
+            row_indices.append(np.flatnonzero(column >= 0))
+            columns.append(column[column >= 0])
+            values.append(np.ones(len(columns[-1])))
         for feature in self.spec.features:
             entry = parsed[feature.name]
             if isinstance(entry, tf.SparseTensor):
@@ -148,6 +155,24 @@ class OneHotColumns:
             values.append(value[column >= 0])
         coordinates = (np.concatenate(row_indices), np.concatenate(columns))
         return sparse.csr_matrix((np.concatenate(values), coordinates), shape=(rows, max(1, len(self.indices))))
+
+    def _crossed(self, cross: Cross, parsed: dict, rows: int) -> list[bytes]:
+        """Returns the values of the features of a cross, joined, for each row."""
+        members = []
+        for feature in map(self.spec.feature, cross.features):
+            values = np.full(rows, b"", object)
+            entry = parsed[feature.name]
+            if isinstance(entry, tf.SparseTensor):
+                values[entry.indices.numpy()[::-1, 0]] = entry.values.numpy()[::-1]  # The first value of a row remains.
+            else:
+                values[:] = entry.numpy().reshape(-1)
+            if isinstance(feature, NumericalFeature):
+                present = np.array([value != b"" for value in values], bool)
+                numbers = values[present].astype(np.float32)
+                buckets = np.rint(np.sign(numbers) * np.log1p(np.abs(numbers)) * feature.scale)
+                values[present] = [b"%d" % bucket for bucket in np.nan_to_num(buckets, nan=-(10**9)).tolist()]
+            members.append(values)
+        return [b"\x1f".join(row) for row in zip(*members, strict=True)]
 
     def _token_columns(self, name: str, tokens: Iterable[bytes], grow: bool) -> np.ndarray:
         unique, inverse = np.unique(np.asarray(tokens, dtype=object), return_inverse=True)

@@ -190,7 +190,7 @@ def test_hash_changes_with_any_field_of_a_feature_or_task(group, index, name):
 def test_changes_cover_every_field():
     spec = DatasetSpec.from_yaml(FULL)
     for index, feature in enumerate(spec.features[:5]):
-        names = {field.name for field in dataclasses.fields(feature)} - {"kind"}
+        names = {field.name for field in dataclasses.fields(feature)} - {"kind", "hashed", "vocabulary", "quantiles"}
         assert names == set(CHANGES["features"][index])
     assert {field.name for field in dataclasses.fields(Task)} == set(CHANGES["tasks"][1])
 
@@ -216,6 +216,40 @@ def test_hash_changes_with_any_field_of_the_spec():
     hashes.append(DatasetSpec.from_dict({**data, "features": data["features"][::-1]}).hash)
     hashes.append(DatasetSpec.from_dict({**data, "tasks": data["tasks"][::2]}).hash)
     assert len(set(hashes)) == len(hashes)
+
+
+PLAIN = """
+name: shop
+features:
+  - {name: item, kind: categorical}
+  - {name: tags, kind: multi_valued}
+  - {name: history, kind: sequence}
+  - {name: price, kind: numerical}
+  - {name: daily, kind: number_sequence}
+tasks: [{name: click, label: clicked}]
+"""
+
+
+def test_hash_changes_with_the_kind_of_ids_and_with_crosses():
+    data = yaml.safe_load(PLAIN)
+    cross = {"name": "x", "features": ["item", "price"], "buckets": 10}
+    specs = [data, {**data, "crosses": [cross]}, {**data, "crosses": [{**cross, "seed": 1}]}]
+    specs.append({**data, "crosses": [{**cross, "features": ["price", "item"]}]})
+    for index, changes in enumerate(
+        [[{"hashed": {"buckets": 9}}, {"hashed": {"buckets": 9, "seed": 1}}, {"hashed": {"buckets": 8}}]] * 3
+        + [[{"quantiles": 9}, {"quantiles": 8}]] * 2
+    ):
+        features = data["features"]
+        changed_features = [[*features[:index], features[index] | one, *features[index + 1 :]] for one in changes]
+        specs += [{**data, "features": one} for one in changed_features]
+    for index in (1, 2):
+        shared = data["features"][index] | {"vocabulary": "item"}
+        specs.append({**data, "features": [*data["features"][:index], shared, *data["features"][index + 1 :]]})
+    hashes = [DatasetSpec.from_dict(one).hash for one in specs]
+    assert len(set(hashes)) == len(hashes) == 19
+    for one in specs:
+        spec = DatasetSpec.from_dict(one)
+        assert DatasetSpec.from_yaml(spec.to_yaml()) == spec
 
 
 @pytest.mark.parametrize(

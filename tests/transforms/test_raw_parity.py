@@ -17,6 +17,8 @@ from serving.rows import Batch, features_of
 from tfmtl.features import (
     SEQUENCES,
     CategoricalFeature,
+    Cross,
+    Hashing,
     MultiValuedFeature,
     NumberSequenceFeature,
     NumericalFeature,
@@ -38,9 +40,16 @@ SPEC = DatasetSpec(
         MultiValuedFeature("words", max_length=2),
         SequenceFeature("pages", max_length=3),
         NumberSequenceFeature("clicks", max_length=3, max_bucket=6),
+        CategoricalFeature("device", hashed=Hashing(4)),
+        MultiValuedFeature("devices", weights="device_weights", max_length=2, vocabulary="device"),
+        SequenceFeature("users", max_length=3, vocabulary="user"),
+        NumericalFeature("paid", quantiles=3),
+        NumberSequenceFeature("daily", max_length=2, quantiles=3),
     ),
     (Task("buy", "bought"),),
+    crosses=(Cross("user_device", ("user", "device"), buckets=9), Cross("shop_price", ("shop", "price", "paid"), 7)),
 )
+NUMBERS = ("price", "tag_weights", "clicks", "device_weights", "paid", "daily")
 TOKENS = ("", "a", "b", "c", "unseen")
 
 
@@ -58,12 +67,14 @@ def random_rows(count, seed):
 
     rows = []
     for _ in range(count):
-        row = {"shop": str(rng.choice(TOKENS[1:])), "tags": tokens(5)}
-        if rng.random() < 0.8:
-            length = len(row["tags"]) if rng.random() < 0.6 else rng.integers(0, 6)
-            row["tag_weights"] = [round(float(weight), 2) for weight in rng.uniform(0, 2, length)]
+        row = {"shop": str(rng.choice(TOKENS[1:])), "tags": tokens(5), "devices": tokens(3)}
+        for name, column in (("tags", "tag_weights"), ("devices", "device_weights")):
+            if rng.random() < 0.9:
+                length = len(row[name]) if rng.random() < 0.8 else rng.integers(0, 6)
+                row[column] = [round(float(weight), 2) for weight in rng.uniform(0, 2, length)]
         optional = {"user": str(rng.choice(TOKENS)), "price": float(rng.exponential(10)), "words": tokens(4)}
-        optional |= {"pages": tokens(5), "clicks": numbers(5)}
+        optional |= {"pages": tokens(5), "clicks": numbers(5), "users": tokens(5), "daily": numbers(3)}
+        optional |= {"device": str(rng.choice(TOKENS)), "paid": float(rng.exponential(10))}
         rows.append(row | {name: value for name, value in optional.items() if rng.random() < 0.8})
     return rows
 
@@ -73,7 +84,7 @@ def to_example(row):
     for name, value in row.items():
         values = value if isinstance(value, list) else [value]
         feature = example.features.feature[name]
-        if name in ("price", "tag_weights", "clicks"):
+        if name in NUMBERS:
             feature.float_list.value.extend(float("nan") if v is None else v for v in values)
         else:
             feature.bytes_list.value.extend(v.encode() for v in values)
@@ -92,7 +103,7 @@ def raw_tensors(rows):
             lists = [[[None] * (feature.max_length - len(values)) + values for values in one] for one in lists]
         width = max(1, *(len(values) for one in lists for values in one))
         for name, one in zip(columns, lists, strict=True):
-            is_number = name in ("price", "tag_weights", "clicks")
+            is_number = name in NUMBERS
             missing, dtype = (float("nan"), np.float32) if is_number else (b"", object)
             dense = np.full((len(rows), width), missing, dtype)
             for i, values in enumerate(one):
@@ -136,7 +147,8 @@ def validated(rows):
 def transform(tmp_path_factory):
     """The graph that Transform makes of a few rows, saved and loaded again."""
     rows = [{"user": "a", "shop": "b", "tags": ["a", "b"], "words": ["c"], "pages": ["a", "c"], "clicks": [1.0]}] * 3
-    typed, _ = validated([row | {"tag_weights": [1.0, 1.0]} for row in rows])
+    others = {"tag_weights": [1.0, 1.0], "users": ["b"], "device": "a", "devices": ["b"], "device_weights": [1.0]}
+    typed, _ = validated([row | others | {"paid": 5.0 * i, "daily": [1.0 * i]} for i, row in enumerate(rows)])
     inputs = {i.name: tf.io.VarLenFeature(i.dtype) for i in raw_features.raw_inputs(SPEC)}
     features = inputs | {"bought": tf.io.FixedLenFeature([], tf.int64)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(features))

@@ -49,6 +49,7 @@ class FusedEmbedding(keras.layers.Layer):
         embeddings_regularizer: Regularizer of the embeddings that a batch looks up, per row of the batch: its value for
             all looked-up embeddings, without those of absent positions, is divided by the number of rows and added to
             the losses. A regularizer of the whole table would make its gradient dense.
+        shared: Field whose embeddings a field uses, by the name of the latter; both have the same number of ids.
 
     Call arguments:
         inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, and of the
@@ -86,10 +87,13 @@ class FusedEmbedding(keras.layers.Layer):
         embeddings_initializer: Initializer = "uniform",
         unpooled: Sequence[str] = (),
         embeddings_regularizer: Regularizer = None,
+        shared: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled))
+        self.shared = dict(shared or {})
+        self._check_shared()
         if output_dim < 1:
             raise ValueError(f"`output_dim` should be at least 1. Received: {output_dim}")
         self.vocab_sizes = self._fields.vocab_sizes
@@ -98,9 +102,18 @@ class FusedEmbedding(keras.layers.Layer):
         self.unpooled = self._fields.unpooled
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
-        starts = np.cumsum([0, *self.vocab_sizes.values()]).tolist()
-        self.offsets = dict(zip(self.vocab_sizes, starts[:-1], strict=True))
+        owners = {field: size for field, size in self.vocab_sizes.items() if field not in self.shared}
+        starts = np.cumsum([0, *owners.values()]).tolist()
+        own = dict(zip(owners, starts[:-1], strict=True))
+        self.offsets = {field: own[self.shared.get(field, field)] for field in self.vocab_sizes}
         self.total_rows = starts[-1]
+
+    def _check_shared(self) -> None:
+        sizes = self._fields.vocab_sizes
+        for field, owner in self.shared.items():
+            if field not in sizes or owner not in sizes or owner in self.shared or sizes[field] != sizes[owner]:
+                expected = "`shared` should map fields to other ones of the same size, which share none themselves"
+                raise ValueError(f"{expected}. Received: {self.shared}")
 
     def build(self, input_shape: Mapping[str, Shape] | None = None) -> None:
         self.table = self.add_weight(
@@ -245,6 +258,7 @@ class FusedEmbedding(keras.layers.Layer):
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
             "unpooled": list(self.unpooled),
             "embeddings_regularizer": keras.regularizers.serialize(self.embeddings_regularizer),
+            "shared": self.shared,
         }
 
     @classmethod

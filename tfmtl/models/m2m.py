@@ -110,7 +110,8 @@ class M2M(MultiTaskModel):
         self._sequences = encoded_sequences(spec, options)
         self._encoded = tuple(dict.fromkeys(name for members in self._sequences.values() for name in members))
         excluded = (*attributes, *self._encoded)
-        self._others = tuple(feature.name for feature in spec.features if feature.name not in excluded)
+        names = (*(feature.name for feature in spec.features), *(cross.name for cross in spec.crosses))
+        self._others = tuple(name for name in names if name not in excluded)
         self._known = tuple(dict.fromkeys([*attributes, *spec.groups.get(options.profile_group, ())]))
         encoder = (options.num_heads, options.position_dim, options.transformer, options.sequence_residual)
         self.encoders = {group: SequenceEncoder(*encoder, name=group) for group in self._sequences}

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tfmtl.features import NUMBERS, Feature
+from tfmtl.features import NUMBERS
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.vocabularies import Tokens
 
@@ -61,11 +61,10 @@ def row_sources(
         >>> sources["user"].tolist()
         [0, 2, -1]
     """
-    old_features = {feature.name: feature for feature in old_spec.features}
+    old_features = _owners(old_spec)
     sources, fields = {}, {}
-    for feature in spec.features:
-        old_feature = old_features.get(feature.name)
-        sources[feature.name], fields[feature.name] = _sources(feature, old_feature, vocabularies, old_vocabularies)
+    for name, feature in _owners(spec).items():
+        sources[name], fields[name] = _sources(feature, old_features.get(name), vocabularies, old_vocabularies)
     for name, feature in old_features.items():
         if name not in sources:
             fields[name] = FieldRows(0, 0, _count_values(feature, old_vocabularies))
@@ -100,18 +99,22 @@ def moved_rows(values: Any, old_values: Any, layers: tuple[Any, Any], sources: S
     return moved
 
 
+def _owners(spec: DatasetSpec) -> dict[str, Any]:
+    """Returns the features and crosses that have embeddings of their own, by name."""
+    features = {feature.name: feature for feature in spec.features if spec.vocabulary_of(feature) is feature}
+    return features | {cross.name: cross for cross in spec.crosses}
+
+
 def _sources(
-    feature: Feature, old_feature: Any, vocabularies: Tokens, old_vocabularies: Tokens
+    feature: Any, old_feature: Any, vocabularies: Tokens, old_vocabularies: Tokens
 ) -> tuple[np.ndarray, FieldRows]:
     """Returns the old id for each new id of a feature, -1 for none, and the numbers of rows."""
     if isinstance(feature, NUMBERS):
-        buckets = np.arange(feature.min_bucket, feature.max_bucket + 1)
-        if old_feature is None:
-            return np.full(len(buckets) + 1, _NO_SOURCE), FieldRows(0, len(buckets), 0)
-        bounds = (old_feature.min_bucket, old_feature.max_bucket)
-        kept = int(np.sum((buckets >= bounds[0]) & (buckets <= bounds[1])))
-        rows = FieldRows(kept, len(buckets) - kept, bounds[1] - bounds[0] + 1 - kept)
-        return np.concatenate([[0], np.clip(buckets, *bounds) - bounds[0] + 1]), rows
+        return _number_sources(feature, old_feature)
+    if feature.hashed is not None:
+        return _hashed_sources(feature, old_feature, old_vocabularies)
+    if old_feature is not None and (isinstance(old_feature, NUMBERS) or old_feature.hashed is not None):
+        old_feature = None
     tokens = vocabularies[feature.name]
     if old_feature is None:
         return np.full(feature.num_oov + len(tokens), _NO_SOURCE), FieldRows(0, len(tokens), 0)
@@ -125,8 +128,41 @@ def _sources(
     return np.concatenate([unseen, known]), FieldRows(kept, len(tokens) - kept, len(old_tokens) - kept)
 
 
-def _count_values(feature: Feature, vocabularies: Tokens) -> int:
+def _number_sources(feature: Any, old_feature: Any) -> tuple[np.ndarray, FieldRows]:
+    """Returns the old bucket for each new bucket of a number."""
+    if not isinstance(old_feature, NUMBERS):
+        return np.full(feature.buckets + 1, _NO_SOURCE), FieldRows(0, feature.buckets, 0)
+    if feature.quantiles is not None or old_feature.quantiles is not None:
+        # Buckets of the same share of the rows correspond, whatever their bounds.
+        is_kept = feature.quantiles == old_feature.quantiles
+        sources = np.arange(feature.buckets + 1) if is_kept else np.full(feature.buckets + 1, _NO_SOURCE)
+        return sources, _all_rows(is_kept, feature.buckets, old_feature.buckets)
+    buckets = np.arange(feature.min_bucket, feature.max_bucket + 1)
+    bounds = (old_feature.min_bucket, old_feature.max_bucket)
+    kept = int(np.sum((buckets >= bounds[0]) & (buckets <= bounds[1])))
+    rows = FieldRows(kept, len(buckets) - kept, bounds[1] - bounds[0] + 1 - kept)
+    return np.concatenate([[0], np.clip(buckets, *bounds) - bounds[0] + 1]), rows
+
+
+def _hashed_sources(feature: Any, old_feature: Any, old_vocabularies: Tokens) -> tuple[np.ndarray, FieldRows]:
+    """Returns the old id for each new id of a hashed feature or cross: the same one if the hash is the same."""
+    buckets = feature.hashed.buckets
+    if old_feature is None:
+        return np.full(buckets, _NO_SOURCE), FieldRows(0, buckets, 0)
+    hashes = [(getattr(one, "hashed", None), getattr(one, "features", ())) for one in (feature, old_feature)]
+    is_kept = hashes[0] == hashes[1]
+    sources = np.arange(buckets) if is_kept else np.full(buckets, _NO_SOURCE)
+    return sources, _all_rows(is_kept, buckets, _count_values(old_feature, old_vocabularies))
+
+
+def _all_rows(is_kept: bool, count: int, old_count: int) -> FieldRows:
+    return FieldRows(count, 0, 0) if is_kept else FieldRows(0, count, old_count)
+
+
+def _count_values(feature: Any, vocabularies: Tokens) -> int:
     """Returns the number of buckets or tokens of a feature."""
     if isinstance(feature, NUMBERS):
-        return feature.max_bucket - feature.min_bucket + 1
+        return feature.buckets
+    if feature.hashed is not None:
+        return int(feature.hashed.buckets)
     return len(vocabularies[feature.name])

@@ -106,7 +106,7 @@ def check_models(model: Any, vocabularies: Tokens, old: Any, old_vocabularies: T
 
 
 def _features(spec: DatasetSpec) -> dict[str, Any]:
-    return {feature.name: feature for feature in spec.features}
+    return {one.name: one for one in (*spec.features, *spec.crosses)}
 
 
 def _check_spec(model: Any, old: Any) -> None:
@@ -132,7 +132,7 @@ def _check_spec(model: Any, old: Any) -> None:
     for name, old_feature in _features(old.spec).items():
         if name not in positions:
             continue
-        feature: Any = model.spec.feature(name)
+        feature = _features(model.spec)[name]
         position, old_position = positions.index(name), old_positions.index(name)
         if position != old_position:
             raise ValueError(
@@ -141,7 +141,7 @@ def _check_spec(model: Any, old: Any) -> None:
             )
         if type(feature) is not type(old_feature):
             raise ValueError(
-                f"feature `{name}` should be {old_feature.kind}, as in the old model. Received: {feature.kind}"
+                f"feature `{name}` should be {_kind(old_feature)}, as in the old model. Received: {_kind(feature)}"
             )
         if isinstance(feature, NUMBERS) and feature.scale != old_feature.scale:
             raise ValueError(
@@ -153,6 +153,10 @@ def _check_spec(model: Any, old: Any) -> None:
             raise ValueError(
                 f"feature `{name}` should be in the groups of the old model: {old_groups}. Received: {groups}"
             )
+
+
+def _kind(feature: Any) -> str:
+    return getattr(feature, "kind", "cross")
 
 
 def _groups(spec: DatasetSpec, name: str) -> list[str]:

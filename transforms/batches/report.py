@@ -1,9 +1,10 @@
-"""Counts of rows that were read, accepted and rejected, by file."""
+"""Counts of rows that were read, accepted and rejected, by file, and estimates of the tokens of hashed features."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from transforms.batches.distinct_tokens import DistinctTokens
 from transforms.batches.reasons import RENAMED_REASONS
 
 
@@ -43,9 +44,11 @@ class IngestReport:
 
     Attributes:
         sources: Report of each file, by its path.
+        distinct: Tokens of the hashed features in the training rows, by feature.
     """
 
     sources: Mapping[str, SourceReport] = dataclasses.field(default_factory=dict)
+    distinct: Mapping[str, DistinctTokens] = dataclasses.field(default_factory=dict)
 
     @property
     def total(self) -> SourceReport:
@@ -57,14 +60,20 @@ class IngestReport:
         sources = dict(self.sources)
         for name, report in other.sources.items():
             sources[name] = sources[name].merge(report) if name in sources else report
-        return IngestReport(sources)
+        distinct = dict(self.distinct)
+        for name, tokens in other.distinct.items():
+            distinct[name] = distinct[name].merge(tokens) if name in distinct else tokens
+        return IngestReport(sources, distinct)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data: the counts of all files together, and of each under `sources`.
 
-        `left_out` is absent where it is 0.
+        `left_out` is absent where it is 0, and `distinct` where no feature is hashed.
         """
-        return {**_plain(self.total), "sources": {name: _plain(one) for name, one in sorted(self.sources.items())}}
+        plain = {**_plain(self.total), "sources": {name: _plain(one) for name, one in sorted(self.sources.items())}}
+        if self.distinct:
+            plain["distinct"] = {name: tokens.to_text() for name, tokens in sorted(self.distinct.items())}
+        return plain
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "IngestReport":
@@ -82,7 +91,7 @@ class IngestReport:
             ValueError: If the counts do not add up.
         """
         sources = {name: SourceReport(**_with_present_names(source)) for name, source in data["sources"].items()}
-        report = cls(sources)
+        report = cls(sources, {name: DistinctTokens.from_text(text) for name, text in data.get("distinct", {}).items()})
         given = {"left_out": 0, **_with_present_names(data)}
         if any(given[name] != value for name, value in dataclasses.asdict(report.total).items()):
             raise ValueError(f"report should add up to {_plain(report.total)}. Received: {dict(data)}")

@@ -28,7 +28,7 @@ class Lookup(Protocol):
         """Returns the ids of tokens.
 
         Args:
-            features: Features with a vocabulary.
+            features: Features whose vocabularies are used; some may use the same one.
             tokens: Tokens of all features, one feature after another, `(tokens,)`.
             counts: Number of tokens of each feature, `(features,)` int64.
 
@@ -49,12 +49,14 @@ class CountedVocabularies:
 
     def __call__(self, features: Sequence[Any], tokens: Tensor, counts: Tensor) -> Tensor:
         """Computes `Lookup.__call__`."""
-        paths = [os.path.join(self.folder, feature.name) for feature in features]
+        names = list(dict.fromkeys(feature.name for feature in features))
+        paths = [os.path.join(self.folder, name) for name in names]
         table = tft.make_and_track_object(
             lambda: tf.lookup.StaticHashTable(_Lines(paths), default_value=-1), name="vocabularies"
         )
         feature_of_token = segment_ids(counts, tf.size(tokens, tf.int64))
-        lines = table.lookup(tf.strings.join([tf.gather(_prefixes(len(paths)), feature_of_token), tokens]))
+        prefixes = tf.constant([_prefix(names.index(feature.name)) for feature in features])
+        lines = table.lookup(tf.strings.join([tf.gather(prefixes, feature_of_token), tokens]))
         sizes = np.array([feature.num_oov for feature in features], np.int64)
         num_oov = tf.constant(sizes[0]) if len(set(sizes)) == 1 else tf.gather(sizes, feature_of_token)
         unseen = tf.zeros_like(lines)
@@ -69,7 +71,14 @@ class AnalyzedVocabularies:
     def __call__(self, features: Sequence[Any], tokens: Tensor, counts: Tensor) -> Tensor:
         """Computes `Lookup.__call__`."""
         parts = tf.split(tokens, counts, num=len(features))
-        return tf.concat([self._ids(part, feature) for part, feature in zip(parts, features, strict=True)], 0)
+        names = [feature.name for feature in features]
+        ids: dict[int, Tensor] = {}
+        for name in dict.fromkeys(names):
+            places = [i for i, one in enumerate(names) if one == name]
+            found = self._ids(tf.concat([parts[i] for i in places], 0), features[places[0]])
+            shared = tf.split(found, tf.gather(counts, places), num=len(places)) if len(places) > 1 else [found]
+            ids |= dict(zip(places, shared, strict=True))
+        return tf.concat([ids[i] for i in range(len(names))], 0)
 
     @staticmethod
     def _ids(tokens: Tensor, feature: Any) -> Tensor:
@@ -133,7 +142,8 @@ class _Lines(lookup_ops.TableInitializerBase):
         number = tf.range(tf.size(lines.values, tf.int64)) - tf.gather(lines.row_starts(), file)
         # The text after the last end of line is no line.
         is_line = (lines.values != "") | (number < tf.gather(lines.row_lengths(), file) - 1)
-        keys = tf.strings.join([tf.gather(_prefixes(len(self._assets)), file), lines.values])
+        prefixes = tf.constant([_prefix(number) for number in range(len(self._assets))])
+        keys = tf.strings.join([tf.gather(prefixes, file), lines.values])
         return tf.raw_ops.LookupTableImportV2(
             table_handle=table.resource_handle,
             keys=tf.boolean_mask(keys, is_line),
@@ -141,5 +151,5 @@ class _Lines(lookup_ops.TableInitializerBase):
         )
 
 
-def _prefixes(count: int) -> Tensor:
-    return tf.constant([f"{number}:" for number in range(count)])
+def _prefix(number: int) -> str:
+    return f"{number}:"

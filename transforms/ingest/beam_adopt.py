@@ -8,6 +8,7 @@ from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec
 from transforms.ingest.beam_vocabularies import WriteVocabularies, pack
 from transforms.ingest.manifest import Manifest
+from transforms.ingest.token_counts import counted_features, merge
 from transforms.storage.files import link_or_copy
 
 
@@ -72,4 +73,6 @@ def link_file(name: str, source: str, folder: str) -> None:
 
 
 def _counts(name: str, source: str, spec: DatasetSpec) -> tuple[str, bytes]:
-    return name, pack(Manifest.load(source).token_counts(source, spec.feature(name)))
+    manifest = Manifest.load(source)
+    counted = [feature for feature, owner in counted_features(spec) if owner == name]
+    return name, pack(merge([manifest.token_counts(source, feature) for feature in counted]))

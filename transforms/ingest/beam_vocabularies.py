@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfmtl.features import Feature
 from tfmtl.spec import DatasetSpec
-from transforms.ingest.token_counts import SCHEMA, TOKEN, merge, order, prune
+from transforms.ingest.token_counts import SCHEMA, TOKEN, lines_of, merge, prune
 from transforms.storage.files import list_folder, open_output, open_stored
 
 _PARTS = 8
@@ -19,7 +19,8 @@ _PARTS = 8
 class WriteVocabularies(beam.PTransform):
     """Writes `<folder>/<feature>`, one token per line, from a PCollection of `(feature, pack(counts))`.
 
-    The file is identical to that of `tft.vocabulary`. The tokens of a feature are divided by their hash into parts,
+    The file is identical to that of `tft.vocabulary`. The file of a number with quantiles has one bound per line
+    instead (`transforms.ingest.quantiles.bounds`). The tokens of a feature are divided by their hash into parts,
     which are merged and pruned separately. The tokens that remain must fit into the memory of one worker.
 
     Args:
@@ -132,5 +133,5 @@ def _pruned(part: tuple[tuple[str, int], bytes], features: Mapping[str, Feature]
 def _write(parts: tuple[str, Iterable[bytes]], features: Mapping[str, Feature], folder: str) -> None:
     name, packed = parts
     with open_output(posixpath.join(folder, name)) as file:
-        for token in order(pa.concat_tables(map(unpack, packed)), features[name]):
-            file.write(token + b"\n")
+        for line in lines_of(pa.concat_tables(map(unpack, packed)), features[name]):
+            file.write(line + b"\n")

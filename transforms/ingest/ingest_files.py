@@ -13,6 +13,7 @@ from transforms.batches.columns import raw_columns
 from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
 from transforms.batches.report import IngestReport, SourceReport
 from transforms.examples.from_columns import encode
+from transforms.ingest.hash_collisions import distinct_tokens
 from transforms.ingest.split import assign, keep_negatives
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
@@ -120,4 +121,5 @@ def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
         rejected=dict(collections.Counter(reject.reason for reject in validated.rejects)),
         left_out=int((~kept).sum()),
     )
-    return IngestedBatch(typed, validated.rejects, IngestReport({batch.source: report}))
+    distinct = distinct_tokens(spec, typed["train"])
+    return IngestedBatch(typed, validated.rejects, IngestReport({batch.source: report}, distinct))

@@ -121,6 +121,9 @@ class Manifest:
             path = ("features", i)
             kind: Any = "numbers" if isinstance(feature, NUMBERS) else "tokens"
             column = self._column(feature.name, kind, (*path, "name"))
+            if isinstance(feature, NUMBERS):
+                expected = "omitted for a log that is ingested already, whose numbers are not counted"
+                require(feature.quantiles is None, (*path, "quantiles"), expected, feature.quantiles)
             if isinstance(feature, CategoricalFeature | NumericalFeature):
                 expected = f"a kind of list, as rows have up to {column.longest} values"
                 require(column.longest <= 1, (*path, "kind"), expected, feature.kind)

@@ -1,13 +1,14 @@
-"""Counts of the tokens of each feature, and the vocabularies that follow from them."""
+"""Counts of the tokens of each feature, and the vocabularies and quantiles that follow from them."""
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.features import CategoricalFeature, Feature
-from tfmtl.model_inputs import vocabularies
+from tfmtl.features import NUMBERS, CategoricalFeature, Feature
 from tfmtl.spec import DatasetSpec
+from transforms.ingest.quantiles import bounds, rounded_tokens
 
 TOKEN, COUNT = "token", "count"
 SCHEMA = pa.schema([(TOKEN, pa.binary()), (COUNT, pa.int64())])
@@ -20,18 +21,19 @@ _MERGE_ROWS = 1 << 20
 
 
 class TokenCounter:
-    """Counts the tokens of the features that have a vocabulary.
+    """Counts the tokens of the features that have a vocabulary, and the rounded numbers of those with quantiles.
 
-    Tokens that `tft.vocabulary` ignores are not counted: empty tokens and tokens with a line break. A missing value of
-    a feature with a default counts as the default.
+    The tokens of a feature that uses the vocabulary of another one are counted as tokens of that one. Tokens that
+    `tft.vocabulary` ignores are not counted: empty tokens and tokens with a line break. A missing value of a feature
+    with a default counts as the default.
 
     Args:
         spec: Spec of the dataset.
     """
 
     def __init__(self, spec: DatasetSpec):
-        self._features = [feature for feature in spec.features if feature.name in vocabularies(spec)]
-        self._parts: dict[str, list[pa.Table]] = {feature.name: [] for feature in self._features}
+        self._features = counted_features(spec)
+        self._parts: dict[str, list[pa.Table]] = {owner: [] for _, owner in self._features}
         self._rows = dict.fromkeys(self._parts, 0)
 
     def add(self, typed: pa.RecordBatch) -> None:
@@ -40,8 +42,8 @@ class TokenCounter:
         Args:
             typed: Typed columns (`transforms.validation.validate.ValidatedBatch.typed`).
         """
-        for feature in self._features:
-            self.add_counts(feature.name, count_tokens(_tokens(typed, feature)))
+        for feature, owner in self._features:
+            self.add_counts(owner, count_tokens(_tokens(typed, feature)))
 
     def add_counts(self, feature: str, counts: pa.Table) -> None:
         """Adds counts that were computed elsewhere.
@@ -59,6 +61,20 @@ class TokenCounter:
     def counts(self) -> Mapping[str, pa.Table]:
         """Returns the counts (`SCHEMA`) by feature, in no particular order of the tokens."""
         return {name: merge(parts) for name, parts in self._parts.items()}
+
+
+def counted_features(spec: DatasetSpec) -> list[tuple[Feature, str]]:
+    """Returns the features whose values are counted, each with the name under which they are.
+
+    Args:
+        spec: Spec of the dataset.
+    """
+    counted: list[tuple[Feature, str]] = []
+    for feature in spec.features:
+        owner = spec.vocabulary_of(feature)
+        if owner.quantiles is not None if isinstance(owner, NUMBERS) else owner.hashed is None:
+            counted.append((feature, owner.name))
+    return counted
 
 
 def merge(parts: Iterable[pa.Table]) -> pa.Table:
@@ -89,6 +105,21 @@ def prune(counts: pa.Table, feature: Feature) -> pa.Table:
     """
     min_frequency = getattr(feature, "min_frequency", 1)
     return counts.filter(pc.greater_equal(counts[COUNT], min_frequency)) if min_frequency > 1 else counts
+
+
+def lines_of(counts: pa.Table, feature: Feature) -> list[bytes]:
+    """Returns the lines of a feature's file: those of its vocabulary, or the bounds of its quantiles.
+
+    Args:
+        counts: All counts of the feature (`SCHEMA`), in which each token occurs once.
+        feature: Feature of the counts.
+    """
+    if not isinstance(feature, NUMBERS):
+        return order(counts, feature)
+    assert feature.quantiles is not None
+    numbers = np.array(counts[TOKEN].to_pylist(), "S").astype(np.float32)
+    found = bounds(numbers, counts[COUNT].to_numpy(), feature.quantiles)
+    return [str(bound).encode() for bound in found]
 
 
 def order(counts: pa.Table, feature: Feature) -> list[bytes]:
@@ -126,9 +157,11 @@ def count_tokens(tokens: pa.Array) -> pa.Table:
 
 
 def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
-    """Returns all tokens of a feature, with its default for missing values."""
+    """Returns all tokens of a feature, with its default for missing values, or its rounded numbers."""
     lists = typed.column(feature.name)
     tokens = lists.flatten()
+    if isinstance(feature, NUMBERS):
+        return rounded_tokens(tokens)
     if isinstance(feature, CategoricalFeature) and feature.default:
         given = tokens.filter(pc.not_equal(tokens, b""))
         default = pa.repeat(pa.scalar(feature.default.encode(), pa.binary()), typed.num_rows - len(given))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from pipelines.label_columns import population_weights
 from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
-from tfmtl.model_inputs import offsets
+from tfmtl.model_inputs import embedding_rows, offsets
 from tfmtl.offsets import EXPOSURE_SUFFIX
 
 
@@ -43,6 +44,7 @@ def make_table(
     - An id is a categorical value.
     - A number is the index of its bucket, which has an order, or NaN where it is missing.
     - A multivalent field has a column for each of its most frequent tokens, with the weight of the token in the row.
+      The ids of a hashed field, of which no frequency is known, are divided evenly among as many columns.
     - Each position of a sequence is a column, categorical if the sequence is one of tokens.
 
     Args:
@@ -60,7 +62,7 @@ def make_table(
     labels: dict[str, list[np.ndarray]] = {task.name: [] for task in data.spec.tasks}
     floors = {name: offset.floor for name, offset in offsets(data.spec).items()}
     exposures: dict[str, list[np.ndarray]] = {name: [] for name in floors}
-    sizes = data.vocabulary_sizes()
+    sizes = embedding_rows(data.spec, data.vocabulary_sizes())
     weights: list[np.ndarray] = []
     is_served = is_served and split != "train"
     names: list[str] = []
@@ -72,10 +74,14 @@ def make_table(
             categorical = []
             for feature in data.spec.features:
                 shares = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
-                feature_columns = _columns(feature, features[feature.name].numpy(), shares, sizes, multivalent_tokens)
+                ids, owner = features[feature.name].numpy(), data.spec.vocabulary_of(feature)
+                feature_columns = _columns(feature, owner, ids, shares, sizes[feature.name], multivalent_tokens)
                 columns |= feature_columns
                 if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):
                     categorical += list(feature_columns)
+            for cross in data.spec.crosses:
+                columns[cross.name] = features[cross.name].numpy().astype(np.float32)
+                categorical.append(cross.name)
             names = list(columns)
             np.stack(list(columns.values()), axis=1).astype(np.float32, copy=False).tofile(file)
             for name, values in batch_labels.items():
@@ -95,12 +101,15 @@ def make_table(
 
 
 def _columns(
-    feature: Feature, ids: np.ndarray, weights: np.ndarray | None, sizes: dict[str, int], multivalent_tokens: int
+    feature: Feature, owner: Any, ids: np.ndarray, weights: np.ndarray | None, size: int, multivalent_tokens: int
 ) -> dict[str, np.ndarray]:
+    """Returns the columns of a feature, whose ids are those of the vocabulary or hash of its owner."""
     if isinstance(feature, MultiValuedFeature):
         assert weights is not None
-        count = min(sizes[feature.name], multivalent_tokens)
-        first = feature.num_oov  # Ids of unseen tokens come first, then the vocabulary, most frequent first.
+        # Ids of unseen tokens come first, then the vocabulary, most frequent first.
+        first = 0 if owner.hashed is not None else owner.num_oov
+        count = min(size - first, multivalent_tokens)
+        ids = ids % count if owner.hashed is not None else ids
         token_weights = np.zeros((len(ids), count), np.float32)
         row, position = np.nonzero((ids >= first) & (ids < first + count) & (weights != 0))
         np.add.at(token_weights, (row, ids[row, position] - first), weights[row, position])

@@ -9,6 +9,7 @@ from pipelines.report.run_data import RunData
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.reasons import REASONS
 from transforms.batches.report import SourceReport
+from transforms.ingest.hash_collisions import describe_hashes
 
 _FIGURES, _VALUES = 4, 10
 
@@ -22,6 +23,7 @@ def data_section(data: RunData) -> Section | None:
     blocks: list[Block] = []
     if data.rows is not None:
         blocks += _row_blocks(data.rows.total)
+        blocks += [Text(line) for line in describe_hashes(data.settings.spec, data.rows)]
     if data.findings is not None:
         blocks += _finding_blocks(data)
     if data.statistics is not None:

@@ -117,6 +117,27 @@ def test_unpooled_positions_are_fields_in_their_order():
     assert_same(outputs[2, 5], np.zeros(2))
 
 
+def test_fields_share_embeddings():
+    sizes = {"item": 4, "user": 3, "history": 4}
+    options = {"multivalent": ["history"], "shared": {"history": "item"}, "embeddings_initializer": "glorot_uniform"}
+    layer = FusedEmbedding(sizes, 2, **options)
+    inputs = {
+        "item": np.array([2, 0]),
+        "user": np.array([1, 2]),
+        "history": np.array([[2, 3], [1, 0]]),
+        "history__weights": np.array([[1.0, 1.0], [2.0, 0.0]], "float32"),
+    }
+    found, table = to_numpy(layer(inputs)), to_numpy(layer.table)
+    assert table.shape == (7, 2)
+    assert_same(found[:, 0], table[[2, 0]])
+    assert_same(found[:, 1], table[[5, 6]])
+    assert_close(found[:, 2], np.stack([(table[2] + table[3]) / 2, table[1]]))
+    gradient = table_gradient(layer, inputs)
+    assert_close(np.unique(np.asarray(to_numpy(ops.convert_to_tensor(gradient)))[2]), [1.5])
+    copy = FusedEmbedding.from_config(layer.get_config())
+    assert copy.offsets == layer.offsets == {"item": 0, "user": 4, "history": 0}
+
+
 def test_absent_positions_have_no_gradient():
     gradient = table_gradient(FusedEmbedding(**KWARGS, unpooled=["history"]))
     assert_sparse(gradient)
@@ -337,6 +358,8 @@ def test_meta_learning_needs_tensorflow():
         ),
         ({"output_dim": 0}, "`output_dim` should be at least 1. Received: 0"),
         ({"unpooled": ["user"]}, r"`unpooled` should be fields of `multivalent`. Received: \['user'\]"),
+        ({"shared": {"tags": "user"}}, r"`shared` should map fields to other ones of the same size.*'tags': 'user'"),
+        ({"shared": {"tags": "none"}}, r"`shared` should map fields to other ones of the same size"),
         ({"multivalent": ["tag"]}, r"`multivalent` should be fields of `vocab_sizes`. Received: \['tag'\]"),
     ],
 )

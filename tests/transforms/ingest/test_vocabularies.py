@@ -14,7 +14,15 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
 from serving.raw_features import parse_examples, raw_inputs
-from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature, SequenceFeature
+from tfmtl.features import (
+    CategoricalFeature,
+    Cross,
+    Hashing,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+    SequenceFeature,
+)
 from tfmtl.model_inputs import vocabularies
 from tfmtl.spec import DatasetSpec, RandomSplit, Task
 from transforms.batches.raw_batch import SPLITS
@@ -35,8 +43,15 @@ FEATURES = (
     NumericalFeature("price"),
     MultiValuedFeature("tags", weights="tag_weights", max_length=2, min_frequency=2),
     SequenceFeature("history", max_length=3, max_tokens=5),
+    SequenceFeature("before", max_length=3, vocabulary="history"),
+    CategoricalFeature("last", default=None, vocabulary="history"),
+    CategoricalFeature("device", hashed=Hashing(7, seed=3)),
+    MultiValuedFeature("devices", max_length=2, vocabulary="device"),
+    NumericalFeature("paid", quantiles=4),
+    NumberSequenceFeature("daily", max_length=3, quantiles=3),
 )
-SPEC = DatasetSpec("log", FEATURES, (Task("click", "click"),), split=RandomSplit(eval=0.2, test=0.2))
+CROSSES = (Cross("where", ("city", "price", "device"), buckets=50),)
+SPEC = DatasetSpec("log", FEATURES, (Task("click", "click"),), split=RandomSplit(eval=0.2, test=0.2), crosses=CROSSES)
 
 
 def draw_value(rng, tokens, missing=0.2):
@@ -45,7 +60,7 @@ def draw_value(rng, tokens, missing=0.2):
 
 def log(rng, rows):
     """Lines of CSV: values with accents, quotes and line breaks, lists with empty positions, missing values."""
-    header = "user,city,shop,never,none,price,tags,tag_weights,history,click"
+    header = "user,city,shop,never,none,price,tags,tag_weights,history,before,last,device,devices,paid,daily,click"
     lines = [header]
     cities = ["Rome", "Oslo", "Zürich", '"a ""b"""', '"two\nlines"', "ROME"]
     for _ in range(rows):
@@ -54,7 +69,12 @@ def log(rng, rows):
         weights = "|".join("1.5" for _ in tags) if "|".join(tags) else ""
         row = [draw_value(rng, tokens) for tokens in (range(40), cities, range(8))]
         row += ["", "", "2.5", "|".join(tags), weights]
-        lines.append(",".join([*row, "|".join(history), str(rng.integers(2))]))
+        before = [draw_value(rng, range(5, 14)) for _ in range(rng.integers(0, 5))]
+        devices = [draw_value(rng, range(30)) for _ in range(rng.integers(0, 4))]
+        row += ["|".join(history), "|".join(before), draw_value(rng, range(14)), draw_value(rng, range(30))]
+        daily = "|".join(draw_value(rng, range(6)) for _ in range(rng.integers(0, 4)))
+        row += ["|".join(devices), "" if rng.random() < 0.1 else f"{rng.exponential(20):.2f}", daily]
+        lines.append(",".join([*row, str(rng.integers(2))]))
     return "\n".join(lines) + "\n"
 
 
@@ -110,7 +130,57 @@ def test_transformed_values_are_the_same_on_all_rows(ingested):
         one, other = (graph.transform_features_layer()(rows) for graph in graphs.values())
         assert set(one) == set(other)
         for name, values in one.items():
-            np.testing.assert_array_equal(values, other[name], err_msg=name)
+            if name in ("paid", "daily"):  # The quantiles of TFT are approximate.
+                assert np.mean(np.abs(values - other[name])) < 0.05, name
+            else:
+                np.testing.assert_array_equal(values, other[name], err_msg=name)
+
+
+def test_features_share_the_vocabulary_of_all_their_tokens(ingested):
+    folder, graphs = ingested
+    rows = [tf.train.Example.FromString(row).features.feature for row in records(folder, "train")]
+    names = ("history", "before", "last")
+    used = {name: {token for row in rows for token in row[name].bytes_list.value if token} for name in names}
+    assert used["history"] - used["before"], "tokens of one feature only"
+    assert used["last"] - used["history"], "tokens of the other one only"
+    counts = collections.Counter(t for row in rows for n in used for t in row[n].bytes_list.value if t)
+    expected = sorted(counts, key=lambda token: (counts[token], token), reverse=True)[:5]
+    assert graphs["counted"].vocabulary_by_name("history") == expected
+    files = {path.name for path in (folder / "counted").iterdir() if path.is_file()}
+    assert files == {*vocabularies(SPEC), "daily", "paid"}
+
+
+def test_hashed_ids_and_crosses_follow_from_the_values_of_a_row(ingested):
+    folder, graphs = ingested
+    for split in SPLITS:
+        found = records(folder, split)
+        rows = [tf.train.Example.FromString(row).features.feature for row in found]
+        ids = graphs["counted"].transform_features_layer()(parse_examples(SPEC, found))
+        for i, row in enumerate(rows):
+            device = (row["device"].bytes_list.value[:] or [b"<missing>"])[0]
+            city = (row["city"].bytes_list.value[:] or [b"Rome"])[0]
+            assert ids["device"][i] == hash_of(b"3:" + device, 7)
+            devices = [hash_of(b"3:" + one, 7) for one in row["devices"].bytes_list.value if one][:2]
+            assert ids["devices"][i].numpy().tolist() == devices + [0] * (2 - len(devices))
+            bucket = b"%d" % ids["price"][i].numpy()
+            assert ids["where"][i] == hash_of(b"0:" + b"\x1f".join([city, bucket, device]), 50)
+
+
+def hash_of(text, buckets):
+    return int(tf.strings.to_hash_bucket_fast(text, 1 << 62)) % buckets
+
+
+def test_quantiles_divide_the_training_rows_evenly(ingested):
+    folder, graphs = ingested
+    found = records(folder, "train")
+    rows = [tf.train.Example.FromString(row).features.feature["paid"].float_list.value for row in found]
+    ids = graphs["counted"].transform_features_layer()(parse_examples(SPEC, found))["paid"].numpy()
+    np.testing.assert_array_equal(ids == 0, [len(row) == 0 for row in rows])
+    shares = np.bincount(ids[ids > 0], minlength=5)[1:] / np.sum(ids > 0)
+    np.testing.assert_allclose(shares, 0.25, atol=0.01)
+    values = np.array([row[0] for row in rows if row])
+    for bucket in range(1, 4):
+        assert values[ids[ids > 0] <= bucket].max() < values[ids[ids > 0] > bucket].min()
 
 
 def test_loaded_graph_computes_what_tft_computes(ingested):

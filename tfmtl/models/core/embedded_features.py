@@ -9,7 +9,7 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import embedding_rows, multivalent_features, transformed_inputs
+from tfmtl.model_inputs import embedding_rows, multivalent_features, shared_fields, transformed_inputs
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
 
@@ -31,7 +31,12 @@ class EmbeddedFeatures(keras.Model):
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         unpooled = self.options.unpooled_sequences(self.spec)
         return FusedEmbedding(
-            rows, self.options.embedding_dim, multivalent_features(self.spec), unpooled=unpooled, name="embedding"
+            rows,
+            self.options.embedding_dim,
+            multivalent_features(self.spec),
+            unpooled=unpooled,
+            shared=shared_fields(self.spec),
+            name="embedding",
         )
 
     @property

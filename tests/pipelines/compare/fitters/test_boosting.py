@@ -13,7 +13,7 @@ from pipelines.compare.fitters.columns import Table, _columns
 from pipelines.compare.jobs import Job
 from tests.pipelines.compare.cases import SPEC
 from tfmtl.config import FieldError
-from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
+from tfmtl.features import CategoricalFeature, Hashing, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Offset, Task
 
 
@@ -88,19 +88,23 @@ def test_counts_the_parameters_of_a_stump():
 
 
 def test_converts_each_kind_of_feature_to_columns():
-    sizes = {"user": 5, "tags": 3}
     ids = np.array([3, 0])
-    columns = _columns(CategoricalFeature("user"), ids, None, sizes, 2)
+    user, price = CategoricalFeature("user"), NumericalFeature("price")
+    columns = _columns(user, user, ids, None, 6, 2)
     np.testing.assert_array_equal(columns["user"], [3, 0])
-    columns = _columns(NumericalFeature("price"), ids, None, sizes, 2)
+    columns = _columns(price, price, ids, None, 66, 2)
     np.testing.assert_array_equal(columns["price"], [3, np.nan])
     tags, weights = np.array([[1, 2, 1], [3, 0, 0]]), np.array([[0.5, 2.0, 1.0], [1.0, 1.0, 0.0]])
-    columns = _columns(MultiValuedFeature("tags"), tags, weights, sizes, 2)
+    words = MultiValuedFeature("tags")
+    columns = _columns(words, words, tags, weights, 4, 2)
     assert list(columns) == ["tags_0", "tags_1"]
     np.testing.assert_array_equal(columns["tags_0"], [1.5, 0.0])
     np.testing.assert_array_equal(columns["tags_1"], [2.0, 0.0])
-    days = np.array([[0, 2], [4, 5]])
-    columns = _columns(NumberSequenceFeature("clicks", max_length=2), days, np.ones((2, 2)), sizes, 2)
+    hashed = _columns(words, MultiValuedFeature("words", hashed=Hashing(9)), tags, weights, 9, 2)
+    np.testing.assert_array_equal(hashed["tags_0"], [2.0, 1.0])
+    np.testing.assert_array_equal(hashed["tags_1"], [1.5, 1.0])
+    days, clicks = np.array([[0, 2], [4, 5]]), NumberSequenceFeature("clicks", max_length=2)
+    columns = _columns(clicks, clicks, days, np.ones((2, 2)), 66, 2)
     np.testing.assert_array_equal(columns["clicks_0"], [np.nan, 4])
     np.testing.assert_array_equal(columns["clicks_1"], [2, 5])
 
