@@ -7,7 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 from tfmtl.alignment import align_right
-from tfmtl.features import SEQUENCES, CategoricalFeature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
+from tfmtl.features import (
+    NUMBER_COLUMNS,
+    POSITIONS,
+    CategoricalFeature,
+    DenseFeature,
+    MultiValuedFeature,
+    NumericalFeature,
+)
 from tfmtl.spec import DatasetSpec
 
 EXAMPLES = "examples"
@@ -49,8 +56,8 @@ def raw_inputs(spec: DatasetSpec) -> tuple[RawInput, ...]:
         elif isinstance(feature, NumericalFeature):
             inputs.append(RawInput(feature.name, tf.float32, False, feature.required))
         else:
-            dtype = tf.float32 if isinstance(feature, NumberSequenceFeature) else tf.string
-            length = feature.max_length if isinstance(feature, SEQUENCES) else None
+            dtype = tf.float32 if isinstance(feature, NUMBER_COLUMNS) else tf.string
+            length = feature.max_length if isinstance(feature, POSITIONS) else None
             inputs.append(RawInput(feature.name, dtype, True, False, length))
             if isinstance(feature, MultiValuedFeature) and feature.weights:
                 inputs.append(RawInput(feature.weights, tf.float32, True, False))
@@ -87,6 +94,8 @@ def parse_examples(spec: DatasetSpec, examples: Any) -> dict[str, tf.SparseTenso
         tensor = parsed[feature.name]
         if isinstance(feature, MultiValuedFeature):
             features |= _multi_valued(feature, {name: _dense(parsed[name]) for name in _columns(feature)})
+        elif isinstance(feature, DenseFeature):
+            features[feature.name] = _require_length(feature, tensor)
         elif isinstance(tensor, tf.Tensor):
             features[feature.name] = _sparse(tf.expand_dims(_require(feature.name, tensor), 1))
     return features
@@ -115,7 +124,7 @@ def from_tensors(spec: DatasetSpec, tensors: Mapping[str, Any]) -> dict[str, tf.
         if isinstance(feature, CategoricalFeature | NumericalFeature):
             tensor = _require(feature.name, tensor) if feature.required else tensor
             scalars[tensor.dtype][feature.name] = tensor
-        elif isinstance(feature, SEQUENCES):
+        elif isinstance(feature, POSITIONS):
             features[feature.name] = _sparse(tensor)
         else:
             features |= _multi_valued(feature, {name: tensors[name] for name in _columns(feature)})
@@ -151,6 +160,14 @@ def _require(name: str, tensor: tf.Tensor) -> tf.Tensor:
     message = f"`{name}` should have a value in every row, the spec requires it"
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present(tensor)), [message])]):
         return tf.identity(tensor)
+
+
+def _require_length(feature: DenseFeature, tensor: tf.SparseTensor) -> tf.SparseTensor:
+    counts = tf.math.bincount(tf.cast(tensor.indices[:, 0], tf.int32), minlength=1)
+    message = f"`{feature.name}` should have {feature.length} values in every row, or none"
+    is_valid = tf.reduce_all(tf.equal(counts, 0) | tf.equal(counts, feature.length))
+    with tf.control_dependencies([tf.debugging.Assert(is_valid, [message])]):
+        return tf.SparseTensor(tensor.indices, tf.identity(tensor.values), tensor.dense_shape)
 
 
 def _scalars(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.SparseTensor]:

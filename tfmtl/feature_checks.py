@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tfmtl.config import require
-from tfmtl.features import NUMBERS, CategoricalFeature, NumericalFeature
+from tfmtl.features import TOKENS, CategoricalFeature, NumericalFeature
 
 if TYPE_CHECKING:
     from tfmtl.spec import DatasetSpec
@@ -18,9 +18,9 @@ def check_shared_vocabularies(spec: "DatasetSpec") -> None:
     Raises:
         FieldError: If a field is wrong; the error names it.
     """
-    owners = {one.name: one for one in spec.features if not isinstance(one, NUMBERS) and one.vocabulary is None}
+    owners = {one.name: one for one in spec.features if isinstance(one, TOKENS) and one.vocabulary is None}
     for i, feature in enumerate(spec.features):
-        if isinstance(feature, NUMBERS) or feature.vocabulary is None:
+        if not isinstance(feature, TOKENS) or feature.vocabulary is None:
             continue
         path = ("features", i, "vocabulary")
         expected = f"a feature of tokens with its own vocabulary: {', '.join(owners) or 'there is none'}"

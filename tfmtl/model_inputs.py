@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from tfmtl.features import MULTIVALENT, NUMBERS, SEQUENCES, WEIGHTS_SUFFIX
+from tfmtl.features import MULTIVALENT, NUMBERS, SEQUENCES, TOKENS, WEIGHTS_SUFFIX, DenseFeature
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 
@@ -35,8 +35,9 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
         spec: Spec of the dataset.
 
     Returns:
-        The ids of each feature and the weights of each multivalent feature, in the order of the spec; then the ids of
-        each cross; then the exposure of each count with an offset, a number that is 0 where it is missing.
+        The ids of each feature and the weights of each multivalent feature, or the vector of a dense one, in the order
+        of the spec; then the ids of each cross; then the exposure of each count with an offset, a number that is 0
+        where it is missing.
 
     Example:
         >>> from tfmtl.features import CategoricalFeature, MultiValuedFeature
@@ -52,6 +53,8 @@ def transformed_inputs(spec: DatasetSpec) -> tuple[TransformedInput, ...]:
         if isinstance(feature, MULTIVALENT):
             inputs.append(TransformedInput(feature.name, "int64", (feature.max_length,)))
             inputs.append(TransformedInput(feature.name + WEIGHTS_SUFFIX, "float32", (feature.max_length,)))
+        elif isinstance(feature, DenseFeature):
+            inputs.append(TransformedInput(feature.name, "float32", (feature.length,)))
         else:
             inputs.append(TransformedInput(feature.name, "int64", ()))
     inputs += [TransformedInput(cross.name, "int64", ()) for cross in spec.crosses]
@@ -138,7 +141,7 @@ def vocabularies(spec: DatasetSpec) -> tuple[str, ...]:
         >>> vocabularies(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
         ('user',)
     """
-    tokens = (feature for feature in spec.features if not isinstance(feature, NUMBERS))
+    tokens = (feature for feature in spec.features if isinstance(feature, TOKENS))
     return tuple(feature.name for feature in tokens if feature.hashed is None and feature.vocabulary is None)
 
 
@@ -161,6 +164,26 @@ def shared_fields(spec: DatasetSpec) -> dict[str, str]:
     """
     owners = {feature.name: spec.vocabulary_of(feature).name for feature in spec.features}
     return {name: owner for name, owner in owners.items() if name != owner}
+
+
+def dense_lengths(spec: DatasetSpec) -> dict[str, int]:
+    """Returns the length of the vector of each dense feature.
+
+    Args:
+        spec: Spec of the dataset.
+
+    Returns:
+        Lengths by name, in the order of the spec.
+
+    Example:
+        >>> from tfmtl.features import CategoricalFeature, DenseFeature
+        >>> from tfmtl.model_inputs import dense_lengths
+        >>> from tfmtl.spec import DatasetSpec, Task
+        >>> features = (CategoricalFeature("user"), DenseFeature("title", length=64))
+        >>> dense_lengths(DatasetSpec("shop", features, (Task("click", label="clicked"),)))
+        {'title': 64}
+    """
+    return {feature.name: feature.length for feature in spec.features if isinstance(feature, DenseFeature)}
 
 
 def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> dict[str, int]:
@@ -189,6 +212,8 @@ def embedding_rows(spec: DatasetSpec, vocabulary_sizes: Mapping[str, int]) -> di
     rows = {}
     for feature in spec.features:
         owner = spec.vocabulary_of(feature)
+        if isinstance(owner, DenseFeature):
+            continue
         if isinstance(owner, NUMBERS):
             rows[feature.name] = owner.buckets + 1
         elif owner.hashed is not None:

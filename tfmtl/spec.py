@@ -14,7 +14,7 @@ from typing import Any
 from tfmtl import config
 from tfmtl.config import require
 from tfmtl.feature_checks import check_crosses, check_shared_vocabularies
-from tfmtl.features import NUMBERS, CategoricalFeature, Cross, Feature, NumericalFeature
+from tfmtl.features import TOKENS, CategoricalFeature, Cross, DenseFeature, Feature, NumericalFeature
 from tfmtl.offsets import Offset
 from tfmtl.sampling import NegativeSampling
 from tfmtl.spec_checks import (
@@ -95,6 +95,8 @@ class DatasetSpec:
     def __post_init__(self) -> None:
         require(self.version == SPEC_VERSION, "version", f"{SPEC_VERSION}, the supported version", self.version)
         require(bool(self.features), "features", "at least one feature", self.features)
+        has_ids = not all(isinstance(feature, DenseFeature) for feature in self.features)
+        require(has_ids, "features", "at least one feature besides dense ones", self.features)
         require(bool(self.tasks), "tasks", "at least one task", self.tasks)
         check_columns(self)
         check_task_names(self)
@@ -183,7 +185,7 @@ class DatasetSpec:
         Args:
             feature: Feature of the spec; a feature of numbers is returned as it is.
         """
-        if isinstance(feature, NUMBERS) or feature.vocabulary is None:
+        if not isinstance(feature, TOKENS) or feature.vocabulary is None:
             return feature
         return self.feature(feature.vocabulary)
 

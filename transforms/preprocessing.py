@@ -9,9 +9,10 @@ import tensorflow as tf
 from tfmtl.alignment import align_right, mean_of_last
 from tfmtl.features import (
     MULTIVALENT,
-    NUMBERS,
+    TOKENS,
     WEIGHTS_SUFFIX,
     CategoricalFeature,
+    DenseFeature,
     MultiValuedFeature,
     NumberSequenceFeature,
     NumericalFeature,
@@ -22,6 +23,7 @@ from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Tensor
 from transforms.graph.crosses import categorical_tokens, cross_ids
+from transforms.graph.dense_vectors import Moments, analyzed_moments, counted_moments, dense_vector
 from transforms.graph.hashed_ids import hashed_ids
 from transforms.graph.quantile_buckets import Bounds, analyzed_bounds, counted_bounds, quantile_ids
 from transforms.graph.scalar_columns import scalar_columns
@@ -60,6 +62,7 @@ def make_preprocessing_fn(
     """
     lookup: Lookup = AnalyzedVocabularies() if vocabularies is None else CountedVocabularies(vocabularies)
     bounds: Bounds = analyzed_bounds if vocabularies is None else counted_bounds(vocabularies)
+    moments: Moments = analyzed_moments if vocabularies is None else counted_moments(vocabularies)
 
     def preprocessing_fn(inputs: Mapping[str, Tensor]) -> Tensors:
         # Labels are absent where a model is served: the ids must not depend on one.
@@ -74,6 +77,9 @@ def make_preprocessing_fn(
             arrange: Any = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
             ids, weights = arrange(inputs, feature, batch_size, computed.get(feature.name))
             computed |= {feature.name: ids, feature.name + WEIGHTS_SUFFIX: weights}
+        for dense in spec.features:
+            if isinstance(dense, DenseFeature):
+                computed[dense.name] = dense_vector(inputs.get(dense.name), dense, batch_size, moments)
         for task, offset in offsets(spec).items():
             computed[task + EXPOSURE_SUFFIX] = _exposure(inputs, spec.feature(offset.feature), offset, batch_size)
         outputs = {i.name: computed[i.name] for i in transformed_inputs(spec)}
@@ -159,7 +165,7 @@ def _number_ids(sequence: Tensor | None, feature: NumberSequenceFeature, bounds:
 
 def _tokens(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, lookup: Lookup) -> Tensors:
     """Returns the ids of tokens by feature: `(batch,)` of a categorical one, and those of all tokens of a list."""
-    features = [feature for feature in spec.features if not isinstance(feature, NUMBERS)]
+    features = [feature for feature in spec.features if isinstance(feature, TOKENS)]
     is_hashed = {feature.name: spec.vocabulary_of(feature).hashed is not None for feature in features}
     computed: Tensors = {}
     for to_ids, hashed in ((lookup, False), (hashed_ids, True)):

@@ -12,7 +12,7 @@ from pipelines.prediction.rows import read_rows
 from pipelines.terminal import console
 from serving.client import ModelDescription, TfmtlClient
 from tfmtl.config import ConfigError
-from tfmtl.features import MULTIVALENT
+from tfmtl.features import LISTS
 from tfmtl.spec import DatasetSpec
 from transforms.batches.errors import LogError
 from transforms.readers.log_format import AUTO, FOLDER_READERS, INGESTED, LogFormat
@@ -94,7 +94,7 @@ def load_spec_and_format(path: str) -> tuple[DatasetSpec, LogFormat]:
 
 def _spec_without_separators(client: TfmtlClient, model: str) -> DatasetSpec:
     spec = signature_spec(client, model)
-    lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
+    lists = [feature for feature in spec.features if isinstance(feature, LISTS)]
     if lists:
         names = ", ".join(feature.name for feature in lists)
         _warn(

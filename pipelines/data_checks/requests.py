@@ -12,7 +12,6 @@ from google.protobuf.message import DecodeError
 from tensorflow_data_validation.statistics import stats_impl
 
 from serving import protos, raw_features, tensors
-from tfmtl.features import CategoricalFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, Task
 from transforms.batches.errors import LogError
 from transforms.readers.log_format import LogFormat
@@ -49,11 +48,9 @@ def request_statistics(path: str, spec: DatasetSpec) -> Any:
     paths = find_files(path)
     if not paths:
         raise FileNotFoundError(f"data_checks.requests should be a file of requests. Received: {path!r}")
-    optional = tuple(
-        dataclasses.replace(one, required=False) if isinstance(one, CategoricalFeature | NumericalFeature) else one
-        for one in spec.features
+    features = DatasetSpec(
+        spec.name, tuple(map(_optional, spec.features)), (Task("unused", label=_free(spec)),), split=GivenSplit()
     )
-    features = DatasetSpec(spec.name, optional, (Task("unused", label=_free(spec)),), split=GivenSplit())
     batches: list[pa.RecordBatch] = []
     rows = 0
     for one in paths:
@@ -68,6 +65,13 @@ def request_statistics(path: str, spec: DatasetSpec) -> Any:
         raise LogError(f"{path}: should have requests with valid features. Received: none.")
     table = pa.Table.from_batches(batches).combine_chunks()
     return stats_impl.generate_statistics_in_memory(table.to_batches(max_chunksize=table.num_rows)[0])
+
+
+def _optional(feature: Any) -> Any:
+    """Returns a feature that may be absent, alone or with the feature whose vocabulary it uses."""
+    names = {one.name for one in dataclasses.fields(feature)}
+    defaults = {"required": False, "vocabulary": None}
+    return dataclasses.replace(feature, **{name: value for name, value in defaults.items() if name in names})
 
 
 def _complete(batch: pa.RecordBatch, spec: DatasetSpec) -> pa.RecordBatch:

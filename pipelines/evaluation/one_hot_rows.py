@@ -11,7 +11,7 @@ from pipelines.judged_rows import judged_rows
 from pipelines.label_columns import known_labels, label_parsing, population_weights
 from serving.raw_features import parsing_spec
 from serving.training_only import fixed_values
-from tfmtl.features import NUMBERS, SEQUENCES, Cross, NumericalFeature
+from tfmtl.features import NUMBER_COLUMNS, NUMBERS, POSITIONS, Cross, DenseFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Output
 
 _BATCH_ROWS = 65536
@@ -89,7 +89,8 @@ class OneHotColumns:
     """Columns of a one-hot matrix of raw features.
 
     Each token of a categorical or multivalent feature in the training split is a column of zeros and ones. A number `x`
-    is a column with the value `sign(x) * log1p(|x|)`, and a sequence of numbers a column with the sum of these values.
+    is a column with the value `sign(x) * log1p(|x|)`, a sequence of numbers a column with the sum of these values, and
+    each position of a vector a column with the value of its number.
     Each combination of the values of a cross in the training split is a column too, in which a number `x` counts as
     `round(sign(x) * log1p(|x|) * scale)`.
 
@@ -141,10 +142,14 @@ class OneHotColumns:
                 index, entries = entry.indices.numpy()[:, 0], entry.values.numpy()
             else:
                 index, entries = np.arange(len(entry)), entry.numpy()
-            if isinstance(feature, SEQUENCES):
-                present = ~np.isnan(entries) if isinstance(feature, NUMBERS) else entries != b""
+            if isinstance(feature, POSITIONS):
+                present = ~np.isnan(entries) if isinstance(feature, NUMBER_COLUMNS) else entries != b""
                 index, entries = index[present], entries[present]
-            if isinstance(feature, NUMBERS):
+            if isinstance(feature, DenseFeature):
+                places = [b"%d" % place for place in range(feature.length)]
+                column = self._token_columns(feature.name, places, grow)[entry.indices.numpy()[present, 1]]
+                value = np.sign(entries) * np.log1p(np.abs(entries))
+            elif isinstance(feature, NUMBERS):
                 column = np.full(len(entries), self.indices.setdefault((feature.name, b""), len(self.indices)))
                 value = np.sign(entries) * np.log1p(np.abs(entries))
             else:

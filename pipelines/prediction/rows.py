@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.prediction.columns import find_columns
-from tfmtl.features import MULTIVALENT, MultiValuedFeature
+from tfmtl.features import LISTS, NUMBER_COLUMNS, MultiValuedFeature
 from tfmtl.rows import Lists, ParsedRows, parse_rows, to_columns
 from tfmtl.spec import DatasetSpec
 from transforms.batches import reasons
@@ -131,7 +131,7 @@ def _first_rows(batch: RawBatch, limit: int) -> RawBatch:
 def _require_types(batch: RawBatch, spec: DatasetSpec) -> None:
     """Raises `ColumnTypeError` if a column has a type that a run does not read."""
     for feature in spec.features:
-        expected = NUMBERS if feature.kind in ("numerical", "number_sequence") else TOKENS
+        expected = NUMBERS if isinstance(feature, NUMBER_COLUMNS) else TOKENS
         types = {feature.name: expected}
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             types[feature.weights] = NUMBERS
@@ -142,7 +142,7 @@ def _require_types(batch: RawBatch, spec: DatasetSpec) -> None:
 
 def _unwrapped(batch: RawBatch, spec: DatasetSpec) -> pa.Table:
     """Returns the columns, in which the lists of a feature with one value per row are replaced by the value."""
-    single = [feature.name for feature in spec.features if not isinstance(feature, MULTIVALENT)]
+    single = [feature.name for feature in spec.features if not isinstance(feature, LISTS)]
     return unwrap_single_values(batch, [name for name in single if name in batch.columns.column_names])[0].columns
 
 

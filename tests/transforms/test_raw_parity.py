@@ -18,6 +18,7 @@ from tfmtl.features import (
     SEQUENCES,
     CategoricalFeature,
     Cross,
+    DenseFeature,
     Hashing,
     MultiValuedFeature,
     NumberSequenceFeature,
@@ -45,11 +46,13 @@ SPEC = DatasetSpec(
         SequenceFeature("users", max_length=3, vocabulary="user"),
         NumericalFeature("paid", quantiles=3),
         NumberSequenceFeature("daily", max_length=2, quantiles=3),
+        DenseFeature("title", length=3),
+        DenseFeature("image", length=2, standardize=False),
     ),
     (Task("buy", "bought"),),
     crosses=(Cross("user_device", ("user", "device"), buckets=9), Cross("shop_price", ("shop", "price", "paid"), 7)),
 )
-NUMBERS = ("price", "tag_weights", "clicks", "device_weights", "paid", "daily")
+NUMBERS = ("price", "tag_weights", "clicks", "device_weights", "paid", "daily", "title", "image")
 TOKENS = ("", "a", "b", "c", "unseen")
 
 
@@ -74,6 +77,9 @@ def random_rows(count, seed):
                 row[column] = [round(float(weight), 2) for weight in rng.uniform(0, 2, length)]
         optional = {"user": str(rng.choice(TOKENS)), "price": float(rng.exponential(10)), "words": tokens(4)}
         optional |= {"pages": tokens(5), "clicks": numbers(5), "users": tokens(5), "daily": numbers(3)}
+        optional |= {
+            name: [round(float(x), 2) for x in rng.normal(0, 2, n)] for name, n in (("title", 3), ("image", 2))
+        }
         optional |= {"device": str(rng.choice(TOKENS)), "paid": float(rng.exponential(10))}
         rows.append(row | {name: value for name, value in optional.items() if rng.random() < 0.8})
     return rows
@@ -148,7 +154,9 @@ def transform(tmp_path_factory):
     """The graph that Transform makes of a few rows, saved and loaded again."""
     rows = [{"user": "a", "shop": "b", "tags": ["a", "b"], "words": ["c"], "pages": ["a", "c"], "clicks": [1.0]}] * 3
     others = {"tag_weights": [1.0, 1.0], "users": ["b"], "device": "a", "devices": ["b"], "device_weights": [1.0]}
-    typed, _ = validated([row | others | {"paid": 5.0 * i, "daily": [1.0 * i]} for i, row in enumerate(rows)])
+    vectors = [{"title": [1.0 * i, -2.0, 3.0 * i * i], "image": [0.5, 1.0 * i]} for i in range(3)]
+    varied = [{"paid": 5.0 * i, "daily": [1.0 * i], **vectors[i]} for i in range(3)]
+    typed, _ = validated([row | others | varied[i] for i, row in enumerate(rows)])
     inputs = {i.name: tf.io.VarLenFeature(i.dtype) for i in raw_features.raw_inputs(SPEC)}
     features = inputs | {"bought": tf.io.FixedLenFeature([], tf.int64)}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(features))

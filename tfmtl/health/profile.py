@@ -89,7 +89,8 @@ def model_profile(model: Any, batches: Iterable[Any]) -> tuple[Profile, ...]:
         ('gate of all tasks', ('expert 1', 'expert 2'), (1, 2))
     """
     recorded, constants = recorded_values(model, batches)
-    fields = tuple(getattr(getattr(model, "embedding", None), "vocab_sizes", ()))
+    layer = getattr(model, "embedding", None)
+    fields = (*getattr(layer, "vocab_sizes", ()), *getattr(layer, "dense", ()))
     return tuple(_profiles(recorded, constants, fields))
 
 

@@ -148,10 +148,10 @@ class Fields:
                 parts.append(next(singles))
         return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
-    def output_shape(self, input_shape: Mapping[str, Shape], dim: int) -> Shape:
-        """Returns the shape of what `concatenate` gives."""
+    def output_shape(self, input_shape: Mapping[str, Shape], dim: int, others: int = 0) -> Shape:
+        """Returns the shape of what `concatenate` gives, followed by a number of other fields."""
         sizes = [input_shape[field][1] if field in self.unpooled else 1 for field in self.vocab_sizes]
-        return (next(iter(input_shape.values()))[0], sum(map(known, sizes)), dim)
+        return (next(iter(input_shape.values()))[0], sum(map(known, sizes)) + others, dim)
 
 
 def split(values: Tensor, sizes: Sequence[int]) -> list[Tensor]:

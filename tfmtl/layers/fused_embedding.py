@@ -13,6 +13,7 @@ from tfmtl.backend import is_tensorflow, require_tensorflow
 from tfmtl.features import WEIGHTS_SUFFIX
 from tfmtl.layers._fields import Fields, normalized, rename_former_keys
 from tfmtl.layers._ids import clip_ids, mark_outside
+from tfmtl.layers._weights import copy, get_initializer
 from tfmtl.types import Config, Features, Initializer, Regularizer, Shape, Tensor, TensorLike
 
 if is_tensorflow():
@@ -50,11 +51,13 @@ class FusedEmbedding(keras.layers.Layer):
             all looked-up embeddings, without those of absent positions, is divided by the number of rows and added to
             the losses. A regularizer of the whole table would make its gradient dense.
         shared: Field whose embeddings a field uses, by the name of the latter; both have the same number of ids.
+        dense: Length of the vector x of each dense field, `h_f = x W_f + b_f`; these follow the other fields.
+        dense_initializer: Initializer of the kernels W of dense fields; their biases b are 0 at first.
 
     Call arguments:
-        inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, and of the
-            weights of multivalent fields, `(batch, length)`. Ids of absent positions, which have weight 0, should be in
-            the field too. Other entries are ignored.
+        inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, of the
+            weights of multivalent fields, `(batch, length)`, and of the vectors of dense fields, `(batch, length)`. Ids
+            of absent positions, which have weight 0, should be in the field too. Other entries are ignored.
 
     Returns:
         `(batch, fields, output_dim)`, an unpooled field counted once for each position. On JAX and PyTorch the
@@ -88,12 +91,16 @@ class FusedEmbedding(keras.layers.Layer):
         unpooled: Sequence[str] = (),
         embeddings_regularizer: Regularizer = None,
         shared: Mapping[str, str] | None = None,
+        dense: Mapping[str, int] | None = None,
+        dense_initializer: Initializer = "glorot_uniform",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled))
         self.shared = dict(shared or {})
         self._check_shared()
+        self.dense = dict(dense or {})
+        self.dense_initializer = get_initializer(dense_initializer)
         if output_dim < 1:
             raise ValueError(f"`output_dim` should be at least 1. Received: {output_dim}")
         self.vocab_sizes = self._fields.vocab_sizes
@@ -123,10 +130,29 @@ class FusedEmbedding(keras.layers.Layer):
             name="table",
         )
 
+        self.kernels, self.biases = {}, {}
+        for field, length in self.dense.items():
+            self.kernels[field] = self.add_weight(
+                shape=(length, self.output_dim), initializer=copy(self.dense_initializer), name=f"{field}_kernel"
+            )
+            self.biases[field] = self.add_weight(shape=(self.output_dim,), initializer="zeros", name=f"{field}_bias")
+
     def call(self, inputs: Features) -> Tensor:
         if is_tensorflow() and self._mean_columns(inputs) > MAX_PADDED_COLUMNS:
-            return self._without_padding(inputs)
-        return self._fields.pool_all(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
+            embedded = self._without_padding(inputs)
+        else:
+            embedded = self._fields.pool_all(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
+        if not self.dense:
+            return embedded
+        return ops.concatenate([embedded, ops.stack(list(self._project(inputs).values()), axis=1)], axis=1)
+
+    def _project(self, inputs: Features) -> dict[str, Tensor]:
+        """Returns the linear maps of dense fields, `(batch, output_dim)` by name."""
+        missing = [field for field in self.dense if field not in inputs]
+        if missing:
+            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(missing)}")
+        vectors = {field: ops.cast(inputs[field], self.compute_dtype) for field in self.dense}
+        return {field: ops.matmul(one, self.kernels[field]) + self.biases[field] for field, one in vectors.items()}
 
     def lookup(self, inputs: Features) -> dict[str, Tensor]:
         """Looks up the embeddings by field, with one gather.
@@ -137,7 +163,8 @@ class FusedEmbedding(keras.layers.Layer):
         Returns:
             `(batch, output_dim)` by field, and `(batch, length, output_dim)` for an unpooled field.
         """
-        return self._fields.pool(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
+        looked_up = self._fields.pool(ops.cast(self._look_up(inputs), self.compute_dtype), inputs)
+        return looked_up | self._project(inputs)
 
     def _mean_columns(self, inputs: Features) -> int:
         """Returns the number of columns of the multivalent fields that are pooled."""
@@ -247,7 +274,7 @@ class FusedEmbedding(keras.layers.Layer):
             _overrides.by_layer = outer
 
     def compute_output_shape(self, input_shape: Mapping[str, Shape]) -> Shape:
-        return self._fields.output_shape(input_shape, self.output_dim)
+        return self._fields.output_shape(input_shape, self.output_dim, len(self.dense))
 
     def get_config(self) -> Config:
         return {
@@ -259,6 +286,8 @@ class FusedEmbedding(keras.layers.Layer):
             "unpooled": list(self.unpooled),
             "embeddings_regularizer": keras.regularizers.serialize(self.embeddings_regularizer),
             "shared": self.shared,
+            "dense": self.dense,
+            "dense_initializer": keras.initializers.serialize(self.dense_initializer),
         }
 
     @classmethod

@@ -29,10 +29,11 @@ class RawValues(keras.layers.Layer):
         vocab_sizes: Number of ids of each field, in the order of the fields of the output.
         multivalent: Names of the fields that hold several ids per row; their weights are the input `<field>__weights`.
         unpooled: Names of the multivalent fields that are one field for each position.
+        dense: Length of the vector of each dense field, whose numbers follow the other fields as they are.
 
     Call arguments:
         inputs: A dict of integer ids, `(batch,)` for a field and `(batch, length)` for a multivalent one, and of the
-            weights of multivalent fields, `(batch, length)`. Other entries are ignored.
+            weights of multivalent fields and the vectors of dense ones, `(batch, length)`. Other entries are ignored.
 
     Returns:
         `(batch, fields, 1)`. On JAX and PyTorch the value of an id outside its field is NaN.
@@ -55,6 +56,7 @@ class RawValues(keras.layers.Layer):
         vocab_sizes: Mapping[str, int],
         multivalent: Sequence[str] = (),
         unpooled: Sequence[str] = (),
+        dense: Mapping[str, int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,16 +64,19 @@ class RawValues(keras.layers.Layer):
         self.vocab_sizes = self._fields.vocab_sizes
         self.multivalent = self._fields.multivalent
         self.unpooled = self._fields.unpooled
+        self.dense = dict(dense or {})
 
     def call(self, inputs: Features) -> Tensor:
         ids, fields = self._fields.ids(inputs)
         largest = np.array([max(self.vocab_sizes[field] - 1, 1) for field in fields], "float32")
         values = mark_outside(ops.divide(ops.cast(ids, "float32"), largest)[:, :, None], ids, self.vocab_sizes, fields)
         # Means are computed in float32: bfloat16 has 3 digits.
-        return ops.cast(self._fields.pool_all(values, inputs), self.compute_dtype)
+        pooled = ops.cast(self._fields.pool_all(values, inputs), self.compute_dtype)
+        vectors = [ops.cast(inputs[field], self.compute_dtype)[:, :, None] for field in self.dense]
+        return ops.concatenate([pooled, *vectors], axis=1) if vectors else pooled
 
     def compute_output_shape(self, input_shape: Mapping[str, Shape]) -> Shape:
-        return self._fields.output_shape(input_shape, 1)
+        return self._fields.output_shape(input_shape, 1, sum(self.dense.values()))
 
     def get_config(self) -> Config:
         return {
@@ -79,6 +84,7 @@ class RawValues(keras.layers.Layer):
             "vocab_sizes": self.vocab_sizes,
             "multivalent": list(self.multivalent),
             "unpooled": list(self.unpooled),
+            "dense": self.dense,
         }
 
     @classmethod

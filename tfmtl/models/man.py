@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from tfmtl.layers import CGC, RawValues, TaskAttention, Tower
-from tfmtl.model_inputs import embedding_rows, multivalent_features
+from tfmtl.model_inputs import dense_lengths, embedding_rows, multivalent_features
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.options.man import INFO, MANOptions
 from tfmtl.models.registry import register_model
@@ -104,7 +104,11 @@ class MAN(MultiTaskModel):
             return super().make_embedding()
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         return RawValues(
-            rows, multivalent_features(self.spec), self.options.unpooled_sequences(self.spec), name="raw_values"
+            rows,
+            multivalent_features(self.spec),
+            self.options.unpooled_sequences(self.spec),
+            dense=dense_lengths(self.spec),
+            name="raw_values",
         )
 
     @property

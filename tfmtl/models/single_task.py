@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from tfmtl.layers import FusedEmbedding, Tower
-from tfmtl.model_inputs import embedding_rows, multivalent_features, shared_fields
+from tfmtl.model_inputs import dense_lengths, embedding_rows, multivalent_features, shared_fields
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.options.single_task import INFO, SingleTaskOptions
 from tfmtl.models.registry import register_model
@@ -84,9 +84,15 @@ class SingleTask(MultiTaskModel):
         rows = embedding_rows(self.spec, self.vocabulary_sizes)
         width = len(self.spec.tasks) * self.options.embedding_dim
         unpooled = self.options.unpooled_sequences(self.spec)
-        shared = shared_fields(self.spec)
-        multivalent = multivalent_features(self.spec)
-        return FusedEmbedding(rows, width, multivalent, unpooled=unpooled, shared=shared, name="embedding")
+        return FusedEmbedding(
+            rows,
+            width,
+            multivalent_features(self.spec),
+            unpooled=unpooled,
+            shared=shared_fields(self.spec),
+            dense=dense_lengths(self.spec),
+            name="embedding",
+        )
 
     def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         embedded = ops.split(self.embed(features), len(self.towers), axis=2)

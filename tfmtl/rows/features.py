@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tfmtl.features import (
-    SEQUENCES,
+    NUMBER_COLUMNS,
+    POSITIONS,
     CategoricalFeature,
+    DenseFeature,
     Feature,
     MultiValuedFeature,
-    NumberSequenceFeature,
     NumericalFeature,
 )
 from tfmtl.rows.lists import Lists, split_lists
@@ -21,6 +22,7 @@ MULTIPLE_VALUES = "multiple_values"
 MISSING_REQUIRED = "missing_required"
 NOT_A_TOKEN = "type_mismatch"
 NOT_A_NUMBER = "not_a_number"
+INVALID_VECTOR = "invalid_vector"
 INVALID_WEIGHTS = "invalid_weights"
 
 
@@ -152,13 +154,18 @@ class _Parser:
 
     def values(self, feature: Any, column: Column) -> None:
         flat, lengths = split_lists(column, feature.separator)
-        is_number = isinstance(feature, NumberSequenceFeature)
+        is_number = isinstance(feature, NUMBER_COLUMNS)
         values, invalid = to_numbers(flat) if is_number else _token_array(flat)
         lists = Lists(values, lengths)
         rows = sorted(set(lists.rows[invalid].tolist()))
-        reason = NOT_A_NUMBER if is_number else NOT_A_TOKEN
-        self._reject(feature.name, column, rows, reason, f"a list of {'finite numbers' if is_number else 'strings'}")
-        if isinstance(feature, SEQUENCES):
+        reason, expected = (NOT_A_NUMBER, "finite numbers") if is_number else (NOT_A_TOKEN, "strings")
+        if isinstance(feature, DenseFeature):
+            has_number = np.bincount(lists.rows[~np.isnan(values)], minlength=len(lengths)) > 0
+            is_vector = (lists.lengths == feature.length) | ~has_number
+            rows, reason = sorted({*rows, *np.flatnonzero(~is_vector).tolist()}), INVALID_VECTOR
+            expected = f"{feature.length} finite numbers"
+        self._reject(feature.name, column, rows, reason, f"a list of {expected}")
+        if isinstance(feature, POSITIONS):
             self.columns[feature.name] = lists.last(feature.max_length)
         else:
             self.columns[feature.name] = lists.select(lists.values != b"").first(feature.max_length)

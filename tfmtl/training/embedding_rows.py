@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tfmtl.features import NUMBERS
+from tfmtl.features import NUMBERS, DenseFeature
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.vocabularies import Tokens
 
@@ -101,7 +101,8 @@ def moved_rows(values: Any, old_values: Any, layers: tuple[Any, Any], sources: S
 
 def _owners(spec: DatasetSpec) -> dict[str, Any]:
     """Returns the features and crosses that have embeddings of their own, by name."""
-    features = {feature.name: feature for feature in spec.features if spec.vocabulary_of(feature) is feature}
+    own = (feature for feature in spec.features if spec.vocabulary_of(feature) is feature)
+    features: dict[str, Any] = {feature.name: feature for feature in own if not isinstance(feature, DenseFeature)}
     return features | {cross.name: cross for cross in spec.crosses}
 
 

@@ -21,6 +21,7 @@ INVALID_LABEL = "invalid_label"
 BROKEN_CHAIN = "broken_chain"
 MISSING_REQUIRED = "missing_required"
 NOT_A_NUMBER = "not_a_number"
+INVALID_VECTOR = "invalid_vector"
 INVALID_WEIGHTS = "invalid_weights"
 INVALID_TIME = "invalid_time"
 INVALID_ROW_WEIGHT = "invalid_row_weight"
@@ -45,6 +46,7 @@ REASONS: dict[str, str] = {
     BROKEN_CHAIN: "a label is positive, but the previous task's label is 0",
     MISSING_REQUIRED: "a required feature has no value",
     NOT_A_NUMBER: "a value of a numerical feature is not a finite number",
+    INVALID_VECTOR: "the values are not as many finite numbers as the vector has",
     INVALID_WEIGHTS: "the weights are not one finite number per token",
     INVALID_TIME: "the time of the row is missing or invalid",
     INVALID_ROW_WEIGHT: "the weight of the row is missing, negative or not a number",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from tfmtl.features import NUMBERS
+from tfmtl.features import TOKENS
 from tfmtl.spec import DatasetSpec
 from transforms.batches.distinct_tokens import DistinctTokens
 from transforms.batches.report import IngestReport
@@ -21,7 +21,7 @@ def distinct_tokens(spec: DatasetSpec, typed: pa.RecordBatch) -> dict[str, Disti
     found: dict[str, DistinctTokens] = {}
     for feature in spec.features:
         owner = spec.vocabulary_of(feature)
-        if not isinstance(owner, NUMBERS) and owner.hashed is not None:
+        if isinstance(owner, TOKENS) and owner.hashed is not None:
             tokens = DistinctTokens.of(typed.column(feature.name).flatten())
             found[owner.name] = found[owner.name].merge(tokens) if owner.name in found else tokens
     return found
@@ -65,7 +65,7 @@ def estimates(spec: DatasetSpec, report: IngestReport) -> Mapping[str, tuple[flo
         spec: Spec of the dataset.
         report: Report of the ingested log.
     """
-    tokens = [one for one in spec.features if not isinstance(one, NUMBERS)]
+    tokens = [one for one in spec.features if isinstance(one, TOKENS)]
     buckets = {one.name: one.hashed.buckets for one in tokens if one.hashed is not None}
     known = {name: found for name, found in report.distinct.items() if name in buckets}
     return {name: (found.estimate(), buckets[name]) for name, found in known.items()}

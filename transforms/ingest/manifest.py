@@ -10,7 +10,15 @@ import pyarrow as pa
 
 from tfmtl import config
 from tfmtl.config import require
-from tfmtl.features import NUMBERS, CategoricalFeature, Feature, MultiValuedFeature, NumericalFeature
+from tfmtl.features import (
+    NUMBER_COLUMNS,
+    NUMBERS,
+    CategoricalFeature,
+    DenseFeature,
+    Feature,
+    MultiValuedFeature,
+    NumericalFeature,
+)
 from tfmtl.spec import DatasetSpec, GivenSplit
 from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
@@ -119,11 +127,14 @@ class Manifest:
         require(not empty, ("split",), f"a split with rows in {', '.join(SPLITS)}", f"none in {', '.join(empty)}")
         for i, feature in enumerate(spec.features):
             path = ("features", i)
-            kind: Any = "numbers" if isinstance(feature, NUMBERS) else "tokens"
+            kind: Any = "numbers" if isinstance(feature, NUMBER_COLUMNS) else "tokens"
             column = self._column(feature.name, kind, (*path, "name"))
             if isinstance(feature, NUMBERS):
                 expected = "omitted for a log that is ingested already, whose numbers are not counted"
                 require(feature.quantiles is None, (*path, "quantiles"), expected, feature.quantiles)
+            if isinstance(feature, DenseFeature):
+                expected = "false for a log that is ingested already, whose numbers are not counted"
+                require(not feature.standardize, (*path, "standardize"), expected, feature.standardize)
             if isinstance(feature, CategoricalFeature | NumericalFeature):
                 expected = f"a kind of list, as rows have up to {column.longest} values"
                 require(column.longest <= 1, (*path, "kind"), expected, feature.kind)

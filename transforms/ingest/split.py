@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.features import MULTIVALENT, MultiValuedFeature
+from tfmtl.features import LISTS, MultiValuedFeature
 from tfmtl.spec import DatasetSpec, GivenSplit, TimeSplit
 from transforms.batches.column_types import format_values
 from transforms.batches.raw_batch import SPLITS
@@ -121,7 +121,7 @@ def split_key(spec: DatasetSpec, validated: ValidatedBatch, key: Sequence[str], 
 def _separators(spec: DatasetSpec) -> dict[str, str]:
     separators: dict[str, str] = {}
     for feature in spec.features:
-        if isinstance(feature, MULTIVALENT):
+        if isinstance(feature, LISTS):
             separators[feature.name] = feature.separator
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             separators[feature.weights] = feature.separator

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfmtl.features import NUMBERS, CategoricalFeature, Feature
+from tfmtl.features import NUMBERS, TOKENS, CategoricalFeature, DenseFeature, Feature
 from tfmtl.spec import DatasetSpec
+from transforms.ingest.moments import moments, position_tokens
 from transforms.ingest.quantiles import bounds, rounded_tokens
 
 TOKEN, COUNT = "token", "count"
@@ -21,7 +22,7 @@ _MERGE_ROWS = 1 << 20
 
 
 class TokenCounter:
-    """Counts the tokens of the features that have a vocabulary, and the rounded numbers of those with quantiles.
+    """Counts the tokens of features with a vocabulary, and the rounded numbers of those with quantiles or moments.
 
     The tokens of a feature that uses the vocabulary of another one are counted as tokens of that one. Tokens that
     `tft.vocabulary` ignores are not counted: empty tokens and tokens with a line break. A missing value of a feature
@@ -72,7 +73,11 @@ def counted_features(spec: DatasetSpec) -> list[tuple[Feature, str]]:
     counted: list[tuple[Feature, str]] = []
     for feature in spec.features:
         owner = spec.vocabulary_of(feature)
-        if owner.quantiles is not None if isinstance(owner, NUMBERS) else owner.hashed is None:
+        if isinstance(owner, TOKENS):
+            is_counted = owner.hashed is None
+        else:
+            is_counted = owner.standardize if isinstance(owner, DenseFeature) else owner.quantiles is not None
+        if is_counted:
             counted.append((feature, owner.name))
     return counted
 
@@ -108,18 +113,20 @@ def prune(counts: pa.Table, feature: Feature) -> pa.Table:
 
 
 def lines_of(counts: pa.Table, feature: Feature) -> list[bytes]:
-    """Returns the lines of a feature's file: those of its vocabulary, or the bounds of its quantiles.
+    """Returns the lines of a feature's file: those of its vocabulary, the bounds of its quantiles, or its moments.
 
     Args:
         counts: All counts of the feature (`SCHEMA`), in which each token occurs once.
         feature: Feature of the counts.
     """
-    if not isinstance(feature, NUMBERS):
+    if isinstance(feature, TOKENS):
         return order(counts, feature)
+    if isinstance(feature, DenseFeature):
+        found = moments(counts[TOKEN].to_pylist(), counts[COUNT].to_numpy(), feature.length)
+        return [f"{mean} {deviation}".encode() for mean, deviation in found]
     assert feature.quantiles is not None
     numbers = np.array(counts[TOKEN].to_pylist(), "S").astype(np.float32)
-    found = bounds(numbers, counts[COUNT].to_numpy(), feature.quantiles)
-    return [str(bound).encode() for bound in found]
+    return [str(bound).encode() for bound in bounds(numbers, counts[COUNT].to_numpy(), feature.quantiles)]
 
 
 def order(counts: pa.Table, feature: Feature) -> list[bytes]:
@@ -162,6 +169,8 @@ def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
     tokens = lists.flatten()
     if isinstance(feature, NUMBERS):
         return rounded_tokens(tokens)
+    if isinstance(feature, DenseFeature):
+        return position_tokens(tokens, feature.length)
     if isinstance(feature, CategoricalFeature) and feature.default:
         given = tokens.filter(pc.not_equal(tokens, b""))
         default = pa.repeat(pa.scalar(feature.default.encode(), pa.binary()), typed.num_rows - len(given))

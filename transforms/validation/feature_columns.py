@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from tfmtl.features import (
     CategoricalFeature,
+    DenseFeature,
     Feature,
     MultiValuedFeature,
     NumberSequenceFeature,
@@ -76,8 +77,8 @@ def parse_feature(batch: RawBatch, feature: Feature) -> ParsedFeature:
         return ParsedFeature(columns, missing, invalid, reasons.NOT_A_NUMBER, "a finite number")
     if isinstance(feature, MultiValuedFeature) and feature.weights:
         return _parse_weighted_tokens(column, batch.column(feature.weights), feature)
-    if isinstance(feature, NumberSequenceFeature):
-        return _parse_number_sequence(column, feature)
+    if isinstance(feature, NumberSequenceFeature | DenseFeature):
+        return _parse_number_list(column, feature)
     tokens, row = split_tokens(column, feature.separator)
     kept = boolean_mask(pc.not_equal(tokens, ""))
     if isinstance(feature, SequenceFeature):  # Empty tokens keep the positions of the others.
@@ -87,14 +88,19 @@ def parse_feature(batch: RawBatch, feature: Feature) -> ParsedFeature:
     return ParsedFeature({feature.name: lists}, boolean_mask(lists.is_null()), all_valid)
 
 
-def _parse_number_sequence(column: pa.Array, feature: NumberSequenceFeature) -> ParsedFeature:
+def _parse_number_list(column: pa.Array, feature: NumberSequenceFeature | DenseFeature) -> ParsedFeature:
     rows = len(column)
     values, row = split_lists(column, feature.separator)
     numbers, is_invalid = parse_numbers(values)
     invalid = _any_in_row(is_invalid, row, rows)
-    kept = _any_in_row(~np.isnan(numbers), row, rows)[row]
+    has_number = _any_in_row(~np.isnan(numbers), row, rows)
+    kept = has_number[row]
     lists = build_lists(pa.array(numbers[kept].astype(np.float32)), row[kept], rows)
     missing = boolean_mask(lists.is_null()) & ~invalid
+    if isinstance(feature, DenseFeature):
+        invalid |= has_number & (np.bincount(row, minlength=rows) != feature.length)
+        expected = f"{feature.length} finite numbers"
+        return ParsedFeature({feature.name: lists}, missing & ~invalid, invalid, reasons.INVALID_VECTOR, expected)
     expected = "a list of finite numbers"
     return ParsedFeature({feature.name: lists}, missing, invalid, reasons.NOT_A_NUMBER, expected)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from tfmtl.features import MULTIVALENT, NUMBERS, CategoricalFeature, MultiValuedFeature, NumericalFeature
+from tfmtl.features import LISTS, NUMBER_COLUMNS, CategoricalFeature, MultiValuedFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
 from transforms.batches.columns import feature_columns, raw_columns, typed_columns
@@ -117,7 +117,7 @@ def _unwrap(batch: RawBatch, columns: Sequence[str], spec: DatasetSpec, rejectio
     """Replaces lists in columns that have one value per row by the value, and rejects rows with several."""
     lists: set[str] = set()
     for feature in spec.features:
-        if isinstance(feature, MULTIVALENT):
+        if isinstance(feature, LISTS):
             lists |= {feature.name, getattr(feature, "weights", None) or feature.name}
     batch, multiple = column_types.unwrap_single_values(batch, [name for name in columns if name not in lists])
     for column, mask in multiple.items():
@@ -165,7 +165,7 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
 
 def _feature_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     for feature in spec.features:
-        yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBERS) else column_types.TOKENS
+        yield feature.name, column_types.NUMBERS if isinstance(feature, NUMBER_COLUMNS) else column_types.TOKENS
         if isinstance(feature, MultiValuedFeature) and feature.weights:
             yield feature.weights, column_types.NUMBERS
 
@@ -209,7 +209,7 @@ def _validate_features(batch: RawBatch, spec: DatasetSpec, rejections: RowReject
     for feature, parsed in zip(spec.features, parsed_features, strict=True):
         if isinstance(feature, CategoricalFeature | NumericalFeature) and feature.required:
             rejections.reject(parsed.missing, reasons.MISSING_REQUIRED, "given", feature.name)
-    for reason in (reasons.NOT_A_NUMBER, reasons.INVALID_WEIGHTS):
+    for reason in (reasons.NOT_A_NUMBER, reasons.INVALID_VECTOR, reasons.INVALID_WEIGHTS):
         for parsed in parsed_features:
             if parsed.reason == reason:
                 rejections.reject(parsed.invalid, reason, parsed.expected, parsed.validated_column)

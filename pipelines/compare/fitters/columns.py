@@ -9,7 +9,15 @@ import numpy as np
 from pipelines.label_columns import population_weights
 from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
-from tfmtl.features import MULTIVALENT, NUMBERS, WEIGHTS_SUFFIX, CategoricalFeature, Feature, MultiValuedFeature
+from tfmtl.features import (
+    MULTIVALENT,
+    NUMBERS,
+    WEIGHTS_SUFFIX,
+    CategoricalFeature,
+    DenseFeature,
+    Feature,
+    MultiValuedFeature,
+)
 from tfmtl.model_inputs import embedding_rows, offsets
 from tfmtl.offsets import EXPOSURE_SUFFIX
 
@@ -45,7 +53,8 @@ def make_table(
     - A number is the index of its bucket, which has an order, or NaN where it is missing.
     - A multivalent field has a column for each of its most frequent tokens, with the weight of the token in the row.
       The ids of a hashed field, of which no frequency is known, are divided evenly among as many columns.
-    - Each position of a sequence is a column, categorical if the sequence is one of tokens.
+    - Each position of a sequence is a column, categorical if the sequence is one of tokens; so is each number of a
+      vector.
 
     Args:
         data: Prepared data.
@@ -75,6 +84,9 @@ def make_table(
             for feature in data.spec.features:
                 shares = features[feature.name + WEIGHTS_SUFFIX].numpy() if isinstance(feature, MULTIVALENT) else None
                 ids, owner = features[feature.name].numpy(), data.spec.vocabulary_of(feature)
+                if isinstance(feature, DenseFeature):
+                    columns |= {f"{feature.name}_{i}": ids[:, i] for i in range(feature.length)}
+                    continue
                 feature_columns = _columns(feature, owner, ids, shares, sizes[feature.name], multivalent_tokens)
                 columns |= feature_columns
                 if not isinstance(feature, (*NUMBERS, MultiValuedFeature)):

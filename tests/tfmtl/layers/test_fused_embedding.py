@@ -34,6 +34,7 @@ INPUTS = {
     "history": np.array([[4, 0], [2, 2], [1, 4]], "int64"),
     "history__weights": np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]], "float32"),
 }
+NO_DENSE_FIELD = ("dense_initializer",)
 FIRST_ROW = {"tags": 0, "user": 4, "history": 7}
 
 
@@ -64,16 +65,18 @@ def assert_sparse(gradient):
 
 
 def test_layer_contract():
-    run_layer_test(FusedEmbedding, KWARGS, (INPUTS,), (3, 3, 2))
+    run_layer_test(FusedEmbedding, KWARGS, (INPUTS,), (3, 3, 2), unused_arguments=NO_DENSE_FIELD)
 
 
 def test_layer_contract_with_unpooled_field():
-    run_layer_test(FusedEmbedding, {**KWARGS, "unpooled": ["history"]}, (INPUTS,), (3, 4, 2))
+    kwargs = {**KWARGS, "unpooled": ["history"]}
+    run_layer_test(FusedEmbedding, kwargs, (INPUTS,), (3, 4, 2), unused_arguments=NO_DENSE_FIELD)
 
 
 def test_layer_contract_without_multivalent_fields():
     inputs = {"item": np.array([1, 0], "int32"), "user": np.array([0, 2], "int32")}
-    run_layer_test(FusedEmbedding, {"vocab_sizes": {"user": 3, "item": 2}, "output_dim": 4}, (inputs,), (2, 2, 4))
+    kwargs = {"vocab_sizes": {"user": 3, "item": 2}, "output_dim": 4}
+    run_layer_test(FusedEmbedding, kwargs, (inputs,), (2, 2, 4), unused_arguments=NO_DENSE_FIELD)
 
 
 def test_values_with_ids_at_both_ends_of_each_field():
@@ -136,6 +139,38 @@ def test_fields_share_embeddings():
     assert_close(np.unique(np.asarray(to_numpy(ops.convert_to_tensor(gradient)))[2]), [1.5])
     copy = FusedEmbedding.from_config(layer.get_config())
     assert copy.offsets == layer.offsets == {"item": 0, "user": 4, "history": 0}
+
+
+def test_dense_fields_are_linear_maps_behind_the_others():
+    layer = FusedEmbedding({"user": 3, "item": 2}, 4, dense={"title": 2, "image": 1})
+    inputs = {
+        "user": np.array([0, 2]),
+        "item": np.array([1, 0]),
+        "title": np.array([[1.0, -2.0], [0.0, 0.0]], "float32"),
+        "image": np.array([[3.0], [0.5]], "float32"),
+    }
+    layer.build()
+    layer.biases["title"].assign([1.0, 2.0, 3.0, 4.0])
+    found = to_numpy(layer(inputs))
+    assert_same(found[:, :2], to_numpy(layer.table)[[[0, 4], [2, 3]]])
+    assert_close(found[:, 2], inputs["title"] @ to_numpy(layer.kernels["title"]) + [1.0, 2.0, 3.0, 4.0])
+    assert_close(found[:, 3], inputs["image"] @ to_numpy(layer.kernels["image"]))
+    by_name = layer.lookup(inputs)
+    assert list(by_name) == ["user", "item", "title", "image"]
+    assert_same(to_numpy(by_name["title"]), found[:, 2])
+    assert layer.compute_output_shape({"user": (2,), "item": (2,), "title": (2, 2)}) == (2, 4, 4)
+    assert tuple(FusedEmbedding.from_config(layer.get_config())(inputs).shape) == (2, 4, 4)
+    with pytest.raises(ValueError, match="Received none for: image"):
+        layer({name: values for name, values in inputs.items() if name != "image"})
+
+
+def test_layer_contract_with_dense_fields():
+    run_layer_test(
+        FusedEmbedding,
+        {"vocab_sizes": {"user": 3}, "output_dim": 2, "dense": {"title": 2}},
+        ({"user": np.array([0, 2, 1], "int64"), "title": np.array([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]], "float32")},),
+        (3, 2, 2),
+    )
 
 
 def test_absent_positions_have_no_gradient():

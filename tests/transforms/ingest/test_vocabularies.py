@@ -17,6 +17,7 @@ from serving.raw_features import parse_examples, raw_inputs
 from tfmtl.features import (
     CategoricalFeature,
     Cross,
+    DenseFeature,
     Hashing,
     MultiValuedFeature,
     NumberSequenceFeature,
@@ -49,6 +50,7 @@ FEATURES = (
     MultiValuedFeature("devices", max_length=2, vocabulary="device"),
     NumericalFeature("paid", quantiles=4),
     NumberSequenceFeature("daily", max_length=3, quantiles=3),
+    DenseFeature("title", length=2),
 )
 CROSSES = (Cross("where", ("city", "price", "device"), buckets=50),)
 SPEC = DatasetSpec("log", FEATURES, (Task("click", "click"),), split=RandomSplit(eval=0.2, test=0.2), crosses=CROSSES)
@@ -60,8 +62,8 @@ def draw_value(rng, tokens, missing=0.2):
 
 def log(rng, rows):
     """Lines of CSV: values with accents, quotes and line breaks, lists with empty positions, missing values."""
-    header = "user,city,shop,never,none,price,tags,tag_weights,history,before,last,device,devices,paid,daily,click"
-    lines = [header]
+    columns = "user,city,shop,never,none,price,tags,tag_weights,history,before,last,device,devices,paid,daily,title"
+    lines = [f"{columns},click"]
     cities = ["Rome", "Oslo", "Zürich", '"a ""b"""', '"two\nlines"', "ROME"]
     for _ in range(rows):
         tags = [draw_value(rng, "abcdef") for _ in range(rng.integers(0, 4))]
@@ -74,6 +76,7 @@ def log(rng, rows):
         row += ["|".join(history), "|".join(before), draw_value(rng, range(14)), draw_value(rng, range(30))]
         daily = "|".join(draw_value(rng, range(6)) for _ in range(rng.integers(0, 4)))
         row += ["|".join(devices), "" if rng.random() < 0.1 else f"{rng.exponential(20):.2f}", daily]
+        row.append("" if rng.random() < 0.1 else "|".join(f"{value:.3f}" for value in rng.normal([5, -1], [2, 0.1])))
         lines.append(",".join([*row, str(rng.integers(2))]))
     return "\n".join(lines) + "\n"
 
@@ -130,8 +133,10 @@ def test_transformed_values_are_the_same_on_all_rows(ingested):
         one, other = (graph.transform_features_layer()(rows) for graph in graphs.values())
         assert set(one) == set(other)
         for name, values in one.items():
-            if name in ("paid", "daily"):  # The quantiles of TFT are approximate.
-                assert np.mean(np.abs(values - other[name])) < 0.05, name
+            if name == "title":  # The moments of counted vectors are those of rounded numbers.
+                np.testing.assert_allclose(values, other[name], atol=0.01)
+            elif name in ("paid", "daily"):  # The quantiles of TFT are approximate.
+                assert np.mean(np.abs(values - other[name])) < 0.1, name
             else:
                 np.testing.assert_array_equal(values, other[name], err_msg=name)
 
@@ -147,7 +152,19 @@ def test_features_share_the_vocabulary_of_all_their_tokens(ingested):
     expected = sorted(counts, key=lambda token: (counts[token], token), reverse=True)[:5]
     assert graphs["counted"].vocabulary_by_name("history") == expected
     files = {path.name for path in (folder / "counted").iterdir() if path.is_file()}
-    assert files == {*vocabularies(SPEC), "daily", "paid"}
+    assert files == {*vocabularies(SPEC), "daily", "paid", "title"}
+
+
+def test_vectors_are_standardized_by_position(ingested):
+    folder, graphs = ingested
+    found = records(folder, "train")
+    rows = [tf.train.Example.FromString(row).features.feature["title"].float_list.value for row in found]
+    vectors = graphs["counted"].transform_features_layer()(parse_examples(SPEC, found))["title"].numpy()
+    given = np.array([len(row) > 0 for row in rows])
+    np.testing.assert_array_equal(vectors[~given], 0)
+    values = np.array([row for row in rows if row])
+    expected = (values - values.mean(axis=0)) / values.std(axis=0)
+    np.testing.assert_allclose(vectors[given], expected, atol=0.02)
 
 
 def test_hashed_ids_and_crosses_follow_from_the_values_of_a_row(ingested):

@@ -9,7 +9,13 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import embedding_rows, multivalent_features, shared_fields, transformed_inputs
+from tfmtl.model_inputs import (
+    dense_lengths,
+    embedding_rows,
+    multivalent_features,
+    shared_fields,
+    transformed_inputs,
+)
 from tfmtl.spec import DatasetSpec
 from tfmtl.types import Features, Tensor
 
@@ -36,6 +42,7 @@ class EmbeddedFeatures(keras.Model):
             multivalent_features(self.spec),
             unpooled=unpooled,
             shared=shared_fields(self.spec),
+            dense=dense_lengths(self.spec),
             name="embedding",
         )
 

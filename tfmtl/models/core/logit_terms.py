@@ -10,7 +10,7 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import embedding_rows, multivalent_features, offsets, shared_fields
+from tfmtl.model_inputs import dense_lengths, embedding_rows, multivalent_features, offsets, shared_fields
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.offsets import EXPOSURE_SUFFIX
 from tfmtl.spec import ENTIRE
@@ -60,6 +60,8 @@ class LogitTerms(EmbeddedFeatures):
             embeddings_initializer="zeros",
             unpooled=self.options.unpooled_sequences(self.spec),
             shared=shared_fields(self.spec),
+            dense=dense_lengths(self.spec),
+            dense_initializer="zeros",
             dtype="float32",
             name="wide",
         )
