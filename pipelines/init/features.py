@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from tfmtl.features import CategoricalFeature, Feature, MultiValuedFeature, NumberSequenceFeature, NumericalFeature
+from tfmtl.features import (
+    CategoricalFeature,
+    DenseFeature,
+    Feature,
+    MultiValuedFeature,
+    NumberSequenceFeature,
+    NumericalFeature,
+)
 from transforms.batches.column_types import format_values
 from transforms.profile.columns import ColumnProfile
 from transforms.profile.leaks import SMOOTHING, find_leak, label_means, rank_auc
@@ -102,6 +109,8 @@ def _feature(
     if profile.kind == "list":
         length = max(1, min(profile.lengths[1], _LONGEST_LIST))
         separator = profile.separator or "|"
+        if profile.vector_length > 1:
+            return DenseFeature(name, length=profile.vector_length, separator=separator), "vectors of numbers"
         if profile.is_float_list:
             return NumberSequenceFeature(name, max_length=length, separator=separator), "lists of numbers"
         feature = MultiValuedFeature(name, max_length=length, separator=separator, min_frequency=min_frequency)

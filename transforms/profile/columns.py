@@ -40,7 +40,9 @@ class ColumnProfile:
         lengths: Median, 99 % quantile and maximum of a list's length; zeros otherwise.
         numbers: Values as numbers, NaN where there is none, for `number` and `integer`.
         moments: Values as microseconds since 1970, for `time`; other columns have none.
-        is_float_list: Whether all tokens of a list are numbers with a fraction.
+        is_float_list: Whether all tokens of a list are numbers, of which some have a fraction.
+        vector_length: Length of all lists that have values, if these are numbers with a fraction of which some are
+            negative, as those of an embedding; 0 otherwise.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ColumnProfile:
     numbers: np.ndarray | None = None
     moments: np.ndarray | None = None
     is_float_list: bool = False
+    vector_length: int = 0
 
 
 def profile_column(name: str, column: pa.Array) -> ColumnProfile:
@@ -193,6 +196,7 @@ def _profile_list(name: str, column: pa.Array, separator: str, nulls: Sequence[t
         separator=separator,
         lengths=(median, most, longest),
         is_float_list=is_float,
+        vector_length=longest if is_float and present.min() == longest and bool(np.any(numbers < 0)) else 0,
     )
 
 

@@ -29,8 +29,9 @@ def write_csv(path, texts, names=NAMES):
 
 def write_parquet(path, rows):
     lists = pa.list_(pa.string())
-    types = {"price": pa.float32(), "tags": lists, "topics": lists, "history": lists}
-    types |= dict.fromkeys(("tag_weights", "days"), pa.list_(pa.float32()))
+    types = {"price": pa.float32(), "paid": pa.float32()}
+    types |= dict.fromkeys(("tags", "topics", "history", "users"), lists)
+    types |= dict.fromkeys(("tag_weights", "days", "title"), pa.list_(pa.float32()))
     columns = {name: pa.array([row.get(name) for row in rows], types.get(name, pa.string())) for name in NAMES}
     pq.write_table(pa.table({"key": [f"k{number}" for number in range(len(rows))], **columns}), path)
     return path

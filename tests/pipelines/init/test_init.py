@@ -192,6 +192,17 @@ def test_weights_of_a_list_belong_to_it(name, tmp_path):
     assert name not in features
 
 
+@pytest.mark.parametrize(("last", "kind"), [("0.5|-1.25|3", "dense"), ("0.5|1.25", "number_sequence")])
+def test_lists_of_numbers_of_one_length_are_vectors(last, kind, tmp_path):
+    columns = draw()
+    vectors = [f"0.5|-{i % 7}.25|3.0" for i in range(len(columns["tags"]))]
+    (tmp_path / "log.csv").write_text(text({**columns, "title": [*vectors[:-1], last]}), encoding="utf-8")
+    assert init(tmp_path / "log.csv", tmp_path).exit_code == 0
+    (feature,) = [one for one in load_settings(tmp_path / "settings.yaml").spec.features if one.name == "title"]
+    assert feature.kind == kind
+    assert feature.max_length == 3
+
+
 @pytest.mark.parametrize("change", ["another length", "negative", "another name", "another separator"])
 def test_a_list_of_numbers_that_fits_no_list_is_a_feature_of_its_own(change, tmp_path):
     columns = draw()

@@ -22,13 +22,33 @@ features:
   - {name: topics, kind: multi_valued, max_length: 3}
   - {name: history, kind: sequence, separator: " ", max_length: 3}
   - {name: days, kind: number_sequence, max_length: 3}
+  - {name: device, kind: categorical, hashed: {buckets: 20, seed: 4}}
+  - {name: users, kind: sequence, max_length: 2, vocabulary: user}
+  - {name: paid, kind: numerical, quantiles: 3}
+  - {name: title, kind: dense, length: 2}
+crosses:
+  - {name: user_device, features: [user, device], buckets: 40}
+  - {name: shop_paid, features: [shop, paid, price], buckets: 30}
 tasks:
   - {name: click, label: clicked, output: ctr}
   - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}
 """)
 VOCABULARY_FEATURES = ("user", "shop", "tags", "topics", "history")
 VOCABULARY = ("1", "2", "3", "u1", "u2", "u3", "ü")
-NAMES = ("user", "shop", "price", "tags", "tag_weights", "topics", "history", "days")
+NAMES = (
+    "user",
+    "shop",
+    "price",
+    "tags",
+    "tag_weights",
+    "topics",
+    "history",
+    "days",
+    "device",
+    "users",
+    "paid",
+    "title",
+)
 OUTPUTS = ("ctr", "cvr", "ctcvr")
 
 
@@ -45,6 +65,12 @@ def draw_rows(rng, count, valid=False):
     for _ in range(count):
         row = {"user": f"u{rng.integers(9)}", "shop": str(rng.integers(9)), "price": float(rng.integers(-9, 99))}
         row |= {"tags": tokens(7), "topics": tokens(6), "history": tokens(6), "days": numbers(rng.integers(0, 6))}
+        row |= {
+            "device": f"d{rng.integers(99)}",
+            "users": tokens(4),
+            "paid": float(rng.integers(99)),
+            "title": numbers(2),
+        }
         if valid and row["tags"] == [""]:  # A file has no such list: an empty text is a missing value.
             row["tags"] = ["1"]
         row["tag_weights"] = numbers(len(row["tags"]))
@@ -67,7 +93,7 @@ def to_example(row):
     feature = {}
     for name, value in row.items():
         values = value if isinstance(value, list) else [value]
-        if name in ("price", "tag_weights", "days"):
+        if name in ("price", "tag_weights", "days", "paid", "title"):
             feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
         else:
             feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[item.encode() for item in values]))
@@ -93,6 +119,8 @@ class Transform(tf.Module):
         super().__init__()
         for name in VOCABULARY_FEATURES:
             (folder / name).write_text("".join(f"{token}\n" for token in VOCABULARY))
+        (folder / "paid").write_text("20.0\n60.0\n")
+        (folder / "title").write_text("0.5 2.0\n-0.25 1.5\n")
         self.tables = {}
         self._preprocess = make_preprocessing_fn(SPEC, str(folder))
 

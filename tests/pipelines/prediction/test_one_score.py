@@ -39,6 +39,10 @@ def to_raw(rows):
         "topics": matrix("topics", ""),
         "history": matrix("history", "", 3),
         "days": matrix("days", nan, 3),
+        "device": np.array([row.get("device", "") for row in rows], object),
+        "users": matrix("users", "", 2),
+        "paid": np.array([row.get("paid", nan) for row in rows], np.float32),
+        "title": matrix("title", nan, 2),
     }
 
 

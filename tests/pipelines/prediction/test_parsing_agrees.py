@@ -23,9 +23,10 @@ features:
   - {name: topics, kind: multi_valued, separator: "::", max_length: 100}
   - {name: history, kind: sequence, separator: " ", max_length: 100}
   - {name: days, kind: number_sequence, max_length: 100}
+  - {name: title, kind: dense, length: 2}
 tasks: [{name: click, label: clicked}]
 """)
-NAMES = ("user", "city", "price", "age", "tags", "tag_weights", "topics", "history", "days")
+NAMES = ("user", "city", "price", "age", "tags", "tag_weights", "topics", "history", "days", "title")
 TOKENS = ["a", "ü", "a b", " a ", "12", "nan", "None", "x" * 300, "a\nb", "\x00", "true", "|", ";"]
 NUMBERS = ["1", "-2.5", "+3", " 4 ", "1e3", "1e-3", ".5", "5.", "nan", "-NaN", "1e400", "-1e39", "3.5e38", "inf", "1,5"]
 WEIGHTS = ["1", "0.5", "-2", *["3"] * 9, "x", "", "nan"]
@@ -51,6 +52,8 @@ def draw_texts(rng, rows):
             ";".join(str(rng.choice(["1", "0.5", "-2", *["3"] * 9, "x", "", "nan"])) for _ in range(count)) or None
         ]
         values += [joined(TOKENS, "::"), joined(TOKENS, " "), joined(numbers[-30:], "|")]
+        length = 2 if rng.random() < 0.9 else rng.integers(0, 4)
+        values.append("|".join(str(rng.choice(["1", "", *["-2.5"] * 20, "x"])) for _ in range(length)) or None)
         for name, value in zip(NAMES, values, strict=True):
             columns[name].append(value)
     return columns
@@ -101,7 +104,12 @@ def test_texts_of_a_file(rows):
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     accepted, rejected = assert_agree(table, columns)
     assert len(accepted) > rows / 5
-    assert {reason for reason, _ in rejected.values()} == {"missing_required", "not_a_number", "invalid_weights"}
+    assert {reason for reason, _ in rejected.values()} == {
+        "missing_required",
+        "not_a_number",
+        "invalid_weights",
+        "invalid_vector",
+    }
     assert_agree(table, to_columns(table)[0])
     assert_agree(table, to_columns(table.to_pandas())[0])
     assert_agree(table, to_columns(table.to_pylist())[0])
@@ -123,6 +131,7 @@ def test_typed_values():
             pa.array([decimal.Decimal("1.50"), None, decimal.Decimal("-2.25")]), pa.array([[1.0], [], [2.0, 3.0]]),
         ],
         "tags": [pa.array([["a;b", ""], [], None]), pa.array([[1, 2], [3], []]), pa.array([7, 8, None])],
+        "title": [pa.array([[1.0, None], [2.5, 1.0], None]), pa.array([[1, 2], [3], []]), pa.array([7.5, 8, None])],
         "days": [pa.array([[1.0, None], [], None]), pa.array([[1, 2], [3], []]), pa.array([7.5, 8, None])],
     }  # fmt: skip
     plain = {"user": pa.array(["u1", "u2", "u3"]), "price": pa.array([1.0, 2.0, 3.0])}

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tfmtl.features import (
     CategoricalFeature,
+    DenseFeature,
+    Hashing,
     MultiValuedFeature,
     NumberSequenceFeature,
     NumericalFeature,
@@ -30,10 +32,13 @@ FEATURES = (
     MultiValuedFeature("words"),
     SequenceFeature("seen"),
     NumberSequenceFeature("daily"),
+    DenseFeature("title", length=2),
+    CategoricalFeature("device", hashed=Hashing(100)),
+    SequenceFeature("devices", vocabulary="device"),
 )
 TASKS = (Task("click", "click"), Task("buy", "buy", follows="click"), Task("visits", "visits", kind="count"))
 SPEC = DatasetSpec("log", FEATURES, TASKS, group_key="user", split=RandomSplit(eval=0.2, test=0.2))
-LISTS = ("tags", "tag_weights", "words", "seen", "daily")
+LISTS = ("tags", "tag_weights", "words", "seen", "daily", "title", "devices")
 TYPES = {
     "city": pa.string(),
     "shop": pa.int32(),
@@ -44,6 +49,9 @@ TYPES = {
     "words": pa.large_list(pa.large_string()),
     "seen": pa.list_(pa.int64()),
     "daily": pa.list_(pa.float64()),
+    "title": pa.list_(pa.float32(), 2),
+    "device": pa.string(),
+    "devices": pa.list_(pa.string()),
     "click": pa.bool_(),
     "buy": pa.float64(),
     "visits": pa.int64(),
@@ -57,6 +65,7 @@ INVALID = {  # Changed values and reason of each invalid row, by the row's numbe
     19: ({"shop": None}, "missing_required"),
     23: ({"price": float("inf")}, "not_a_number"),
     27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "invalid_weights"),
+    31: ({"title": [0.5, float("inf")]}, "invalid_vector"),
 }
 
 
@@ -82,6 +91,9 @@ def log(rows=200):
                 "words": draw_list(rng, ["x", "y z"], 2) or None,
                 "seen": draw_list(rng, list(range(9)), 3),
                 "daily": draw_list(rng, [None, 0.5, 2.0, 7.0], 3),
+                "title": [None, [0.5, float(rng.integers(9))], [-1.25, None]][rng.integers(3)],
+                "device": [None, "d1", "ü2"][rng.integers(3)],
+                "devices": draw_list(rng, ["d1", "d2", "ü2"], 3),
                 "click": click,
                 "buy": float(click and rng.random() < 0.5),
                 "visits": int(rng.integers(4)),
