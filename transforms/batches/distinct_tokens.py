@@ -6,7 +6,6 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 
 _INDEX_BITS = 10
 _REGISTERS = 1 << _INDEX_BITS
@@ -45,6 +44,8 @@ class DistinctTokens:
         Args:
             tokens: Tokens, binary, without nulls; empty ones are not counted.
         """
+        import tensorflow as tf  # Commands that only read a report start without TensorFlow.
+
         unique = pc.unique(tokens.filter(pc.not_equal(tokens, b"")))
         hashes = tf.strings.to_hash_bucket_fast(unique.to_numpy(zero_copy_only=False), 1 << _HASH_BITS).numpy()
         registers = np.zeros(_REGISTERS, np.uint8)

@@ -49,7 +49,7 @@ TYPES = {
     "words": pa.large_list(pa.large_string()),
     "seen": pa.list_(pa.int64()),
     "daily": pa.list_(pa.float64()),
-    "title": pa.list_(pa.float32(), 2),
+    "title": pa.list_(pa.float32()),
     "device": pa.string(),
     "devices": pa.list_(pa.string()),
     "click": pa.bool_(),
