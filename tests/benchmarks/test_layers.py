@@ -36,7 +36,7 @@ def mmoe_flops():
     return 2 * BATCH * (experts_products + gates + towers)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_measures_products_and_layers(backend):
     require(backend)
@@ -58,7 +58,7 @@ def test_measures_products_and_layers(backend):
         assert mmoe["peak_mb"] > 100
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_command_with_jax_prints_every_row(tmp_path):
     """The environment needs JAX, Keras, click and rich."""
     for name in ("jax", "click", "rich"):

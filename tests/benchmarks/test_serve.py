@@ -61,7 +61,7 @@ def test_examples_hold_the_tokens_of_the_columns():
         }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_row_is_measured_against_our_server(tmp_path):
     arguments = ["--quick", "--features", "3", "--batch", "7", "--clients", "2", "--json", str(tmp_path / "rows.json")]
     run = CliRunner().invoke(serve.main, arguments)

@@ -50,7 +50,7 @@ def test_cost_table_has_fixed_cost_and_rows_per_second():
     assert "1,000" in each
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_measures_the_pipeline_of_the_package(tmp_path):
     command = [sys.executable, "-m", "benchmarks.transform", "--rows", "300", "--only", "tfmtl"]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
