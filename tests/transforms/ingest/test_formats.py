@@ -200,3 +200,10 @@ def test_missing_columns_raise(tmp_path):
     write_parquet(rows, tmp_path / "log.parquet", {name: kind for name, kind in TYPES.items() if name != "price"})
     with pytest.raises(MissingColumnError, match=r"should have the column price. Received: city, shop, age"):
         ingested(tmp_path / "log.parquet")
+
+
+def test_amounts_are_floats_and_0_where_the_event_did_not_happen(from_csv):
+    rows = [row for i, row in enumerate(log(), 1) if i not in INVALID]
+    expected = sorted(np.float32(row["paid"] or 0).tobytes() for row in rows)
+    assert sorted(one["paid"] for split in SPLITS for one in from_csv[0][split]) == expected
+    assert any(row["paid"] is None for row in rows)
