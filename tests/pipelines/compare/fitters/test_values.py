@@ -41,7 +41,7 @@ def boosted(monkeypatch, unit=1.0):
     target = "pipelines.compare.fitters.columns.make_table"
     monkeypatch.setattr(target, lambda data, split, multivalent_tokens, folder: tables[split])
     data = dataclasses.make_dataclass("Data", [("spec", object)])(SPEC)
-    options = {"max_rounds": 60, "patience": 5, "num_leaves": 6, "feature_fraction": 1.0, "cat_smooth": 1.0}
+    options = {"max_rounds": 400, "patience": 20, "num_leaves": 6, "feature_fraction": 1.0, "cat_smooth": 1.0}
     return LightGBM().fit(Job("lightgbm", "lightgbm", options, {}, 1), data).scores["test"], tables["test"]
 
 
