@@ -124,7 +124,7 @@ def test_hive_partitions_equal_columns_of_the_file(split, tmp_path):
     for name in SPLITS:
         assert sorted(map(str, in_folders[name])) == sorted(map(str, found["string"][0][name]))
     if isinstance(split, TimeSplit):
-        assert {name: len(rows) for name, rows in in_folders.items()} == {"train": 18, "eval": 17, "test": 17}
+        assert {name: len(rows) for name, rows in in_folders.items()} == {"train": 17, "eval": 17, "test": 17}
 
 
 @pytest.mark.parametrize(
