@@ -18,15 +18,16 @@ def label_parsing(spec: DatasetSpec) -> dict[str, tf.io.FixedLenFeature]:
     Args:
         spec: Spec of the dataset.
     """
-    integers = (*spec.labels, *spec.open_columns.values())
-    parsing = {name: tf.io.FixedLenFeature([], tf.int64) for name in integers}
+    types = {task.label: tf.float32 if task.kind == "value" else tf.int64 for task in spec.tasks}
+    types |= dict.fromkeys(spec.open_columns.values(), tf.int64)
+    parsing = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in types.items()}
     if spec.weight is not None:
         parsing[spec.weight] = tf.io.FixedLenFeature([], tf.float32)
     return parsing
 
 
 def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Returns the labels, NaN where a label is 0 and open.
+    """Returns the labels, NaN where a label is 0 and open, and where a value is 0 and the previous label is NaN.
 
     Args:
         spec: Spec of the dataset.
@@ -41,6 +42,10 @@ def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.T
         if name in spec.open_columns:
             is_open = (parsed[spec.open_columns[name]] == 1) & (parsed[name] == 0)
             labels[name] = tf.where(is_open, UNKNOWN, labels[name])
+    for task in spec.tasks:
+        if task.kind == "value" and task.follows is not None:
+            is_open = tf.math.is_nan(labels[spec.task(task.follows).label]) & (labels[task.label] == 0)
+            labels[task.label] = tf.where(is_open, UNKNOWN, labels[task.label])
     return labels
 
 

@@ -26,6 +26,8 @@ from transforms.simulation.options import SimulatorOptions
 
 KERAS_MODEL = "model.keras"
 """Name of the Keras model in a `model_run` folder."""
+_MONITORS = {"binary": "auc", "value": "gini"}
+"""Suffix of the metric of an output that early stopping can watch, by the kind of its task."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +173,9 @@ class Settings:
         for output in self.thresholds:
             require(output in outputs, ("thresholds", output), f"an output of the spec: {', '.join(outputs)}", output)
             self._check_slices(output)
-        binary = [output.name for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
-        known = ["loss", *(f"{t.name}_loss" for t in self.spec.tasks), *(f"{name}_auc" for name in binary)]
+        known = ["loss", *(f"{task.name}_loss" for task in self.spec.tasks)]
+        suffixes = {output.name: _MONITORS.get(self.spec.task(output.task).kind) for output in self.spec.outputs}
+        known += [f"{name}_{suffix}" for name, suffix in suffixes.items() if suffix]
         given = self.spec.split.kind == "given"
         expected = f"`given` if data.reader is {INGESTED}, and only then"
         require(given == (self.data.reader == INGESTED), ("spec", "split", "kind"), expected, self.spec.split.kind)

@@ -42,11 +42,14 @@ def load_settings(path: str | pathlib.Path, *, data: str | None = None) -> Setti
 def main_metric(spec: DatasetSpec) -> str:
     """Returns the metric that is monitored by default: the AUC of the last binary task over all rows, or the loss.
 
+    It is the loss if there is no binary task, or if there is a value, which the AUC of another task does not judge.
+
     Args:
         spec: Tasks of the dataset.
     """
     binary = [o.name for o in spec.outputs if o.space == ENTIRE and spec.task(o.task).kind == "binary"]
-    return f"{binary[-1]}_auc" if binary else "loss"
+    has_values = any(task.kind == "value" for task in spec.tasks)
+    return f"{binary[-1]}_auc" if binary and not has_values else "loss"
 
 
 def _resolved_model(settings: Settings, document: config.Document) -> ModelSettings:

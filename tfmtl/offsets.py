@@ -1,4 +1,4 @@
-"""Offsets of counts: the exposure to which a predicted rate is proportional."""
+"""Offsets of counts and values: the exposure to which a predicted mean is proportional."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ EXPOSURE_SUFFIX = "__exposure"
 
 @dataclasses.dataclass(frozen=True)
 class Offset:
-    """Exposure of a count, to which the predicted rate is proportional, as in a Poisson regression with an offset.
+    """Exposure of a count or value, to which the prediction is proportional, as in a Poisson regression with an offset.
 
     The rate of a row x with exposure e is `max(e, floor) * exp(f(x))`, where f(x) is what a model learns: `log max(e,
     floor)` is added to the logarithm of the rate. With f = 0 the prediction is the exposure itself, if it is at least

@@ -175,7 +175,10 @@ def report_metrics(settings: Settings, result: Run, reference: Reference | None)
         notes += [reference.sample_note(), *advice(settings, metrics, reference.auc)]
     notes += dead_sentences(read_health(result.uri("Trainer", "model_run")))
     document = {"metrics": [_record(one) for one in metrics], "reference_auc": aucs, "notes": [*filter(None, notes)]}
-    present(document, results_table(settings.spec, metrics, "Test split", aucs, NAME))
+    if reference is not None and reference.gini:
+        document["reference_gini"] = reference.gini
+    ginis = reference.gini if reference else None
+    present(document, results_table(settings.spec, metrics, "Test split", aucs, NAME, ginis))
     for note in filter(None, notes):
         console.print(note, highlight=False, markup=False)
 

@@ -11,9 +11,11 @@ from pipelines.evaluation.block_statistics import BLOCKS, Histograms, distinct
 BINS = 1 << 14
 """Number of bins of the logit of a score; those of two rows in the same bin count as equal."""
 LIMIT = 16.0
-_CANDIDATE, _BASELINE = 0, 1
+VALUE_LIMIT = 32.0
+"""Largest absolute logarithm of a score or label of a value that the bins resolve."""
+_CANDIDATE, _BASELINE, _BEST = 0, 1, 2
 _MOST_PENDING = 1 << 17
-_CELLS = 4 * BINS  # Model, class and bin of one block.
+_CELLS = 6 * BINS  # Model, class and bin of one block.
 SUMS = (
     "rows",
     "label",
@@ -28,7 +30,7 @@ SUMS = (
     "not_finite",
     "baseline_rows",
 )
-"""Names of the sums: over rows, of labels, scores, log losses, absolute errors and terms of SMAPE."""
+"""Names of the sums: over rows, of labels, scores, losses, absolute errors and terms of SMAPE."""
 
 
 @dataclasses.dataclass
@@ -36,10 +38,16 @@ class Accumulator:
     """Sums over the rows of one output, each multiplied by its weight.
 
     A key holds slice, block, model, class and bin. The memory is bounded by 16 bytes for each occupied cell, of which
-    a slice has at most two for each of its rows.
+    a slice has at most two for each of its rows, and six of a value.
+
+    The histograms of a value are such that `pipelines.evaluation.block_statistics.area` of them is the share A of the
+    Gini coefficient `2 A - 1` (`tfmtl.metrics.normalized_gini`): each row is in the class of negative rows with its
+    weight, and in that of positive rows with its weight times its label. The third model is the best one, whose scores
+    are the labels.
 
     Attributes:
-        is_count: True for a count, which has no histograms.
+        is_count: True for a count, which has no histograms, and for a value.
+        is_value: True for a value.
         keys: Sorted keys of the occupied cells of the histograms.
         counts: Number of rows in each cell, or the sum of their weights.
         places: Sorted numbers `slice * BLOCKS + block` of the sums.
@@ -49,6 +57,7 @@ class Accumulator:
     """
 
     is_count: bool = False
+    is_value: bool = False
     keys: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
     counts: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
     places: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
@@ -105,12 +114,19 @@ class Accumulator:
                 sums["not_finite"] = total(every, ~finite)
                 self.lowest = min(self.lowest, values[kept].min(initial=math.inf))
                 self.highest = max(self.highest, values[kept].max(initial=-math.inf))
-            if bins is not None:
-                keys.append(((places[index[kept]] * 2 + model) * 2 + (labels[kept] > 0)) * BINS + bins)
+            if bins is not None and not self.is_value:
+                keys.append(((places[index[kept]] * 3 + model) * 2 + (labels[kept] > 0)) * BINS + bins)
                 cell_weights += [] if weights is None else [weights[kept]]
+            elif bins is not None:
+                orders = [(model, bins)] if model == _BASELINE else [(model, bins), (_BEST, _value_bins(labels[kept]))]
+                own = np.ones(len(bins)) if weights is None else weights[kept]
+                for order, cells in orders:
+                    for is_positive, amounts in enumerate((own, own * labels[kept])):
+                        keys.append(((places[index[kept]] * 3 + order) * 2 + is_positive) * BINS + cells)
+                        cell_weights.append(amounts)
         columns = np.stack([sums.get(name, np.zeros(len(places))) for name in SUMS], axis=1)
         self._add_sums(places[rows > 0], columns[rows > 0])
-        if keys and weights is None:
+        if keys and not cell_weights:
             self._add_cells(*np.unique(np.concatenate(keys), return_counts=True))
         elif keys:
             found_keys, inverse = np.unique(np.concatenate(keys), return_inverse=True)
@@ -136,7 +152,7 @@ class Accumulator:
         sums = np.stack([np.bincount(index, column, len(blocks)) for column in self.sums.T], axis=1)
         dense = np.bincount(self.keys % (BLOCKS * _CELLS), self.counts)
         keys = np.flatnonzero(dense)
-        return Accumulator(self.is_count, keys, dense[keys], blocks, sums, self.lowest, self.highest)
+        return Accumulator(self.is_count, self.is_value, keys, dense[keys], blocks, sums, self.lowest, self.highest)
 
     def block_sums(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns the sums of slices by place, a block of a slice that has rows.
@@ -152,8 +168,10 @@ class Accumulator:
         first, last = np.searchsorted(self.places, [start * BLOCKS, stop * BLOCKS])
         return self.places[first:last] // BLOCKS - start, self.sums[first:last]
 
-    def histograms(self, start: int, stop: int) -> tuple[Histograms, Histograms]:
-        """Returns the histograms of the candidate and of the served model on slices, with the same places.
+    def histograms(self, start: int, stop: int) -> tuple[Histograms, Histograms, Histograms]:
+        """Returns the histograms of the candidate, of the served model and of the best one, with the same places.
+
+        The best model has rows for a value only.
 
         Args:
             start: Number of the first slice.
@@ -164,9 +182,10 @@ class Accumulator:
         first, last = np.searchsorted(self.keys, [start * cells, stop * cells])
         keys, counts = self.keys[first:last] - start * cells, self.counts[first:last]
         places, index = distinct(keys // _CELLS)
-        of_baseline = keys % _CELLS >= 2 * BINS
+        models = keys % _CELLS // (2 * BINS)
+        masks = [models == model for model in (_CANDIDATE, _BASELINE, _BEST)]
         found = []
-        for own in (~of_baseline, of_baseline) if of_baseline.any() else (slice(None), slice(0)):
+        for own in masks if models.any() else (slice(None), slice(0), slice(0)):
             merged = index[own] * BINS + keys[own] % BINS
             order = np.argsort(merged, kind="stable")  # Merges the sorted cells of the two classes.
             merged, rows = merged[order], counts[own][order]
@@ -177,14 +196,14 @@ class Accumulator:
             )
             at, bins = np.divmod(merged[begins], BINS)
             found.append(Histograms(stop - start, places // BLOCKS, at, bins, both - positives, positives))
-        return found[0], found[1]
+        return found[0], found[1], found[2]
 
     def _terms(self, labels: np.ndarray, scores: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Returns the terms of the sums by name, and the bins of the scores; None for a count."""
         if self.is_count:
             error, middle = np.abs(scores - labels), (scores + labels) / 2
             term = np.divide(error, middle, out=np.zeros_like(error), where=middle > 0)
-            return {"score": scores, "error": error, "term": term}, None
+            return {"score": scores, "error": error, "term": term}, _value_bins(scores) if self.is_value else None
         inside = np.clip(scores, 1e-15, 1 - 1e-15)
         log, log_complement = np.log(inside), np.log1p(-inside)
         scaled = (np.clip(log - log_complement, -LIMIT, LIMIT) / LIMIT + 1) * (BINS / 2)
@@ -210,6 +229,15 @@ class Accumulator:
         self._pending_cells.append((keys, counts))
         if sum(len(one) for one, _ in self._pending_cells) > max(_MOST_PENDING, len(self.keys)):
             self.compact()
+
+
+def _value_bins(amounts: np.ndarray) -> np.ndarray:
+    """Returns the bins of the logarithms of amounts."""
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(amounts, 0.0))
+    scaled = (np.clip(logs, -VALUE_LIMIT, VALUE_LIMIT) / VALUE_LIMIT + 1) * (BINS / 2)
+    bins: np.ndarray = np.minimum(scaled.astype(np.int64), BINS - 1)
+    return bins
 
 
 def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -53,7 +53,8 @@ class Evaluation:
                 continue
             task = self._spec.task(output.task)
             rows = batch.rows(self._spec, output)
-            accumulator = self._outputs.setdefault(output.name, Accumulator(task.kind != "binary"))
+            empty = Accumulator(is_count=task.kind != "binary", is_value=task.kind == "value")
+            accumulator = self._outputs.setdefault(output.name, empty)
             baseline = batch.baseline.get(output.name)
             accumulator.add(
                 places,
@@ -72,7 +73,7 @@ class Evaluation:
         """
         slices = np.array([self._slices.setdefault(name, len(self._slices)) for name in other._slices])
         for name, accumulator in other._outputs.items():
-            mine = self._outputs.setdefault(name, Accumulator(accumulator.is_count))
+            mine = self._outputs.setdefault(name, Accumulator(accumulator.is_count, accumulator.is_value))
             mine.merge(accumulator, slices)
 
     def compact(self) -> "Evaluation":

@@ -1,4 +1,4 @@
-"""Reference model: one-hot logistic regression on the rows of the pipeline."""
+"""Reference model: one-hot linear regression on the rows of the pipeline, logistic or of values."""
 
 import dataclasses
 import glob
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.evaluation.one_hot_regression import MAX_ROWS, OneHotRegression, binary_outputs
-from tfmtl.metrics import roc_auc
+from pipelines.evaluation.one_hot_regression import MAX_ROWS, OneHotRegression, linear_outputs
+from tfmtl.metrics import normalized_gini, roc_auc
 from tfmtl.spec import DatasetSpec
 
 NAME = "logistic regression"
@@ -20,15 +20,17 @@ _KEPT = "reference.json"
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """Test AUC of logistic regression.
+    """Test metrics of logistic regression, and of the Tweedie regression of values.
 
     Attributes:
-        auc: AUC by output name; NaN if the training or test rows of the output's space have one class only.
+        auc: AUC of each binary output by name; NaN if the training or test rows of its space have one class only.
+        gini: Normalized Gini coefficient of each output of a value by name; NaN if it is not defined.
         rows: Number of training rows that the regression is fitted on.
         train_rows: Number of rows of the training split.
     """
 
     auc: Mapping[str, float]
+    gini: Mapping[str, float]
     rows: int
     train_rows: int
 
@@ -40,7 +42,7 @@ class Reference:
 
 
 def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, train_rows: int) -> Reference:
-    """Returns the test AUC of logistic regression, which is fitted once for the same examples and spec.
+    """Returns the test metrics of the linear models, which are fitted once for the same examples and spec.
 
     Args:
         spec: Spec of the dataset.
@@ -50,19 +52,22 @@ def fit_reference(spec: DatasetSpec, examples_uri: str, root: pathlib.Path, trai
     """
     rows = min(train_rows, MAX_ROWS)
     kept = kept_reference(spec, examples_uri, root, rows)
-    if kept is not None:
-        return Reference(kept, rows, train_rows)
-    auc = logistic_regression_auc(spec, examples_uri, train_rows, rows)
-    written = {name: None if math.isnan(value) else value for name, value in auc.items()}
-    key = {"examples": examples_uri, "spec": spec.hash, "rows": rows}
-    (root / _KEPT).write_text(json.dumps({**key, "auc": written}), encoding="utf-8")
-    return Reference(auc, rows, train_rows)
+    if kept is None:
+        kept = linear_metrics(spec, examples_uri, train_rows, rows)
+        written = {name: None if math.isnan(value) else value for name, value in kept.items()}
+        key = {"examples": examples_uri, "spec": spec.hash, "rows": rows}
+        (root / _KEPT).write_text(json.dumps({**key, "auc": written}), encoding="utf-8")
+    values = {output.name for output in spec.outputs if spec.task(output.task).kind == "value"}
+    auc, gini = (
+        {name: one for name, one in kept.items() if (name in values) == is_value} for is_value in (False, True)
+    )
+    return Reference(auc, gini, rows, train_rows)
 
 
 def kept_reference(
     spec: DatasetSpec, examples_uri: str, root: pathlib.Path, rows: int | None = None
 ) -> dict[str, float] | None:
-    """Returns the AUC by output that `fit_reference` kept for the same examples and spec; None if it kept none.
+    """Returns the metrics by output that `fit_reference` kept for the same examples and spec; None if it kept none.
 
     Args:
         spec: Spec of the dataset.
@@ -78,8 +83,8 @@ def kept_reference(
     return {name: math.nan if value is None else float(value) for name, value in last["auc"].items()}
 
 
-def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:
-    """Fits one-hot logistic regression (`OneHotRegression`), and returns its test AUC.
+def linear_metrics(spec: DatasetSpec, examples_uri: str, train_rows: int, max_rows: int) -> dict[str, float]:
+    """Fits one-hot linear regression (`OneHotRegression`), and returns its test AUC, or Gini coefficient of a value.
 
     Args:
         spec: Spec of the dataset.
@@ -88,14 +93,16 @@ def logistic_regression_auc(spec: DatasetSpec, examples_uri: str, train_rows: in
         max_rows: Number of training rows to fit the regression on, a random sample if there are more.
 
     Returns:
-        AUC of each binary output by name; NaN if the training or test rows of its space have one class only.
+        AUC of each binary output, and normalized Gini coefficient of each output of a value, by name; NaN if the
+        training or test rows of its space have one class only, or equal values.
     """
     files = {split: glob.glob(f"{examples_uri}/Split-{split}/*") for split in ("train", "test")}
     regression = OneHotRegression.fit(spec, files["train"], train_rows, max_rows)
     scores, labels = regression.predict(files["test"])
-    auc = {}
-    for output in binary_outputs(spec):
+    found = {}
+    for output in linear_outputs(spec):
         rows, target, weights = labels.in_space(spec, output)
         score = scores[output.name][rows]
-        auc[output.name] = math.nan if np.isnan(score).any() else roc_auc(target, score, weights)
-    return auc
+        metric = roc_auc if spec.task(output.task).kind == "binary" else normalized_gini
+        found[output.name] = math.nan if np.isnan(score).any() else metric(target, score, weights)
+    return found

@@ -25,10 +25,11 @@ class OutputMetrics:
         slice: Name of the scenario, or `OVERALL`.
         auc: AUC on the output's space; NaN for a count, or if all labels are equal.
         calibration: Ratio of the mean prediction to the mean label.
-        nmae: Normalized mean absolute error of a count; NaN for a binary task.
-        smape: Symmetric mean absolute percentage error of a count; NaN for a binary task.
+        nmae: Normalized mean absolute error of a count or value; NaN for a binary task.
+        smape: Symmetric mean absolute percentage error of a count or value; NaN for a binary task.
         rows: Number of rows of the slice in the output's space.
         gauc: AUC within the groups of the spec's group key, weighted by their rows; NaN in scenarios.
+        gini: Normalized Gini coefficient of a value; NaN for other tasks.
     """
 
     output: Output
@@ -39,6 +40,7 @@ class OutputMetrics:
     smape: float = math.nan
     rows: float = math.nan
     gauc: float = math.nan
+    gini: float = math.nan
 
 
 class RunMetrics(list[OutputMetrics]):
@@ -49,7 +51,7 @@ class RunMetrics(list[OutputMetrics]):
             [row.output.name, row.output.space, row.slice or "all", _count(row.rows), *_cells(row)]
             for row in shown_rows(self)
         ]
-        header = ["output", "space", "slice", "rows", "AUC", "GAUC", "NMAE", "SMAPE", "calibration"]
+        header = ["output", "space", "slice", "rows", "AUC", "GAUC", "Gini", "NMAE", "SMAPE", "calibration"]
         return html_block("Test split", [html_table(*_filled(header, rows))])
 
 
@@ -66,7 +68,10 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> RunMetrics:
     outputs = {output.name: output for output in spec.outputs}
     return RunMetrics(
         OutputMetrics(
-            outputs[one.output], one.slice, one.auc, one.calibration, one.nmae, one.smape, float(one.rows), one.gauc
+            output=outputs[one.output],
+            slice=one.slice,
+            rows=float(one.rows),
+            **{name: getattr(one, name) for name in ("auc", "calibration", "nmae", "smape", "gauc", "gini")},
         )
         for one in read_measured(evaluation_uri)
     )
@@ -75,7 +80,7 @@ def read_metrics(spec: DatasetSpec, evaluation_uri: str) -> RunMetrics:
 def shown_rows(rows: list[OutputMetrics]) -> list[OutputMetrics]:
     """Returns the rows of a table: all, or those of the largest and of the worst scenarios if there are many.
 
-    The worst are those with the lowest AUC, or the highest error of a count, of any output.
+    The worst are those with the lowest AUC or Gini coefficient, or the highest error of a count, of any output.
 
     Args:
         rows: Metrics of a run.
@@ -85,7 +90,7 @@ def shown_rows(rows: list[OutputMetrics]) -> list[OutputMetrics]:
     for row in rows:
         if row.slice != OVERALL:
             sizes[row.slice] = max(sizes.get(row.slice, 0.0), row.rows)
-            value = -row.nmae if math.isnan(row.auc) else row.auc
+            value = next((one for one in (row.auc, row.gini, -row.nmae) if not math.isnan(one)), math.nan)
             skill[row.slice] = min(skill.get(row.slice, math.inf), math.inf if math.isnan(value) else value)
     if len(sizes) <= _LARGEST + _WORST:
         return rows
@@ -142,6 +147,7 @@ def results_table(
     title: str,
     reference_aucs: Mapping[str, float] | None = None,
     reference_name: str = "",
+    reference_ginis: Mapping[str, float] | None = None,
 ) -> Table:
     """Creates the table of a run's results.
 
@@ -151,6 +157,8 @@ def results_table(
         title: Title of the table.
         reference_aucs: AUC of a reference model or the oracle on all rows, by output name, for an additional column.
         reference_name: Name of the reference in the column's header.
+        reference_ginis: Gini coefficient of the Tweedie regression on all rows, by output name of a value, for an
+            additional column.
     """
     table = Table(title=title, title_justify="left")
     for column in ["task", "output", "space", "slice"]:
@@ -160,7 +168,8 @@ def results_table(
     has_gauc = any(not math.isnan(row.gauc) for row in rows)
     auc_columns = ["AUC", *(["GAUC"] if has_gauc else [])]
     binary_columns = [*auc_columns, *reference_columns] if "binary" in kinds else []
-    count_columns = ["NMAE", "SMAPE"] if "count" in kinds else []
+    count_columns = ["Gini", *(["Tweedie regression Gini"] if reference_ginis else [])] if "value" in kinds else []
+    count_columns += ["NMAE", "SMAPE"] if kinds & {"count", "value"} else []
     for column in [*binary_columns, *count_columns, "calibration"]:
         table.add_column(column, justify="right")
     for row in shown_rows(rows):
@@ -171,6 +180,10 @@ def results_table(
             reference = reference_aucs.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
             cells += [_cell(reference), lift_share(row.auc, reference)]
         if count_columns:
+            cells += [_cell(row.gini)] if "value" in kinds else []
+            if reference_ginis:
+                reference = reference_ginis.get(row.output.name, math.nan) if row.slice == OVERALL else math.nan
+                cells.append(_cell(reference))
             cells += [_cell(row.nmae), _cell(row.smape)]
         table.add_row(*cells, _cell(row.calibration, 3))
     return table
@@ -210,7 +223,8 @@ def _count(value: float) -> str:
 
 
 def _cells(row: OutputMetrics) -> list[str]:
-    return [*(_cell(value) for value in (row.auc, row.gauc, row.nmae, row.smape)), _cell(row.calibration, 3)]
+    values = (row.auc, row.gauc, row.gini, row.nmae, row.smape)
+    return [*(_cell(value) for value in values), _cell(row.calibration, 3)]
 
 
 def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

@@ -81,7 +81,7 @@ def score_histograms(accumulator: Accumulator) -> dict[str, ScoreHistogram]:
     """
     if accumulator.is_count:
         return {}
-    both = accumulator.as_one_slice().histograms(0, 1)
+    both = accumulator.as_one_slice().histograms(0, 1)[:2]
     named = zip((CANDIDATE, BASELINE), both, strict=True)
     return {name: _joined_cells(cells) for name, cells in named if len(cells.bins)}
 

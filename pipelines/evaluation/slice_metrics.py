@@ -36,7 +36,8 @@ def _measured(accumulator: Accumulator, output: str, names: Sequence[str], start
     common: dict[str, Any] = {key: value if math.isfinite(value) else math.nan for key, value in bounds.items()}
     found = []
     for name, *values in zip(names, *(column.tolist() for column in columns.values()), strict=True):
-        found.append(Measured(output, name, accumulator.is_count, **common, **dict(zip(columns, values, strict=True))))
+        kind = {"is_count": accumulator.is_count, "is_value": accumulator.is_value}
+        found.append(Measured(output, name, **kind, **common, **dict(zip(columns, values, strict=True))))
     return found
 
 
@@ -69,9 +70,27 @@ def _columns(accumulator: Accumulator, start: int, count: int) -> dict[str, np.n
         main, old = quotient("error", "label"), quotient("baseline_error", "label")
         columns |= {"nmae": main.value, "smape": quotient("term", "finite").value}
         baseline["baseline_nmae"] = old.value
-    else:
-        main, old = map(area, accumulator.histograms(start, start + count))
+    if accumulator.is_value:
+        main, old = _normalized_ginis(accumulator, start, count)
+        columns |= {"gini": main.value, "gini_error": main.error}
+        baseline["baseline_gini"] = old.value
+    if not accumulator.is_count:
+        main, old = map(area, accumulator.histograms(start, start + count)[:2])
         columns |= {"auc": main.value, "auc_error": main.error, "log_loss": quotient("loss", "finite").value}
         baseline |= {"baseline_auc": old.value, "baseline_log_loss": quotient("baseline_loss", "baseline_rows").value}
     baseline["change_error"] = (main - old).error
     return columns | {name: np.where(has_baseline, column, np.nan) for name, column in baseline.items()}
+
+
+def _normalized_ginis(accumulator: Accumulator, start: int, count: int) -> tuple[Estimate, Estimate]:
+    """Returns the normalized Gini coefficients of the candidate and of the served model on each slice."""
+    candidate, baseline, best = map(area, accumulator.histograms(start, start + count))
+    return _normalized(candidate, best), _normalized(baseline, best)
+
+
+def _normalized(areas: Estimate, best: Estimate) -> Estimate:
+    """Returns `(2 A - 1) / (2 B - 1)` for the areas A of a model and B of the best one; NaN where B is 1 / 2."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = (2 * areas.value - 1) / (2 * best.value - 1)
+        left_out = (2 * areas.left_out - 1) / (2 * best.left_out - 1)
+    return Estimate(np.where(best.value > 0.5, value, np.nan), left_out, best.slices)

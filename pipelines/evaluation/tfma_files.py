@@ -22,9 +22,10 @@ METRICS = {
     "gauc": "gauc",
     "nmae": "nmae",
     "smape": "smape",
+    "gini": "gini",
 }
 """Name in TFMA by the name of the attribute."""
-_OF_BASELINE = ("auc", "calibration", "log_loss", "gauc", "nmae")
+_OF_BASELINE = ("auc", "calibration", "log_loss", "gauc", "nmae", "gini")
 
 
 def write_tfma_files(

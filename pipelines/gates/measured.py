@@ -13,13 +13,14 @@ class Measured:
     Attributes:
         output: Name of the output.
         slice: Name of the scenario; empty for all rows.
-        is_count: True for the output of a count.
+        is_count: True for the output of a count or value, whose labels are numbers.
+        is_value: True for the output of a value.
         rows: Number of rows in the output's space.
-        positives: Number of positive rows; of a count, the sum of the labels.
+        positives: Number of positive rows; of a count or value, the sum of the labels.
         not_finite: Number of scores that are NaN or infinite.
         lowest: Lowest score.
         highest: Highest score.
-        auc: AUC; NaN for a count or one class.
+        auc: AUC; NaN for a count, a value or one class.
         auc_error: Standard error of the AUC.
         gauc: AUC within groups, averaged over the groups by their numbers of rows; NaN without a group key.
         log_loss: Mean log loss of a binary task.
@@ -27,20 +28,24 @@ class Measured:
         mean_label: Mean label.
         calibration: Mean score divided by the mean label.
         calibration_error: Standard error of the calibration.
-        nmae: Normalized mean absolute error of a count, `sum |p - y| / sum y`.
-        smape: Symmetric mean absolute percentage error of a count, `mean |p - y| / ((p + y) / 2)`.
+        nmae: Normalized mean absolute error of a count or value, `sum |p - y| / sum y`.
+        smape: Symmetric mean absolute percentage error of a count or value, `mean |p - y| / ((p + y) / 2)`.
+        gini: Normalized Gini coefficient of a value (`tfmtl.metrics.normalized_gini`).
+        gini_error: Standard error of the Gini coefficient.
         baseline_auc: AUC of the last blessed model; NaN if there is none.
         baseline_gauc: GAUC of the last blessed model.
         baseline_log_loss: Log loss of the last blessed model.
         baseline_calibration: Calibration of the last blessed model.
         baseline_nmae: Error of the last blessed model.
-        change_error: Standard error of the difference of the AUC, or of the error of a count, from the baseline's, for
-            rows of which those of a group depend on each other.
+        baseline_gini: Gini coefficient of the last blessed model.
+        change_error: Standard error of the difference of the AUC, of the error of a count, or of the Gini coefficient
+            of a value from the baseline's, for rows of which those of a group depend on each other.
     """
 
     output: str
     slice: str = ""
     is_count: bool = False
+    is_value: bool = False
     rows: int = 0
     positives: float = 0.0
     not_finite: int = 0
@@ -56,11 +61,14 @@ class Measured:
     calibration_error: float = math.nan
     nmae: float = math.nan
     smape: float = math.nan
+    gini: float = math.nan
+    gini_error: float = math.nan
     baseline_auc: float = math.nan
     baseline_gauc: float = math.nan
     baseline_log_loss: float = math.nan
     baseline_calibration: float = math.nan
     baseline_nmae: float = math.nan
+    baseline_gini: float = math.nan
     change_error: float = math.nan
 
 

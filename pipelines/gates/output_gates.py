@@ -26,7 +26,10 @@ def output_gates(measured: Measured, thresholds: Thresholds, required: bool) -> 
     gates += _enough_rows(measured, thresholds, required)
     if any(gate.status != PASSED for gate in gates):
         return gates
-    if measured.is_count:
+    if measured.is_value:
+        gates += [_at_least("gini", measured, measured.gini, thresholds.min_gini)]
+        gates += _change(measured, thresholds.max_gini_drop, thresholds.confidence)
+    elif measured.is_count:
         gates += [_at_most("nmae", measured, measured.nmae, thresholds.max_nmae)]
         gates += _change(measured, thresholds.max_nmae_rise, thresholds.confidence)
     else:
@@ -98,32 +101,35 @@ def _calibration(one: Measured, band: tuple[float, ...] | None) -> Gate:
 
 def _change(one: Measured, most: float | None, confidence: float) -> list[Gate]:
     """Returns the gate of the change from the last blessed model; none without such a model or a bound."""
-    baseline = one.baseline_nmae if one.is_count else one.baseline_auc
+    baseline = one.baseline_gini if one.is_value else one.baseline_nmae if one.is_count else one.baseline_auc
     if most is None or math.isnan(baseline):
         return []
     return [change_gate(one, most, confidence)]
 
 
 def change_gate(one: Measured, most: float, confidence: float) -> Gate:
-    """Returns the gate of the change of the AUC, or of the error of a count, from the last blessed model.
+    """Returns the gate of the change of the AUC, the error of a count, or the Gini coefficient of a value.
 
-    The model is refused if it is worse by more than `most` with the given confidence: with the difference `d`, its
-    standard error `s` on the same rows and the quantile `z`, if `d + z s < -most` for the AUC, `d - z s > most` for
-    the error.
+    The model is refused if it is worse than the last blessed one by more than `most` with the given confidence: with
+    the difference `d`, its standard error `s` on the same rows and the quantile `z`, if `d + z s < -most` for the AUC
+    and the Gini coefficient, `d - z s > most` for the error.
 
     Args:
         one: Metrics of the output on a slice, with those of the baseline.
         most: Largest accepted worsening.
         confidence: Probability of the one-sided interval.
     """
-    if one.is_count:
+    is_error = one.is_count and not one.is_value
+    if one.is_value:
+        name, value, baseline, bound, side = "gini", one.gini, one.baseline_gini, f">= {-most:+g}", "less than"
+    elif one.is_count:
         name, value, baseline, bound, side = "nmae", one.nmae, one.baseline_nmae, f"<= {most:+g}", "more than"
     else:
         name, value, baseline, bound, side = "auc", one.auc, one.baseline_auc, f">= {-most:+g}", "less than"
     difference = value - baseline
     reach = 0.0 if math.isnan(one.change_error) else quantile(confidence) * one.change_error
     interval = (difference - reach, difference + reach)
-    passes = interval[0] <= most if one.is_count else interval[1] >= -most
+    passes = interval[0] <= most if is_error else interval[1] >= -most
     of = f"{one.output} in {one.slice}" if one.slice else one.output
     words = f"the {name} of {of} changed by {difference:+.4f} from {baseline:.4f} of the served model"
     reason = f"{words}, with {confidence:.4g} confidence by {side} {bound.split()[1]}"

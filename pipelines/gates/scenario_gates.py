@@ -33,7 +33,8 @@ def _gates(one: Measured, bounds: ScenarioThresholds, confidence: float) -> list
     gates = []
     if not one.is_count and bounds.min_auc is not None:
         gates.append(_auc(one, bounds.min_auc, confidence))
-    if bounds.calibration is not None and one.positives > 0:
+    is_known = not one.is_value or not math.isnan(one.calibration_error)
+    if bounds.calibration is not None and one.positives > 0 and is_known:
         gates.append(_calibration(one, bounds.calibration, confidence))
     if not one.is_count and bounds.max_auc_drop is not None and not math.isnan(one.baseline_auc):
         gates.append(change_gate(one, bounds.max_auc_drop, confidence))
@@ -51,7 +52,9 @@ def _auc(one: Measured, least: float, confidence: float) -> Gate:
 
 
 def _calibration(one: Measured, band: tuple[float, ...], confidence: float) -> Gate:
-    low, high = calibration_interval(one.calibration, one.positives, confidence)
+    low = high = one.calibration
+    if not one.is_value:  # Events that are independent of each other.
+        low, high = calibration_interval(one.calibration, one.positives, confidence)
     if not math.isnan(one.calibration_error):  # Of rows that depend on each other.
         reach = quantile(confidence) * one.calibration_error
         low, high = min(low, one.calibration - reach), max(high, one.calibration + reach)

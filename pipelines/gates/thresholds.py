@@ -49,7 +49,11 @@ class Thresholds:
         calibration: Lowest and highest accepted ratio of the mean prediction to the mean label; None for no bound.
         max_auc_drop: Largest accepted decrease of the AUC from that of the last blessed model on the same rows. The
             model is refused if the decrease exceeds this with the probability `confidence`. None for no bound.
-        max_nmae: Highest accepted normalized mean absolute error of a count; None for no bound.
+        min_gini: Lowest accepted normalized Gini coefficient of a value; None for no bound.
+        max_gini_drop: Largest accepted decrease of that coefficient from that of the last blessed model on the same
+            rows, as for `max_auc_drop`.
+        max_nmae: Highest accepted normalized mean absolute error of a count; None for no bound. It does not apply to
+            values: the error of the expected value of a rare event is near 2 for every model.
         max_nmae_rise: Largest accepted increase of that error from that of the last blessed model on the same rows, as
             for `max_auc_drop`.
         min_rows: Smallest number of test rows in the output's space by which a model is judged.
@@ -68,6 +72,8 @@ class Thresholds:
     min_auc: float | None = 0.5
     calibration: tuple[float, ...] | None = (0.5, 2.0)
     max_auc_drop: float | None = 0.01
+    min_gini: float | None = 0.0
+    max_gini_drop: float | None = 0.02
     max_nmae: float | None = 1.0
     max_nmae_rise: float | None = 0.02
     min_rows: int = 200
@@ -77,9 +83,11 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         _check_bounds(self)
-        for name in ("max_nmae", "max_nmae_rise"):
+        for name in ("max_nmae", "max_nmae_rise", "max_gini_drop"):
             value = getattr(self, name)
             require(value is None or value >= 0, name, "at least 0, or null", value)
+        is_valid = self.min_gini is None or -1 <= self.min_gini <= 1
+        require(is_valid, "min_gini", "in [-1, 1], or null", self.min_gini)
         require(0.5 < self.confidence < 1, "confidence", "between 0.5 and 1", self.confidence)
 
 

@@ -11,11 +11,16 @@ from pipelines.init.names import legal_name
 from tfmtl.tasks import Task
 from transforms.batches.errors import LogError, check_columns
 from transforms.batches.labels import missing_labels, parse_labels
-from transforms.batches.parsing import parse_counts
+from transforms.batches.parsing import parse_amounts, parse_counts
 from transforms.batches.raw_batch import RawBatch
 from transforms.profile.columns import profile_column
 
 _ARGUMENT = re.compile(r"(?:(?P<name>[A-Za-z]\w*):)?(?P<column>.+?)\s*(?:(?P<sign>>=|<=|=|>|<)\s*(?P<value>.+))?")
+_AMOUNT = re.compile(
+    r"(^|_)(amount|cost|dwell|duration|gmv|income|milliseconds|minutes|ms|paid|price|profit|revenue|sales|seconds|spend|"
+    r"spent|time|value)(_|$)"
+)
+"""Names of columns whose integers are amounts, not numbers of events."""
 _MAX_BROKEN = 0.02
 """Largest share of a task's positive rows on which the previous task is negative in a chain."""
 
@@ -27,14 +32,16 @@ class LabelledTask:
     Attributes:
         task: The task, whose `follows` is not decided yet.
         column: Name of the log's column that holds the label.
-        labels: Labels of the sampled rows, int64, `(rows,)`; a missing label is 0.
+        labels: Labels of the sampled rows, int64 or, of a value, float32, `(rows,)`; a missing label is 0.
         missing: Number of missing labels.
+        reason: Sentence that says why the task is a count or a value; empty for a binary task.
     """
 
     task: Task
     column: str
     labels: np.ndarray
     missing: int
+    reason: str = ""
 
     @property
     def is_binary(self) -> bool:
@@ -74,12 +81,12 @@ def _labelled(task: Task, column: str, values: pa.Array) -> LabelledTask:
     missing = missing_labels(values)
     labels, invalid = parse_labels(values, task.positive)
     if (invalid & ~missing).any() and not task.positive:
-        counts, is_no_count = parse_counts(values)
-        if not (is_no_count & ~missing).any():
-            return LabelledTask(dataclasses.replace(task, kind="count"), column, counts, int(missing.sum()))
+        found = _numbers(task, column, values, missing)
+        if found is not None:
+            return found
     if (invalid & ~missing).any():
         top = ", ".join(repr(value) for value, _ in profile_column(column, values).top)
-        expected = "numbers" if task.positive else "0 or 1, or counts"
+        expected = "numbers" if task.positive else "0 or 1, counts, or amounts of at least 0"
         example = f"{task.name}:{column}={profile_column(column, values).top[-1][0]}"
         raise LogError(
             f"--task {column}: should hold {expected}. Received: {top}. Name the positive value: --task '{example}'"
@@ -91,6 +98,26 @@ def _labelled(task: Task, column: str, values: pa.Array) -> LabelledTask:
     return LabelledTask(task, column, labels, int(missing.sum()))
 
 
+def _numbers(task: Task, column: str, values: pa.Array, missing: np.ndarray) -> LabelledTask | None:
+    """Returns the task as a count or a value; None if a label is not a number of at least 0."""
+    amounts, is_no_amount = parse_amounts(values)
+    if (is_no_amount & ~missing).any():
+        return None
+    counts, is_no_count = parse_counts(values)
+    fractions = amounts[is_no_count & ~missing]
+    if len(fractions):
+        reason = f"it has amounts such as {fractions[0]:g}"
+    elif match := _AMOUNT.search(column.lower()):
+        reason = f"`{match[2]}` in its name is an amount; change the kind to count if it is a number of events"
+    else:
+        sentence = f"{task.name} is a count: all of its labels are integers, up to {counts.max():,}."
+        counted = dataclasses.replace(task, kind="count")
+        return LabelledTask(counted, column, counts, int(missing.sum()), sentence)
+    mean = amounts[amounts > 0].mean() if amounts.any() else 0.0
+    sentence = f"{task.name} is a value, whose mean above 0 is {mean:.4g}: {reason}."
+    return LabelledTask(dataclasses.replace(task, kind="value"), column, amounts, int(missing.sum()), sentence)
+
+
 def order_tasks(tasks: list[LabelledTask]) -> tuple[list[LabelledTask], list[str]]:
     """Orders tasks so that a task follows the one that its event requires, and sets `follows` where the data allow it.
 
@@ -100,10 +127,10 @@ def order_tasks(tasks: list[LabelledTask]) -> tuple[list[LabelledTask], list[str
     Returns:
         The tasks, and one sentence for each decision.
     """
-    decisions = []
+    decisions = [one.reason for one in tasks if one.reason]
     ordered = tasks
     if any(_is_chain(later, earlier) for earlier, later in itertools.combinations(tasks, 2)):
-        ordered = sorted(tasks, key=lambda one: -one.positives)
+        ordered = sorted(tasks, key=lambda one: (one.task.kind == "value", -one.positives))
         decisions.append(f"The tasks are ordered by their events: {', '.join(one.task.name for one in ordered)}.")
     result: list[LabelledTask] = []
     for one in ordered:
@@ -132,8 +159,11 @@ def _chain_sentence(one: LabelledTask, previous: LabelledTask, broken: int) -> s
 
 
 def _is_chain(earlier: LabelledTask, later: LabelledTask) -> bool:
-    """Returns whether the later event happens, nearly always, only where the earlier one happened."""
-    if not (earlier.is_binary and later.is_binary) or later.positives >= earlier.positives or not later.positives:
+    """Returns whether the later event happens, or the value is above 0, nearly always only after the earlier event."""
+    is_value = later.task.kind == "value"
+    if not (earlier.is_binary and (later.is_binary or is_value)) or not later.positives:
+        return False
+    if not is_value and later.positives >= earlier.positives:
         return False
     broken = ((later.labels > 0) & (earlier.labels == 0)).sum() / later.positives
     return bool(broken <= min(_MAX_BROKEN, 0.2 * (earlier.labels == 0).mean()))

@@ -13,7 +13,7 @@ from pipelines.label_columns import known_labels, label_parsing
 from serving import raw_features
 from serving.export import RAW
 from tfmtl.features import CategoricalFeature, MultiValuedFeature, NumericalFeature
-from tfmtl.metrics import nmae, roc_auc
+from tfmtl.metrics import nmae, normalized_gini, roc_auc
 from tfmtl.spec import DatasetSpec
 
 Arrays = Mapping[str, np.ndarray]
@@ -34,7 +34,8 @@ class Importance:
         feature: Name of the feature.
         output: Name of the output.
         loss: What the metric loses when the values of the feature are permuted between the rows, in the mean of the
-            permutations: AUC of a binary output, or the rise of a count's NMAE.
+            permutations: AUC of a binary output, the normalized Gini coefficient of a value, or the rise of a count's
+            NMAE.
         lowest: Smallest loss of a permutation.
         highest: Largest loss of a permutation.
     """
@@ -173,9 +174,11 @@ def _loss(
     after: np.ndarray,
     weights: np.ndarray | None,
 ) -> float:
-    """Returns the loss of AUC, or the rise of the NMAE of a count; NaN if it is not defined."""
+    """Returns the loss of AUC or of the Gini coefficient, or the rise of the NMAE of a count; NaN if not defined."""
     task = next(one.task for one in spec.outputs if one.name == output)
-    if spec.task(task).kind != "binary":
+    if spec.task(task).kind == "value":
+        return normalized_gini(labels, before, weights) - normalized_gini(labels, after, weights)
+    if spec.task(task).kind == "count":
         if not labels.sum():
             return math.nan
         return nmae(labels, after, weights) - nmae(labels, before, weights)

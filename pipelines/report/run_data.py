@@ -55,7 +55,7 @@ class RunData:
         health: Health of the model's mechanisms.
         profiles: What the model's mechanisms compute on average.
         effects: Effects of the features that are known in training only.
-        reference: AUC of logistic regression by output.
+        reference: AUC of logistic regression by output; of a value, Gini coefficient of the Tweedie regression.
         model: Folder of the exported model; None if there is none.
         test_files: TFRecord files of the test split.
     """

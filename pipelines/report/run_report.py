@@ -90,6 +90,7 @@ def run_summary(data: RunData) -> list[tuple[str, str]]:
         ("Log", "/".join(pathlib.PurePath(log).parts[-2:])),
         ("Rows", f"{rows:,}, {record.rows.get('rejected', 0):,} rejected" if rows is not None else ""),
         *((f"AUC of {name}", f"{values['auc']:.4f}") for name, values in metrics.items() if "auc" in values),
+        *((f"Gini of {name}", f"{values['gini']:.4f}") for name, values in metrics.items() if "gini" in values),
         *((f"NMAE of {name}", f"{values['nmae']:.4f}") for name, values in metrics.items() if "nmae" in values),
         ("Started", past.started[:16]),
         ("Ended", record.ended[:16]),

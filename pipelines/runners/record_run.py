@@ -18,7 +18,7 @@ from tfmtl import __version__
 from tfmtl.config import to_plain
 from transforms.readers.spans import SpanPattern
 
-_METRICS = ("auc", "calibration", "nmae", "smape", "rows")
+_METRICS = ("auc", "calibration", "nmae", "smape", "gini", "rows")
 
 
 @contextlib.contextmanager

@@ -48,8 +48,8 @@ class SearchPlan:
 
     @property
     def maximize(self) -> bool:
-        """True if the objective is to be maximized: if it is an AUC, not a loss."""
-        return self.objective.endswith("_auc")
+        """True if the objective is to be maximized: if it is an AUC or a Gini coefficient, not a loss."""
+        return not self.objective.endswith("loss")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.compare.fitters.boosting import LightGBMOptions, _dataset, _train
 from pipelines.compare.fitters.columns import Table
 from pipelines.evaluation import scoring
-from pipelines.evaluation.logistic_regression import logistic_regression_auc
+from pipelines.evaluation.logistic_regression import linear_metrics
 from pipelines.evaluation.one_hot_regression import OneHotRegression
 from pipelines.evaluation.scored_batch import joined
 from pipelines.label_columns import population_weights
@@ -110,7 +110,7 @@ def test_logistic_regression(rows, tmp_path):
     ]
     for output in ("ctr", "buy", "buy_given_click"):
         np.testing.assert_allclose(fitted[0].models[output].coef_, fitted[1].models[output].coef_, atol=1e-3)
-    aucs = [logistic_regression_auc(ROWS, str(tmp_path / name), 10_000, 10_000) for name in ("weights", "rows")]
+    aucs = [linear_metrics(ROWS, str(tmp_path / name), 10_000, 10_000) for name in ("weights", "rows")]
     assert aucs[0] == pytest.approx(aucs[1], abs=1e-6)
 
 

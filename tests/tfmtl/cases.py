@@ -22,6 +22,10 @@ CLICK = "  - {name: click, label: clicked, output: ctr}\n"
 BUY = "  - {name: buy, label: bought, follows: click, output: ctcvr, conditional_output: cvr}\n"
 RETURN = "  - {name: back, label: returned, follows: buy}\n"
 VIEWS = "  - {name: views, label: view_count, kind: count}\n"
+REVENUE = (
+    "  - {name: revenue, label: price_paid, kind: value, follows: buy, output: expected, conditional_output: paid}\n"
+)
+DWELL = "  - {name: dwell, label: seconds, kind: value, power: 1.2}\n"
 
 
 def pair() -> DatasetSpec:
@@ -32,6 +36,11 @@ def pair() -> DatasetSpec:
 def chain() -> DatasetSpec:
     """Returns the spec of the chain click -> buy -> back, and a count outside of the chain."""
     return DatasetSpec.from_yaml(FEATURES + CLICK + BUY + RETURN + VIEWS)
+
+
+def values() -> DatasetSpec:
+    """Returns the spec of the chain click -> buy -> revenue, and a value outside of the chain."""
+    return DatasetSpec.from_yaml(FEATURES + CLICK + BUY + REVENUE + DWELL)
 
 
 def features(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -62,6 +71,9 @@ def labels(spec: DatasetSpec, rows: int, seed: int = 0) -> dict[str, np.ndarray]
 
 
 def _label(task: Task, drawn: dict, rng: np.random.Generator, rows: int) -> np.ndarray:
+    if task.kind == "value":
+        value = rng.lognormal(3.0, 1.0, rows).astype("float32")
+        return value * drawn[task.follows] if task.follows else value
     if task.kind == "count":
         return rng.poisson(2.0, rows).astype("float32")
     event = (rng.random(rows) < 0.5).astype("float32")

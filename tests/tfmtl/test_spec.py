@@ -147,7 +147,7 @@ features:
 tasks:
   - {}
   - {name: x, label: x, kind: count, follows: null, output: x, conditional_output: x, positive: ["7"],
-     offset: price, open: x}
+     offset: price, open: x, power: 1.2}
 """)
 """A different value for each field of each kind of feature, and of a task, in FULL."""
 
@@ -170,6 +170,8 @@ def changed(path, value):
     if path in (("tasks", 1, "kind"), ("tasks", 1, "offset")):
         parent["kind"] = "count"
         del parent["conditional_output"], parent["follows"]
+    if path == ("tasks", 1, "power"):
+        parent["kind"] = "value"
     return data
 
 

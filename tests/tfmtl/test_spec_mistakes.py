@@ -109,7 +109,7 @@ label: bought >> label: clicked
 label: clicked\n    output: ctr >> output: ctr
     16: tasks[0].label: should be given: Task requires it
 label: clicked >> label: clicked\n    kind: real
-    18: tasks[0].kind: should be one of binary, count. Received: 'real'
+    18: tasks[0].kind: should be one of binary, count, value. Received: 'real'
 name: buy >> name: click
     19: tasks[1].name: should be unique among the tasks. Received: 'click'
 follows: click >> follows: buy
@@ -121,7 +121,7 @@ output: ctr >> follows: buy
 output: ctr >> kind: count
     21: tasks[1].follows: should be a binary task. Received: 'click'
 follows: click >> follows: click\n    kind: count
-    22: tasks[1].kind: should be binary for a task with `follows`. Received: 'count'
+    22: tasks[1].kind: should be binary or value for a task with `follows`. Received: 'count'
 follows: click >> output: ctr
     21: tasks[1].output: should be unique among the tasks. Received: 'ctr'
 output: ctr >> output: buy_given_click

@@ -8,6 +8,7 @@ from tfmtl.losses.info_nce import alignment, bpr_contrast, info_nce
 from tfmtl.losses.inverse_propensity import inverse_propensity, inverse_propensity_risk
 from tfmtl.losses.logit_losses import binary_cross_entropy, poisson, rate
 from tfmtl.losses.sequential_dependence import SequentialDependenceLoss, behavioral_calibrator
+from tfmtl.losses.tweedie import mean_value, tweedie
 from tfmtl.losses.uncertainty import UncertaintyWeighting
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "inverse_propensity",
     "inverse_propensity_risk",
     "label_importance",
+    "mean_value",
     "poisson",
     "product_logit",
     "rate",
+    "tweedie",
 ]

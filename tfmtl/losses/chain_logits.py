@@ -1,7 +1,7 @@
-"""Logits of the joint probabilities of a chain of events."""
+"""Logits of the joint probabilities of a chain of events, and logarithms of the expected value at its end."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from keras import ops
 
@@ -42,20 +42,22 @@ def _log_sum_exp(*terms: Tensor) -> Tensor:
     return ops.log(sum(ops.exp(term - largest) for term in terms)) + largest
 
 
-def entire_logits(follows: Mapping[str, str], logits: Logits) -> dict[str, Tensor]:
+def entire_logits(follows: Mapping[str, str], logits: Logits, values: Collection[str] = ()) -> dict[str, Tensor]:
     """Computes the logit of each task on the entire space from the conditional logits along its chain.
 
     The probability of a task on the entire space is the product of the conditional probabilities of the task and of
-    all tasks before it in its chain, see `product_logit`.
+    all tasks before it in its chain, see `product_logit`. The expected value `E[v]` of a value that follows an event
+    with the logit a is `sigmoid(a) exp(z)`, whose logarithm is `z + log sigmoid(a)`.
 
     Args:
         follows: Name of the previous task of each task that follows one.
         logits: Logits by task, each `(batch,)` and listed after the previous task: the logit of
-            P(label = 1 | previous label = 1, x) for a task that follows one. The logits of other tasks, counts
-            included, are returned unchanged.
+            P(label = 1 | previous label = 1, x) for a task that follows one, or the logarithm z of its conditional
+            mean if it is a value. The logits of other tasks, counts included, are returned unchanged.
+        values: Names of the tasks that are values.
 
     Returns:
-        Logits by task, each `(batch,)`, in the order of `logits`.
+        Logits by task, each `(batch,)`, in the order of `logits`; logarithms of the means of values.
 
     Example:
         >>> from tfmtl.losses import entire_logits
@@ -65,5 +67,11 @@ def entire_logits(follows: Mapping[str, str], logits: Logits) -> dict[str, Tenso
     """
     entire: dict[str, Tensor] = {}
     for task, logit in logits.items():
-        entire[task] = product_logit(entire[follows[task]], logit) if task in follows else logit
+        if task not in follows:
+            entire[task] = logit
+        elif task in values:
+            previous = ops.cast(entire[follows[task]], "float32")
+            entire[task] = ops.cast(logit, "float32") + ops.log_sigmoid(previous)
+        else:
+            entire[task] = product_logit(entire[follows[task]], logit)
     return entire

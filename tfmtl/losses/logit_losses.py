@@ -83,7 +83,3 @@ def rate(logits: TensorLike) -> Tensor:
     logits = ops.cast(logits, "float32")
     # At equality, the gradient of `ops.minimum` differs between backends.
     return ops.exp(ops.where(logits > MAX_LOG_RATE, MAX_LOG_RATE, logits))
-
-
-BY_KIND = {"binary": binary_cross_entropy, "count": poisson}
-"""Loss of a task by its kind (`tfmtl.spec.Task.kind`)."""

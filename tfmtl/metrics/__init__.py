@@ -1,4 +1,4 @@
-"""Metrics of binary and count tasks: functions of arrays, and Keras metrics that are updated batch by batch.
+"""Metrics of binary tasks, counts and values: functions of arrays, and Keras metrics that are updated batch by batch.
 
 | Metric | Function of arrays | Keras metric |
 |---|---|---|
@@ -8,6 +8,7 @@
 | Expected calibration error | `expected_calibration_error` | `ExpectedCalibrationError` |
 | Normalized mean absolute error | `nmae` | `NMAE` |
 | Symmetric mean absolute percentage error | `smape` | `SMAPE` |
+| Normalized Gini coefficient | `normalized_gini` | `NormalizedGini` |
 """
 
 from tfmtl.metrics.auc import LogitAUC, roc_auc
@@ -21,6 +22,7 @@ from tfmtl.metrics.calibration import (
 )
 from tfmtl.metrics.counts import NMAE, SMAPE, CountErrors, count_errors, count_errors_by_scenario, nmae, smape
 from tfmtl.metrics.gauc import GAUC, GroupAUC, gauc, group_auc
+from tfmtl.metrics.gini import NormalizedGini, normalized_gini
 
 __all__ = [
     "GAUC",
@@ -32,6 +34,7 @@ __all__ = [
     "ExpectedCalibrationError",
     "GroupAUC",
     "LogitAUC",
+    "NormalizedGini",
     "calibration",
     "calibration_ratio",
     "count_errors",
@@ -40,6 +43,7 @@ __all__ = [
     "gauc",
     "group_auc",
     "nmae",
+    "normalized_gini",
     "roc_auc",
     "smape",
 ]

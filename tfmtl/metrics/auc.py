@@ -34,11 +34,19 @@ def roc_auc(labels: TensorLike, scores: TensorLike, weights: TensorLike | None =
     """
     labels, scores, weights = weighted_columns(labels, scores, weights, "scores")
     _, tie_group = np.unique(scores, return_inverse=True)
-    return _area(np.bincount(tie_group, weights * labels), np.bincount(tie_group, weights * (1 - labels)))
+    return area(np.bincount(tie_group, weights * labels), np.bincount(tie_group, weights * (1 - labels)))
 
 
-def _area(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Returns the AUC from the weights of the positive and negative rows of each score, in ascending order."""
+def area(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """Returns the AUC from the weights of the positive and negative rows of each score, in ascending order.
+
+    Args:
+        positives: Sum of the weights of the positive rows of each score, `(scores,)`.
+        negatives: Sum of the weights of the negative rows of each score, `(scores,)`.
+
+    Returns:
+        The AUC; NaN if there are no positive or no negative rows.
+    """
     pairs = positives.sum() * negatives.sum()
     if pairs == 0:
         return float("nan")

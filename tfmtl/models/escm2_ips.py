@@ -6,7 +6,6 @@ from typing import Any
 
 from keras import ops
 
-from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.losses.inverse_propensity import inverse_propensity, inverse_propensity_risk
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.task_losses import row_losses
@@ -45,10 +44,10 @@ class ESCM2IPS(ESMM):
 
     `lambda_c mean_r(o_r / p_r * e_r)`,
 
-    where e is the cross-entropy of the task's *conditional* head, o the label of the previous task, and p the predicted
-    probability of the previous task on the entire space (ctr for a conversion). The mean is over all rows. If p is
-    right, it is in expectation the mean of e over all impressions, clicked or not. In ESMM alone, the conditional head
-    is trained only through the product, so it may compensate for errors of ctr.
+    where e is the cross-entropy of the task's *conditional* head (of a value, its loss), o the label of the previous
+    task, and p the predicted probability of the previous task on the entire space (ctr for a conversion). The mean is
+    over all rows. If p is right, it is in expectation the mean of e over all impressions, clicked or not. In ESMM
+    alone, the conditional head is trained only through the product, so it may compensate for errors of ctr.
 
     Deviation from the paper: p is a constant in the counterfactual risk. Otherwise the risk of a clicked row could be
     lowered by raising its ctr, whatever the row is. `propensity_gradient=True` is the other reading.
@@ -142,7 +141,7 @@ class ESCM2IPS(ESMM):
             logits: Logits by task name, each `(batch,)`.
             weights: Weights of the rows.
         """
-        entire = entire_logits(self.follows, logits)
+        entire = self.entire_logits(logits)
         for task, previous in self.follows.items():
             errors = row_losses(self.spec.task(task), self.options, labels[task], logits[task])
             propensity = entire[previous] if self.options.propensity_gradient else ops.stop_gradient(entire[previous])

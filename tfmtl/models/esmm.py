@@ -9,7 +9,7 @@ from tfmtl.layers import Tower
 from tfmtl.losses.batch_mean import mean_of_sums
 from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.models.core.batches import RowWeights
-from tfmtl.models.core.heads import label_weights
+from tfmtl.models.core.heads import head_space, label_weights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
 from tfmtl.models.core.task_losses import row_losses
 from tfmtl.models.options.esmm import INFO, ESMMOptions
@@ -33,7 +33,8 @@ class ESMM(MultiTaskModel):
     (`tfmtl.losses.product_logit`), which is finite and exact for all logits.
 
     The tasks form a chain of any length or a tree. A count neither follows nor is followed; it has a tower, and the
-    likelihood of a count.
+    likelihood of a count. The tower of a value that follows a task k' predicts the logarithm of the conditional mean,
+    and its loss is that of the expected value `p_{k'} exp(tower_k(x))` on all rows.
 
     Choices where the paper is not specific:
 
@@ -93,12 +94,25 @@ class ESMM(MultiTaskModel):
     @property
     def spaces(self) -> dict[str, str]:
         """Space of the head of each task by task name: `conditional` for a task that follows another."""
-        return {task.name: CONDITIONAL if task.follows else ENTIRE for task in self.spec.tasks}
+        return {task.name: head_space(task, CONDITIONAL) for task in self.spec.tasks}
 
     @property
     def follows(self) -> dict[str, str]:
         """Name of the previous task of each task that follows another, by task name."""
         return {task.name: task.follows for task in self.spec.tasks if task.follows}
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Names of the tasks that are values."""
+        return tuple(task.name for task in self.spec.tasks if task.kind == "value")
+
+    def entire_logits(self, logits: Logits) -> dict[str, Tensor]:
+        """Returns the logits of the products of probabilities, and the logarithms of the expected values.
+
+        Args:
+            logits: Logits of the heads by task name, each `(batch,)`.
+        """
+        return entire_logits(self.follows, logits, self.values)
 
     def call(self, features: Features, training: bool | None = None) -> dict[str, Tensor]:
         inputs = self.embed_flat(features)
@@ -107,17 +121,17 @@ class ESMM(MultiTaskModel):
     def weighted_task_losses(
         self, labels: Labels, logits: Logits, weights: RowWeights
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """Computes the mean loss over all rows of each task's product of probabilities.
+        """Computes the mean loss over all rows of each task's product of probabilities, or of its expected value.
 
         Args:
             labels: Labels by task name, each `(batch,)` float32, without NaN.
-            logits: Logits of the conditional probabilities by task name, each `(batch,)`.
+            logits: Logits of the heads by task name, each `(batch,)`.
             weights: Weights of the rows.
 
         Returns:
             The mean loss and the sum of the weights of this replica's rows, by task name.
         """
-        entire = entire_logits(self.follows, logits)
+        entire = self.entire_logits(logits)
         losses = {}
         for task in self.spec.tasks:
             loss = row_losses(task, self.options, labels[task.name], entire[task.name])

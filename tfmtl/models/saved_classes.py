@@ -23,7 +23,9 @@ _MODULES = {
         *("TaskAnchors", "TaskAttention", "TaskFeatureAttention", "Tower"),
     ),
     "tfmtl.losses": ("UncertaintyWeighting",),
-    "tfmtl.metrics": ("CalibrationRatio", "ExpectedCalibrationError", "GAUC", "LogitAUC", "NMAE", "SMAPE"),
+    "tfmtl.metrics": (
+        *("CalibrationRatio", "ExpectedCalibrationError", "GAUC", "LogitAUC", "NMAE", "NormalizedGini", "SMAPE"),
+    ),
     "tfmtl.optimizers": ("RowSparseAdagrad", "RowSparseAdam", "RowSparseFtrl"),
     "tfmtl.training": ("ArchitectureSearch", "MetaLearning", "PlainTraining"),
 }

@@ -42,7 +42,8 @@ class EpochLines(keras.callbacks.Callback):
             parts.append(f"input wait {logs[INPUT_WAIT]:.1%}")
         parts += [f"{name} {logs[name]:.4f}" for name in ("loss", "val_loss") if name in logs]
         validated = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
-        aucs = [(name.removesuffix("_auc"), value) for name, value in validated.items() if name.endswith("_auc")]
-        if aucs:
-            parts.append("validation AUC " + " ".join(f"{name} {value:.4f}" for name, value in aucs))
+        for title, suffix in (("AUC", "_auc"), ("Gini", "_gini")):
+            found = [(name.removesuffix(suffix), value) for name, value in validated.items() if name.endswith(suffix)]
+            if found:
+                parts.append(f"validation {title} " + " ".join(f"{name} {value:.4f}" for name, value in found))
         self._write("    " + "  ".join(parts))

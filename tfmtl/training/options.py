@@ -143,8 +143,8 @@ class Stage:
         learning_rate: Learning rate of the optimizer.
         optimizer: Options of the optimizer.
         max_epochs: Maximum number of passes over the training data.
-        monitor: Name of the metric that early stopping watches, `<output>_auc` or a loss; on the validation data if
-            there are any.
+        monitor: Name of the metric that early stopping watches: `<output>_auc`, `<output>_gini` of a value, or a
+            loss; on the validation data if there are any.
         patience: Number of epochs without improvement after which training stops. The weights of the best epoch are
             restored.
         strategy: Options of the strategy.

@@ -85,7 +85,7 @@ def fit_stage(
     with model.replica_strategy.scope():  # An optimizer has to be created in the scope of its model.
         model.compile(make_optimizer(stage), strategy=stage.strategy.strategy(seed))
     monitor = stage.monitor if validation is None else f"val_{stage.monitor}"
-    mode = "max" if stage.monitor.endswith("_auc") else "min"
+    mode = "min" if stage.monitor.endswith("loss") else "max"
     best, history = BestEpoch(monitor, mode, stage.patience, keep_initial=name != STAGES[0]), keras.callbacks.History()
     all_callbacks = [best, *callbacks, history]
     arguments = {"validation_data": validation, "epochs": stage.max_epochs, **fit_arguments}

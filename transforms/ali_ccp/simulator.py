@@ -108,7 +108,7 @@ class _Writer:
         ):
             for begin in range(start, stop, _CHUNK_ROWS):
                 rows = self._world.rows(begin, min(begin + _CHUNK_ROWS, stop))
-                labels = draw_labels(self._spec, rows)
+                labels = draw_labels(self._spec, rows, self._world.options)
                 order = np.argsort(rows.members[USER_ENTITY], kind="stable")
                 ids = pa.array(np.arange(len(order)) + begin - first + 1)
                 skeleton.writelines(f"{line}\n" for line in self._format_lines(rows, labels, ids, order))

@@ -59,6 +59,21 @@ def parse_counts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     return np.where(is_count, numbers, 0).astype(np.int64), ~is_count
 
 
+def parse_amounts(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Parses amounts: numbers of at least 0.
+
+    Args:
+        column: Numbers or strings, as `parse_numbers` takes them.
+
+    Returns:
+        The amounts, float32, 0 where there is none, and the mask of the values that are not an amount, bool; both of
+        shape `(rows,)`.
+    """
+    numbers, _ = parse_numbers(column)
+    is_amount = numbers >= 0  # False for NaN.
+    return np.where(is_amount, numbers, 0.0).astype(np.float32), ~is_amount
+
+
 def split_lists(column: pa.Array, separator: str) -> tuple[pa.Array, np.ndarray]:
     """Flattens the values of all rows into one array.
 

@@ -36,7 +36,7 @@ class Column:
     """Description of a feature of the tf.Examples.
 
     Attributes:
-        kind: Kind of the values: tokens (bytes), numbers (float) or labels (int64).
+        kind: Kind of the values: tokens (bytes), numbers (float, labels of values included) or labels (int64).
         rows: Number of rows with a value, by split.
         longest: Largest number of values in a row.
     """
@@ -143,7 +143,7 @@ class Manifest:
             if isinstance(feature, MultiValuedFeature) and feature.weights:
                 self._column(feature.weights, "numbers", (*path, "weights"))
         for i, task in enumerate(spec.tasks):
-            self._column(task.label, "labels", ("tasks", i, "label"))
+            self._column(task.label, "numbers" if task.kind == "value" else "labels", ("tasks", i, "label"))
             if task.open is not None:
                 self._column(task.open, "labels", ("tasks", i, "open"))
         if spec.weight is not None:

@@ -25,7 +25,8 @@ class Simulation:
     Attributes:
         log: CSV file of the rows, with the columns of `transforms.batches.columns.raw_columns`.
         truth: CSV file with the column `row`, counted from 1, and a column for each output of the spec: the true
-            probability of the label given the row, or the true mean of a count. Row k is on line k + 1 of both files.
+            probability of the label given the row, or the true mean of a count or value. Row k is on line k + 1 of both
+            files.
         rows: Number of rows.
         totals: Sum of each label, by its column.
     """
@@ -33,7 +34,7 @@ class Simulation:
     log: pathlib.Path
     truth: pathlib.Path
     rows: int
-    totals: dict[str, int]
+    totals: dict[str, int | float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +73,13 @@ def write_log(
     Returns:
         The files and their totals.
     """
-    totals, written = dict.fromkeys(spec.labels, 0), 0
+    totals: dict[str, int | float] = dict.fromkeys(spec.labels, 0)
+    written = 0
     log.parent.mkdir(parents=True, exist_ok=True)
     with CsvFile(log) as log_file, CsvFile(truth) as truth_file:
         for chunk in chunks:
-            labels = {task.label: chunk.labels[task.name].astype(np.int64) for task in spec.tasks}
+            types = {task.name: np.float64 if task.kind == "value" else np.int64 for task in spec.tasks}
+            labels = {task.label: chunk.labels[task.name].astype(types[task.name]) for task in spec.tasks}
             columns = {**chunk.columns, **{name: pa.array(values) for name, values in labels.items()}}
             table = pa.table({name: columns[name] for name in raw_columns(spec)})
             log_file.write(table)
@@ -84,7 +87,7 @@ def write_log(
             outputs = {name: pa.array(np.round(values, decimals)) for name, values in chunk.truth.items()}
             truth_file.write(pa.table({ROW: numbers, **outputs}))
             for name, values in labels.items():
-                totals[name] += int(values.sum())
+                totals[name] += values.sum().item()
             written += table.num_rows
             if progress is not None:
                 progress(written)

@@ -17,20 +17,24 @@ from transforms.simulation.premises.options import FieldSelectionOptions, GroupP
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
-    """Frequency of an event, and its dependence on the features.
+    """Frequency of an event, or mean of a count or value, and its dependence on the features.
 
     Attributes:
         rate: Mean of the label; for a task that follows another one, the mean over the rows in which the previous
             task's label is 1.
-        strength: Standard deviation over the rows of the logit; for a count, of the logarithm of its mean.
+        strength: Standard deviation over the rows of the logit; for a count or value, of the logarithm of its mean.
+        noise: Standard deviation of the logarithm of a value whose mean is given. A value has a log-normal
+            distribution, and is rounded to two decimals.
     """
 
     rate: float
     strength: float = 1.0
+    noise: float = 1.0
 
     def __post_init__(self) -> None:
         require(self.rate > 0, "rate", "above 0", self.rate)
         require(self.strength >= 0, "strength", "0 or more", self.strength)
+        require(self.noise >= 0, "noise", "0 or more", self.noise)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +133,10 @@ def check_options(spec: DatasetSpec, options: SimulatorOptions) -> None:
         require(not isinstance(feature, NumberSequenceFeature), ("features", name), expected, feature.kind)
         check_feature_options(feature, feature_options, ("features", name))
     for task in spec.tasks:
-        rate = options.tasks[task.name].rate
-        require(task.kind == "count" or rate < 1, ("tasks", task.name, "rate"), "below 1", rate)
+        rate, noise = options.tasks[task.name].rate, options.tasks[task.name].noise
+        require(task.kind != "binary" or rate < 1, ("tasks", task.name, "rate"), "below 1", rate)
+        is_used = noise == TaskOptions(1.0).noise or task.kind == "value"
+        require(is_used, ("tasks", task.name, "noise"), "omitted for a task that is not a value", noise)
     if options.premise is not None:
         options.premise.check(spec, options.entities, options.features)
     if isinstance(spec.split, TimeSplit) and isinstance(spec.split.eval_from, str):

@@ -18,6 +18,7 @@ from transforms.simulation.world import Rows, World, output_probabilities
 IMPRESSIONS, PROBABILITIES = "impressions.csv", "probabilities.csv"
 """Names of the files of rows and of true probabilities."""
 CHUNK_ROWS = 65_536
+_VALUE_DECIMALS = 2
 
 
 def simulate(
@@ -74,24 +75,29 @@ def draw_chunks(world: World, first: int = 0, last: int | None = None) -> Iterat
             columns[spec.split.column] = time_column(spec.split, rows.position)
         if options.position is not None:
             columns[options.position.column] = pa.array(rows.shown_at)
-        yield LogChunk(columns, draw_labels(spec, rows), output_probabilities(spec, rows.true_probabilities))
+        yield LogChunk(columns, draw_labels(spec, rows, options), output_probabilities(spec, rows.true_probabilities))
 
 
-def draw_labels(spec: DatasetSpec, rows: Rows) -> dict[str, np.ndarray]:
+def draw_labels(spec: DatasetSpec, rows: Rows, options: SimulatorOptions) -> dict[str, np.ndarray]:
     """Draws the labels of rows from their probabilities.
 
     Args:
         spec: Spec of the dataset.
         rows: Rows of the log.
+        options: Options of the simulator.
 
     Returns:
-        Labels by name of the task, int64 `(rows,)`; 0 where the previous task's label is 0.
+        Labels by name of the task, int64 or, of a value, float64 `(rows,)`; 0 where the previous task's label is 0.
     """
     labels: dict[str, np.ndarray] = {}
     for task in spec.tasks:
         uniform = rows.draws.uniform(f"label/{task.name}")[:, 0]
         if task.kind == "count":
             labels[task.name] = _poisson(rows.probabilities[task.name], uniform)
+        elif task.kind == "value":
+            noise, normal = options.tasks[task.name].noise, rows.draws.normal(f"value/{task.name}")
+            values = rows.probabilities[task.name] * np.exp(noise * normal - noise**2 / 2)
+            labels[task.name] = np.round(values, _VALUE_DECIMALS)
         else:
             labels[task.name] = (uniform < rows.probabilities[task.name]).astype(np.int64)
         if task.follows is not None:

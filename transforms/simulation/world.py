@@ -33,7 +33,7 @@ class Rows:
         members: Index of each row's entity, int64 `(rows,)`, by kind of entity.
         values: Values of the features that are drawn for each row, by column.
         probabilities: By task, P(label = 1 | x) on the space of the task's label: given that the previous task's label
-            is 1, if the task follows another one. For a count, its mean. Shape `(rows,)`.
+            is 1, if the task follows another one. For a count or value, its mean. Shape `(rows,)`.
         position: Relative position of each row in time, from 0 to below 1, `(rows,)`.
         shown_at: Position at which each row's item is shown, int64 `(rows,)`; None without the option `position`.
         true_probabilities: As `probabilities`, but of items at position 1.
@@ -53,9 +53,10 @@ class World:
 
     The score of a task is a weighted sum of effects (`EffectShares`) of the row's ids, the values of its features, and
     which of them are missing. The probability is therefore a function of the row, which a model can learn:
-    `sigmoid(bias + score)`, or `min(exp(bias + score), LARGEST_MEAN)` for the mean of a count. Scores are scaled to the
-    `strength` of their task, and biases are set to its `rate`, on a sample of rows that are not part of the log. A
-    premise (`transforms.simulation.premises`) changes the scores before they are scaled.
+    `sigmoid(bias + score)`, or `min(exp(bias + score), LARGEST_MEAN)` for the mean of a count, and `exp(bias + score)`
+    for that of a value. Scores are scaled to the `strength` of their task, and biases are set to its `rate`, on a
+    sample of rows that are not part of the log. A premise (`transforms.simulation.premises`) changes the scores before
+    they are scaled.
 
     Args:
         spec: Spec of the dataset.
@@ -180,9 +181,10 @@ class World:
 
     def _probability(self, task: str, score: np.ndarray) -> np.ndarray:
         logit = score + self._biases[task]
-        if self.spec.task(task).kind == "count":
-            mean: np.ndarray = np.minimum(np.exp(np.minimum(logit, 50.0)), LARGEST_MEAN)
-            return mean
+        kind = self.spec.task(task).kind
+        if kind != "binary":
+            mean: np.ndarray = np.exp(np.minimum(logit, 50.0))
+            return np.minimum(mean, LARGEST_MEAN) if kind == "count" else mean
         probability: np.ndarray = 1 / (1 + np.exp(-np.clip(logit, -50.0, 50.0)))
         return probability
 
@@ -206,7 +208,8 @@ def output_probabilities(spec: DatasetSpec, probabilities: dict[str, np.ndarray]
     """Computes the true probability of each output of a spec.
 
     On the entire space, it is the product of the probabilities along the chain; on the conditional space, the
-    probability of the task itself. For a count, it is the mean.
+    probability of the task itself. For a count it is the mean, and for a value the conditional mean, or the product of
+    the probabilities before it and that mean.
 
     Args:
         spec: Spec of the dataset.

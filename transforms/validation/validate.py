@@ -11,7 +11,7 @@ from tfmtl.spec import DatasetSpec, RandomSplit, Task, TimeSplit
 from transforms.batches import column_types, reasons
 from transforms.batches.columns import feature_columns, raw_columns, typed_columns
 from transforms.batches.labels import missing_labels, parse_labels
-from transforms.batches.parsing import build_single_lists, parse_counts, parse_numbers
+from transforms.batches.parsing import build_single_lists, parse_amounts, parse_counts, parse_numbers
 from transforms.batches.raw_batch import RawBatch, Reject
 from transforms.validation.feature_columns import parse_feature
 from transforms.validation.rejections import RowRejections
@@ -24,8 +24,8 @@ class ValidatedBatch:
 
     Attributes:
         typed: Columns of `typed_columns`, one list per row, null where the value is missing: tokens are
-            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>`. An absent position of a sequence
-            is an empty token or NaN.
+            `list<binary>`, numbers and weights `list<float>`, labels `list<int64>` or, of values, `list<float>`. An
+            absent position of a sequence is an empty token or NaN.
         raw: The accepted rows as they were read; lists of a column with one value per row are replaced by the value.
         rejects: The rejected rows, those of the reader included, by line.
     """
@@ -177,8 +177,9 @@ def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejectio
     for task in spec.tasks:
         values = batch.column(task.label)
         missing = missing_labels(values)
-        parsed = parse_counts(values) if task.kind == "count" else parse_labels(values, task.positive)
-        labels[task.name], invalid[task.name] = np.where(missing, 0, parsed[0]), parsed[1] & ~missing
+        parsed = _parse_label(task, values)
+        labels[task.name] = np.where(missing, parsed[0].dtype.type(0), parsed[0])
+        invalid[task.name] = parsed[1] & ~missing
         if task.follows is not None:  # The event cannot have happened where the previous one did not.
             missing &= labels[task.follows] != 0
         rejections.reject(missing, reasons.MISSING_LABEL, "given", task.label)
@@ -197,7 +198,16 @@ def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejectio
     return columns
 
 
+def _parse_label(task: Task, values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the labels, int64 or, of a value, float32, and the mask of the values that are not a label."""
+    if task.kind == "value":
+        return parse_amounts(values)
+    return parse_counts(values) if task.kind == "count" else parse_labels(values, task.positive)
+
+
 def _expected_label(task: Task) -> str:
+    if task.kind == "value":
+        return "a number >= 0"
     if task.kind == "count":
         return "an integer >= 0"
     return "a number" if task.positive else "0 or 1, or true or false"

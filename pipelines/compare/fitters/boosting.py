@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipelines.prepared.prepared import Prepared
 
 _BLOCK_ROWS = 16384
+_OBJECTIVES = {"binary": "binary", "count": "poisson", "value": "tweedie"}
+"""Objective of LightGBM by the kind of the task."""
 _VALIDATION = "validation"  # Table of the eval split by which training stops.
 _MAX_STEP = 0.7
 """Largest output of a leaf, times the learning rate, where rows have exposures: the second derivative of a row with a
@@ -104,29 +106,33 @@ class LightGBMOptions:
         """Returns the hyper-parameters that a search varies by default, by the names of the options."""
         return dict(self.search_space)
 
-    def parameters(self, objective: str, seed: int) -> dict[str, Any]:
+    def parameters(self, objective: str, seed: int, power: float | None = None) -> dict[str, Any]:
         """Returns the parameters of LightGBM; the same seed gives the same trees.
 
         Args:
-            objective: Objective of LightGBM, `binary` or `poisson`.
+            objective: Objective of LightGBM: `binary`, `poisson` or `tweedie`.
             seed: Seed of LightGBM.
+            power: Power of the variance of a Tweedie distribution.
         """
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("max_rounds", "patience", "multivalent_tokens"):
             del options[name]
         metric = "binary_logloss" if objective == "binary" else objective
-        fixed = {"deterministic": True, "force_row_wise": True, "bagging_freq": 1, "verbosity": -1}
+        fixed: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "bagging_freq": 1, "verbosity": -1}
+        if power is not None:
+            fixed["tweedie_variance_power"] = power
         return {**options, **fixed, "objective": objective, "metric": metric, "seed": seed}
 
 
 @dataclasses.dataclass(frozen=True)
 class LightGBM:
-    """Fits a booster for each output: the logistic objective for binary tasks, the Poisson objective for counts.
+    """Fits a booster for each output: the logistic objective for binary tasks, Poisson for counts, Tweedie for values.
 
     Training stops by the booster's own loss, as the AUC of an eval split may be highest after a few trees, whose
     probabilities are all close to the mean. A task that follows another has two boosters: one trained on all rows, and
-    one trained on the rows where the previous label is 1. The logarithm of the exposure of a count with an offset is
-    added to the trees' prediction of the logarithm of the rate.
+    one trained on the rows where the previous label is 1. The logarithm of the exposure of a count or value with an
+    offset is added to the trees' prediction of the logarithm of the mean. The labels of other values are divided by
+    their mean, so that regularization does not depend on their unit.
 
     The columns are in temporary files, 4 bytes a value, and LightGBM keeps its own form of them in memory, about a byte
     for each column of a row.
@@ -170,12 +176,13 @@ def _fit(
     parameters, training_seconds, scoring_seconds = 0, 0.0, 0.0
     for output in spec.outputs:
         start = time.perf_counter()
-        booster = _train(spec, output, tables, options, job.seed, folder)
+        unit = _unit(spec, output, tables["train"])
+        booster = _train(spec, output, tables, options, job.seed, folder, unit)
         training_seconds += time.perf_counter() - start
         parameters += count_parameters(booster)
         for split, split_scores in scores.items():
             start = time.perf_counter()
-            split_scores[output.name] = _predict(booster, tables[split], output.task)
+            split_scores[output.name] = unit * _predict(booster, tables[split], output.task)
             scoring_seconds += time.perf_counter() - start if split == job.splits[-1] else 0.0
         print(f"    {output.name}: {booster.best_iteration} trees")
     return Fitted(scores, parameters, training_seconds, scoring_seconds)
@@ -210,6 +217,15 @@ def _with_mean_rates(tables: "dict[str, Table]") -> "dict[str, Table]":
     }
 
 
+def _unit(spec: DatasetSpec, output: Output, table: "Table") -> float:
+    """Returns the mean label of a value in the output's space, in units of which the trees predict; 1 for others."""
+    if spec.task(output.task).kind != "value" or output.task in table.log_exposures:
+        return 1.0
+    rows = is_judged(spec, output, table.labels, table.weights)
+    labels, weights = table.labels[output.task][rows], None if table.weights is None else table.weights[rows]
+    return float(np.average(labels, weights=weights)) if labels.any() else 1.0
+
+
 def _predict(booster: Any, table: "Table", task: str) -> np.ndarray:
     """Returns probabilities or rates; the trees predict a factor of the exposure if the task has an offset."""
     blocks = (table.values[start : start + _BLOCK_ROWS] for start in range(0, len(table.values), _BLOCK_ROWS))
@@ -226,12 +242,13 @@ def _train(
     options: LightGBMOptions,
     seed: int,
     folder: pathlib.Path,
+    unit: float,
 ) -> Any:
-    objective = "binary" if spec.task(output.task).kind == "binary" else "poisson"
-    train = _dataset(spec, output, tables["train"], folder)
-    validation = _dataset(spec, output, tables[_VALIDATION], folder, train)
+    task = spec.task(output.task)
+    train = _dataset(spec, output, tables["train"], folder, unit)
+    validation = _dataset(spec, output, tables[_VALIDATION], folder, unit, train)
     lightgbm = _library()
-    parameters = options.parameters(objective, seed)
+    parameters = options.parameters(_OBJECTIVES[task.kind], seed, task.power if task.kind == "value" else None)
     if output.task in tables["train"].log_exposures:
         parameters["max_delta_step"] = _MAX_STEP
     return lightgbm.train(
@@ -243,14 +260,16 @@ def _train(
     )
 
 
-def _dataset(spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.Path, reference: Any = None) -> Any:
-    """Creates the dataset of the rows of an output's space."""
+def _dataset(
+    spec: DatasetSpec, output: Output, table: "Table", folder: pathlib.Path, unit: float, reference: Any = None
+) -> Any:
+    """Creates the dataset of the rows of an output's space, with labels in the given unit."""
     rows, values = np.flatnonzero(is_judged(spec, output, table.labels, table.weights)), table.values
     if len(rows) < len(values):
         values = _values_on_disk(table.values, rows, folder)
     return _library().Dataset(
         values,
-        table.labels[output.task][rows],
+        table.labels[output.task][rows] / unit,
         feature_name=table.names,
         categorical_feature=table.categorical,
         reference=reference,

@@ -32,7 +32,7 @@ class Table:
         names: Names of the columns.
         categorical: Names of the columns that hold ids, whose order has no meaning.
         labels: Labels by task, NaN where they are not known, `(rows,)`.
-        log_exposures: Logarithm of the exposure of each count with an offset, by task, `(rows,)`.
+        log_exposures: Logarithm of the exposure of each count or value with an offset, by task, `(rows,)`.
         weights: Weights of the rows, `(rows,)`; None for weights of 1.
     """
 

@@ -1,4 +1,4 @@
-"""One-hot logistic regression as a row of a comparison."""
+"""One-hot linear regression, logistic or of values, as a row of a comparison."""
 
 import dataclasses
 import time
@@ -38,16 +38,17 @@ class LogisticRegressionOptions:
         require(self.max_rows >= 1, "max_rows", "at least 1", self.max_rows)
 
     def check_tasks(self, spec: DatasetSpec) -> None:
-        """Checks that all tasks are binary.
+        """Checks that all tasks are binary or values.
 
         Args:
             spec: Spec of the dataset.
 
         Raises:
-            FieldError: If a task is a count.
+            FieldError: If a task is a count, or a value with an offset.
         """
         for task in spec.tasks:
-            require(task.kind == "binary", "max_rows", "used with binary tasks", task.name)
+            is_valid = task.kind != "count" and task.offset is None
+            require(is_valid, "max_rows", "used with binary tasks and with values without an offset", task.name)
 
     def declared_space(self) -> dict[str, Dimension]:
         """Returns the hyper-parameters that a search varies by default, by the names of the options."""

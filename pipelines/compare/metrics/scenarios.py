@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from pipelines.compare.metrics.evaluate import Metrics
-from pipelines.compare.metrics.names import AUC, NMAE, SMAPE
+from pipelines.compare.metrics.names import AUC, GINI, NMAE, SMAPE
 from pipelines.compare.metrics.significance import Summary, Values, summarize
 from pipelines.judged_rows import is_judged
 from pipelines.prepared.columns import Columns
-from tfmtl.metrics import nmae, roc_auc, smape
+from tfmtl.metrics import nmae, normalized_gini, roc_auc, smape
 from tfmtl.spec import DatasetSpec, Output
 
 MAX_SCENARIOS = 12
 """Maximum number of scenarios that are evaluated: the largest ones."""
 ScenarioMetrics = Mapping[str, Metrics]
 """Metrics by output, scenario and name."""
-_METRICS: Mapping[str, Callable[..., float]] = {AUC: roc_auc, NMAE: nmae, SMAPE: smape}
+_METRICS: Mapping[str, Callable[..., float]] = {AUC: roc_auc, NMAE: nmae, SMAPE: smape, GINI: normalized_gini}
+_OF_KIND = {"binary": (AUC,), "count": (NMAE, SMAPE), "value": (GINI, NMAE)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +48,13 @@ class ScenarioTable:
 
 
 def scenario_metrics(spec: DatasetSpec, output: Output) -> tuple[str, ...]:
-    """Returns the names of the metrics by scenario: AUC of a binary task, NMAE and SMAPE of a count.
+    """Returns the names of the metrics by scenario: AUC of a binary task, NMAE and SMAPE of a count, Gini of a value.
 
     Args:
         spec: Spec of the dataset.
         output: Output of the spec.
     """
-    return (AUC,) if spec.task(output.task).kind == "binary" else (NMAE, SMAPE)
+    return _OF_KIND[spec.task(output.task).kind]
 
 
 def evaluate_scenarios(spec: DatasetSpec, columns: Columns, scores: Mapping[str, np.ndarray]) -> ScenarioMetrics:

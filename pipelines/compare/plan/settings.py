@@ -73,7 +73,8 @@ class Claim:
         row: Row of the table that is claimed to be better.
         over: Rows than which it is claimed to be better, each of them.
         output: Name of the output.
-        metric: Name of the metric, a column of `results.csv`; by default the AUC, or the NMAE of a count.
+        metric: Name of the metric, a column of `results.csv`; by default the AUC, the NMAE of a
+            count, or the Gini coefficient of a value.
     """
 
     text: str

@@ -141,7 +141,7 @@ def _shown(monitor: str, trial: Trial | None) -> str:
 
 def _sign(monitor: str) -> int:
     """Returns -1 for a loss, whose value as a score is its negative."""
-    return 1 if monitor.endswith("_auc") else -1
+    return -1 if monitor.endswith("loss") else 1
 
 
 def _share(fraction: float) -> str:

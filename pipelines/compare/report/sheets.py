@@ -15,10 +15,12 @@ from pipelines.compare.metrics.names import (
     CALIBRATION_ALL,
     ECE,
     GAUC,
+    GINI,
     LOG_LOSS,
     NMAE,
     POISSON_LOSS,
     SMAPE,
+    TWEEDIE_LOSS,
 )
 from pipelines.compare.metrics.significance import Summary
 from pipelines.compare.plan.settings import CompareSettings, PaperTable
@@ -36,6 +38,8 @@ TITLES = {
     NMAE: "NMAE",
     SMAPE: "SMAPE",
     POISSON_LOSS: "Poisson loss",
+    GINI: "Gini",
+    TWEEDIE_LOSS: "Tweedie loss",
     AUC_ALL: "AUC",
     CALIBRATION_ALL: "calibration",
 }

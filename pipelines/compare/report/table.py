@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.compare.jobs import NO_SEED
 from pipelines.compare.metrics.evaluate import Metrics
-from pipelines.compare.metrics.names import AUC, AUC_ALL, GAUC, HIGHER_IS_BETTER
+from pipelines.compare.metrics.names import AUC, AUC_ALL, GAUC, GINI, HIGHER_IS_BETTER
 from pipelines.compare.metrics.scenarios import ScenarioTable
 from pipelines.compare.metrics.significance import (
     Summary,
@@ -26,7 +26,7 @@ from tfmtl.spec import DatasetSpec
 
 ORACLE = "oracle"
 """Name of the row of the true probabilities and rates."""
-_CHANCE = {AUC: 0.5, GAUC: 0.5, AUC_ALL: 0.5}
+_CHANCE = {AUC: 0.5, GAUC: 0.5, AUC_ALL: 0.5, GINI: 0.0}
 """Metrics of random scores."""
 Key = tuple[str, str, str]
 """Row of the table, output and name of a metric."""
@@ -45,7 +45,7 @@ class Cell:
         gain: Gain of the mean over the reference's mean; NaN for the reference and if there is no reference.
         gain_sd: Standard deviation of the gains of runs with the same seed.
         lift_share: Lift of an AUC over the oracle's, `(m - 0.5) / (o - 0.5)`, with the mean m and the oracle's AUC o;
-            NaN without an oracle.
+            of a Gini coefficient `m / o`; NaN without an oracle.
         best_baseline: Best of the baselines that have all seeds, against which the row is tested; empty if the row is
             not tested.
         better: True if the mean over the common seeds is better than that of the best baseline.

@@ -98,7 +98,8 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
     if ORACLE in table.rows:
         notes.append(
             "The oracle scores every row with its true probability or rate; no model is better in expectation. "
-            "Lift over the oracle: the mean AUC above 0.5 as a share of the oracle's AUC above 0.5."
+            "Lift over the oracle: the mean AUC above 0.5 as a share of the oracle's AUC above 0.5; of a value, the "
+            "ratio of the Gini coefficients."
         )
     if table.scenarios is not None:
         notes.append(scenario_note(comparison.spec, table.scenarios))

@@ -36,21 +36,23 @@ def loss_figure(stage: Mapping[str, Sequence[float]], kept: int) -> dict[str, An
     return _curves(rows, "loss", "split", ["train", "eval"], kept)
 
 
-def auc_figure(stage: Mapping[str, Sequence[float]], kept: int) -> dict[str, Any]:
-    """Returns the AUC of each output on the eval split by epoch, and the epoch whose weights were kept.
+def metric_figure(stage: Mapping[str, Sequence[float]], kept: int, suffix: str, title: str) -> dict[str, Any]:
+    """Returns a metric of each output on the eval split by epoch, and the epoch whose weights were kept.
 
     Args:
         stage: Metrics by epoch.
         kept: Epoch whose weights were kept, from 1.
+        suffix: End of the names of the metric: `_auc` or `_gini`.
+        title: Title of the metric.
     """
-    names = [name for name in stage if name.startswith(_VALIDATION) and name.endswith("_auc")]
-    outputs = [name.removeprefix(_VALIDATION).removesuffix("_auc") for name in names]
+    names = [name for name in stage if name.startswith(_VALIDATION) and name.endswith(suffix)]
+    outputs = [name.removeprefix(_VALIDATION).removesuffix(suffix) for name in names]
     rows = [
-        {"epoch": epoch, "AUC": value, "output": output}
+        {"epoch": epoch, title: value, "output": output}
         for name, output in zip(names, outputs, strict=True)
         for epoch, value in enumerate(stage[name], 1)
     ]
-    return _curves(rows, "AUC", "output", outputs, kept)
+    return _curves(rows, title, "output", outputs, kept)
 
 
 def kept_epoch(stage: Mapping[str, Sequence[float]], monitor: str, is_higher_better: bool) -> int:

@@ -8,7 +8,7 @@ from pipelines.gates.measured import Measured
 from pipelines.report.curves import reliability
 from pipelines.report.feature_effects import FeatureEffects
 from pipelines.report.figures import outputs as figures
-from pipelines.report.figures.scenarios import scenario_figure
+from pipelines.report.figures.scenarios import TITLES, scenario_figure
 from pipelines.report.page.blocks import Block, Figure, Section, Text, number, table
 from pipelines.report.run_data import RunData
 from tfmtl.spec import Output
@@ -113,20 +113,24 @@ def scenarios_section(data: RunData) -> Section | None:
     largest = sorted(sizes, key=lambda name: -sizes[name])[:_SHOWN_SCENARIOS]
     shown = sorted((one for one in measured if one.slice in largest), key=lambda one: largest.index(one.slice))
     blocks: list[Block] = []
-    for is_count in (False, True):
-        names = list(dict.fromkeys(one.output for one in shown if one.is_count == is_count))
+    for metric, name in (("auc", "scenarios-auc"), ("nmae", "scenarios-counts"), ("gini", "scenarios-values")):
+        names = list(dict.fromkeys(one.output for one in shown if _scenario_metric(one) == metric))
         if names:
             some = f"The {len(largest)} scenarios with the most rows. " if len(sizes) > len(largest) else ""
-            metric = "NMAE of each scenario" if is_count else "AUC of each scenario with its 95 % interval"
-            spec = scenario_figure(shown, names, is_count)
-            name = "scenarios-counts" if is_count else "scenarios-auc"
-            blocks.append(Figure(name, f"{metric.split()[0]} by scenario", f"{some}{metric}.", spec, wide=True))
+            interval = "" if metric == "nmae" else " with its 95 % interval"
+            caption = f"{some}{TITLES[metric]} of each scenario{interval}."
+            spec = scenario_figure(shown, names, metric)
+            blocks.append(Figure(name, f"{TITLES[metric]} by scenario", caption, spec, wide=True))
     blocks.append(_scenario_table(measured, data.settings.spec.scenario))
     return Section("scenarios", f"Scenarios ({data.settings.spec.scenario})", tuple(blocks))
 
 
+def _scenario_metric(one: Measured) -> str:
+    return "gini" if one.is_value else "nmae" if one.is_count else "auc"
+
+
 def _scenario_table(measured: list[Measured], name: str) -> Block:
-    columns = ("scenario", "output", "rows", "AUC", "± standard error", "NMAE", "calibration", "change of AUC")
+    columns = ["scenario", "output", "rows", "AUC", "± standard error", "NMAE", "calibration", "change of AUC"]
     rows = [
         [
             one.slice,
@@ -140,4 +144,8 @@ def _scenario_table(measured: list[Measured], name: str) -> Block:
         ]
         for one in measured
     ]
+    if any(one.is_value for one in measured):
+        columns += ["Gini", "± standard error"]
+        for row, one in zip(rows, measured, strict=True):
+            row += [number(one.gini), number(one.gini_error)]
     return table(columns, rows, f"Metrics of the test rows by {name}.", search="scenario")

@@ -24,11 +24,10 @@ def metrics_section(data: RunData) -> Section | None:
     spec = data.settings.spec
     outputs = {output.name: output for output in spec.outputs}
     blocks: list[Block] = []
-    for is_count in (False, True):
-        own = [one for one in overall if one.is_count == is_count]
+    for kind, (columns, cells) in _COLUMNS.items():
+        own = [one for one in overall if (one.is_count, one.is_value) == kind]
         if not own:
             continue
-        columns, cells = (_COUNT, _count_cells) if is_count else (_BINARY, _binary_cells)
         rows = [
             [one.output, space_name(spec, outputs[one.output]), number(float(one.rows), ",.0f"), *cells(one, data)]
             for one in own
@@ -42,6 +41,7 @@ def metrics_section(data: RunData) -> Section | None:
 
 _BINARY = ("AUC", "GAUC", "logistic regression", "last model", "change", "calibration", "log loss")
 _COUNT = ("NMAE", "SMAPE", "last model", "change", "calibration")
+_VALUE = ("Gini", "Tweedie regression", "last model", "change", "NMAE", "calibration", "mean score", "mean label")
 
 
 def _binary_cells(one: Measured, data: RunData) -> list[Cell]:
@@ -66,10 +66,32 @@ def _count_cells(one: Measured, data: RunData) -> list[Cell]:
     ]
 
 
+def _value_cells(one: Measured, data: RunData) -> list[Cell]:
+    return [
+        estimate(one.gini, one.gini_error),
+        number(data.reference.get(one.output, math.nan)),
+        number(one.baseline_gini),
+        estimate(one.gini - one.baseline_gini, one.change_error, "+.4f"),
+        number(one.nmae),
+        estimate(one.calibration, one.calibration_error, ".3f"),
+        number(one.mean_score, ".4g"),
+        number(one.mean_label, ".4g"),
+    ]
+
+
+_COLUMNS = {
+    (False, False): (_BINARY, _binary_cells),
+    (True, False): (_COUNT, _count_cells),
+    (True, True): (_VALUE, _value_cells),
+}
+"""Columns and cells of a table by `is_count` and `is_value`."""
+
+
 def _comparison(data: RunData, overall: list[Measured]) -> str:
     """Returns sentences about the models with which this one is compared."""
     sentences = []
-    if not any(not math.isnan(one.baseline_auc) or not math.isnan(one.baseline_nmae) for one in overall):
+    baselines = [(one.baseline_auc, one.baseline_nmae, one.baseline_gini) for one in overall]
+    if all(math.isnan(value) for values in baselines for value in values):
         sentences.append("There was no blessed model to compare with.")
     elif data.past.compared_with:
         sentences.append(f"The last model is that of run {data.past.compared_with}, scored on the same rows.")
@@ -83,6 +105,11 @@ def _comparison(data: RunData, overall: list[Measured]) -> str:
         )
     if any(one.is_count for one in overall):
         sentences.append("NMAE is the sum of the absolute errors divided by that of the labels.")
+    if any(one.is_value for one in overall):
+        sentences.append(
+            "Gini is the normalized Gini coefficient: 1 for the best order of the rows, 0 for a random one. Tweedie "
+            "regression is the linear model of a value."
+        )
     sentences.append("Calibration is the mean score divided by the mean label. A value after ± is a standard error.")
     return " ".join(sentences)
 

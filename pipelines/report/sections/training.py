@@ -1,7 +1,7 @@
 """Sections of the training: curves, and what the mechanisms of the model do."""
 
 from pipelines.report.figures.mechanisms import groups, heat_map
-from pipelines.report.figures.training import auc_figure, history_stages, kept_epoch, loss_figure
+from pipelines.report.figures.training import history_stages, kept_epoch, loss_figure, metric_figure
 from pipelines.report.page.blocks import Block, Cell, Figure, Section, Text, number, table
 from pipelines.report.run_data import RunData
 from pipelines.training_settings import TrainingSettings
@@ -36,9 +36,11 @@ def training_section(data: RunData) -> Section | None:
         caption = f"{epochs} epochs; the dashed line is the epoch whose weights are kept."
         loss = f"Mean loss by epoch. {caption}"
         blocks.append(Figure(f"loss-{number_of_stage}", f"Loss{title}", loss, loss_figure(stage, kept)))
-        if any(metric.startswith("val_") and metric.endswith("_auc") for metric in stage):
-            spec = auc_figure(stage, kept)
-            blocks.append(Figure(f"auc-{number_of_stage}", f"AUC on the eval split{title}", caption, spec))
+        for suffix, metric in (("auc", "AUC"), ("gini", "Gini")):
+            if any(name.startswith("val_") and name.endswith(f"_{suffix}") for name in stage):
+                spec = metric_figure(stage, kept, f"_{suffix}", metric)
+                name = f"{suffix}-{number_of_stage}"
+                blocks.append(Figure(name, f"{metric} on the eval split{title}", caption, spec))
     if not blocks:
         return None
     if data.training.get("diverged"):

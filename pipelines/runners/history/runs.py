@@ -18,6 +18,7 @@ from tfmtl.config import ConfigError
 KILLED = "killed"
 """Status of a run that has neither ended nor is running."""
 _SPAN_STEP = "LogExampleGen_"
+_TITLES = {"auc": "AUC", "gini": "Gini", "nmae": "NMAE"}
 _MODELS = {"warm_start_model": "started_from", "latest_blessed_model": "compared_with"}
 
 
@@ -61,12 +62,12 @@ class PastRun:
 
     @property
     def main_metrics(self) -> list[str]:
-        """Main metric of each output on the test split as text: its AUC, or the NMAE of a count."""
+        """Main metric of each output on the test split as text: its AUC, the NMAE of a count, the Gini of a value."""
         found = []
         for output, metrics in self.record.metrics.items():
-            name = next((name for name in ("auc", "nmae") if name in metrics), None)
+            name = next((name for name in _TITLES if name in metrics), None)
             if name:
-                found.append(f"{output} {name.upper()} {metrics[name]:.4f}")
+                found.append(f"{output} {_TITLES[name]} {metrics[name]:.4f}")
         return found
 
     def to_dict(self) -> dict[str, Any]:

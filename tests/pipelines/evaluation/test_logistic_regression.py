@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from pipelines.evaluation import logistic_regression
 from pipelines.evaluation.advice import advice
-from pipelines.evaluation.logistic_regression import fit_reference, logistic_regression_auc
+from pipelines.evaluation.logistic_regression import fit_reference, linear_metrics
 from pipelines.evaluation.one_hot_rows import RowSample
 from pipelines.evaluation.results import OutputMetrics
 from pipelines.settings_file import load_settings
@@ -50,7 +50,7 @@ def write_split(folder, split, rows):
     """Writes rows as ExampleGen does."""
 
     def feature(name, value):
-        if name == "price":
+        if name in ("price", "paid"):
             return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
         if name in ("user", "item"):
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=[f"{name}{value}".encode()]))
@@ -88,7 +88,7 @@ def expected_auc(train, test, label, chosen):
 
 def test_auc_is_that_of_a_regression_on_the_rows_of_each_space(settings, tmp_path):
     train, test = draw_rows(1500, 1), draw_rows(700, 2)
-    found = logistic_regression_auc(settings.spec, write_examples(tmp_path / "examples", train, test), 1500, 1500)
+    found = linear_metrics(settings.spec, write_examples(tmp_path / "examples", train, test), 1500, 1500)
     everything = slice(None)
     assert found == {
         "ctr": pytest.approx(expected_auc(train, test, "clicked", lambda rows: everything), abs=2e-3),
@@ -112,7 +112,7 @@ def test_an_output_with_one_class_is_left_empty_and_kept(settings, tmp_path, spl
 def test_a_space_without_rows_is_left_empty(settings, tmp_path):
     rows = {**draw_rows(400, 0), "clicked": np.zeros(400), "bought": np.zeros(400)}
     uri = write_examples(tmp_path / "examples", rows, rows)
-    assert all(math.isnan(auc) for auc in logistic_regression_auc(settings.spec, uri, 400, 400).values())
+    assert all(math.isnan(auc) for auc in linear_metrics(settings.spec, uri, 400, 400).values())
 
 
 def test_a_result_of_an_earlier_version_is_fitted_again(settings, tmp_path):
@@ -130,7 +130,7 @@ def test_many_training_rows_are_sampled(settings, tmp_path, monkeypatch):
     reference = fit_reference(settings.spec, uri, tmp_path, 4000)
     expected = "The logistic regression is fitted on a random sample of 1,000 of 4,000 training rows."
     assert reference.sample_note() == expected
-    every_row = logistic_regression_auc(settings.spec, uri, 4000, 4000)
+    every_row = linear_metrics(settings.spec, uri, 4000, 4000)
     assert reference.auc["ctr"] == pytest.approx(every_row["ctr"], abs=0.03)
     assert reference.auc["ctr"] != every_row["ctr"]
 

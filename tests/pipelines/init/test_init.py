@@ -136,6 +136,32 @@ def test_tasks_without_a_chain(tmp_path):
     assert load_settings(tmp_path / "settings.yaml").spec.tasks[1].follows is None
 
 
+def test_amounts_are_values_that_follow_the_last_event(tmp_path):
+    rng = np.random.default_rng(0)
+    bought = np.array(PLAIN["bought"])
+    columns = {
+        **PLAIN,
+        "revenue": np.where(bought == 1, rng.lognormal(3, 1, len(bought)).round(2), 0).tolist(),
+        "dwell_ms": rng.integers(2, 90_000, len(bought)).tolist(),
+        "visits": rng.poisson(3, len(bought)).tolist(),
+    }
+    tasks = ("revenue", "clicked", "bought", "dwell_ms", "visits")
+    result = init(written("log.csv", text(columns))(tmp_path), tmp_path, tasks=tasks)
+    settings = load_settings(tmp_path / "settings.yaml")
+    found = {task.name: (task.kind, task.follows) for task in settings.spec.tasks}
+    assert found["bought"] == ("binary", "clicked")
+    assert found["revenue"] == ("value", "bought")
+    assert found["dwell_ms"] == ("value", None)
+    assert found["visits"] == ("count", None)
+    output = " ".join(result.output.split())
+    assert "revenue is a value, whose mean above 0 is" in output
+    assert "it has amounts such as" in output
+    assert "revenue follows bought: no row has revenue without bought." in output
+    assert "`ms` in its name is an amount" in output or "`dwell` in its name is an amount" in output
+    assert "visits is a count: all of its labels are integers" in output
+    assert settings.training.monitor == "loss"
+
+
 def test_scenario_group_and_time(tmp_path):
     log = LOGS["csv"].write(tmp_path)
     init(log, tmp_path, "--scenario", "item_id", "--group", "item_id", "--time", "")
@@ -147,7 +173,7 @@ def test_scenario_group_and_time(tmp_path):
     ("options", "tasks", "message"),
     [
         ((), ("clickd",), "should have the column clickd. Received: user_id,"),
-        ((), ("tags",), "--task tags: should hold 0 or 1, or counts. Received:"),
+        ((), ("tags",), "--task tags: should hold 0 or 1, counts, or amounts of at least 0. Received:"),
         ((), ("price>=0",), "--task price: should have positive and negative rows. Received: 1 in all rows"),
         (("--scenario", "device"), ("clicked",), "should have the column device."),
         (("--time", "price"), ("clicked",), "--time price: should be a column of times. Received:"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.report.figures.training import auc_figure, history_stages, kept_epoch, loss_figure
+from pipelines.report.figures.training import history_stages, kept_epoch, loss_figure, metric_figure
 
 STAGE = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.5, 2.0], "val_ctr_auc": [0.6, 0.65, 0.7]}
 
@@ -21,7 +21,7 @@ def test_stages_are_shown_one_by_one():
 
 
 def test_figures_have_the_values_of_the_history():
-    (values,) = [rows for rows in auc_figure(STAGE, 3)["datasets"].values() if "AUC" in rows[0]]
+    (values,) = [rows for rows in metric_figure(STAGE, 3, "_auc", "AUC")["datasets"].values() if "AUC" in rows[0]]
     assert [(row["epoch"], row["AUC"], row["output"]) for row in values] == [
         (1, 0.6, "ctr"),
         (2, 0.65, "ctr"),

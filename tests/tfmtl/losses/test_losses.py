@@ -6,7 +6,7 @@ import pytest
 from tests.tfmtl.backends import dtype_name, to_numpy
 from tests.tfmtl.losses.gradients import gradients, tensor
 from tfmtl.losses import binary_cross_entropy, poisson, rate
-from tfmtl.losses.logit_losses import BY_KIND, MAX_LOG_RATE
+from tfmtl.losses.logit_losses import MAX_LOG_RATE
 
 LOGITS = np.array([-100, -30, -5, -1, -1e-3, 0, 1e-3, 1, 5, 30, 100], "float32")
 LOG_RATES = np.array([-100, -20, -1, 0, 0.5, 3, 10, np.log(1e8), 19.9], "float32")
@@ -96,9 +96,3 @@ def test_integer_labels_and_16_bit_logits(loss):
     assert dtype_name(exact) == "float32"
     np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1], "int64"), logits)), to_numpy(exact))
     np.testing.assert_array_equal(to_numpy(loss(np.array([0, 1, 1]), tensor(logits, "bfloat16"))), to_numpy(exact))
-
-
-def test_loss_of_each_kind_of_task():
-    assert set(BY_KIND) == {"binary", "count"}
-    assert BY_KIND["binary"] is binary_cross_entropy
-    assert BY_KIND["count"] is poisson

@@ -152,7 +152,7 @@ def test_rejects_wrong_options():
     message = functools.partial(config_error, SharedBottom.from_spec, TREE, cases.SIZES, **SMALL)
     assert message(dependence=-1) == "dependence: should be at least 0. Received: -1.0"
     assert message(dependence={"buy": -1}) == "dependence.buy: should be at least 0. Received: -1.0"
-    expected = "should be a task of the spec that follows another. Received:"
+    expected = "should be a binary task of the spec that follows another. Received:"
     assert message(dependence={"click": 1}) == f"dependence.click: {expected} 'click'"
     assert message(dependence={"sell": 1}) == f"dependence.sell: {expected} 'sell'"
     assert message(calibrator=-1) == "calibrator: should be at least 0. Received: -1.0"

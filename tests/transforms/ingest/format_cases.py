@@ -36,7 +36,12 @@ FEATURES = (
     CategoricalFeature("device", hashed=Hashing(100)),
     SequenceFeature("devices", vocabulary="device"),
 )
-TASKS = (Task("click", "click"), Task("buy", "buy", follows="click"), Task("visits", "visits", kind="count"))
+TASKS = (
+    Task("click", "click"),
+    Task("buy", "buy", follows="click"),
+    Task("visits", "visits", kind="count"),
+    Task("paid", "paid", kind="value", follows="buy"),
+)
 SPEC = DatasetSpec("log", FEATURES, TASKS, group_key="user", split=RandomSplit(eval=0.2, test=0.2))
 LISTS = ("tags", "tag_weights", "words", "seen", "daily", "title", "devices")
 TYPES = {
@@ -55,15 +60,17 @@ TYPES = {
     "click": pa.bool_(),
     "buy": pa.float64(),
     "visits": pa.int64(),
+    "paid": pa.float64(),
     "user": pa.dictionary(pa.int32(), pa.string()),
 }
 INVALID = {  # Changed values and reason of each invalid row, by the row's number.
     3: ({"click": None}, "missing_label"),
     7: ({"click": True, "buy": float("nan")}, "missing_label"),
-    11: ({"click": False, "buy": 1.0}, "broken_chain"),
+    11: ({"click": False, "buy": 1.0, "paid": 2.5}, "broken_chain"),
     15: ({"visits": -1}, "invalid_label"),
     19: ({"shop": None}, "missing_required"),
     23: ({"price": float("inf")}, "not_a_number"),
+    25: ({"paid": -1.0}, "invalid_label"),
     27: ({"tags": ["a", "b"], "tag_weights": [1.0]}, "invalid_weights"),
     31: ({"title": [0.5, float("inf")]}, "invalid_vector"),
 }
@@ -80,6 +87,7 @@ def log(rows=200):
     for _ in range(rows):
         tags = draw_list(rng, ["a", "Ü", "日本", "long tag"], 4)
         click = bool(rng.random() < 0.5)
+        buy = float(click and rng.random() < 0.5)
         drawn.append(
             {
                 "city": [None, "Rome", "Zürich", "São Paulo", "東京", 'a "b", c'][rng.integers(6)],
@@ -95,8 +103,9 @@ def log(rows=200):
                 "device": [None, "d1", "ü2"][rng.integers(3)],
                 "devices": draw_list(rng, ["d1", "d2", "ü2"], 3),
                 "click": click,
-                "buy": float(click and rng.random() < 0.5),
+                "buy": buy,
                 "visits": int(rng.integers(4)),
+                "paid": float(rng.integers(1, 400) / 8) if buy else [None, 0.0][rng.integers(2)],
                 "user": [None, "u1", "ü2"][rng.integers(3)],
             }
         )

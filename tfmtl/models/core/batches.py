@@ -99,8 +99,8 @@ def prepare_labels(
     """Converts labels and weights of a batch to tensors by task name.
 
     A label of NaN on a row whose previous task's label is 0 becomes 0, because the event cannot have happened. Any
-    other label of NaN is not known: it becomes 0 and has weight 0. A batch that is already prepared is returned as it
-    is.
+    other label of NaN is not known: it becomes 0 and has weight 0. Where the label of the previous task is not known, a
+    value of 0 is not known either. A batch that is already prepared is returned as it is.
 
     Args:
         spec: Tasks of the dataset.
@@ -129,6 +129,8 @@ def prepare_labels(
         if task.follows:
             impossible = tf.logical_and(prepared[task.follows] == 0.0, observed[task.follows] == 1.0)
             known = tf.logical_or(known, impossible)
+            if task.kind == "value":
+                known = tf.logical_and(known, tf.logical_or(observed[task.follows] == 1.0, label > 0.0))
         prepared[task.name] = _checked_label(task, tf.where(missing, 0.0, label))
         observed[task.name] = tf.cast(known, "float32")
     return prepared, RowWeights(_weights_by_task(spec, sample_weight, labels), observed)

@@ -21,7 +21,7 @@ class ChainLosses:
 
     def __init__(self, spec: DatasetSpec, options: ModelOptions):
         self._spec = spec
-        self._follows = {task.name: task.follows for task in spec.tasks if task.follows}
+        self._follows = {task.name: task.follows for task in spec.tasks if task.follows and task.kind == "binary"}
         self._calibrator = options.calibrator if self._follows else 0.0
         space: Literal["entire", "conditional"] = CONDITIONAL if options.local_space else ENTIRE
         self._dependence: dict[str, SequentialDependenceLoss] = {}

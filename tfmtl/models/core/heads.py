@@ -1,19 +1,37 @@
-"""Conversion of the logits of a model's heads to probabilities on the entire and on the conditional space.
+"""Conversion of the logits of a model's heads to predictions on the entire and on the conditional space.
 
 With a chain y -> z, `ctr = P(y=1|x)`, `ctcvr = P(y=1, z=1|x)` on the entire space, `cvr = P(z=1|y=1, x)` on the
-conditional space, and `ctcvr = ctr * cvr`. A head predicts one of ctcvr and cvr; the other is derived.
+conditional space, and `ctcvr = ctr * cvr`. A head predicts one of ctcvr and cvr; the other is derived. The head of a
+value v that follows z predicts `E[v | z=1, x]`; the expected value `ctcvr * E[v | z=1, x]` is derived.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import tensorflow as tf
 
 from tfmtl.losses.logit_losses import rate
+from tfmtl.losses.tweedie import mean_value
 from tfmtl.models.core.batches import RowWeights
-from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec, Task
 from tfmtl.types import Labels, Logits, Tensor
 
 _TINY = 1e-30
+
+
+def head_space(task: Task, space: Literal["entire", "conditional"]) -> Literal["entire", "conditional"]:
+    """Returns the space of the head of a task.
+
+    The head of a value is on the conditional space: the ratio of an expected value and a probability, each from a head
+    of its own, has no bound.
+
+    Args:
+        task: The task.
+        space: Space of the heads of binary tasks that follow another task.
+    """
+    if task.follows is None:
+        return ENTIRE
+    return CONDITIONAL if task.kind == "value" else space
 
 
 def task_outputs(spec: DatasetSpec, spaces: Mapping[str, str], logits: Logits) -> dict[str, Tensor]:
@@ -28,13 +46,13 @@ def task_outputs(spec: DatasetSpec, spaces: Mapping[str, str], logits: Logits) -
         logits: Logits by task name, each `(batch,)`.
 
     Returns:
-        Probabilities and rates by output name, each `(batch,)` float32.
+        Probabilities, rates and means of values by output name, each `(batch,)` float32.
     """
     entire: dict[str, Tensor] = {}
     outputs: dict[str, Tensor] = {}
     for task in spec.tasks:
         logit = tf.cast(logits[task.name], "float32")
-        prediction = rate(logit) if task.kind == "count" else tf.sigmoid(logit)
+        prediction = _LINKS[task.kind](logit)
         if task.follows is None:
             entire[task.name] = prediction
         elif spaces[task.name] == ENTIRE:
@@ -46,6 +64,10 @@ def task_outputs(spec: DatasetSpec, spaces: Mapping[str, str], logits: Logits) -
             outputs[task.conditional_output] = prediction
         outputs[task.output] = entire[task.name]
     return outputs
+
+
+_LINKS = {"binary": tf.sigmoid, "count": rate, "value": mean_value}
+"""Prediction of a head from its logit, by the kind of the task."""
 
 
 def evaluation_logits(spec: DatasetSpec, spaces: Mapping[str, str], logits: Logits) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ _LARGEST_SHARE = 0.999
 
 
 class LogitTerms(EmbeddedFeatures):
-    """Base of `MultiTaskModel` that adds constants, a linear term and the offsets of counts to the logits.
+    """Base of `MultiTaskModel` that adds constants, a linear term and offsets to the logits.
 
     The constants are those of the option `label_means`, and the linear term that of the option `wide`.
 
@@ -79,7 +79,7 @@ class LogitTerms(EmbeddedFeatures):
             if task.name not in means:
                 continue
             mean = means[task.name]
-            if task.kind == "count":
+            if task.kind != "binary":
                 constants[task.name] = math.log(mean)
                 continue
             if task.follows and spaces[task.name] != ENTIRE:

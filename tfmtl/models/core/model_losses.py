@@ -84,7 +84,7 @@ class ModelLosses(keras.Model):
         for task in self.spec.tasks:
             loss = row_losses(task, self.options, labels[task.name], logits[task.name])
             rows = label_weights(self.spec, task.name, self.spaces[task.name], labels, weights)
-            if self.options.local_space and task.follows:
+            if self.options.local_space and task.follows and task.kind == "binary":
                 rows = local_weights(task.name, task.follows, labels, logits, rows, self.options.max_weight)
             total = ops.sum(rows)
             losses[task.name] = (mean_of_sums(ops.sum(rows * loss), total), total)

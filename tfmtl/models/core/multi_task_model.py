@@ -13,13 +13,13 @@ from tfmtl.models.core.batches import prepare_features
 from tfmtl.models.core.calibrated_heads import CalibratedHeads
 from tfmtl.models.core.chain_losses import ChainLosses
 from tfmtl.models.core.construction import build_after, check_options, from_spec_with_options, saved_options
-from tfmtl.models.core.heads import task_outputs
+from tfmtl.models.core.heads import head_space, task_outputs
 from tfmtl.models.core.logit_terms import LogitTerms
 from tfmtl.models.core.trained_model import TrainedModel
 from tfmtl.models.options.base import ModelOptions
 from tfmtl.models.options.info import find_preset
 from tfmtl.precision import dtype_policy
-from tfmtl.spec import ENTIRE, DatasetSpec
+from tfmtl.spec import DatasetSpec
 from tfmtl.types import Config, Features, Tensor
 
 
@@ -28,9 +28,9 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
 
     A subclass defines `options_class` and `call(features, training)`, which returns logits by task name. `spaces` gives
     the meaning of the logits: a head on the *entire* space predicts P(label = 1 | x), and a head on the *conditional*
-    space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate. The
-    linear term of the option `wide` and the offsets of counts (`tfmtl.spec.Offset`) are added to the logits that `call`
-    returns.
+    space predicts P(label = 1 | previous label = 1, x). The logit of a count is the logarithm of its rate, and that of
+    a value the logarithm of its mean, of a value that follows another task on the conditional space. The linear term of
+    the option `wide` and the offsets (`tfmtl.spec.Offset`) are added to the logits that `call` returns.
 
     `predict` and `score` return all outputs of the spec under their served names, on both spaces, whichever the space
     of the heads is. A model is built when its constructor returns.
@@ -169,7 +169,7 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
     @property
     def spaces(self) -> dict[str, str]:
         """Space of the head of each task, `entire` or `conditional`, by task name."""
-        return {task.name: self.options.space if task.follows else ENTIRE for task in self.spec.tasks}
+        return {task.name: head_space(task, self.options.space) for task in self.spec.tasks}
 
     def score(self, features: Features) -> dict[str, Tensor]:
         """Computes the served outputs.
@@ -178,7 +178,7 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
             features: Transformed features by name.
 
         Returns:
-            Probabilities and rates by output name, on both spaces, each `(batch,)` float32.
+            Probabilities, rates and means of values by output name, on both spaces, each `(batch,)` float32.
         """
         features = prepare_features(self.spec, features)
         logits = self.calibrated(self(features, training=False), features)

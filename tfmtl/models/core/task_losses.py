@@ -1,5 +1,6 @@
 """Losses of the rows of a task, and weight decay, under the options of a model."""
 
+import math
 from collections.abc import Iterable
 
 import keras
@@ -7,7 +8,8 @@ from keras import ops
 
 from tfmtl.losses.focal import focal_cross_entropy
 from tfmtl.losses.importance import label_importance
-from tfmtl.losses.logit_losses import BY_KIND
+from tfmtl.losses.logit_losses import binary_cross_entropy, poisson
+from tfmtl.losses.tweedie import tweedie
 from tfmtl.models.options.base import ModelOptions
 from tfmtl.spec import Task
 from tfmtl.types import Labels, Logits, Tensor
@@ -16,7 +18,8 @@ from tfmtl.types import Labels, Logits, Tensor
 def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor) -> Tensor:
     """Returns the loss of each row: the negative log-likelihood, or the focal loss, times the weight of its class.
 
-    That of a count is divided by the task's mean label if the option `count_loss` is "relative".
+    That of a count is divided by the task's mean label if the option `count_loss` is "relative". That of a value is the
+    Tweedie loss of labels and means that are divided by the task's mean label, so that it does not depend on the unit.
 
     The weight of a class multiplies the loss only; the loss of a task remains a mean over rows.
 
@@ -29,11 +32,14 @@ def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor
     Returns:
         `(batch,)` float32.
     """
-    if task.kind != "binary":
-        mean = options.label_means.get(task.name, 1.0) if options.count_loss == "relative" else 1.0
-        return BY_KIND[task.kind](labels, logits) / mean
+    mean = options.label_means.get(task.name, 1.0)
+    if task.kind == "count":
+        return poisson(labels, logits) / (mean if options.count_loss == "relative" else 1.0)
+    if task.kind == "value":
+        logits = ops.cast(logits, "float32") - math.log(mean)
+        return tweedie(ops.cast(labels, "float32") / mean, logits, task.power)
     gamma = options.focal_gamma
-    losses = focal_cross_entropy(labels, logits, gamma) if gamma else BY_KIND["binary"](labels, logits)
+    losses = focal_cross_entropy(labels, logits, gamma) if gamma else binary_cross_entropy(labels, logits)
     positive = options.positive_weights.get(task.name, 1.0)
     negative = options.negative_weights.get(task.name, 1.0)
     if positive == negative == 1.0:

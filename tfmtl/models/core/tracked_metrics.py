@@ -1,4 +1,4 @@
-"""Metrics of a multi-task model: its losses, and an AUC for each binary output."""
+"""Metrics of a multi-task model: its losses, an AUC of each binary output, and a Gini coefficient of each value."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.metrics.auc import LogitAUC
+from tfmtl.metrics.gini import NormalizedGini
 from tfmtl.models.core.batches import RowWeights, prepare_labels
 from tfmtl.models.core.heads import evaluation_logits, label_weights, task_outputs
 from tfmtl.models.core.output_metrics import OutputMetrics
@@ -32,15 +33,16 @@ class TrackedMetrics(keras.Model):
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_loss_trackers = {t.name: keras.metrics.Mean(name=f"{t.name}_loss") for t in self.spec.tasks}
         self.extra_loss_trackers = {name: keras.metrics.Mean(name=name) for name in extra_losses}
-        binary = [output for output in self.spec.outputs if self.spec.task(output.task).kind == "binary"]
-        self.aucs = {output.name: LogitAUC(name=f"{output.name}_auc") for output in binary}
+        kinds = {output.name: self.spec.task(output.task).kind for output in self.spec.outputs}
+        self.aucs = {name: LogitAUC(name=f"{name}_auc") for name, kind in kinds.items() if kind == "binary"}
+        self.ginis = {name: NormalizedGini(name=f"{name}_gini") for name, kind in kinds.items() if kind == "value"}
         self.output_metrics = OutputMetrics(self.spec, None, None, ())
 
     @property
     def own_metrics(self) -> list[keras.metrics.Metric]:
         """Metrics that the model reports whatever is given to `compile`."""
         losses = [*self.task_loss_trackers.values(), *self.extra_loss_trackers.values()]
-        return [self.loss_tracker, *losses, *self.aucs.values()]
+        return [self.loss_tracker, *losses, *self.aucs.values(), *self.ginis.values()]
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -70,10 +72,13 @@ class TrackedMetrics(keras.Model):
         for name, loss in losses.extras.items():
             self.extra_loss_trackers[name].update_state(loss, sample_weight=rows)
         scores = evaluation_logits(self.spec, self.spaces, losses.logits)
+        outputs = task_outputs(self.spec, self.spaces, losses.logits) if self.ginis else {}
         for output in self.spec.outputs:
-            if output.name in self.aucs:
-                auc_weights = label_weights(self.spec, output.task, output.space, labels, weights)
-                self.aucs[output.name].update_state(labels[output.task], scores[output.name], auc_weights)
+            if output.name in scores or output.name in self.ginis:
+                row_weights = label_weights(self.spec, output.task, output.space, labels, weights)
+                metrics, predicted = (self.aucs, scores) if output.name in scores else (self.ginis, outputs)
+                metrics[output.name].update_state(labels[output.task], predicted[output.name], row_weights)
         if self.output_metrics.metrics:
-            self.output_metrics.update_state(labels, task_outputs(self.spec, self.spaces, losses.logits), weights)
+            outputs = outputs or task_outputs(self.spec, self.spaces, losses.logits)
+            self.output_metrics.update_state(labels, outputs, weights)
         return {**{metric.name: metric.result() for metric in self.own_metrics}, **self.output_metrics.result()}

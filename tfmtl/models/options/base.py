@@ -26,7 +26,7 @@ class ModelOptions:
             positions, but not their order.
         space: Rows on which the head of a task that follows another is trained. "entire": all rows; the head predicts
             P(y=1, z=1 | x). "conditional": rows where the label of the previous task is 1; the head predicts
-            P(z=1 | y=1, x).
+            P(z=1 | y=1, x). The head of a value is always on the conditional space.
         weight_decay: Factor d of `d / 2 * sum w^2` over the trainable weights outside the embedding tables, whose
             gradient is `d * w`. This is what papers call the weight decay of Adam. Embeddings have `embedding_l2`, and
             the linear term has `wide_l2`.
@@ -41,18 +41,20 @@ class ModelOptions:
             not named.
         dependence: Strength of the penalty on `(f_prev - f) - (o_prev - o)` for each task that follows another, with
             predictions f and labels o on the entire space (`tfmtl.losses.SequentialDependenceLoss`): a number by task
-            name (0 for a task that is not named), or one number for all of them.
+            name (0 for a task that is not named), or one number for all of them. Values have no such penalty.
         calibrator: Strength of the penalty on `max(f - f_prev, 0)` for each task that follows another
             (`tfmtl.losses.behavioral_calibrator`).
         local_space: Whether a task that follows another is trained, and its `dependence` is taken, only on rows where
             the label of the previous task is 1, although its head predicts on the entire space. Importance weights
             (`tfmtl.losses.label_importance`) correct for the other rows, by Theorems 2.1 and 3.1 of APEM.
         max_weight: Upper bound of an importance weight.
-        label_means: Mean m of each task's label over all rows by task name; of a count with an offset, the sum of the
-            labels over the sum of the exposures. The logit of the task has a constant with which a model without
-            trained weights predicts m: `log m` of a count, `log(m / (1 - m))` of a binary task, in which m is divided
-            by the mean of the previous task if the head predicts on the conditional space. The constant of a task that
-            is not named is 0. The pipeline measures the means of counts on the training rows.
+        label_means: Mean m of each task's label over all rows by task name; of a value that follows another task, over
+            the rows where the label of that task is 1; of a count or value with an offset, the sum of the labels over
+            the sum of the exposures. The logit of the task has a constant with which a model without trained weights
+            predicts m: `log m` of a count or value, `log(m / (1 - m))` of a binary task, in which m is divided by the
+            mean of the previous task if the head predicts on the conditional space. The constant of a task that is not
+            named is 0. The loss of a value is that of labels and predictions in units of m. The pipeline measures the
+            means of counts and values on the training rows.
         count_loss: Loss of a count. "likelihood": the negative log-likelihood of a Poisson distribution. "relative":
             the same divided by the task's mean in `label_means`, so that large counts do not outweigh other tasks.
         wide: Whether a linear term is added to the logit of each task's head, whatever its space is: the sum over the
@@ -182,14 +184,14 @@ class ModelOptions:
             for task in getattr(self, name):
                 require(tasks[task].kind == "binary", (name, task), "a binary task", task)
         for task, mean in self.label_means.items():
-            is_valid = tasks[task].kind == "count" or mean < 1
+            is_valid = tasks[task].kind != "binary" or mean < 1
             require(is_valid, ("label_means", task), "below 1 for a binary task", mean)
         for task in self.calibration if isinstance(self.calibration, Mapping) else ():
             is_binary = task in tasks and tasks[task].kind == "binary"
             require(is_binary, ("calibration", task), "a binary task of the spec", task)
         for task in self.dependence if isinstance(self.dependence, Mapping) else ():
-            follows = task in tasks and tasks[task].follows is not None
-            require(follows, ("dependence", task), "a task of the spec that follows another", task)
+            follows = task in tasks and tasks[task].follows is not None and tasks[task].kind == "binary"
+            require(follows, ("dependence", task), "a binary task of the spec that follows another", task)
 
 
 def require_widths(name: str, widths: Iterable[int], minimum: int = 0) -> None:
