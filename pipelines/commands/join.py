@@ -26,7 +26,7 @@ from transforms.join.beam_join import DAYS, REJECTS, REPORT, JoinFiles
 from transforms.join.join_partition import IMPRESSIONS, label_columns
 from transforms.join.options import CLICK, CONVERSION, JoinOptions
 from transforms.join.partition_files import choose_partitions
-from transforms.join.report import EXPLANATIONS, OPEN, POSITIVE, READ
+from transforms.join.report import COPIES, EXPLANATIONS, OPEN, POSITIVE, READ
 from transforms.readers.divide_file import choose_range_bytes
 from transforms.readers.file_selection import expand
 from transforms.readers.hive_partitions import folder_columns
@@ -227,13 +227,16 @@ def _events_table(found: Mapping[str, Any], options: JoinOptions) -> Table:
 
 
 def _rows_table(found: Mapping[str, Any]) -> Table:
-    table = Table(title=f"{found['rows']:,} labelled impressions", title_justify="left")
-    for column in ("label", POSITIVE, "rate", OPEN, "share open"):
+    copies = {label: counts.get(COPIES, 0) for label, counts in found["labels"].items()}
+    impressions = found["rows"] - sum(copies.values())
+    table = Table(title=f"{impressions:,} labelled impressions", title_justify="left")
+    for column in ("label", POSITIVE, "rate", OPEN, "share open", *([COPIES] if any(copies.values()) else [])):
         table.add_column(column, justify="left" if column == "label" else "right")
     for label in (CLICK, CONVERSION):
         if label in found["labels"]:
             counts = found["labels"][label]
             positive, is_open = counts.get(POSITIVE, 0), counts.get(OPEN, 0)
-            shares = [f"{count / found['rows']:.3%}" for count in (positive, is_open)]
-            table.add_row(label, f"{positive:,}", shares[0], f"{is_open:,}", shares[1])
+            shares = [f"{count / impressions:.3%}" for count in (positive, is_open)]
+            copied = [f"{copies[label]:,}"] if any(copies.values()) else []
+            table.add_row(label, f"{positive:,}", shares[0], f"{is_open:,}", shares[1], *copied)
     return table

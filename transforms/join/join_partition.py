@@ -11,15 +11,18 @@ import pyarrow.parquet as pq
 from transforms.join.attribution import Moments, first_occurrences
 from transforms.join.events import ID, KEY, TIME, VALUE
 from transforms.join.labels import Label, label_clicks, label_conversions
-from transforms.join.options import CLICK, CONVERSION, JoinOptions
+from transforms.join.options import CLICK, CONVERSION, LAST_CLICK, JoinOptions
 from transforms.join.partition_files import column_array
-from transforms.join.report import AFTER_END, DUPLICATES, OPEN, POSITIVE, JoinReport
+from transforms.join.report import AFTER_END, COPIES, DUPLICATES, OPEN, POSITIVE, JoinReport
 from transforms.join.times import days
 from transforms.storage.files import open_output
 
 IMPRESSIONS, CLICKS, CONVERSIONS = "impressions", "clicks", "conversions"
-TIME_SUFFIX, OPEN_SUFFIX = "_time", "_open"
-"""Ends of the names of a label's columns: the time of its event, and 1 where it may still become positive."""
+TIME_SUFFIX, OPEN_SUFFIX, PENDING_SUFFIX = "_time", "_open", "_pending"
+ELAPSED_SUFFIX, COPY_SUFFIX = "_elapsed", "_copy"
+"""Ends of the names of a label's columns: the time of its event; 1 where it may still become positive; 1 where the
+longest time to its event has not passed, whatever it is; the days until its event; and 1 on a copy of the row."""
+_DAY = 86_400_000_000
 _EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -31,7 +34,9 @@ def label_columns(options: JoinOptions) -> list[str]:
     """
     labels = [CLICK] if options.conversions is None else [CLICK, CONVERSION]
     values = [] if options.conversions is None else options.conversions.values
-    return [name for label in labels for name in (label, label + TIME_SUFFIX, label + OPEN_SUFFIX)] + [*values]
+    suffixes = ("", TIME_SUFFIX, OPEN_SUFFIX, PENDING_SUFFIX, ELAPSED_SUFFIX)
+    columns = [label + suffix for label in labels for suffix in suffixes]
+    return [*columns, *(label + COPY_SUFFIX for label in options.copies), *values]
 
 
 def join_partition(events: Mapping[str, pa.Table], options: JoinOptions, end: int) -> tuple[pa.Table, JoinReport]:
@@ -43,7 +48,8 @@ def join_partition(events: Mapping[str, pa.Table], options: JoinOptions, end: in
         end: Time at which the logs end, in microseconds.
 
     Returns:
-        The impressions by time, with `.time` and the columns of `label_columns`; and the counts of the events.
+        The impressions by time, with `.time` and the columns of `label_columns`, then their copies, whose `.time` is
+        that of the event; and the counts of the events.
     """
     keys = _key_numbers(events)
     tables: dict[str, pa.Table] = {}
@@ -64,10 +70,14 @@ def join_partition(events: Mapping[str, pa.Table], options: JoinOptions, end: in
     found = {
         name: {POSITIVE: int(label.values.sum()), OPEN: int(label.is_open.sum())} for name, label in labels.items()
     }
+    for name in options.copies:
+        found[name][COPIES] = found[name][POSITIVE]
     report = JoinReport(events={log: {k: v for k, v in one.items() if v} for log, one in counts.items()}, labels=found)
     if IMPRESSIONS not in tables:
         return pa.table({TIME: pa.array([], pa.int64())}), report
-    return _labelled(tables[IMPRESSIONS], labels, tables.get(CONVERSIONS), options), report
+    times = _label_times(impressions, labels, options, end)
+    rows = _labelled(tables[IMPRESSIONS], labels, times, tables.get(CONVERSIONS), options)
+    return _with_copies(rows, labels, options), report
 
 
 def write_days(rows: pa.Table, folder: str, name: str, zone: str) -> dict[str, int]:
@@ -128,8 +138,45 @@ def _distinct(table: pa.Table, keys: np.ndarray, end: int) -> tuple[pa.Table, Mo
     return table.take(pa.array(rows)), moments.take(np.flatnonzero(is_first)), counts
 
 
+def _label_times(
+    impressions: Moments, labels: Mapping[str, Label], options: JoinOptions, end: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Returns for each label whether it is pending, and the days until its event or the end of the logs.
+
+    The days of a conversion begin with the impression's click; without one, or with conversions that belong to
+    impressions, they begin with the impression.
+    """
+    found = {}
+    for name, label in labels.items():
+        begin = impressions.times
+        if name == CONVERSION and options.attribution.to == LAST_CLICK:
+            begin = np.where(labels[CLICK].values == 1, labels[CLICK].times, begin)
+        until = np.where(label.values == 1, label.times, end)
+        is_pending = impressions.times + options.attribution.longest[name] > end
+        found[name] = is_pending, ((until - begin) / _DAY).astype(np.float32)
+    return found
+
+
+def _with_copies(rows: pa.Table, labels: Mapping[str, Label], options: JoinOptions) -> pa.Table:
+    """Appends the copies of the positive rows, with the times of their events as those of the rows."""
+    parts = {"": rows, **{name: rows.filter(pa.array(labels[name].values == 1)) for name in options.copies}}
+    for copied, part in parts.items():
+        if copied:
+            times = column_array(part, copied + TIME_SUFFIX).cast(pa.int64())
+            part = part.set_column(part.column_names.index(TIME), TIME, times)
+        for name in options.copies:
+            mark = np.full(part.num_rows, name == copied, np.int8)
+            part = part.append_column(name + COPY_SUFFIX, pa.array(mark))
+        parts[copied] = part
+    return pa.concat_tables(list(parts.values()))
+
+
 def _labelled(
-    impressions: pa.Table, labels: Mapping[str, Label], conversions: pa.Table | None, options: JoinOptions
+    impressions: pa.Table,
+    labels: Mapping[str, Label],
+    label_times: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    conversions: pa.Table | None,
+    options: JoinOptions,
 ) -> pa.Table:
     hidden = [name for name in impressions.column_names if name == ID or name.startswith((KEY, VALUE))]
     rows = impressions.drop(hidden)
@@ -138,6 +185,9 @@ def _labelled(
         rows = rows.append_column(name, pa.array(label.values))
         rows = rows.append_column(name + TIME_SUFFIX, times.cast(pa.timestamp("us", "UTC")))
         rows = rows.append_column(name + OPEN_SUFFIX, pa.array(label.is_open.astype(np.int8)))
+        is_pending, elapsed = label_times[name]
+        rows = rows.append_column(name + PENDING_SUFFIX, pa.array(is_pending.astype(np.int8)))
+        rows = rows.append_column(name + ELAPSED_SUFFIX, pa.array(elapsed))
     for i, name in enumerate(options.conversions.values if options.conversions else ()):
         sums = np.zeros(rows.num_rows)
         if conversions is not None:

@@ -104,6 +104,13 @@ class AttributionOptions:
         """Windows in microseconds, by label."""
         return {name: microseconds(getattr(self, name)) or 0 for name in (CLICK, CONVERSION)}
 
+    @property
+    def longest(self) -> Mapping[str, int]:
+        """Longest times from an impression to an event of each label, in microseconds."""
+        windows = self.windows
+        before = windows[CLICK] if self.to == LAST_CLICK else 0
+        return {CLICK: windows[CLICK], CONVERSION: before + windows[CONVERSION]}
+
 
 @dataclasses.dataclass(frozen=True)
 class JoinOptions:
@@ -119,6 +126,8 @@ class JoinOptions:
         keep: Columns of the impressions that are written; all columns of the first file if empty.
         end: Time at which the logs end; by default that of the last event. Later events are left out.
         zone: Time zone of the days into which the impressions are divided.
+        copies: Labels, `click` or `conversion`, whose positive rows are written again on the day of their event, with 1
+            in the column `<label>_copy`. A task with `maturity: importance` needs them.
     """
 
     key: tuple[str, ...]
@@ -129,12 +138,17 @@ class JoinOptions:
     keep: tuple[str, ...] = ()
     end: str | None = None
     zone: str = "UTC"
+    copies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require(bool(self.key), "key", "at least one column", self.key)
         require_zone(self.zone, "zone")
         is_time = self.end is None or parse_time(self.end) is not None
         require(is_time, "end", "a time, such as 2026-11-18 or 2026-11-18 10:00:00+01:00", self.end)
+        labels = [CLICK] if self.conversions is None else [CLICK, CONVERSION]
+        for i, label in enumerate(self.copies):
+            require(label in labels, ("copies", i), f"one of {', '.join(labels)}", label)
+            require(label not in self.copies[:i], ("copies", i), "listed once", label)
         for name in ("impressions", "clicks"):
             log = getattr(self, name)
             require(not log.values, (name, "values"), "left out, as only conversions have values", log.values)

@@ -8,7 +8,7 @@ from typing import Any
 from transforms.join.labels import OUTCOMES
 
 READ, REJECTED, DUPLICATES, AFTER_END = "read", "rejected", "duplicates", "after the end"
-ROWS, POSITIVE, OPEN = "rows", "positive", "open"
+ROWS, POSITIVE, OPEN, COPIES = "rows", "positive", "open", "copies"
 EXPLANATIONS = {
     READ: "",
     REJECTED: "without a key, an id or a valid time; see rejects.jsonl",
@@ -25,8 +25,8 @@ class JoinReport:
 
     Attributes:
         events: Number of events by log and kind (`EXPLANATIONS`). The kinds of a log but `read` add up to `read`.
-        labels: Number of rows by label, and `positive` or `open` (negative until now).
-        days: Number of rows by day, such as 2026-11-30.
+        labels: Number of rows by label, and `positive`, `open` (negative until now) or `copies`.
+        days: Number of rows by day, copies included, such as 2026-11-30.
     """
 
     events: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
@@ -35,7 +35,7 @@ class JoinReport:
 
     @property
     def rows(self) -> int:
-        """Number of labelled rows."""
+        """Number of labelled rows, copies included."""
         return sum(self.days.values())
 
     def merge(self, other: "JoinReport") -> "JoinReport":
