@@ -1,6 +1,7 @@
 """Losses and loss weighting for multi-task models, computed from logits."""
 
 from tfmtl.losses.chain_logits import entire_logits, product_logit
+from tfmtl.losses.delayed_feedback import delayed_feedback, fake_negative_cross_entropy
 from tfmtl.losses.doubly_robust import doubly_robust_risk, imputation_risk
 from tfmtl.losses.focal import focal_cross_entropy
 from tfmtl.losses.importance import difference_importance, label_importance
@@ -18,9 +19,11 @@ __all__ = [
     "behavioral_calibrator",
     "binary_cross_entropy",
     "bpr_contrast",
+    "delayed_feedback",
     "difference_importance",
     "doubly_robust_risk",
     "entire_logits",
+    "fake_negative_cross_entropy",
     "focal_cross_entropy",
     "imputation_risk",
     "info_nce",
