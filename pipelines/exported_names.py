@@ -47,7 +47,9 @@ use another name, and give that of the file's column in `data.columns`. Received
     """
     inputs = _inputs(spec)
     labels: dict[Path, str] = {("tasks", i, "label"): task.label for i, task in enumerate(spec.tasks)}
-    labels |= {("tasks", i, "open"): task.open for i, task in enumerate(spec.tasks) if task.open is not None}
+    for i, task in enumerate(spec.tasks):
+        if task.open_labels is not None:
+            labels |= {("tasks", i, "open", name): name for name in task.open_labels.columns}
     for role, column in (("group_key", spec.group_key), ("weight", spec.weight)):
         if column is not None:
             labels[role,] = column

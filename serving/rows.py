@@ -117,7 +117,7 @@ def _other_columns(description: ModelDescription) -> list[str]:
     keys = list(spec.split.key) if isinstance(spec.split, RandomSplit) else []
     keys += spec.sampling.key if spec.sampling else ()
     others = [name for name in (spec.weight, spec.group_key) if name]
-    return [*spec.labels, *spec.open_columns.values(), *others, *split, *keys, *description.training_only]
+    return [*spec.labels, *spec.maturity_columns, *others, *split, *keys, *description.training_only]
 
 
 def _unknown(name: Any, features: Iterable[str], rows: Any) -> RowError:

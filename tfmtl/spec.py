@@ -16,12 +16,14 @@ from tfmtl.config import require
 from tfmtl.feature_checks import check_crosses, check_shared_vocabularies
 from tfmtl.features import TOKENS, CategoricalFeature, Cross, DenseFeature, Feature, NumericalFeature
 from tfmtl.offsets import Offset
+from tfmtl.open_labels import OpenLabels
 from tfmtl.sampling import NegativeSampling
 from tfmtl.spec_checks import (
     check_chains,
     check_columns,
     check_groups,
     check_offsets,
+    check_open_labels,
     check_sampling,
     check_task_names,
     check_training_only,
@@ -36,6 +38,7 @@ __all__ = [
     "DatasetSpec",
     "GivenSplit",
     "Offset",
+    "OpenLabels",
     "Output",
     "RandomSplit",
     "Task",
@@ -102,11 +105,12 @@ class DatasetSpec:
         check_task_names(self)
         check_chains(self)
         check_offsets(self)
+        check_open_labels(self)
         if self.scenario is not None:
             names = [feature.name for feature in self.features if isinstance(feature, CategoricalFeature)]
             require(self.scenario in names, "scenario", f"a categorical feature: {', '.join(names)}", self.scenario)
         if self.group_key is not None:
-            known = (*self.labels, *self.open_columns.values(), self.weight)
+            known = (*self.labels, *self.maturity_columns, self.weight)
             require(self.group_key not in known, "group_key", "a column other than a label or weight", self.group_key)
         for i, key in enumerate(self.split.key if isinstance(self.split, RandomSplit) else ()):
             expected = "a column other than a label, which would put all rows of one label into the same split"
@@ -131,7 +135,24 @@ class DatasetSpec:
     @property
     def open_columns(self) -> dict[str, str]:
         """Columns that mark open labels, by label."""
-        return {task.label: task.open for task in self.tasks if task.open is not None}
+        return {task.label: task.open_labels.column for task in self.tasks if task.open_labels is not None}
+
+    @property
+    def copy_columns(self) -> dict[str, str]:
+        """Columns that mark copies of earlier rows, by the label whose event has come."""
+        given = {task.label: task.open_labels.copy for task in self.tasks if task.open_labels is not None}
+        return {label: column for label, column in given.items() if column is not None}
+
+    @property
+    def elapsed_columns(self) -> dict[str, str]:
+        """Columns of elapsed days, by label."""
+        given = {task.label: task.open_labels.elapsed for task in self.tasks if task.open_labels is not None}
+        return {label: column for label, column in given.items() if column is not None}
+
+    @property
+    def maturity_columns(self) -> tuple[str, ...]:
+        """Columns of the open labels of all tasks: those that mark open rows and copies, and those of elapsed days."""
+        return (*self.open_columns.values(), *self.copy_columns.values(), *self.elapsed_columns.values())
 
     @property
     def outputs(self) -> tuple[Output, ...]:

@@ -7,6 +7,7 @@ from tfmtl import config
 from tfmtl.config import FieldError, require
 from tfmtl.features import WEIGHTS_SUFFIX, MultiValuedFeature
 from tfmtl.offsets import EXPOSURE_SUFFIX, Offset
+from tfmtl.splits import RandomSplit
 from tfmtl.tasks import Task
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def check_columns(spec: "DatasetSpec") -> None:
         add(cross.name, ("crosses", i, "name"), "cross")
     for i, task in enumerate(spec.tasks):
         add(task.label, ("tasks", i, "label"), "label")
-        if task.open is not None:
-            add(task.open, ("tasks", i, "open"), "column of open labels")
+        for field in ("column", "copy", "elapsed") if task.open_labels is not None else ():
+            column = getattr(task.open_labels, field)
+            if column is not None:
+                add(column, ("tasks", i, "open", field), "column of open labels")
     if spec.weight is not None:
         add(spec.weight, ("weight",), "column of row weights")
 
@@ -105,6 +108,34 @@ def check_offsets(spec: "DatasetSpec") -> None:
         if isinstance(task.offset, Offset):
             task.offset.check_feature(spec.features, path)
             require(name not in columns, path, f"omitted: a column has the name {name}", task.offset.feature)
+
+
+def check_open_labels(spec: "DatasetSpec") -> None:
+    """Checks that copies of a row are in its split, that their columns are no tasks, and that no sampled task has them.
+
+    Args:
+        spec: Spec of a dataset.
+
+    Raises:
+        FieldError: If a field is wrong; the error names it.
+    """
+    names = [task.name for task in spec.tasks]
+    for i, task in enumerate(spec.tasks):
+        for column in task.open_labels.columns if task.open_labels is not None else ():
+            require(column not in names, ("tasks", i, "open"), "columns whose names are not those of tasks", column)
+    key = spec.split.key if isinstance(spec.split, RandomSplit) else None
+    if spec.copy_columns and key is not None:
+        require(bool(key), ("split", "key"), "given, so that a row and its copy are in the same split", key)
+    for i, column in enumerate(key or ()):
+        expected = "a column other than those of open labels, in which a row and its copy differ"
+        require(column not in spec.maturity_columns, ("split", "key", i), expected, column)
+    if spec.sampling is not None and spec.sampling.task in names:
+        sampled = spec.task(spec.sampling.task).open_labels
+        is_plain = sampled is None or not sampled.trains_open_rows
+        expected = (
+            "a task without `maturity: importance` or `delay`, of whose open rows the negative ones are not known"
+        )
+        require(is_plain, ("sampling", "task"), expected, spec.sampling.task)
 
 
 def check_training_only(spec: "DatasetSpec") -> None:

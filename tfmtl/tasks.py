@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from tfmtl.config import require
 from tfmtl.offsets import Offset
+from tfmtl.open_labels import OpenLabels
 
 ENTIRE: Final = "entire"
 """Name of the entire space: all rows."""
@@ -43,10 +44,10 @@ class Task:
         positive: Values of the label column that are positive, all others being negative: texts or numbers, and
             comparisons such as `>= 4`. By default labels are 0 and 1, or true and false.
         offset: Exposure of a count or value, or the name of the numerical feature that is the exposure; null for none.
-        open: Name of a column that is 1 on rows whose label is 0 but may still become positive, such as those that
-            `tfmtl join` marks. The label of such a row is not known: the row has no weight in losses and metrics of
-            this label. Null if all labels are known. Where the label of the previous task is open, so is that of a
-            value.
+        open: Columns of labels that may still become positive, and how a model is trained on these rows; or the name of
+            the column that is 1 on them, such as `<label>_pending` of `tfmtl join`, which leaves them out. An open
+            label is not known: the row has no weight in the metrics of this label. Null if all labels are known. Where
+            the label of the previous task is open, so is that of a value.
         power: Exponent p of the Tweedie distribution of a value, whose variance is proportional to `mean^p`, above 1
             and below 2. The loss of a row with the mean m grows as `m^(2 - p)`: the smaller p is, the more the largest
             values matter.
@@ -71,7 +72,7 @@ class Task:
     conditional_output: str = ""
     positive: tuple[str | int | float | bool, ...] = ()
     offset: Offset | str | None = None
-    open: str | None = None
+    open: OpenLabels | str | None = None
     power: float = _POWER
 
     def __post_init__(self) -> None:
@@ -81,6 +82,10 @@ class Task:
         require(1 < self.power < 2, "power", "above 1 and below 2", self.power)
         is_used = self.power == _POWER or self.kind == "value"
         require(is_used, "power", "omitted for a task that is not a value", self.power)
+        if isinstance(self.open, str):
+            object.__setattr__(self, "open", OpenLabels(self.open))
+        is_late = isinstance(self.open, OpenLabels) and self.open.trains_open_rows
+        require(self.kind == "binary" or not is_late, "open", "one that waits for a value", self.open)
         if isinstance(self.offset, str):
             object.__setattr__(self, "offset", Offset(self.offset))
         object.__setattr__(self, "output", self.output or self.name)
@@ -91,6 +96,11 @@ class Task:
             require(self.kind != "count", "kind", "binary or value for a task with `follows`", self.kind)
             name = self.conditional_output or f"{self.name}_given_{self.follows}"
             object.__setattr__(self, "conditional_output", name)
+
+    @property
+    def open_labels(self) -> OpenLabels | None:
+        """Columns of open labels; None if all labels are known."""
+        return self.open if isinstance(self.open, OpenLabels) else None
 
     def _check_positive(self) -> None:
         expected = "omitted for a count and for a value"

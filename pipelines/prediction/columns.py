@@ -95,7 +95,7 @@ def _other_columns(spec: DatasetSpec) -> list[str]:
     """Returns the columns of the dataset that are not features, which are not misspelled features either."""
     split = [spec.split.column] if isinstance(spec.split, TimeSplit) else []
     others = [name for name in (spec.weight, spec.group_key) if name]
-    return [*spec.labels, *spec.open_columns.values(), *others, *split]
+    return [*spec.labels, *spec.maturity_columns, *others, *split]
 
 
 def _check_absent(

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.label_columns import known_labels, label_parsing
+from pipelines.label_columns import label_parsing, training_labels
 from pipelines.training.packed_rows import PackedRows
 from pipelines.training.row_cache import Cache, choose_cache
 from serving.raw_features import parsing_spec
@@ -165,7 +165,7 @@ class InputPipeline:
 
     @property
     def _layout(self) -> PackedRows:
-        names = tuple(task.name for task in self.spec.tasks)
+        names = (*(task.name for task in self.spec.tasks), *self.spec.maturity_columns)
         return PackedRows(transformed_inputs(self.spec), names, self.spec.weight is not None)
 
     @tf.autograph.experimental.do_not_convert  # Converting Keras takes seconds.
@@ -177,7 +177,8 @@ class InputPipeline:
             is_served: Whether fixed values take the place of features that are known in training only.
 
         Returns:
-            Transformed features by name, with ids as int32; labels by task, float32; and the weights of the rows,
+            Transformed features by name, with ids as int32; labels by task and columns of open labels by name, float32;
+            and the weights of the rows,
             float32 `(rows,)`, if the spec has any.
         """
         transformed, *others = self._transformed(examples, is_served)
@@ -196,8 +197,7 @@ class InputPipeline:
             if name not in columns
         }
         transform = served_transform(self.transform, self.spec) if is_served else self.transform
-        known = known_labels(self.spec, parsed)
-        labels = {task.name: known[task.label] for task in self.spec.tasks}
+        labels = training_labels(self.spec, parsed)
         weights = [] if self.spec.weight is None else [parsed[self.spec.weight]]
         return transform(raw), labels, *weights
 

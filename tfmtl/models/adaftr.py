@@ -130,6 +130,10 @@ class AdaFTR(MultiTaskModel):
         """Returns the layer of the option `wide` of the backbone."""
         return self.backbone.wide  # type: ignore[no-any-return]
 
+    def make_delay_rates(self) -> FusedEmbedding | None:
+        """Returns the layer of the rates of delays of the backbone."""
+        return self.backbone.delay_rates  # type: ignore[no-any-return]
+
     def add_logit_terms(self, features: Features, logits: Logits) -> Logits:
         """Returns the logits as they are, because the backbone has added the terms.
 

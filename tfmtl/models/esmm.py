@@ -9,9 +9,9 @@ from tfmtl.layers import Tower
 from tfmtl.losses.batch_mean import mean_of_sums
 from tfmtl.losses.chain_logits import entire_logits
 from tfmtl.models.core.batches import RowWeights
-from tfmtl.models.core.heads import head_space, label_weights
+from tfmtl.models.core.heads import head_space, training_weights
 from tfmtl.models.core.multi_task_model import MultiTaskModel
-from tfmtl.models.core.task_losses import row_losses
+from tfmtl.models.core.task_losses import training_losses
 from tfmtl.models.options.esmm import INFO, ESMMOptions
 from tfmtl.models.registry import register_model
 from tfmtl.spec import CONDITIONAL, ENTIRE, DatasetSpec
@@ -134,8 +134,9 @@ class ESMM(MultiTaskModel):
         entire = self.entire_logits(logits)
         losses = {}
         for task in self.spec.tasks:
-            loss = row_losses(task, self.options, labels[task.name], entire[task.name])
-            rows = label_weights(self.spec, task.name, ENTIRE, labels, weights)
+            late = weights.late.get(task.name)
+            loss = training_losses(task, self.options, labels[task.name], entire[task.name], late)
+            rows = training_weights(self.spec, task.name, ENTIRE, labels, weights)
             total = ops.sum(rows)
             losses[task.name] = (mean_of_sums(ops.sum(rows * loss), total), total)
         return losses

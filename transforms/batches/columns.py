@@ -22,14 +22,13 @@ def raw_columns(spec: DatasetSpec) -> tuple[str, ...]:
 def typed_columns(spec: DatasetSpec) -> tuple[str, ...]:
     """Returns the names of the columns that are written.
 
-    They are the features with their weights, the labels, the columns that mark open labels, the row weight, and the
-    group key.
+    They are the features with their weights, the labels, the columns of open labels, the row weight, and the group key.
 
     Args:
         spec: Spec of the dataset.
     """
     others = [name for name in (spec.weight, spec.group_key) if name]
-    names = [*feature_columns(spec), *spec.labels, *spec.open_columns.values(), *others]
+    names = [*feature_columns(spec), *spec.labels, *spec.maturity_columns, *others]
     return tuple(dict.fromkeys(names))
 
 

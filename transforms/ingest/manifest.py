@@ -144,8 +144,12 @@ class Manifest:
                 self._column(feature.weights, "numbers", (*path, "weights"))
         for i, task in enumerate(spec.tasks):
             self._column(task.label, "numbers" if task.kind == "value" else "labels", ("tasks", i, "label"))
-            if task.open is not None:
-                self._column(task.open, "labels", ("tasks", i, "open"))
+            if task.open_labels is not None:
+                kinds: dict[str, Any] = {"column": "labels", "copy": "labels", "elapsed": "numbers"}
+                for field, kind in kinds.items():
+                    name = getattr(task.open_labels, field)
+                    if name is not None:
+                        self._column(name, kind, ("tasks", i, "open", field))
         if spec.weight is not None:
             self._column(spec.weight, "numbers", ("weight",))
         if spec.group_key is not None:

@@ -164,7 +164,7 @@ def check_task_names(spec: DatasetSpec, names: Iterable[str]) -> None:
 def _check_names(spec: DatasetSpec, options: SimulatorOptions) -> None:
     time = {spec.split.column} if isinstance(spec.split, TimeSplit) else set()
     weights = {feature.weights for feature in spec.features if isinstance(feature, MultiValuedFeature)}
-    events = set() if options.events is None else {IMPRESSION, TIME, *spec.open_columns.values()}
+    events = set() if options.events is None else {IMPRESSION, TIME, *spec.maturity_columns}
     given = {*time, *weights, *spec.labels, *events}
     if options.position is not None:
         column, names = options.position.column, [feature.name for feature in spec.features]

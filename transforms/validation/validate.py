@@ -149,8 +149,8 @@ def _expected_types(spec: DatasetSpec) -> Iterator[tuple[str, str]]:
     yield from _feature_types(spec)
     for task in spec.tasks:
         yield task.label, column_types.LABELS if task.positive else column_types.NUMBERS
-        if task.open is not None:
-            yield task.open, column_types.NUMBERS
+    for column in spec.maturity_columns:
+        yield column, column_types.NUMBERS
     if spec.weight is not None:
         yield spec.weight, column_types.NUMBERS
     if spec.group_key and spec.group_key not in [feature.name for feature in spec.features]:
@@ -191,10 +191,18 @@ def _validate_labels(batch: RawBatch, spec: DatasetSpec, rejections: RowRejectio
             previous_label = spec.task(task.follows).label
             rejections.reject(broken, reasons.BROKEN_CHAIN, f"0 where {previous_label} is 0", task.label)
     columns = {task.label: build_single_lists(pa.array(labels[task.name])) for task in spec.tasks}
-    for name in spec.open_columns.values():
-        is_open, not_label = parse_labels(batch.column(name))
+    for name in (*spec.open_columns.values(), *spec.copy_columns.values()):
+        is_marked, not_label = parse_labels(batch.column(name))
         rejections.reject(not_label, reasons.INVALID_LABEL, "0 or 1, or true or false", name)
-        columns[name] = build_single_lists(pa.array(is_open))
+        columns[name] = build_single_lists(pa.array(is_marked))
+    for label, name in spec.copy_columns.items():
+        broken = (columns[name].flatten().to_numpy() == 1) & (columns[label].flatten().to_numpy() == 0)
+        rejections.reject(broken, reasons.INVALID_LABEL, f"0 where {label} is 0", name)
+    for name in spec.elapsed_columns.values():
+        days, not_numbers = parse_numbers(batch.column(name))
+        not_days = not_numbers | ~((days >= 0) & np.isfinite(days))
+        rejections.reject(not_days, reasons.NOT_A_NUMBER, "a number of days of at least 0", name)
+        columns[name] = build_single_lists(pa.array(np.where(not_days, 0, days).astype(np.float32)))
     return columns
 
 

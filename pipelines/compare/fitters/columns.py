@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.label_columns import population_weights
+from pipelines.label_columns import known_labels, population_weights
 from pipelines.prepared.prepared import Prepared
 from pipelines.training.input_pipeline import InputPipeline
 from tfmtl.features import (
@@ -96,8 +96,10 @@ def make_table(
                 categorical.append(cross.name)
             names = list(columns)
             np.stack(list(columns.values()), axis=1).astype(np.float32, copy=False).tofile(file)
-            for name, values in batch_labels.items():
-                labels[name].append(values.numpy())
+            given = {task.label: batch_labels[task.name] for task in data.spec.tasks}
+            known = known_labels(data.spec, {**batch_labels, **given})
+            for task in data.spec.tasks:
+                labels[task.name].append(known[task.label].numpy())
             weights += [values.numpy() for values in batch_weights]
             for name, floor in floors.items():
                 exposure = features[name + EXPOSURE_SUFFIX].numpy()

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfmtl.model_inputs import transformed_inputs
+from tfmtl.models.core.late_labels import LateLabels, late_labels
 from tfmtl.spec import DatasetSpec, Task
 from tfmtl.types import Features, Labels, Shape, Tensor, TensorLike
 
@@ -16,7 +17,9 @@ class RowWeights(NamedTuple):
 
     Attributes:
         sample: Weights that the caller gives, `(batch,)` float32 by task name; None if every row has weight 1.
-        observed: 1 where the label of a task is known and 0 where it is not, `(batch,)` float32 by task name.
+        observed: 1 where the label of a task is known and 0 where it is not, `(batch,)` float32 by task name. It is 0
+            on copies of rows.
+        late: Labels of the tasks that are trained on open rows, by task name.
 
     Example:
         >>> import tensorflow as tf
@@ -28,6 +31,18 @@ class RowWeights(NamedTuple):
 
     sample: Mapping[str, Tensor] | None
     observed: Mapping[str, Tensor]
+    late: Mapping[str, LateLabels] = {}
+
+    def of_training(self, task: str) -> Tensor:
+        """Returns the weight of each row in the mean loss of a task, `(batch,)`, open rows included if it has them.
+
+        Args:
+            task: Name of the task.
+        """
+        if task not in self.late:
+            return self.of_task(task)
+        trained = self.late[task].trained
+        return trained if self.sample is None else self.sample[task] * trained
 
     def of_task(self, task: str) -> Tensor:
         """Returns the weight of each row in a mean over the labels of a task, `(batch,)`.
@@ -99,13 +114,15 @@ def prepare_labels(
     """Converts labels and weights of a batch to tensors by task name.
 
     A label of NaN on a row whose previous task's label is 0 becomes 0, because the event cannot have happened. Any
-    other label of NaN is not known: it becomes 0 and has weight 0. Where the label of the previous task is not known, a
-    value of 0 is not known either. A batch that is already prepared is returned as it is.
+    other label of NaN is not known: it becomes 0 and has weight 0. So do the rows that the columns of open labels mark,
+    if the labels contain these columns. Where the label of the previous task is not known, a value of 0 is not known
+    either. A batch that is already prepared is returned as it is.
 
     Args:
         spec: Tasks of the dataset.
         labels: Labels by task name or by label column, each `(batch,)` or `(batch, 1)`. With a single task, an array
-            is accepted.
+            is accepted. The columns of open labels by name are added; they are required for a task with `maturity`
+            `importance` or `delay`, and its labels are those by now.
         sample_weight: Weights of the rows, `(batch,)` or `(batch, 1)`; or a dict of such weights by task name or by
             label column, in which a task that is missing has weight 1.
 
@@ -113,7 +130,8 @@ def prepare_labels(
         The labels, `(batch,)` float32 by task name, without NaN; and the weights of the rows.
 
     Raises:
-        ValueError: If a task has no labels, a weight belongs to no task, or a shape is wrong.
+        ValueError: If a task has no labels or lacks a column of open labels, a weight belongs to no task, or a shape is
+            wrong.
         tf.errors.InvalidArgumentError: If a label or a weight is outside its range. Under XLA (`jit_compile=True`)
             this is not checked.
     """
@@ -133,7 +151,33 @@ def prepare_labels(
                 known = tf.logical_and(known, tf.logical_or(observed[task.follows] == 1.0, label > 0.0))
         prepared[task.name] = _checked_label(task, tf.where(missing, 0.0, label))
         observed[task.name] = tf.cast(known, "float32")
-    return prepared, RowWeights(_weights_by_task(spec, sample_weight, labels), observed)
+    sample = _weights_by_task(spec, sample_weight, labels)
+    columns = _open_label_columns(spec, labels)
+    if not columns:
+        return prepared, RowWeights(sample, observed)
+    first = tf.ones_like(next(iter(columns.values())))
+    for name in spec.copy_columns.values():
+        first = first * (1.0 - columns[name]) if name in columns else first
+    late = {}
+    for task in spec.tasks:
+        open_column = spec.open_columns.get(task.label)
+        known = first * (1.0 - columns[open_column]) if open_column in columns else first
+        observed[task.name] = observed[task.name] * known
+        if task.open_labels is not None and task.open_labels.trains_open_rows:
+            late[task.name] = late_labels(task, prepared[task.name], columns, first)
+    return prepared, RowWeights(sample, observed, late)
+
+
+def _open_label_columns(spec: DatasetSpec, labels: Any) -> dict[str, Tensor]:
+    """Returns the columns of open labels that are given, and checks that those of tasks trained on open rows are."""
+    given = labels if isinstance(labels, Mapping) else {}
+    for task in spec.tasks:
+        if task.open_labels is not None and task.open_labels.trains_open_rows:
+            for name in task.open_labels.columns:
+                if name not in given:
+                    expected = f"`y` should have the column `{name}`, by which `{task.name}` is trained on open rows"
+                    raise ValueError(f"{expected}. Received: {_describe(labels)} with {', '.join(map(str, given))}")
+    return {name: _column(given[name], f"column `{name}`") for name in spec.maturity_columns if name in given}
 
 
 def _labels_by_task(spec: DatasetSpec, labels: Any) -> dict[str, Any]:

@@ -113,3 +113,23 @@ def label_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, weig
     follows = spec.task(task).follows
     task_weights = weights.of_task(task)
     return task_weights if space == ENTIRE or follows is None else task_weights * labels[follows]
+
+
+def training_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, weights: RowWeights) -> Tensor:
+    """Returns the weight of each row in the mean loss of a task, which may be trained on open rows too.
+
+    Otherwise it is that of `label_weights`.
+
+    Args:
+        spec: Tasks of the dataset.
+        task: Name of the task.
+        space: `entire` or `conditional`.
+        labels: Prepared labels by task name, each `(batch,)` float32.
+        weights: Weights of the rows.
+
+    Returns:
+        `(batch,)` float32.
+    """
+    follows = spec.task(task).follows
+    task_weights = weights.of_training(task)
+    return task_weights if space == ENTIRE or follows is None else task_weights * labels[follows]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 from keras import ops
 
@@ -12,15 +11,16 @@ from tfmtl.losses.batch_mean import mean_by_rows, mean_of_sums, share_gradient
 from tfmtl.losses.uncertainty import UncertaintyWeighting
 from tfmtl.models.core.batches import RowWeights, prepare_features, prepare_labels
 from tfmtl.models.core.chain_losses import ChainLosses
-from tfmtl.models.core.heads import label_weights
+from tfmtl.models.core.delay_rates import DelayRates
+from tfmtl.models.core.heads import training_weights
 from tfmtl.models.core.sampled_logits import sampled_logits
-from tfmtl.models.core.task_losses import local_weights, row_losses, weight_decay
+from tfmtl.models.core.task_losses import local_weights, training_losses, weight_decay
 from tfmtl.spec import DatasetSpec
 from tfmtl.training.strategy import Losses
 from tfmtl.types import Features, Labels, Logits, Tensor, TensorLike
 
 
-class ModelLosses(keras.Model):
+class ModelLosses(DelayRates):
     """Base of `MultiTaskModel` that computes its losses from labels and logits by task name.
 
     Args:
@@ -53,18 +53,22 @@ class ModelLosses(keras.Model):
         """
         return {}
 
-    def task_losses(self, labels: Labels, logits: Logits, sample_weight: Any = None) -> dict[str, Tensor]:
+    def task_losses(
+        self, labels: Labels, logits: Logits, sample_weight: Any = None, features: Features | None = None
+    ) -> dict[str, Tensor]:
         """Computes the mean loss of each task over the rows on which its head is trained.
 
         Args:
             labels: Labels by task name, each `(batch,)`.
             logits: Logits by task name, each `(batch,)`.
             sample_weight: Weights of the rows.
+            features: Transformed features by name, of which a task with `maturity: delay` needs the rates of delays.
 
         Returns:
             Scalars by task name; 0 for a task that is trained on no row of the batch.
         """
         labels, weights = prepare_labels(self.spec, labels, sample_weight)
+        weights = self.with_delay_rates(features, weights)
         return {name: loss for name, (loss, _) in self.weighted_task_losses(labels, logits, weights).items()}
 
     def weighted_task_losses(
@@ -82,8 +86,9 @@ class ModelLosses(keras.Model):
         """
         losses = {}
         for task in self.spec.tasks:
-            loss = row_losses(task, self.options, labels[task.name], logits[task.name])
-            rows = label_weights(self.spec, task.name, self.spaces[task.name], labels, weights)
+            late = weights.late.get(task.name)
+            loss = training_losses(task, self.options, labels[task.name], logits[task.name], late)
+            rows = training_weights(self.spec, task.name, self.spaces[task.name], labels, weights)
             if self.options.local_space and task.follows and task.kind == "binary":
                 rows = local_weights(task.name, task.follows, labels, logits, rows, self.options.max_weight)
             total = ops.sum(rows)
@@ -124,8 +129,10 @@ class ModelLosses(keras.Model):
                 sampled.
         """
         labels, weights = prepare_labels(self.spec, labels, sample_weight)
+        features = prepare_features(self.spec, features)
         with introspection.collect() as taps:
-            logits = self(prepare_features(self.spec, features), training=training)
+            logits = self(features, training=training)
+        weights = self.with_delay_rates(features, weights)
         if training:  # Other rows are those of the eval split, which is not sampled.
             logits = sampled_logits(self.spec, self.spaces, logits)
         return self._losses_of_logits(labels, logits, taps, weights)
@@ -141,7 +148,7 @@ class ModelLosses(keras.Model):
         """Computes the total loss of given logits: the losses of the tasks, and those that layers have added.
 
         Args:
-            x: Not used.
+            x: Features, of which a task with `maturity: delay` needs the rates of delays.
             y: Labels by task name, each `(batch,)`.
             y_pred: Logits by task name, each `(batch,)`.
             sample_weight: Weights of the rows, `(batch,)`, or by task name.
@@ -151,6 +158,7 @@ class ModelLosses(keras.Model):
             A scalar.
         """
         labels, weights = prepare_labels(self.spec, y, sample_weight)
+        weights = self.with_delay_rates(None if x is None else prepare_features(self.spec, x), weights)
         return self._losses_of_logits(labels, y_pred or {}, {}, weights).total
 
     def _losses_of_logits(

@@ -113,6 +113,7 @@ class MultiTaskModel(CalibratedHeads, LogitTerms, TrainedModel):
         self.options: Any = options
         self.embedding = self.make_embedding()
         self.wide = self.make_wide()
+        self.delay_rates = self.make_delay_rates()
         self.calibrations = self.make_calibrations()
         self.uncertainty = None
         if options.weighting == "uncertainty":

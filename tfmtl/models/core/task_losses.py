@@ -6,10 +6,12 @@ from collections.abc import Iterable
 import keras
 from keras import ops
 
+from tfmtl.losses.delayed_feedback import delayed_feedback, fake_negative_cross_entropy
 from tfmtl.losses.focal import focal_cross_entropy
 from tfmtl.losses.importance import label_importance
 from tfmtl.losses.logit_losses import binary_cross_entropy, poisson
 from tfmtl.losses.tweedie import tweedie
+from tfmtl.models.core.late_labels import LateLabels
 from tfmtl.models.options.base import ModelOptions
 from tfmtl.spec import Task
 from tfmtl.types import Labels, Logits, Tensor
@@ -46,6 +48,28 @@ def row_losses(task: Task, options: ModelOptions, labels: Tensor, logits: Tensor
         return losses
     labels = ops.cast(labels, "float32")
     return losses * (positive * labels + negative * (1.0 - labels))
+
+
+def training_losses(
+    task: Task, options: ModelOptions, labels: Tensor, logits: Tensor, late: LateLabels | None
+) -> Tensor:
+    """Returns the loss of each row in training: `row_losses`, or the loss of a task that is trained on open rows.
+
+    Args:
+        task: The task.
+        options: Options of the model.
+        labels: Labels of the task, `(batch,)`.
+        logits: Logits of the task, `(batch,)`.
+        late: Labels of a task that is trained on open rows; None for another task.
+
+    Returns:
+        `(batch,)` float32.
+    """
+    if late is None:
+        return row_losses(task, options, labels, logits)
+    if late.log_rate is None:
+        return fake_negative_cross_entropy(late.label, logits)
+    return delayed_feedback(late.label, logits, late.log_rate, late.elapsed, late.pending)
 
 
 def local_weights(

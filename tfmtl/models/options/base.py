@@ -192,6 +192,13 @@ class ModelOptions:
         for task in self.dependence if isinstance(self.dependence, Mapping) else ():
             follows = task in tasks and tasks[task].follows is not None and tasks[task].kind == "binary"
             require(follows, ("dependence", task), "a binary task of the spec that follows another", task)
+        late = [task.name for task in spec.tasks if task.open_labels is not None and task.open_labels.trains_open_rows]
+        for name in late:
+            expected = f"omitted with `maturity: {tasks[name].open_labels.maturity}` of {name}"  # type: ignore[union-attr]
+            for option in ("positive_weights", "negative_weights"):
+                require(name not in getattr(self, option), (option, name), expected, getattr(self, option).get(name))
+            require(not self.focal_gamma, "focal_gamma", expected, self.focal_gamma)
+            require(not (self.local_space and tasks[name].follows), "local_space", expected, self.local_space)
 
 
 def require_widths(name: str, widths: Iterable[int], minimum: int = 0) -> None:
