@@ -53,7 +53,8 @@ ON_A_CLUSTER = ("tfmtl submit", "tfmtl schedule")
 KOUBEI = ("tfmtl ingest panels", "tfmtl run examples/koubei")
 """Beginnings of the commands that tests/pipelines/test_koubei.py runs."""
 
-JOIN = ("tfmtl simulate examples/join", "tfmtl join", "tfmtl run examples/join")
+JOIN = ("tfmtl simulate examples/join", "tfmtl simulate examples/late", "tfmtl join")
+JOIN += ("tfmtl run examples/join", "tfmtl run examples/late")
 """Beginnings of the commands that tests/pipelines/end_to_end/test_join_run.py runs."""
 
 

@@ -17,8 +17,12 @@ ROWS = 30_000
 
 
 @pytest.mark.slow
-def test_commands_of_the_documentation(tmp_path, monkeypatch):
-    text = (REPOSITORY / "docs" / "joining.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("joining", "join"), pytest.param("late-conversions", "late_conversions", marks=pytest.mark.long)],
+)
+def test_commands_of_the_documentation(page, name, tmp_path, monkeypatch):
+    text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
     commands = [line.split()[1:] for line in text.splitlines() if line.startswith("tfmtl ") and "examples" in line]
     assert [command[0] for command in commands] == ["simulate", "join", "run"]
     monkeypatch.chdir(tmp_path)
@@ -28,9 +32,11 @@ def test_commands_of_the_documentation(tmp_path, monkeypatch):
     for command in commands:
         done = CliRunner().invoke(main, command)
         assert done.exit_code in (0, 3), done.output  # So few conversions may not reach the thresholds.
-    run = latest_run(RunPaths(tmp_path / "runs" / "join").metadata)
+    run = latest_run(RunPaths(tmp_path / "runs" / name).metadata)
     total = ingest_report(run.uri("LogExampleGen", "examples")).total
     assert sum(total.accepted.values()) == ROWS
-    labels = [pq.read_table(path, columns=["click", "conversion"]) for path in find_files("runs/join/data/*/*.parquet")]
+    labels = [
+        pq.read_table(path, columns=["click", "conversion"]) for path in find_files(f"runs/{name}/data/*/*.parquet")
+    ]
     assert sum(table.num_rows for table in labels) == ROWS
     assert sum(sum(table.column("conversion").to_pylist()) for table in labels) > 100
