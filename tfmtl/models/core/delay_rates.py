@@ -3,7 +3,6 @@
 from keras import ops
 
 from tfmtl.layers import FusedEmbedding
-from tfmtl.model_inputs import embedding_rows, multivalent_features
 from tfmtl.models.core.batches import RowWeights
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.types import Features
@@ -27,15 +26,7 @@ class DelayRates(EmbeddedFeatures):
         tasks = self._delayed_tasks()
         if not tasks:
             return None
-        layer = FusedEmbedding(
-            embedding_rows(self.spec, self.vocabulary_sizes),
-            len(tasks),
-            multivalent_features(self.spec),
-            embeddings_initializer="zeros",
-            unpooled=self.options.unpooled_sequences(self.spec),
-            dtype="float32",
-            name="delay_rates",
-        )
+        layer = self.make_linear(len(tasks), "delay_rates")
         layer(self.zero_batch())
         return layer
 

@@ -46,6 +46,26 @@ class EmbeddedFeatures(keras.Model):
             name="embedding",
         )
 
+    def make_linear(self, columns: int, name: str) -> FusedEmbedding:
+        """Creates a layer that holds weights for each id, initially 0, which are summed in float32 under any policy.
+
+        Args:
+            columns: Number of weights of an id.
+            name: Name of the layer.
+        """
+        return FusedEmbedding(
+            embedding_rows(self.spec, self.vocabulary_sizes),
+            columns,
+            multivalent_features(self.spec),
+            embeddings_initializer="zeros",
+            unpooled=self.options.unpooled_sequences(self.spec),
+            shared=shared_fields(self.spec),
+            dense=dense_lengths(self.spec),
+            dense_initializer="zeros",
+            dtype="float32",
+            name=name,
+        )
+
     @property
     def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
         """Embedding layers of whose tables a batch reads few rows; each is called with the model's features."""

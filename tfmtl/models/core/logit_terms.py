@@ -10,7 +10,7 @@ from keras import ops
 
 from tfmtl.layers import FusedEmbedding
 from tfmtl.losses.batch_mean import replica_mean
-from tfmtl.model_inputs import dense_lengths, embedding_rows, multivalent_features, offsets, shared_fields
+from tfmtl.model_inputs import offsets
 from tfmtl.models.core.embedded_features import EmbeddedFeatures
 from tfmtl.offsets import EXPOSURE_SUFFIX
 from tfmtl.spec import ENTIRE
@@ -51,20 +51,7 @@ class LogitTerms(EmbeddedFeatures):
         Returns:
             The layer, whose weights are summed in float32 under any dtype policy; None without the option.
         """
-        if not self.options.wide:
-            return None
-        return FusedEmbedding(
-            embedding_rows(self.spec, self.vocabulary_sizes),
-            len(self.spec.tasks),
-            multivalent_features(self.spec),
-            embeddings_initializer="zeros",
-            unpooled=self.options.unpooled_sequences(self.spec),
-            shared=shared_fields(self.spec),
-            dense=dense_lengths(self.spec),
-            dense_initializer="zeros",
-            dtype="float32",
-            name="wide",
-        )
+        return self.make_linear(len(self.spec.tasks), "wide") if self.options.wide else None
 
     @property
     def sparse_embeddings(self) -> tuple[FusedEmbedding, ...]:
