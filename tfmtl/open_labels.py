@@ -57,5 +57,5 @@ class OpenLabels:
 
     @property
     def trains_open_rows(self) -> bool:
-        """Whether open rows are trained on."""
+        """True if the task is trained on open rows."""
         return self.maturity != "wait"

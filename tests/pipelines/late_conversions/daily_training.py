@@ -81,7 +81,7 @@ class Warehouse:
 
     @property
     def converted(self):
-        """Which impressions are converted in the end, within the windows, by number."""
+        """Mask of the impressions that are converted in the end, within the windows, by number."""
         shown, click, conversion = (self.truth.column(name).to_numpy().astype(float) for name in LOGS.values())
         windows = JOIN.attribution.windows
         return ((click - shown) * 1000 <= windows["click"]) & ((conversion - click) * 1000 <= windows["conversion"])
