@@ -13,6 +13,8 @@ NAMES = ["own_log", "reading_a_comparison", "reuse_layers"]
 KEY_NUMBER = re.compile(r"(?<![\d.])[-+]?[01]\.\d{3,4}(?!\d)")
 """Metrics: numbers near 1 with three or four decimals."""
 FORBIDDEN = re.compile(r"Traceback|Warning|CUDA|oneDNN|\x1b\[|/tmp/|/home/|/root/")
+QUICK = "reading_a_comparison"
+"""Notebook that runs in seconds; the others train models."""
 paths = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -105,7 +107,11 @@ def test_stored_notebook(path):
     assert [found.group() for text in printed if (found := FORBIDDEN.search(text))] == []
 
 
-@paths
+@pytest.mark.parametrize(
+    "path",
+    [path if path.stem == QUICK else pytest.param(path, marks=pytest.mark.long) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_notebook_runs_and_shows_what_is_stored(path, tmp_path):
     stored, new = nbformat.read(path, as_version=4), execute(path, tmp_path)
     for old, cell in zip(code_cells(stored), code_cells(new), strict=True):

@@ -70,7 +70,13 @@ def test_csv_to_parquet_keeps_all_columns_and_the_order_of_the_rows(model_folder
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv", "scores.parquet"]
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_parquet, "rows.parquet"), (write_tfrecord, "rows.tfrecord.gz")])
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        pytest.param(write_parquet, "rows.parquet", marks=pytest.mark.long),
+        (write_tfrecord, "rows.tfrecord.gz"),
+    ],
+)
 def test_parquet_and_tfrecord_to_tfrecord(model_folder, rows, expected, tmp_path, write, name):
     result = score(model_folder / "2", "--data", write(tmp_path / name, rows), "--out", tmp_path / "out.tfrecord.gz")
     assert result.exit_code == 0, result.output
@@ -82,7 +88,7 @@ def test_parquet_and_tfrecord_to_tfrecord(model_folder, rows, expected, tmp_path
     assert_scores({name: table[f"{name}_predicted"].to_pylist() for name in OUTPUTS}, expected)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_folder_of_files_by_city(model_folder, rows, expected, tmp_path, workers):
     """The name of a folder is a feature, as in a log; each file has its own file of scores."""
     log = tmp_path / "log"

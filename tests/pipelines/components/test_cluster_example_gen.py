@@ -51,6 +51,7 @@ def log(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_the_merged_days_equal_those_of_a_local_run(log, tmp_path):
     settings = make_settings(log)
     local = run_pipeline(settings, RunPaths(tmp_path / "run"), data_only=True).uri("LogExampleGen", "examples")
@@ -90,6 +91,7 @@ def test_a_log_without_spans_has_the_fingerprint_of_its_files(log, tmp_path):
     assert log_fingerprint(only) != log_fingerprint(first)
 
 
+@pytest.mark.long
 def test_vocabularies_continue_those_of_the_earlier_model(log, tmp_path):
     settings, destination = make_settings(log, spans=1), str(tmp_path / "serving")
     first = read_log(settings, tmp_path / "a", DAYS[1], destination, keep_days=2)

@@ -132,13 +132,14 @@ def train(case: Case, strategy: tf.distribute.Strategy) -> tuple[keras.Model, di
     return model, found
 
 
-def mirrored(folder: pathlib.Path) -> None:
-    """Trains all cases on one device and on two replicas, and writes the arrays."""
+def mirrored(folder: pathlib.Path, *names: str) -> None:
+    """Trains cases on one device and on two replicas, and writes the arrays."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     two = Distribution("mirrored", devices=("CPU:0", "CPU:1")).strategy()
     one = Distribution().strategy()
-    for name, case in CASES.items():
+    for name in names:
+        case = CASES[name]
         np.savez(folder / f"{name}_one.npz", **(train(case, one)[1] if case.equal else {}))
         model, found = train(case, two)
         np.savez(folder / f"{name}_two.npz", **found)
@@ -158,4 +159,4 @@ def worker(folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    {"mirrored": mirrored, "worker": worker}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+    {"mirrored": mirrored, "worker": worker}[sys.argv[1]](pathlib.Path(sys.argv[2]), *sys.argv[3:])

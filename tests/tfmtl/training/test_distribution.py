@@ -22,12 +22,15 @@ from tfmtl.training.distribution import chief_folder, is_chief, shard_batches, w
 REPOSITORY = pathlib.Path(__file__).parents[3]
 SECONDS = 600
 STEPS = -(-ROWS // BATCH) * EPOCHS
-EQUAL = [name for name, case in CASES.items() if case.equal]
+QUICK = "mmoe"
+"""Case that every test run trains; the others are trained in the long tests."""
+EQUAL = [QUICK, *(pytest.param(n, marks=pytest.mark.long) for n, case in CASES.items() if case.equal and n != QUICK)]
 OTHERS = [name for name, case in CASES.items() if not case.equal]
+ALL = [*EQUAL, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
 
 
-def start(mode: str, folder: pathlib.Path, log: pathlib.Path, **environment: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "tests.tfmtl.training.distributed_training", mode, str(folder)]
+def start(mode: str, folder: pathlib.Path, log: pathlib.Path, *names: str, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "tests.tfmtl.training.distributed_training", mode, str(folder), *names]
     variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **environment}
     with log.open("w") as file:
         return subprocess.Popen(command, cwd=REPOSITORY, env=variables, stdout=file, stderr=subprocess.STDOUT)
@@ -46,8 +49,17 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory) -> pathlib.Path:
     """Returns the folder with the arrays of training on one device and on two replicas of one process."""
-    folder = tmp_path_factory.mktemp("mirrored")
-    process = start("mirrored", folder, folder / "log.txt")
+    return train_mirrored(tmp_path_factory.mktemp("mirrored"), QUICK)
+
+
+@pytest.fixture(scope="module")
+def other_cases(tmp_path_factory) -> pathlib.Path:
+    """Returns the folder with the arrays of the cases that only the long tests train."""
+    return train_mirrored(tmp_path_factory.mktemp("others"), *(name for name in CASES if name != QUICK))
+
+
+def train_mirrored(folder: pathlib.Path, *names: str) -> pathlib.Path:
+    process = start("mirrored", folder, folder / "log.txt", *names)
     try:
         assert process.wait(SECONDS) == 0, (folder / "log.txt").read_text()[-4000:]
     finally:
@@ -87,15 +99,20 @@ def assert_equal(found, expected):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+def arrays(request, name: str, devices: str):
+    folder = request.getfixturevalue("mirrored" if name == QUICK else "other_cases")
+    return np.load(folder / f"{name}_{devices}.npz")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EQUAL)
-def test_two_replicas_give_the_results_of_one_device(mirrored, name):
-    assert_equal(np.load(mirrored / f"{name}_two.npz"), np.load(mirrored / f"{name}_one.npz"))
+def test_two_replicas_give_the_results_of_one_device(request, name):
+    assert_equal(arrays(request, name, "two"), arrays(request, name, "one"))
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_replicas_have_equal_weights_and_count_each_step_once(mirrored, name):
-    case, found = name, np.load(mirrored / f"{name}_two.npz")
+@pytest.mark.parametrize("name", ALL)
+def test_replicas_have_equal_weights_and_count_each_step_once(request, name):
+    case, found = name, arrays(request, name, "two")
     assert max(found[name] for name in found if name.startswith("difference/")) == 0
     suffixes = ("/iteration", "/step")
     counters = [name for name in found if name.endswith(suffixes) and not name.startswith("difference/")]
@@ -103,9 +120,10 @@ def test_replicas_have_equal_weights_and_count_each_step_once(mirrored, name):
     assert [int(found[name]) for name in counters] == [STEPS] * len(counters)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", OTHERS)
-def test_training_on_the_rows_of_each_replica_reduces_the_loss(mirrored, name):
-    found = np.load(mirrored / f"{name}_two.npz")
+def test_training_on_the_rows_of_each_replica_reduces_the_loss(other_cases, name):
+    found = np.load(other_cases / f"{name}_two.npz")
     for key in found:
         if key.startswith(("weight/", "slot/")) or key.endswith("_loss"):
             assert np.isfinite(found[key]).all(), key
