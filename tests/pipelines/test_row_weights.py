@@ -137,7 +137,7 @@ def test_boosting(rows, tmp_path, output):
     boosters = []
     for written in (rows, doubled(rows)):
         tables = {"train": table(written), "validation": table(written)}
-        boosters.append(_train(ROWS, one, tables, options, 0, tmp_path))
+        boosters.append(_train(ROWS, one, tables, options, 0, tmp_path, 1.0))
     values = table(rows).values
     np.testing.assert_allclose(boosters[0].predict(values), boosters[1].predict(values), atol=2e-3)
     rows_of = _dataset(ROWS, one, table(rows), tmp_path).construct().num_data()

@@ -16,10 +16,10 @@ REPOSITORY = pathlib.Path(__file__).parents[3]
 ROWS = 30_000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "name"),
-    [("joining", "join"), pytest.param("late-conversions", "late_conversions", marks=pytest.mark.long)],
+    [("joining", "join"), ("late-conversions", "late_conversions")],
 )
 def test_commands_of_the_documentation(page, name, tmp_path, monkeypatch):
     text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
