@@ -140,7 +140,7 @@ def test_boosting(rows, tmp_path, output):
         boosters.append(_train(ROWS, one, tables, options, 0, tmp_path, 1.0))
     values = table(rows).values
     np.testing.assert_allclose(boosters[0].predict(values), boosters[1].predict(values), atol=2e-3)
-    rows_of = _dataset(ROWS, one, table(rows), tmp_path).construct().num_data()
+    rows_of = _dataset(ROWS, one, table(rows), tmp_path, 1.0).construct().num_data()
     expected = [
         row["weight"] > 0 and (output == "ctr" or (row["clicked"] == 1 and not row["bought_open"])) for row in rows
     ]
