@@ -1,9 +1,8 @@
 """The `preprocessing_fn` of a spec, which maps raw features to ids, weights and labels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfmtl.alignment import align_right, mean_of_last
@@ -25,8 +24,9 @@ from tfmtl.types import Tensor
 from transforms.graph.crosses import categorical_tokens, cross_ids
 from transforms.graph.dense_vectors import Moments, analyzed_moments, counted_moments, dense_vector
 from transforms.graph.hashed_ids import hashed_ids
-from transforms.graph.quantile_buckets import Bounds, analyzed_bounds, counted_bounds, quantile_ids
-from transforms.graph.scalar_columns import scalar_columns
+from transforms.graph.number_ids import numerical_ids, sequence_ids
+from transforms.graph.quantile_buckets import Bounds, analyzed_bounds, counted_bounds
+from transforms.graph.scalar_columns import by_name
 from transforms.graph.vocabulary_lookup import AnalyzedVocabularies, CountedVocabularies, Lookup
 
 Tensors = dict[str, Tensor]
@@ -69,11 +69,11 @@ def make_preprocessing_fn(
         features = [inputs[feature.name] for feature in spec.features if feature.name in inputs]
         batch_size = _batch_size(next(iter(features or inputs.values())))
         lists = [feature for feature in spec.features if isinstance(feature, MULTIVALENT)]
-        computed = _numerical(spec, inputs, batch_size, bounds) | _tokens(spec, inputs, batch_size, lookup)
+        computed = numerical_ids(spec, inputs, batch_size, bounds) | _tokens(spec, inputs, batch_size, lookup)
         computed |= cross_ids(spec, inputs, computed, batch_size)
         for feature in lists:
             if isinstance(feature, NumberSequenceFeature):
-                computed[feature.name] = _number_ids(inputs.get(feature.name), feature, bounds)
+                computed[feature.name] = sequence_ids(inputs.get(feature.name), feature, bounds)
             arrange: Any = _multi_valued if isinstance(feature, MultiValuedFeature) else _sequence
             ids, weights = arrange(inputs, feature, batch_size, computed.get(feature.name))
             computed |= {feature.name: ids, feature.name + WEIGHTS_SUFFIX: weights}
@@ -89,78 +89,6 @@ def make_preprocessing_fn(
         return outputs
 
     return preprocessing_fn
-
-
-def log_round(values: Tensor, feature: NumericalFeature | NumberSequenceFeature) -> Tensor:
-    """Discretizes numbers by rounding their logarithm.
-
-    A number `x` becomes the bucket
-    `clip(sign(x) * round(log1p(|x|) * scale), min_bucket, max_bucket) - min_bucket + 1`. A missing number becomes the
-    bucket of the feature's default, or 0 if it has none. Halves round to the even number, as everywhere in TensorFlow
-    and NumPy; infinities fall in the outermost buckets.
-
-    Args:
-        values: Numbers, float32 of any shape, NaN where missing.
-        feature: Feature whose `scale`, `min_bucket`, `max_bucket` and `default` are applied.
-
-    Returns:
-        Buckets, int64 of the same shape, in `[0, max_bucket - min_bucket + 1]`.
-
-    Example:
-        >>> feature = NumericalFeature("price", scale=2.0, min_bucket=-3, max_bucket=5)
-        >>> log_round(tf.constant([0.0, 1.0, -1.0, 1e9, float("nan")]), feature).numpy().tolist()
-        [4, 5, 3, 9, 0]
-
-    References:
-        APEM, section 4.1: numerical features are discretized by a log-round operation.
-    """
-    return _log_round(values, [feature])
-
-
-def _log_round(values: Tensor, features: Sequence[NumericalFeature | NumberSequenceFeature]) -> Tensor:
-    """Computes `log_round` of the numbers of one feature, or of those of several features, `(features, batch)`."""
-
-    def column(options: list[Any], dtype: Any) -> Any:
-        return np.array(options, dtype)[:, None] if len(options) > 1 else np.array(options[0], dtype)
-
-    given = [feature.default if isinstance(feature, NumericalFeature) else None for feature in features]
-    missing = tf.math.is_nan(values)
-    values = tf.where(missing, column([default or 0.0 for default in given], np.float32), values)
-    scale = column([feature.scale for feature in features], np.float32)
-    rounded = tf.sign(values) * tf.round(tf.math.log1p(tf.abs(values)) * scale)
-    lowest = [feature.min_bucket for feature in features]
-    highest = column([feature.max_bucket for feature in features], np.float32)
-    bounded = tf.maximum(tf.minimum(rounded, highest), column(lowest, np.float32))
-    ids = tf.cast(bounded, tf.int64) - column(lowest, np.int64) + 1
-    without_default = column([default is None for default in given], bool)
-    return tf.where(missing & without_default, tf.zeros_like(ids), ids)
-
-
-def _numerical(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, bounds: Bounds) -> Tensors:
-    """Returns the buckets of the numerical features, `(batch,)` by name."""
-    features = [feature for feature in spec.features if isinstance(feature, NumericalFeature)]
-    if not features:
-        return {}
-    columns = [inputs.get(feature.name) for feature in features]
-    values = scalar_columns(columns, batch_size, float("nan"), tf.float32)
-    logarithmic = [i for i, feature in enumerate(features) if feature.quantiles is None]
-    computed = {}
-    if logarithmic:
-        numbers = values if len(logarithmic) == len(features) else tf.gather(values, logarithmic)
-        chosen = [features[i] for i in logarithmic]
-        computed = _by_name(chosen, _log_round(numbers, chosen))
-    for i, feature in enumerate(features):
-        if feature.quantiles is not None:
-            computed[feature.name] = quantile_ids(values[i], feature, bounds(feature, values[i]))
-    return computed
-
-
-def _number_ids(sequence: Tensor | None, feature: NumberSequenceFeature, bounds: Bounds) -> Tensor:
-    """Returns the bucket of each number of a sequence, `(numbers,)`."""
-    values = tf.constant([], tf.float32) if sequence is None else sequence.values
-    if feature.quantiles is None:
-        return log_round(values, feature)
-    return quantile_ids(values, feature, bounds(feature, values))
 
 
 def _tokens(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor, lookup: Lookup) -> Tensors:
@@ -183,13 +111,9 @@ def _tokens(spec: DatasetSpec, inputs: Mapping[str, Tensor], batch_size: Tensor,
         ids = to_ids(owners, tf.concat(values, 0), tf.concat(sizes, 0))
         parts = tf.split(ids, tf.stack([tf.reduce_sum(size) for size in sizes]), num=len(sizes))
         if scalars:
-            computed |= _by_name(scalars, tf.reshape(parts.pop(0), [len(scalars), -1]))
+            computed |= by_name(scalars, tf.reshape(parts.pop(0), [len(scalars), -1]))
         computed |= {feature.name: part for feature, part in zip(lists, parts, strict=True)}
     return computed
-
-
-def _by_name(features: Sequence[Any], matrix: Tensor) -> Tensors:
-    return {feature.name: row for feature, row in zip(features, tf.unstack(matrix, len(features)), strict=True)}
 
 
 def _multi_valued(

@@ -11,7 +11,8 @@ import tensorflow_transform.beam as tft_beam
 from tfmtl.features import CategoricalFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
 from transforms import preprocessing
-from transforms.preprocessing import log_round, make_preprocessing_fn
+from transforms.graph.number_ids import log_round
+from transforms.preprocessing import make_preprocessing_fn
 
 VALUES = [0.0, 1.0, -1.0, 0.13, 7.5, 1e3, -1e3, 1e30, -1e30, float("inf"), float("-inf"), float("nan")]
 

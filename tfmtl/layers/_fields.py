@@ -29,6 +29,7 @@ class Fields:
         vocab_sizes: Number of ids of each field, in the order of the layer's output.
         multivalent: Names of the fields that hold several ids per row.
         unpooled: Names of the multivalent fields whose positions are not pooled.
+        shared: Field whose ids a field uses, by the name of the latter.
 
     Raises:
         ValueError: If a field has no ids, or one of the names is not that of a field it may name.
@@ -37,6 +38,7 @@ class Fields:
     vocab_sizes: dict[str, int]
     multivalent: tuple[str, ...]
     unpooled: tuple[str, ...]
+    shared: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sizes = self.vocab_sizes
@@ -48,6 +50,17 @@ class Fields:
         single_valued = [field for field in self.unpooled if field not in self.multivalent]
         if single_valued:
             raise ValueError(f"`unpooled` should be fields of `multivalent`. Received: {single_valued}")
+        for field, owner in self.shared.items():
+            if field not in sizes or owner not in sizes or owner in self.shared or sizes[field] != sizes[owner]:
+                expected = "`shared` should map fields to other ones of the same size, which share none themselves"
+                raise ValueError(f"{expected}. Received: {self.shared}")
+
+    def table_offsets(self) -> tuple[dict[str, int], int]:
+        """Returns the row of a table at which the ids of each field begin, and the number of its rows."""
+        owners = {field: size for field, size in self.vocab_sizes.items() if field not in self.shared}
+        starts = np.cumsum([0, *owners.values()]).tolist()
+        own = dict(zip(owners, starts[:-1], strict=True))
+        return {field: own[self.shared.get(field, field)] for field in self.vocab_sizes}, starts[-1]
 
     @property
     def single_valued(self) -> list[str]:

@@ -11,9 +11,10 @@ from keras import ops
 
 from tfmtl.backend import is_tensorflow, require_tensorflow
 from tfmtl.features import WEIGHTS_SUFFIX
+from tfmtl.layers._dense_fields import add_maps, project
 from tfmtl.layers._fields import Fields, normalized, rename_former_keys
 from tfmtl.layers._ids import clip_ids, mark_outside
-from tfmtl.layers._weights import copy, get_initializer
+from tfmtl.layers._weights import get_initializer
 from tfmtl.types import Config, Features, Initializer, Regularizer, Shape, Tensor, TensorLike
 
 if is_tensorflow():
@@ -96,9 +97,8 @@ class FusedEmbedding(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled))
-        self.shared = dict(shared or {})
-        self._check_shared()
+        self._fields = Fields(dict(vocab_sizes), tuple(multivalent), tuple(unpooled), dict(shared or {}))
+        self.shared = self._fields.shared
         self.dense = dict(dense or {})
         self.dense_initializer = get_initializer(dense_initializer)
         if output_dim < 1:
@@ -109,18 +109,7 @@ class FusedEmbedding(keras.layers.Layer):
         self.unpooled = self._fields.unpooled
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
-        owners = {field: size for field, size in self.vocab_sizes.items() if field not in self.shared}
-        starts = np.cumsum([0, *owners.values()]).tolist()
-        own = dict(zip(owners, starts[:-1], strict=True))
-        self.offsets = {field: own[self.shared.get(field, field)] for field in self.vocab_sizes}
-        self.total_rows = starts[-1]
-
-    def _check_shared(self) -> None:
-        sizes = self._fields.vocab_sizes
-        for field, owner in self.shared.items():
-            if field not in sizes or owner not in sizes or owner in self.shared or sizes[field] != sizes[owner]:
-                expected = "`shared` should map fields to other ones of the same size, which share none themselves"
-                raise ValueError(f"{expected}. Received: {self.shared}")
+        self.offsets, self.total_rows = self._fields.table_offsets()
 
     def build(self, input_shape: Mapping[str, Shape] | None = None) -> None:
         self.table = self.add_weight(
@@ -130,12 +119,7 @@ class FusedEmbedding(keras.layers.Layer):
             name="table",
         )
 
-        self.kernels, self.biases = {}, {}
-        for field, length in self.dense.items():
-            self.kernels[field] = self.add_weight(
-                shape=(length, self.output_dim), initializer=copy(self.dense_initializer), name=f"{field}_kernel"
-            )
-            self.biases[field] = self.add_weight(shape=(self.output_dim,), initializer="zeros", name=f"{field}_bias")
+        self.kernels, self.biases = add_maps(self, self.dense, self.output_dim, self.dense_initializer)
 
     def call(self, inputs: Features) -> Tensor:
         if is_tensorflow() and self._mean_columns(inputs) > MAX_PADDED_COLUMNS:
@@ -147,12 +131,7 @@ class FusedEmbedding(keras.layers.Layer):
         return ops.concatenate([embedded, ops.stack(list(self._project(inputs).values()), axis=1)], axis=1)
 
     def _project(self, inputs: Features) -> dict[str, Tensor]:
-        """Returns the linear maps of dense fields, `(batch, output_dim)` by name."""
-        missing = [field for field in self.dense if field not in inputs]
-        if missing:
-            raise ValueError(f"`inputs` should hold every field. Received none for: {', '.join(missing)}")
-        vectors = {field: ops.cast(inputs[field], self.compute_dtype) for field in self.dense}
-        return {field: ops.matmul(one, self.kernels[field]) + self.biases[field] for field, one in vectors.items()}
+        return project(inputs, self.kernels, self.biases, self.compute_dtype)
 
     def lookup(self, inputs: Features) -> dict[str, Tensor]:
         """Looks up the embeddings by field, with one gather.

@@ -45,6 +45,16 @@ def scalar_columns(columns: Sequence[Tensor | None], batch_size: Tensor, default
     return matrix if (order == np.arange(len(columns))).all() else tf.gather(matrix, order)
 
 
+def by_name(features: Sequence[Any], matrix: Tensor) -> dict[str, Tensor]:
+    """Returns the rows of a matrix by the names of their features.
+
+    Args:
+        features: Features.
+        matrix: `(features, batch)`.
+    """
+    return {feature.name: row for feature, row in zip(features, tf.unstack(matrix, len(features)), strict=True)}
+
+
 def _from_sparse(columns: Sequence[Any], batch_size: Tensor, default: Any, dtype: tf.DType) -> Tensor:
     values = tf.concat([_cast(column.values, dtype) for column in columns], 0)
     indices = tf.concat([column.indices for column in columns], 0)
