@@ -161,7 +161,7 @@ SMALL = (
 ADAFTR = ("--prepare", "adaftr", "--max-values", "4", "--seed", "1")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_example_gen_links_the_ingested_files(transformed):
     root, spec, run = transformed
     examples = pathlib.Path(run.uri("LogExampleGen", "examples"))
@@ -181,7 +181,7 @@ def test_example_gen_links_the_ingested_files(transformed):
         assert [line for line in lines if "-" not in line] == expected.vocabulary(feature.name, 12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_transformed_values_equal_those_of_a_python_implementation(transformed):
     """Ids are ordered by count, 0 stands for rare, missing and unseen tokens, and lists have their values."""
     root, spec, run = transformed

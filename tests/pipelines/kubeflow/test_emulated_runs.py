@@ -20,7 +20,7 @@ from tests.s3_server import BUCKET
 from transforms.simulation.simulator import simulate
 from transforms.storage import files
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 STORE, DESTINATION = f"minio://{BUCKET}", f"minio://{BUCKET}/tfmtl/serving/demo"
 
 
@@ -79,7 +79,6 @@ def test_a_worse_model_is_compared_with_the_served_one_and_ends_the_run_as_refus
     assert list(versions(DESTINATION).values()) == [served]
 
 
-@pytest.mark.long
 def test_a_log_that_drifts_from_that_of_the_served_model_ends_the_run_and_can_be_accepted(emulator, tmp_path):
     emulated, _ = emulator
     settings = load_settings(REPOSITORY / "examples" / "demo.yaml")
@@ -97,7 +96,6 @@ def test_a_log_that_drifts_from_that_of_the_served_model_ends_the_run_and_can_be
     assert emulated.run("accepted", {**parameters, "anomalies": "accept"}, steps) == (None, 0)
 
 
-@pytest.mark.long
 def test_the_log_of_the_served_model_has_no_anomalies_against_itself(emulator):
     emulated, _ = emulator
     steps = ["LogExampleGen", "ServedModel", "StatisticsGen", "SchemaGen", "ExampleValidator"]
