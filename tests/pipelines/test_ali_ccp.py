@@ -213,7 +213,7 @@ def test_transformed_values_equal_those_of_a_python_implementation(transformed):
     assert rare > 1000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_commands_of_the_documentation(tmp_path, monkeypatch):
     text = (EXAMPLES.parent / "docs" / "datasets.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("tfmtl") and re.search("ali.ccp", line)]

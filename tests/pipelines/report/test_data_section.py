@@ -3,12 +3,16 @@
 import types
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow_data_validation as tfdv
 
 from pipelines.data_checks.column_statistics import columns_of
-from pipelines.report.page.blocks import DataTable, Figure
+from pipelines.report.page.blocks import DataTable, Figure, Text
 from pipelines.report.sections.data import data_section
+from tfmtl.features import CategoricalFeature, Hashing
+from tfmtl.spec import DatasetSpec, Task
+from transforms.batches.distinct_tokens import DistinctTokens
 from transforms.batches.report import IngestReport, SourceReport
 
 
@@ -18,10 +22,12 @@ def statistics(cities, prices):
 
 NOW = statistics(["london"] * 6 + ["paris"] * 4, [1.0, 3.0] * 5)
 BEFORE = statistics(["london"] * 2 + ["paris"] * 6 + ["rome"] * 2, [2.0, 6.0] * 5)
+SPEC = DatasetSpec("shop", (CategoricalFeature("user", hashed=Hashing(4)),), (Task("click", "clicked"),))
 
 
 def run(**parts):
     empty = {"rows": None, "findings": None, "statistics": None, "accepted": None}
+    empty["settings"] = types.SimpleNamespace(spec=SPEC)
     return types.SimpleNamespace(**{**empty, **parts})
 
 
@@ -55,3 +61,11 @@ def test_rejected_rows_stand_by_reason():
         "read": 10, "split train": 5, "split eval": 1, "split test": 1, "rejected, invalid_label": 2,
         "rejected, not_a_number": 1,
     }  # fmt: skip
+
+
+def test_collisions_of_hashed_features_are_told():
+    tokens = DistinctTokens.of(pa.array([b"a", b"b", b"c"], pa.binary()))
+    blocks = data_section(run(rows=IngestReport({}, {"user": tokens}))).blocks
+    assert "hashed user: about 3 tokens in 4 buckets; 39.3% of them share a bucket" in [
+        block.text for block in blocks if isinstance(block, Text)
+    ]
