@@ -66,6 +66,6 @@ def test_rejected_rows_stand_by_reason():
 def test_collisions_of_hashed_features_are_told():
     tokens = DistinctTokens.of(pa.array([b"a", b"b", b"c"], pa.binary()))
     blocks = data_section(run(rows=IngestReport({}, {"user": tokens}))).blocks
-    assert "hashed user: about 3 tokens in 4 buckets; 39.3% of them share a bucket" in [
+    assert "hashed user: about 3 tokens in 4 buckets; 39.4% of them share a bucket" in [
         block.text for block in blocks if isinstance(block, Text)
     ]
