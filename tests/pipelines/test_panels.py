@@ -171,6 +171,7 @@ def client(exported):
         yield client
 
 
+@pytest.mark.long
 def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, client):
     frame = pd.read_csv(panels.sixth, dtype=str, keep_default_na=False)
     inputs = features_of(client.metadata().signatures["raw"])
@@ -192,6 +193,7 @@ def test_an_unseen_scenario_is_scored_from_its_attributes(panels, exported, clie
         assert nmae(labels, by_examples[task.name]) < error_of_mean, task.name
 
 
+@pytest.mark.long
 def test_attributes_of_an_unseen_scenario_change_its_scores(client):
     row = {
         "scenario": "story", "format": "video", "audience": 30.0, "price_level": 2.0, "business_scale": "small",
@@ -205,6 +207,7 @@ def test_attributes_of_an_unseen_scenario_change_its_scores(client):
         assert values[3] == pytest.approx(values[0], rel=1e-5), "unseen names should have the same id"
 
 
+@pytest.mark.long
 def test_the_last_position_of_a_list_is_the_most_recent_day(panels, client):
     """The test follows the values from the request to the input of the model."""
     row = {"scenario": "search", "format": "keyword", "audience": 90.0, "price_level": 3.0}

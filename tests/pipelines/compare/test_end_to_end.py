@@ -128,6 +128,7 @@ def test_auc_by_scenario_equals_scikit_learns_on_the_kept_scores(finished):
                     assert record["values"][str(job["seed"])] == expected
 
 
+@pytest.mark.long
 def test_evaluates_scenarios_of_data_and_runs_that_were_kept_without_them(finished):
     root, _, plain = finished
     prepared = root / "out" / "prepared"

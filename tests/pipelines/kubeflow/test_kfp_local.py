@@ -17,7 +17,7 @@ from tests.pipelines.compiled import compile_demo
 from tests.pipelines.kubeflow.small_settings import REPOSITORY, ROWS, write_settings
 from transforms.simulation.simulator import simulate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 class ProcessHandler(docker_task_handler.DockerTaskHandler):
