@@ -1,7 +1,26 @@
-"""Fixtures of all tests of tfmtl: a fixed random seed before each test, the float32 policy after it."""
+"""Fixtures of all tests of tfmtl: a fixed random seed before each test, the float32 policy after it.
+
+Tests of what all models have in common run for one model of each kind; for its variants they are long tests.
+"""
+
+import pathlib
 
 import keras
 import pytest
+
+VARIANTS = ("omoe", "cgc", "cross_stitch", "escm2_ips", "single_task")
+"""Models that differ from another one in their network only, which files of their own test in every run."""
+OF_THEIR_NETWORK = ("test_baseline_values.py", "test_baselines.py", "test_escm2.py")
+_FOLDER = pathlib.Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if _FOLDER in item.path.parents and item.path.name not in OF_THEIR_NETWORK:
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            if parameters.get("name") in VARIANTS:
+                item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)
