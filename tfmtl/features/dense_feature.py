@@ -12,8 +12,8 @@ class DenseFeature:
 
     The numbers are inputs of a model as they are, not as ids of buckets: a linear map of the vector takes the place of
     an embedding. A standardized number is `(x - mean) / deviation`, with the mean and the standard deviation of its
-    position in the training rows, computed of numbers rounded to 6 significant bits. A missing number, and each number
-    of a row without the vector, is 0 after that, which is the mean.
+    position in the training rows. A missing number, and each number of a row without the vector, is 0 after that, which
+    is the mean.
 
     Attributes:
         name: Name of the column, a list of numbers.

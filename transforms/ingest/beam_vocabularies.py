@@ -1,7 +1,7 @@
 """Vocabularies as a Beam transform: the token counts of all workers are merged, pruned and written in order."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfmtl.features import Feature
 from tfmtl.spec import DatasetSpec
-from transforms.ingest.token_counts import SCHEMA, TOKEN, lines_of, merge, prune
+from transforms.ingest.token_counts import SCHEMA, TOKEN, counted_features, lines_of, merge, prune
 from transforms.storage.files import list_folder, open_output, open_stored
 
 _PARTS = 8
@@ -24,7 +24,8 @@ class WriteVocabularies(beam.PTransform):
     which are merged and pruned separately. The tokens that remain must fit into the memory of one worker.
 
     Args:
-        spec: Spec of the dataset. Each feature in the collection gets a file, even if it has no token.
+        spec: Spec of the dataset. Each feature in the collection gets a file, even if it has no token, but those whose
+            values the spec does not count (`transforms.ingest.token_counts.counted_features`).
         folder: Folder of the vocabularies, which is created if it does not exist.
         counts: Folder in which the counts before pruning are kept, for `KeptCounts`; by default they are not kept.
     """
@@ -44,9 +45,11 @@ class WriteVocabularies(beam.PTransform):
         Returns:
             A PCollection with one None per file.
         """
-        features = {feature.name: feature for feature in self._spec.features}
+        names = {name for _, name in counted_features(self._spec)}
+        features = {feature.name: feature for feature in self._spec.features if feature.name in names}
         return (
             counts
+            | "Counted" >> beam.Filter(_is_counted, names)
             | "Parts" >> beam.FlatMap(_parts)
             | "Merge" >> beam.CombinePerKey(_merged)
             | "Keep" >> beam.Map(_keep, self._counts)
@@ -97,6 +100,10 @@ def pack(counts: pa.Table) -> bytes:
 def unpack(packed: bytes) -> pa.Table:
     """Deserializes the counts of `pack`."""
     return pa.ipc.open_stream(packed).read_all()
+
+
+def _is_counted(counts: tuple[str, bytes], names: Collection[str]) -> bool:
+    return counts[0] in names
 
 
 def _parts(counts: tuple[str, bytes]) -> Iterator[tuple[tuple[str, int], bytes]]:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from tfmtl.features import NUMBERS, TOKENS, CategoricalFeature, DenseFeature, Feature
 from tfmtl.spec import DatasetSpec
-from transforms.ingest.moments import moments, position_tokens
+from transforms.ingest.moments import is_token, moments, sums_token
 from transforms.ingest.quantiles import bounds, rounded_tokens
 
 TOKEN, COUNT = "token", "count"
@@ -17,6 +17,7 @@ SCHEMA = pa.schema([(TOKEN, pa.binary()), (COUNT, pa.int64())])
 EMPTY_VOCABULARY = b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"
 """The only line of a vocabulary without tokens, as `tft.vocabulary` writes it, because a lookup table cannot be
 empty."""
+_NUMBER = r"^[+-]?[0-9][0-9.]*(e[+-]?[0-9]+)?$"
 _MERGE_ROWS = 1 << 20
 """Number of rows of unmerged counts above which the counts of a feature are merged."""
 
@@ -121,9 +122,13 @@ def lines_of(counts: pa.Table, feature: Feature) -> list[bytes]:
     """
     if isinstance(feature, TOKENS):
         return order(counts, feature)
+    # Counts of earlier days may be those of the feature when it had another kind.
     if isinstance(feature, DenseFeature):
-        found = moments(counts[TOKEN].to_pylist(), counts[COUNT].to_numpy(), feature.length)
+        length = feature.length
+        counts = counts.filter(pa.array([is_token(token, length) for token in counts[TOKEN].to_pylist()], pa.bool_()))
+        found = moments(counts[TOKEN].to_pylist(), counts[COUNT].to_numpy(), length)
         return [f"{mean} {deviation}".encode() for mean, deviation in found]
+    counts = counts.filter(pc.match_substring_regex(counts[TOKEN], _NUMBER))
     assert feature.quantiles is not None
     numbers = np.array(counts[TOKEN].to_pylist(), "S").astype(np.float32)
     return [str(bound).encode() for bound in bounds(numbers, counts[COUNT].to_numpy(), feature.quantiles)]
@@ -164,13 +169,13 @@ def count_tokens(tokens: pa.Array) -> pa.Table:
 
 
 def _tokens(typed: pa.RecordBatch, feature: Feature) -> pa.Array:
-    """Returns all tokens of a feature, with its default for missing values, or its rounded numbers."""
+    """Returns all tokens of a feature, with its default for missing values, its rounded numbers, or sums."""
     lists = typed.column(feature.name)
     tokens = lists.flatten()
     if isinstance(feature, NUMBERS):
         return rounded_tokens(tokens)
     if isinstance(feature, DenseFeature):
-        return position_tokens(tokens, feature.length)
+        return sums_token(tokens, feature.length)
     if isinstance(feature, CategoricalFeature) and feature.default:
         given = tokens.filter(pc.not_equal(tokens, b""))
         default = pa.repeat(pa.scalar(feature.default.encode(), pa.binary()), typed.num_rows - len(given))

@@ -1,13 +1,16 @@
 """Quantiles of rounded numbers against NumPy: values, ties, bounds, and counts that are added in any order."""
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tfmtl.features import NumberSequenceFeature, NumericalFeature
+from tfmtl.features import DenseFeature, NumberSequenceFeature, NumericalFeature
 from tfmtl.spec import DatasetSpec, Task
+from transforms.ingest.beam_vocabularies import WriteVocabularies, pack
+from transforms.ingest.moments import sums_token
 from transforms.ingest.quantiles import bounds, rounded_tokens
-from transforms.ingest.token_counts import TokenCounter, lines_of, merge
+from transforms.ingest.token_counts import SCHEMA, TokenCounter, lines_of, merge
 
 SPEC = DatasetSpec("shop", (NumericalFeature("price", quantiles=8),), (Task("click", "clicked"),))
 EXTREMES = [0.0, -0.0, 1e-45, -1e-45, 1e-38, 3.4028234e38, -3.4028234e38, 1.5, -1.5, 4095.0, 4096.0, 4097.0]
@@ -79,3 +82,19 @@ def test_options_of_logarithmic_buckets_do_not_fit_quantiles(kind):
             kind("price", quantiles=5, **option)
     with pytest.raises(ValueError, match=r"quantiles.*at least 2"):
         kind("price", quantiles=1)
+
+
+def test_counts_of_an_earlier_kind_are_left_out():
+    vectors = sums_token(pa.array([1.0, -2.0, 3.0, -2.0], pa.float32()), 2).to_pylist()
+    tokens = pa.array([b"ann", b"5.0", b"7", b"1e-05", b"", b"1:2", *vectors], pa.binary())
+    counts = pa.table([tokens, pa.array([9, 1, 1, 1, 1, 1, 1])], schema=SCHEMA)
+    assert lines_of(counts, NumericalFeature("price", quantiles=3)) == [b"5.0", b"7.0"]
+    assert lines_of(counts, DenseFeature("price", length=2)) == [b"2.0 1.0", b"-2.0 1.0"]
+    assert lines_of(counts, DenseFeature("price", length=3)) == [b"0.0 1.0"] * 3
+
+
+def test_features_that_the_spec_does_not_count_get_no_file(tmp_path):
+    kept = [("price", pack(counted([[1.0, 2.0]]))), ("user", pack(SCHEMA.empty_table()))]
+    with beam.Pipeline() as pipeline:
+        _ = pipeline | beam.Create(kept) | WriteVocabularies(SPEC, str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["price"]
