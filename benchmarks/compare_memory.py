@@ -127,8 +127,8 @@ def _title(pid: int) -> str:
 
 def _memory_mb(pid: int) -> float:
     lines = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    (line,) = [line for line in lines if line.startswith("RssAnon:")]
-    return int(line.split()[1]) * 1024 / 1e6
+    # A process that has ended, but whose end its parent has not read yet, has no such line.
+    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) * 1024 / 1e6
 
 
 @click.command(help=__doc__)

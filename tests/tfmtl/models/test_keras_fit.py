@@ -157,7 +157,7 @@ def test_single_task_accepts_an_array_of_labels():
     "arguments",
     [
         {"run_eagerly": True},
-        {"jit_compile": True},
+        pytest.param({"jit_compile": True}, marks=pytest.mark.long),
         {"steps_per_execution": 3},
         {"optimizer": keras.optimizers.LossScaleOptimizer(RowSparseAdam(0.01))},
     ],

@@ -52,7 +52,7 @@ def test_a_class_imports_tensorflow():
     "imports",
     [
         "import tfmtl.models, keras",
-        "import keras, tfmtl.models",
+        pytest.param("import keras, tfmtl.models", marks=pytest.mark.long),
         pytest.param("import tfmtl.models, tensorflow, keras", marks=pytest.mark.long),
         pytest.param("import tfmtl.models, tfmtl.layers, keras", marks=pytest.mark.long),
     ],
@@ -62,6 +62,7 @@ def test_saved_models_load_whatever_is_imported_first(imports):
     assert run(program, SAVED) == "RowSparseAdam\n"
 
 
+@pytest.mark.long
 def test_other_saved_objects_load_without_the_import_of_their_classes(tmp_path):
     save = """
 import keras, sys
@@ -97,6 +98,7 @@ assert not [name for name in after if isinstance(registered[name], Placeholder)]
     run(program)
 
 
+@pytest.mark.long
 def test_a_failed_import_of_keras_can_be_repeated(tmp_path):
     """Placeholders are registered after the import that succeeds."""
     (tmp_path / "keras").mkdir()
@@ -116,6 +118,7 @@ print("tfmtl>MMoE" in keras.saving.get_custom_objects())
     assert run(program, tmp_path) == "True\n"
 
 
+@pytest.mark.long
 def test_the_name_of_a_model_is_taken_before_its_class_is_imported():
     program = """
 import sys
@@ -131,6 +134,7 @@ assert "tfmtl.models.mmoe" not in sys.modules
     assert run(program) == "`name` should not be the name of another model, MMoE. Received: 'mmoe'\n"
 
 
+@pytest.mark.long
 def test_a_model_that_is_first_imported_in_the_scope_of_a_strategy_predicts_on_one_device():
     program = """
 import tensorflow as tf

@@ -67,6 +67,7 @@ def test_single_row_without_any_day(dtype):
     assert {values.dtype.name for values in model.score(empty).values()} == {"float32"}
 
 
+@pytest.mark.long
 def test_chain_of_binary_tasks():
     groups = {"scenario": ("user",), "behaviour": ("history",)}
     spec = dataclasses.replace(cases.chain(), groups=groups)
@@ -80,12 +81,15 @@ def test_chain_of_binary_tasks():
     assert set(scores) == {"ctr", "cvr", "ctcvr", "back_given_buy", "back", "views"}
 
 
+FORMS = [{}, pytest.param({"meta_rank": 2, "sequence_pooling": "mean"}, marks=pytest.mark.long)]
+
+
 def batches(rows=300, seed=0):
     data = (panel_cases.features(rows, seed), panel_cases.labels(rows, seed))
     return tf.data.Dataset.from_tensor_slices(data).batch(64)
 
 
-@pytest.mark.parametrize("options", [{}, {"meta_rank": 2, "sequence_pooling": "mean"}], ids=["paper", "factorized"])
+@pytest.mark.parametrize("options", FORMS, ids=["paper", "factorized"])
 def test_saved_model_resumes_training(options, tmp_path):
     model = M2M.from_spec(SPEC, SIZES, **{**OPTIONS, **options})
     model.compile(RowSparseAdam(2e-3, beta_2=0.998, epsilon=1e-9, clipvalue=3.0))
