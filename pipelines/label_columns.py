@@ -31,7 +31,7 @@ def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.T
     """Returns the labels, NaN where a label is open or the row is a copy of an earlier one.
 
     The label of an open row is not known even if it is 1 by now: known labels would be those of the early events. A
-    value of 0 is not known either where the previous label is NaN.
+    value is not known either where the previous label is NaN.
 
     Args:
         spec: Spec of the dataset.
@@ -49,7 +49,7 @@ def known_labels(spec: DatasetSpec, parsed: Mapping[str, Any]) -> dict[str, tf.T
             labels[name] = tf.where(parsed[column] == 1, UNKNOWN, labels[name])
     for task in spec.tasks:
         if task.kind == "value" and task.follows is not None:
-            is_open = tf.math.is_nan(labels[spec.task(task.follows).label]) & (labels[task.label] == 0)
+            is_open = tf.math.is_nan(labels[spec.task(task.follows).label])
             labels[task.label] = tf.where(is_open, UNKNOWN, labels[task.label])
     return labels
 

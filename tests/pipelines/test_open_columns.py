@@ -1,5 +1,7 @@
 """Columns of open labels in what reads rows: training has all of them, what judges a model the known ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,6 +50,13 @@ def test_known_labels_are_neither_pending_nor_those_of_copies(maturity, examples
     labels = known_labels(spec, tf.io.parse_example(examples, label_parsing(spec)))
     np.testing.assert_array_equal(labels["clicked"], [1, 1, 1, 0, np.nan])
     np.testing.assert_array_equal(labels["bought"], [1, 0, np.nan, np.nan, np.nan])
+
+
+def test_a_value_is_known_where_its_event_is(examples):
+    spec = spec_of("wait")
+    spec = dataclasses.replace(spec, tasks=(*spec.tasks, Task("paid", "elapsed", kind="value", follows="buy")))
+    labels = known_labels(spec, tf.io.parse_example(examples, label_parsing(spec)))
+    np.testing.assert_array_equal(labels["elapsed"], [0.5, 8.0, np.nan, np.nan, np.nan])
 
 
 @pytest.mark.parametrize("maturity", OPTIONS)

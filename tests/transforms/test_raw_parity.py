@@ -234,6 +234,19 @@ def test_weights_at_the_positions_of_their_tokens(transform, tokens, given, ids,
         np.testing.assert_array_equal(found["tags"], expected["tags"])
 
 
+@pytest.mark.parametrize(
+    ("title", "is_valid"), [([1.0, 2.0, 3.0], True), ([], True), ([1.0, 2.0], False), ([1.0] * 4, False)]
+)
+def test_a_vector_of_another_length_is_an_error(transform, title, is_valid):
+    rows = [{"shop": "b", "title": [1.0, 0.0, 2.0]}, {"shop": "b", "title": title}]
+    examples = [to_example(row) for row in rows]
+    if is_valid:
+        assert transform(raw_features.parse_examples(SPEC, examples))["title"].shape == (2, 3)
+        return
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`title` should have 3 values in every row, or none"):
+        raw_features.parse_examples(SPEC, examples)
+
+
 def test_a_missing_required_value_is_an_error(transform):
     for features in (
         lambda: raw_features.parse_examples(SPEC, [to_example({"shop": ""})]),

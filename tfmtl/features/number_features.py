@@ -15,7 +15,7 @@ class NumericalFeature:
 
     A number x falls into the bucket `sign(x) * round(log1p(|x|) * scale)`, clipped to `min_bucket .. max_bucket`. With
     `quantiles`, the buckets are bounded by quantiles of the training rows instead: a number that equals a bound is in
-    the upper bucket. Quantiles are computed of numbers rounded to 12 significant bits, a relative error of 1 / 8192 at
+    the upper bucket. Quantiles are computed of numbers rounded to 12 significant bits, a relative error of 1 / 4096 at
     most. Id 0 stands for a missing value or NaN; the buckets have the ids from 1, in ascending order.
 
     Attributes:

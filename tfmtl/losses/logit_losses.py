@@ -66,11 +66,12 @@ def poisson(labels: TensorLike, logits: TensorLike) -> Tensor:
     return rate(logits) * (1.0 + excess) - labels * logits
 
 
-def rate(logits: TensorLike) -> Tensor:
-    """Computes the rate of a count, `exp(min(z, MAX_LOG_RATE))`.
+def rate(logits: TensorLike, largest: float = MAX_LOG_RATE) -> Tensor:
+    """Computes the rate of a count, `exp(min(z, largest))`.
 
     Args:
         logits: Logarithms z of the rates, of any shape.
+        largest: Logarithm of the largest rate.
 
     Returns:
         Rates, float32, of the shape of `logits`.
@@ -82,4 +83,4 @@ def rate(logits: TensorLike) -> Tensor:
     """
     logits = ops.cast(logits, "float32")
     # At equality, the gradient of `ops.minimum` differs between backends.
-    return ops.exp(ops.where(logits > MAX_LOG_RATE, MAX_LOG_RATE, logits))
+    return ops.exp(ops.where(logits > largest, largest, logits))

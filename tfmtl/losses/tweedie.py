@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from tfmtl.losses.logit_losses import rate
 from tfmtl.types import Tensor, TensorLike
 
 MAX_LOG_MEAN = 80.0
@@ -70,12 +71,9 @@ def mean_value(logits: TensorLike) -> Tensor:
         >>> float(mean_value(0.0))
         1.0
     """
-    logits = ops.cast(logits, "float32")
-    return ops.exp(ops.where(logits > MAX_LOG_MEAN, MAX_LOG_MEAN, logits))
+    return rate(logits, MAX_LOG_MEAN)
 
 
 def _exponential(exponents: Tensor) -> Tensor:
     """Returns `exp(x)`, above `MAX_EXPONENT` its tangent."""
-    # At equality, the gradient of `ops.minimum` differs between backends.
-    inside = ops.where(exponents > MAX_EXPONENT, MAX_EXPONENT, exponents)
-    return ops.exp(inside) * (1.0 + ops.relu(exponents - MAX_EXPONENT))
+    return rate(exponents, MAX_EXPONENT) * (1.0 + ops.relu(exponents - MAX_EXPONENT))

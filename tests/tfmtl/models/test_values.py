@@ -1,5 +1,7 @@
 """Value tasks in every model: outputs and losses in NumPy, unknown labels, weights, units, and finite extremes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +16,7 @@ from tfmtl.models import MODELS
 from tfmtl.models.core.batches import prepare_labels
 from tfmtl.optimizers import RowSparseAdam
 from tfmtl.sampling import NegativeSampling
+from tfmtl.spec import OpenLabels, RandomSplit
 
 SPEC = cases.values()
 ROWS = 60
@@ -150,11 +153,33 @@ def test_unknown_labels_have_weight_0(name):
 
 
 def test_a_value_is_unknown_where_the_event_is():
-    buy = np.float32([0, 1, np.nan, np.nan])
-    labels = {"click": np.ones(4), "buy": buy, "revenue": np.float32([np.nan, 3, 0, np.nan]), "dwell": np.ones(4)}
+    """Values of events that have come by now are those of the early ones."""
+    buy, revenue = np.float32([0, 1, np.nan, np.nan, np.nan]), np.float32([np.nan, 3, 0, np.nan, 4])
+    labels = {"click": np.ones(5), "buy": buy, "revenue": revenue, "dwell": np.ones(5)}
     prepared, weights = prepare_labels(SPEC, labels)
-    np.testing.assert_array_equal(prepared["revenue"], [0, 3, 0, 0])
-    np.testing.assert_array_equal(weights.of_task("revenue"), [1, 1, 0, 0])
+    np.testing.assert_array_equal(prepared["revenue"], [0, 3, 0, 0, 4])
+    np.testing.assert_array_equal(weights.of_task("revenue"), [1, 1, 0, 0, 0])
+
+
+@pytest.mark.parametrize("maturity", ["wait", "delay"])
+def test_a_value_is_unknown_where_the_column_of_its_event_is_1(maturity):
+    elapsed = "elapsed" if maturity == "delay" else None
+    options = OpenLabels("pending", maturity, copy="copy", elapsed=elapsed)
+    tasks = tuple(dataclasses.replace(task, open=options) if task.name == "buy" else task for task in SPEC.tasks)
+    spec = dataclasses.replace(SPEC, tasks=tasks, split=RandomSplit(key=("user",)))
+    labels = {
+        "click": np.ones(5),
+        "buy": np.float32([0, 1, 0, 1, 1]),
+        "revenue": np.float32([0, 3, 0, 4, 5]),
+        "dwell": np.ones(5),
+        "pending": np.float32([0, 0, 1, 1, 0]),
+        "copy": np.float32([0, 0, 0, 0, 1]),
+        "elapsed": np.ones(5, np.float32),
+    }
+    _, weights = prepare_labels(spec, labels)
+    np.testing.assert_array_equal(weights.of_task("revenue"), [1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(weights.of_task("buy"), [1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(weights.of_task("click"), [1, 1, 1, 1, 0])
 
 
 def test_options_of_probabilities_leave_values_out():

@@ -115,8 +115,8 @@ def prepare_labels(
 
     A label of NaN on a row whose previous task's label is 0 becomes 0, because the event cannot have happened. Any
     other label of NaN is not known: it becomes 0 and has weight 0. So do the rows that the columns of open labels mark,
-    if the labels contain these columns. Where the label of the previous task is not known, a value of 0 is not known
-    either. A batch that is already prepared is returned as it is.
+    if the labels contain these columns. Where the label of the previous task is not known, a value is not known either:
+    the known ones would be those of early events. A batch that is already prepared is returned as it is.
 
     Args:
         spec: Tasks of the dataset.
@@ -137,9 +137,10 @@ def prepare_labels(
     """
     if isinstance(sample_weight, RowWeights):
         return dict(labels), sample_weight
-    given = _labels_by_task(spec, labels)
+    given, columns = _labels_by_task(spec, labels), _open_label_columns(spec, labels)
     prepared: dict[str, Tensor] = {}
     observed: dict[str, Tensor] = {}
+    copies = [columns[name] for name in spec.copy_columns.values() if name in columns]
     for task in spec.tasks:
         label = _column(given[task.name], f"labels of `{task.name}`")
         missing = tf.math.is_nan(label)
@@ -148,24 +149,17 @@ def prepare_labels(
             impossible = tf.logical_and(prepared[task.follows] == 0.0, observed[task.follows] == 1.0)
             known = tf.logical_or(known, impossible)
             if task.kind == "value":
-                known = tf.logical_and(known, tf.logical_or(observed[task.follows] == 1.0, label > 0.0))
+                known = tf.logical_and(known, observed[task.follows] == 1.0)
+        pending = [columns[name] for name in (spec.open_columns.get(task.label),) if name in columns]
+        for marked in (*copies, *pending):
+            known = tf.logical_and(known, marked == 0.0)
         prepared[task.name] = _checked_label(task, tf.where(missing, 0.0, label))
         observed[task.name] = tf.cast(known, "float32")
-    sample = _weights_by_task(spec, sample_weight, labels)
-    columns = _open_label_columns(spec, labels)
-    if not columns:
-        return prepared, RowWeights(sample, observed)
-    first = tf.ones_like(next(iter(columns.values())))
-    for name in spec.copy_columns.values():
-        first = first * (1.0 - columns[name]) if name in columns else first
     late = {}
     for task in spec.tasks:
-        open_column = spec.open_columns.get(task.label)
-        known = first * (1.0 - columns[open_column]) if open_column in columns else first
-        observed[task.name] = observed[task.name] * known
         if task.open_labels is not None and task.open_labels.trains_open_rows:
-            late[task.name] = late_labels(task, prepared[task.name], columns, first)
-    return prepared, RowWeights(sample, observed, late)
+            late[task.name] = late_labels(task, prepared[task.name], columns, copies)
+    return prepared, RowWeights(_weights_by_task(spec, sample_weight, labels), observed, late)
 
 
 def _open_label_columns(spec: DatasetSpec, labels: Any) -> dict[str, Tensor]:

@@ -110,9 +110,7 @@ def label_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, weig
     Returns:
         `(batch,)` float32.
     """
-    follows = spec.task(task).follows
-    task_weights = weights.of_task(task)
-    return task_weights if space == ENTIRE or follows is None else task_weights * labels[follows]
+    return _on_space(spec, task, space, labels, weights.of_task(task))
 
 
 def training_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, weights: RowWeights) -> Tensor:
@@ -130,6 +128,9 @@ def training_weights(spec: DatasetSpec, task: str, space: str, labels: Labels, w
     Returns:
         `(batch,)` float32.
     """
+    return _on_space(spec, task, space, labels, weights.of_training(task))
+
+
+def _on_space(spec: DatasetSpec, task: str, space: str, labels: Labels, weights: Tensor) -> Tensor:
     follows = spec.task(task).follows
-    task_weights = weights.of_training(task)
-    return task_weights if space == ENTIRE or follows is None else task_weights * labels[follows]
+    return weights if space == ENTIRE or follows is None else weights * labels[follows]

@@ -1,6 +1,6 @@
 """Labels of the tasks that are trained on rows whose event may still come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -28,18 +28,20 @@ class LateLabels(NamedTuple):
     log_rate: Tensor | None = None
 
 
-def late_labels(task: Task, label: Tensor, columns: Mapping[str, Tensor], first: Tensor) -> LateLabels:
+def late_labels(task: Task, label: Tensor, columns: Mapping[str, Tensor], copies: Sequence[Tensor]) -> LateLabels:
     """Returns the labels of a task with `maturity: importance` or `delay`.
 
     Args:
         task: The task.
         label: Its labels by now, `(batch,)`.
         columns: Columns of open labels by name, each `(batch,)`.
-        first: 1 on rows that are no copies, `(batch,)`.
+        copies: Columns that are 1 on the copies for the event of a task, each `(batch,)`.
     """
     options = task.open_labels
     assert options is not None
-    pending = columns[options.column]
+    pending, first = columns[options.column], tf.ones_like(label)
+    for is_copy in copies:
+        first = first * (1.0 - is_copy)
     if options.maturity == "importance":
         is_copy = columns[str(options.copy)]
         trained = tf.maximum(is_copy, first)  # Copies for the event of another task are left out.
