@@ -79,6 +79,7 @@ nitpick_ignore_regex = [
 ]
 nitpick_ignore = [  # Type variables, and classes that only appear in annotations.
     ("py:class", "tfmtl.config.conversion.Kind"),
+    ("py:class", "tfmtl.models.core.late_labels.LateLabels"),
     ("py:class", "tfmtl.models.registry._Model"),
     ("py:class", "tfmtl.models.escm2_ips.Counterfactual"),
     ("py:class", "tfmtl.models.options.info.ModelInfo"),
