@@ -13,7 +13,17 @@ SPEC = DatasetSpec(
     (Task("click", "clicked"),),
     crosses=(Cross("user_price", ("user", "price"), buckets=10),),
 )
-ROWS = [("ann", 0.0), ("ann", 0.1), ("bob", 0.0), ("ann", 100.0), ("bob", None), ("", 0.0), ("ann", 0.0)]
+ROWS = [
+    ("ann", 0.0),
+    ("ann", 0.1),
+    ("bob", 0.0),
+    ("ann", 100.0),
+    ("bob", None),
+    ("", 0.0),
+    ("ann", 0.0),
+    ("ann", 1.0),
+    ("ann", 2.0),
+]
 
 
 def write(path, rows):
@@ -33,11 +43,12 @@ def test_each_combination_of_the_training_rows_is_a_column(tmp_path):
     ((matrix, _),) = list(columns.read([str(tmp_path / "train")], grow=True))
     crossed = [index for (name, _), index in columns.indices.items() if name == "user_price"]
     found = matrix.toarray()[:, crossed]
-    assert found.shape == (7, 5)
+    assert found.shape == (9, 6)
     np.testing.assert_array_equal(found.sum(axis=1), 1)
     combinations = found.argmax(axis=1)
     assert combinations[0] == combinations[1] == combinations[6]
-    assert len(set(combinations[[0, 2, 3, 4, 5]])) == 5
+    assert combinations[7] == combinations[8], "log1p of both rounds to 1"
+    assert len(set(combinations[[0, 2, 3, 4, 5, 7]])) == 6
     ((matrix, _),) = list(columns.read([str(tmp_path / "test")], grow=False))
     np.testing.assert_array_equal(matrix.toarray()[:, crossed].sum(axis=1), [0, 1])
     assert matrix.toarray()[1, crossed].argmax() == combinations[2]
