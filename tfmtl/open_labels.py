@@ -25,8 +25,8 @@ class OpenLabels:
         maturity: Treatment of the open rows: `wait`, `importance` or `delay`.
         copy: Name of a column that is 1 on a row which repeats an earlier one because its event has come,
             `<label>_copy` of `tfmtl join`. It is required for `importance`; null if the log has no such rows.
-        elapsed: Name of a column with the days until the event, or, without an event, until the log ended,
-            `<label>_elapsed` of `tfmtl join`. It is given for `delay` only.
+        elapsed: Name of a column with the days until the event, or, without an event, until the log or its
+            window ended, `<label>_elapsed` of `tfmtl join`. It is given for `delay` only.
 
     Example:
         >>> from tfmtl.spec import OpenLabels, Task

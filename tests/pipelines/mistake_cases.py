@@ -168,7 +168,7 @@ COMMAND_MISTAKES = {
     "raw files": Mistake("ingest ali-ccp --raw gone --out x", "gone: should be a folder with Ali-CCP's files. Missing"),
     "task": Mistake("init log.csv --task clickd", "log.csv: should have the column clickd."),
     "no task": Mistake("init log.csv", "Missing option '--task'."),
-    "label": Mistake("init log.csv --task user", "--task user: should hold 0 or 1, or counts."),
+    "label": Mistake("init log.csv --task user", "--task user: should hold 0 or 1, counts, or amounts of at least 0."),
     "model dir": Mistake("serve gone", "Directory 'gone' does not exist."),
     "no version": Mistake("serve m", "m should have a folder for each version,", {"m/a.txt": ""}),
     "parent": Mistake("serve m", "Received: none. Did you mean m/shop?", {"m/shop/1/a.pb": ""}),

@@ -61,9 +61,9 @@ min_frequency: 2 >> zzz: 2
 min_frequency: 2 >> kind: categorical
     6: should name each field once. Received: kind
 kind: numerical >> kind: number
-    8: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence. Rec
+    8: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence, dense. Rec
   - name: price\n    kind: numerical >>   - name: price
-    7: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence. Rec
+    7: features[1].kind: should be one of categorical, numerical, multi_valued, sequence, number_sequence, dense. Rec
 max_bucket: 8 >> max_bucket: 0
     9: features[1].max_bucket: should be above min_bucket, 0. Received: 0
 max_bucket: 8 >> scale: 0

@@ -21,7 +21,7 @@ IMPRESSIONS, CLICKS, CONVERSIONS = "impressions", "clicks", "conversions"
 TIME_SUFFIX, OPEN_SUFFIX, PENDING_SUFFIX = "_time", "_open", "_pending"
 ELAPSED_SUFFIX, COPY_SUFFIX = "_elapsed", "_copy"
 """Ends of the names of a label's columns: the time of its event; 1 where it may still become positive; 1 where the
-longest time to its event has not passed, whatever it is; the days until its event; and 1 on a copy of the row."""
+longest time to its event has not passed, whatever it is; the days it was observed; and 1 on a copy of the row."""
 _DAY = 86_400_000_000
 _EPOCH = datetime.date(1970, 1, 1)
 
@@ -141,19 +141,20 @@ def _distinct(table: pa.Table, keys: np.ndarray, end: int) -> tuple[pa.Table, Mo
 def _label_times(
     impressions: Moments, labels: Mapping[str, Label], options: JoinOptions, end: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Returns for each label whether it is pending, and the days until its event or the end of the logs.
+    """Returns for each label whether it is pending, and the days until its event, or that were observed without one.
 
-    The days of a conversion begin with the impression's click; without one, or with conversions that belong to
-    impressions, they begin with the impression.
+    An event is observed until the logs end or the longest time to it has passed, so that the columns of a day no
+    longer change once its labels are known. The days of a conversion begin with the impression's click; without one,
+    or with conversions that belong to impressions, they begin with the impression.
     """
     found = {}
     for name, label in labels.items():
         begin = impressions.times
         if name == CONVERSION and options.attribution.to == LAST_CLICK:
             begin = np.where(labels[CLICK].values == 1, labels[CLICK].times, begin)
-        until = np.where(label.values == 1, label.times, end)
-        is_pending = impressions.times + options.attribution.longest[name] > end
-        found[name] = is_pending, ((until - begin) / _DAY).astype(np.float32)
+        closes = impressions.times + options.attribution.longest[name]
+        until = np.where(label.values == 1, label.times, np.minimum(closes, end))
+        found[name] = closes > end, ((until - begin) / _DAY).astype(np.float32)
     return found
 
 

@@ -67,8 +67,9 @@ def test_rows_are_written_by_day_with_all_columns(warehouse):
     files = find_files("data/*/*.parquet")
     assert [path.split("/")[1] for path in files] == ["2026-11-01", "2026-11-02", "2026-11-03"]
     rows = pq.read_table(files[0])
-    added = ["click", "click_time", "click_open", "conversion", "conversion_time", "conversion_open", "revenue"]
-    assert rows.column_names == [*HEADER.strip().split(","), *added]
+    suffixes = ("", "_time", "_open", "_pending", "_elapsed")
+    added = [label + suffix for label in ("click", "conversion") for suffix in suffixes]
+    assert rows.column_names == [*HEADER.strip().split(","), *added, "revenue"]
     assert document["join"]["rows"] == 60 == sum(pq.read_metadata(path).num_rows for path in files)
     assert sum(sum(pq.read_table(path).column("revenue").to_pylist()) for path in files) == sum(
         i + 0.5 for i in range(0, 60, 8)

@@ -189,4 +189,4 @@ def test_rejects_wrong_options():
     assert message(tower_units=[0]) == "tower_units: should be positive widths. Received: (0,)"
     assert message(dropout=1.0) == "dropout: should be in [0, 1). Received: 1.0"
     assert message(asrg="none") == "asrg: should be one of dynamic, static, self_attention. Received: 'none'"
-    assert message(dependence={"click": 1}).startswith("dependence.click: should be a task of the spec that follows")
+    assert message(dependence={"click": 1}).startswith("dependence.click: should be a binary task of the spec")

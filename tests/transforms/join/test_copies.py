@@ -73,15 +73,26 @@ def test_a_label_is_pending_by_the_time_of_its_impression_alone():
     assert column(joined(EVENTS, end=31, attribution=to_impression)[0], "conversion_pending") == [0, 0, 1]
 
 
+def minutes(rows, name):
+    return [round(days * 24 * 60, 2) for days in column(rows, name)]
+
+
 def test_elapsed_days_begin_with_the_cause():
     rows, _ = joined(EVENTS, end=32)
-    minutes = [round(days * 24 * 60, 2) for days in column(rows, "conversion_elapsed")]
-    assert minutes == [
+    assert minutes(rows, "conversion_elapsed") == [
         27,
         31,
         27,
-    ]  # A conversion of the click at 3, an impression at 1, a click at 5 without conversion.
-    assert [round(days * 24 * 60, 2) for days in column(rows, "click_elapsed")] == [3, 31, 3]
+    ]  # A conversion of the click at 3; no click; a click at 5.
+    assert minutes(rows, "click_elapsed") == [3, 10, 3]
+
+
+def test_elapsed_days_end_with_the_longest_time_to_an_event():
+    assert [minutes(joined(EVENTS, end=end)[0], "conversion_elapsed") for end in (41, 50, 5000)] == [
+        [27, 40, 36],
+        [27, 40, 37],
+        [27, 40, 37],
+    ]
 
 
 def test_copies_of_unknown_labels_are_refused():
