@@ -111,11 +111,10 @@ def split_key(spec: DatasetSpec, validated: ValidatedBatch, key: Sequence[str], 
     parts = []
     for name in names:
         if name in validated.typed.schema.names:
-            parts.append(_with_length(_joined(validated.typed.column(name), separators.get(name, ""))))
+            parts.append(_with_lengths(validated.typed.column(name), separators.get(name, "")))
         else:
-            parts.append(_with_length(format_values(validated.raw.column(name)).cast(pa.binary())))
-    salts = pa.array([salt.encode()] * len(validated.raw.lines), pa.binary())
-    return pc.binary_join_element_wise(salts, *parts, b"")
+            parts.append(_repeated(format_values(validated.raw.column(name)).cast(pa.binary())))
+    return pc.binary_join_element_wise(pa.scalar(salt.encode(), pa.binary()), *parts, pa.scalar(b"", pa.binary()))
 
 
 def _separators(spec: DatasetSpec) -> dict[str, str]:
@@ -128,38 +127,51 @@ def _separators(spec: DatasetSpec) -> dict[str, str]:
     return separators
 
 
-def _joined(lists: pa.ListArray, separator: str) -> pa.Array:
-    """Joins the values of each list; null for an empty or missing list. The result is binary."""
-    values = pc.list_flatten(lists)
-    if pa.types.is_float32(values.type):
-        values = _decimal(values)
-    if not pa.types.is_binary(values.type):
-        values = values.cast(pa.string()).cast(pa.binary())
+def _with_lengths(lists: pa.ListArray, separator: str) -> pa.Array:
+    """Joins the values of each list, and puts their length in front; `-` for an empty or missing list."""
+    values = _positive_zero(pc.list_flatten(lists))
     count = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     if (count <= 1).all():
-        index = np.cumsum(count) - 1
-        return values.take(pa.array(index, mask=count == 0))
+        return _repeated(values, count == 1)
+    encoded = values.dictionary_encode()
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
     offsets = pa.array(offsets, mask=np.append(count == 0, False))
-    return pc.binary_join(pa.ListArray.from_arrays(offsets, values), separator.encode())
+    parts = pa.ListArray.from_arrays(offsets, _texts(encoded.dictionary).take(encoded.indices))
+    return _repeated(pc.binary_join(parts, separator.encode()))
 
 
-def _decimal(numbers: pa.Array) -> pa.Array:
-    """Formats float32 numbers in decimal; NaN, an absent position of a sequence, is the empty string."""
-    values = numbers.to_numpy(zero_copy_only=False) + np.float32(0)  # -0 becomes 0.
-    encoded = pa.array(values).dictionary_encode()
-    different = encoded.dictionary
-    texts = pc.if_else(pc.is_nan(different), "", different.cast(pa.string()))
-    return texts.take(encoded.indices)
+def _repeated(values: pa.Array, is_given: np.ndarray | None = None) -> pa.Array:
+    """Returns each value as a text preceded by its length, `-` for null; values that repeat are formatted once.
 
-
-def _with_length(texts: pa.Array) -> pa.Array:
-    """Returns each text preceded by its length, `-` for null; values that repeat are formatted once."""
-    encoded = texts.dictionary_encode()
-    different = encoded.dictionary
+    Args:
+        values: Texts or numbers.
+        is_given: Mask of the rows that have a value, bool `(rows,)`; None if all have one or null.
+    """
+    encoded = values.dictionary_encode()
+    different = _texts(encoded.dictionary)
     length = pc.binary_length(different).cast(pa.string()).cast(pa.binary())
-    formatted = pc.binary_join_element_wise(length, different, b":")
-    return pc.fill_null(formatted.take(encoded.indices), b"-")
+    formatted = pc.binary_join_element_wise(length, different, pa.scalar(b":", pa.binary()))
+    formatted = pa.concat_arrays([formatted, pa.array([b"-"], pa.binary())])
+    rows = pc.fill_null(encoded.indices, len(different))
+    if is_given is not None and not is_given.all():
+        codes = np.full(len(is_given), len(different), np.int32)
+        codes[is_given] = rows.to_numpy(zero_copy_only=False)
+        rows = pa.array(codes)
+    return formatted.take(rows)
+
+
+def _positive_zero(values: pa.Array) -> pa.Array:
+    """Returns values in which -0 is 0, which is another number in the order of bits only."""
+    if not pa.types.is_float32(values.type):
+        return values
+    return pa.array(values.to_numpy(zero_copy_only=False) + np.float32(0))
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    """Formats values as texts, of the type binary; NaN, an absent position of a sequence, is the empty text."""
+    if pa.types.is_float32(values.type):
+        values = pc.if_else(pc.is_nan(values), "", values.cast(pa.string()))
+    return values if pa.types.is_binary(values.type) else values.cast(pa.string()).cast(pa.binary())
 
 
 def _by_time(split: TimeSplit, column: pa.Array) -> np.ndarray:

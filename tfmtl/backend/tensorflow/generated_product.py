@@ -1,15 +1,28 @@
 """Products with matrices that are generated for each example, in bounded memory."""
 
+import functools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import tensorflow as tf
 
 from tfmtl.types import Tensor, TensorLike
 
 _BYTES_PER_MB = 1 << 20
+_Function = TypeVar("_Function", bound=Callable)
 _Forward: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 _Backward: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def _traced_once(function: _Function) -> _Function:
+    """Traces the loops of a graph once for all products of the same shapes: a model has dozens of them."""
+    traced = tf.function(function, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return (function if tf.executing_eagerly() else traced)(*arguments)
+
+    return call  # type: ignore[return-value]
 
 
 def generated_product(
@@ -50,6 +63,7 @@ def _block_size(rows: int, bytes_per_row: Tensor, memory_mb: float) -> Tensor:
     return tf.gather(divisors, tf.maximum(position - 1, 0))
 
 
+@_traced_once
 def _product(forward: _Forward, inputs: Tensor, knowledge: Tensor, kernel: Tensor, rows: Tensor) -> Tensor:
     """Sums the products of all blocks, in float32."""
 
@@ -62,6 +76,7 @@ def _product(forward: _Forward, inputs: Tensor, knowledge: Tensor, kernel: Tenso
     return tf.ensure_shape(tf.cast(total, inputs.dtype), (None, inputs.shape[1], kernel.shape[2]))
 
 
+@_traced_once
 def _gradients(
     backward: _Backward, inputs: Tensor, knowledge: Tensor, kernel: Tensor, rows: Tensor, upstream: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
