@@ -48,8 +48,8 @@ def join_partition(events: Mapping[str, pa.Table], options: JoinOptions, end: in
         end: Time at which the logs end, in microseconds.
 
     Returns:
-        The impressions by time, with `.time` and the columns of `label_columns`, then their copies, whose `.time` is
-        that of the event; and the counts of the events.
+        The impressions and their copies by time, with `.time` and the columns of `label_columns`; the `.time` of a copy
+        is that of the event. And the counts of the events.
     """
     keys = _key_numbers(events)
     tables: dict[str, pa.Table] = {}
@@ -159,7 +159,11 @@ def _label_times(
 
 
 def _with_copies(rows: pa.Table, labels: Mapping[str, Label], options: JoinOptions) -> pa.Table:
-    """Appends the copies of the positive rows, with the times of their events as those of the rows."""
+    """Adds the copies of the positive rows, with the times of their events as those of the rows.
+
+    The copies are not the last rows of a day, or a training that shuffles a part of the rows at a time would have
+    batches with many more positives than others.
+    """
     parts = {"": rows, **{name: rows.filter(pa.array(labels[name].values == 1)) for name in options.copies}}
     for copied, part in parts.items():
         if copied:
@@ -169,7 +173,11 @@ def _with_copies(rows: pa.Table, labels: Mapping[str, Label], options: JoinOptio
             mark = np.full(part.num_rows, name == copied, np.int8)
             part = part.append_column(name + COPY_SUFFIX, pa.array(mark))
         parts[copied] = part
-    return pa.concat_tables(list(parts.values()))
+    if not options.copies:
+        return rows
+    joined = pa.concat_tables(list(parts.values()))
+    order = np.argsort(column_array(joined, TIME).cast(pa.int64()).to_numpy(), kind="stable")
+    return joined.take(pa.array(order))
 
 
 def _labelled(

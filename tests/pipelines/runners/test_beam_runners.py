@@ -125,7 +125,6 @@ def two_pools(shipped_package, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_workers_of_two_machines_divide_the_files(two_pools, shop, tmp_path, monkeypatch):
     pools, arguments = two_pools
     check_same_rows(shop, tmp_path, arguments, monkeypatch)
@@ -136,7 +135,6 @@ def test_workers_of_two_machines_divide_the_files(two_pools, shop, tmp_path, mon
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_run_that_loses_a_machine_ends_with_one_line_and_continues(two_pools, shop, tmp_path):
     pools, arguments = two_pools
     log, local_run = shop

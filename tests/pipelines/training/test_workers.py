@@ -239,7 +239,6 @@ def check_equal(machines, name):
 
 
 @pytest.mark.slow
-@pytest.mark.long
 def test_two_machines_give_the_model_of_one(machines):
     machines.finish("two", machines.start("two", 2))
     check_equal(machines, "two")

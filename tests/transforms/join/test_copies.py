@@ -56,6 +56,19 @@ def test_a_copy_has_the_values_of_its_row_and_the_time_of_its_event():
     assert set(rows.column_names) - {".time", "row"} == set(label_columns(join_options(copies=("conversion",))))
 
 
+def test_copies_are_among_the_rows_of_their_time():
+    events = EVENTS | {"impressions": table(("a", 0), ("b", 4), ("c", 5), row=pa.array([0, 1, 2]))}
+    rows, _ = joined(events, copies=("click",))
+    assert list(zip(column(rows, "row"), column(rows, "click_copy"), strict=True)) == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (2, 0),
+        (2, 1),
+    ]
+    assert column(rows, ".time") == [time * MINUTE for time in (0, 3, 4, 5, 5)]
+
+
 def test_copies_of_both_labels():
     rows, _ = joined(EVENTS, copies=("click", "conversion"))
     marks = list(zip(column(rows, "row"), column(rows, "click_copy"), column(rows, "conversion_copy"), strict=True))
