@@ -20,6 +20,7 @@ from benchmarks.transform import SETTINGS, write_log
 
 ONE_CORE, ONE_FILE = "one core, one file", "all cores, one file"
 READING = "LogExampleGen"
+COLUMNS = ("", "s", "imports, s", "reading, s", "other steps, s", "rows/s", "speedup", "peak MB")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,16 +96,7 @@ def make_table(rows: int, measured: dict[str, Measured]) -> Table:
         measured: Measurements by case, the first of which the others are compared with.
     """
     shown = Table(title=f"{rows:,} rows, 20 vocabularies", title_justify="left")
-    for column in (
-        "",
-        "s",
-        "imports, s",
-        "reading, s",
-        "other steps, s",
-        "rows/s",
-        "speedup",
-        "peak MB",
-    ):
+    for column in COLUMNS:
         shown.add_column(column, justify="right" if column else "left")
     first = next(iter(measured.values()))
     for name, one in measured.items():

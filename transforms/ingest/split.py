@@ -111,9 +111,9 @@ def split_key(spec: DatasetSpec, validated: ValidatedBatch, key: Sequence[str], 
     parts = []
     for name in names:
         if name in validated.typed.schema.names:
-            parts.append(_with_lengths(validated.typed.column(name), separators.get(name, "")))
+            parts.append(_list_parts(validated.typed.column(name), separators.get(name, "")))
         else:
-            parts.append(_repeated(format_values(validated.raw.column(name)).cast(pa.binary())))
+            parts.append(_value_parts(format_values(validated.raw.column(name)).cast(pa.binary())))
     return pc.binary_join_element_wise(pa.scalar(salt.encode(), pa.binary()), *parts, pa.scalar(b"", pa.binary()))
 
 
@@ -127,21 +127,23 @@ def _separators(spec: DatasetSpec) -> dict[str, str]:
     return separators
 
 
-def _with_lengths(lists: pa.ListArray, separator: str) -> pa.Array:
-    """Joins the values of each list, and puts their length in front; `-` for an empty or missing list."""
+def _list_parts(lists: pa.ListArray, separator: str) -> pa.Array:
+    """Returns the part of each row's key that is its list: `length:text`, or `-` for an empty or missing list."""
     values = _positive_zero(pc.list_flatten(lists))
     count = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     if (count <= 1).all():
-        return _repeated(values, count == 1)
+        return _value_parts(values, count == 1)
     encoded = values.dictionary_encode()
     offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
     offsets = pa.array(offsets, mask=np.append(count == 0, False))
     parts = pa.ListArray.from_arrays(offsets, _texts(encoded.dictionary).take(encoded.indices))
-    return _repeated(pc.binary_join(parts, separator.encode()))
+    return _value_parts(pc.binary_join(parts, separator.encode()))
 
 
-def _repeated(values: pa.Array, is_given: np.ndarray | None = None) -> pa.Array:
-    """Returns each value as a text preceded by its length, `-` for null; values that repeat are formatted once.
+def _value_parts(values: pa.Array, is_given: np.ndarray | None = None) -> pa.Array:
+    """Returns the part of each row's key that is its value: `length:text`, or `-` for null.
+
+    Values that repeat are formatted once.
 
     Args:
         values: Texts or numbers.
@@ -161,7 +163,7 @@ def _repeated(values: pa.Array, is_given: np.ndarray | None = None) -> pa.Array:
 
 
 def _positive_zero(values: pa.Array) -> pa.Array:
-    """Returns values in which -0 is 0, which is another number in the order of bits only."""
+    """Replaces -0 by 0, which is the same number with another text."""
     if not pa.types.is_float32(values.type):
         return values
     return pa.array(values.to_numpy(zero_copy_only=False) + np.float32(0))

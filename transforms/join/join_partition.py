@@ -48,8 +48,8 @@ def join_partition(events: Mapping[str, pa.Table], options: JoinOptions, end: in
         end: Time at which the logs end, in microseconds.
 
     Returns:
-        The impressions and their copies by time, with `.time` and the columns of `label_columns`; the `.time` of a copy
-        is that of the event. And the counts of the events.
+        The impressions and their copies, ordered by `.time`, with the columns of `label_columns`; the `.time` of a copy
+        is that of its event. The second value is the counts of the events.
     """
     keys = _key_numbers(events)
     tables: dict[str, pa.Table] = {}
@@ -164,6 +164,8 @@ def _with_copies(rows: pa.Table, labels: Mapping[str, Label], options: JoinOptio
     The copies are not the last rows of a day, or a training that shuffles a part of the rows at a time would have
     batches with many more positives than others.
     """
+    if not options.copies:
+        return rows
     parts = {"": rows, **{name: rows.filter(pa.array(labels[name].values == 1)) for name in options.copies}}
     for copied, part in parts.items():
         if copied:
@@ -173,8 +175,6 @@ def _with_copies(rows: pa.Table, labels: Mapping[str, Label], options: JoinOptio
             mark = np.full(part.num_rows, name == copied, np.int8)
             part = part.append_column(name + COPY_SUFFIX, pa.array(mark))
         parts[copied] = part
-    if not options.copies:
-        return rows
     joined = pa.concat_tables(list(parts.values()))
     order = np.argsort(column_array(joined, TIME).cast(pa.int64()).to_numpy(), kind="stable")
     return joined.take(pa.array(order))

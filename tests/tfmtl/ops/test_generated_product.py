@@ -125,6 +125,21 @@ def test_derivatives_in_a_graph(vectors, memory_mb):
     assert_derivatives_equal_automatic_differentiation(found, vectors)
 
 
+@BY_VECTORS
+def test_products_of_equal_shapes_share_their_loop(vectors):
+    """The loop of a graph is one function, which is called for each product and each gradient."""
+    tf = import_tensorflow("loops of a graph")
+
+    def compute(inputs, knowledge):
+        both = [generated_product(inputs, knowledge, tf.constant(KERNEL), BASE, memory_mb=1) for _ in range(2)]
+        return tf.gradients(both[0] + both[1], [inputs, knowledge])
+
+    graph = tf.function(compute, input_signature=signature(vectors), autograph=False).get_concrete_function().graph
+    called = [op.get_attr("f").name for op in graph.get_operations() if op.type.endswith("PartitionedCall")]
+    assert len(called) == 4
+    assert len(set(called)) == 2
+
+
 @pytest.mark.parametrize("rows", [1, 2, 6])
 def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
     """Backpropagation generates the gradient of matrices, `(64, rows, E)`, for the rows of a block at a time."""

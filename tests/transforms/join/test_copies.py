@@ -59,13 +59,8 @@ def test_a_copy_has_the_values_of_its_row_and_the_time_of_its_event():
 def test_copies_are_among_the_rows_of_their_time():
     events = EVENTS | {"impressions": table(("a", 0), ("b", 4), ("c", 5), row=pa.array([0, 1, 2]))}
     rows, _ = joined(events, copies=("click",))
-    assert list(zip(column(rows, "row"), column(rows, "click_copy"), strict=True)) == [
-        (0, 0),
-        (0, 1),
-        (1, 0),
-        (2, 0),
-        (2, 1),
-    ]
+    assert column(rows, "row") == [0, 0, 1, 2, 2]
+    assert column(rows, "click_copy") == [0, 1, 0, 0, 1]
     assert column(rows, ".time") == [time * MINUTE for time in (0, 3, 4, 5, 5)]
 
 
@@ -92,20 +87,15 @@ def minutes(rows, name):
 
 def test_elapsed_days_begin_with_the_cause():
     rows, _ = joined(EVENTS, end=32)
-    assert minutes(rows, "conversion_elapsed") == [
-        27,
-        31,
-        27,
-    ]  # A conversion of the click at 3; no click; a click at 5.
+    # A click at 3 and its conversion at 30; an impression at 1 without a click; a click at 5 without a conversion.
+    assert minutes(rows, "conversion_elapsed") == [27, 31, 27]
     assert minutes(rows, "click_elapsed") == [3, 10, 3]
 
 
 def test_elapsed_days_end_with_the_longest_time_to_an_event():
-    assert [minutes(joined(EVENTS, end=end)[0], "conversion_elapsed") for end in (41, 50, 5000)] == [
-        [27, 40, 36],
-        [27, 40, 37],
-        [27, 40, 37],
-    ]
+    """A conversion may come up to 40 minutes after its impression."""
+    for end, expected in {41: [27, 40, 36], 50: [27, 40, 37], 5000: [27, 40, 37]}.items():
+        assert minutes(joined(EVENTS, end=end)[0], "conversion_elapsed") == expected
 
 
 def test_copies_of_unknown_labels_are_refused():
