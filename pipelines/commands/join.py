@@ -162,7 +162,7 @@ def _run(
 ) -> None:
     total = sum(sum(sizes(paths)) for paths in files.values())
     arguments = [*worker_arguments(workers, total, settings.beam_pipeline_args), *settings.beam_pipeline_args]
-    numbered = [((log, number), path) for log, paths in files.items() for number, path in enumerate(paths)]
+    numbered = [((log, number), (path,)) for log, paths in files.items() for number, path in enumerate(paths)]
     with beam.Pipeline(options=PipelineOptions(with_runner(arguments))) as pipeline:
         join = JoinFiles(
             options,

@@ -30,6 +30,7 @@ from transforms.ingest.log_spec import log_spec
 from transforms.ingest.manifest import MANIFEST, Manifest
 from transforms.ingest.sampling import SAMPLE, sampling_step
 from transforms.readers.divide_file import choose_range_bytes
+from transforms.readers.file_groups import group_small_files
 from transforms.readers.file_selection import expand
 from transforms.readers.log_format import FOLDER_READERS, INGESTED, LogFormat
 from transforms.storage.atomic import UNFINISHED
@@ -70,15 +71,15 @@ class LogExampleGenExecutor(BaseExampleGenExecutor):
             self._adopt(pipeline, self._log(reader, exec_properties), spec)
             return {}
         paths = expand(reader, self._log(reader, exec_properties))
-        total = size(paths[0]) if reader in FOLDER_READERS else sum(sizes(paths))
+        bytes_of_files = [size(paths[0])] if reader in FOLDER_READERS else sizes(paths)
+        groups, total = group_small_files(paths, bytes_of_files), sum(bytes_of_files)
         step = sampling_step(total)
-        numbered = [(path, number) for number, path in enumerate(paths)]
         root = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         log_format = config.build(LogFormat, config.Document(options["format"]))
         progress, range_bytes = ReadingProgress(total), choose_range_bytes(total)
         threads = reading_threads(self._beam_pipeline_args or ())
         ingest = IngestPaths(spec, self._root, log_format, root, step, progress, range_bytes, threads)
-        read = pipeline | "Paths" >> beam.Create(numbered) | ingest
+        read = pipeline | "Paths" >> beam.Create([(group, i) for i, group in enumerate(groups)]) | ingest
         counts = os.path.join(self._root, COUNTS) if options["is_span"] else None
         _ = read[beam_ingest.COUNTS] | WriteVocabularies(spec, os.path.join(self._root, VOCABULARIES), counts)
         _ = read[beam_ingest.REPORT] | "WriteReport" >> beam.Map(_write_report, os.path.join(self._root, REPORT), step)

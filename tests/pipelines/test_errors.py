@@ -24,7 +24,7 @@ tasks: [{name: click, label: clicked}]
 
 def read_in_beam(log, *arguments):
     with beam.Pipeline(argv=[f"--runner={IN_PROCESS}", *arguments]) as pipeline:
-        paths = pipeline | beam.Create([(str(log), 0)])
+        paths = pipeline | beam.Create([((str(log),), 0)])
         _ = paths | IngestPaths(SPEC, str(log.parent / "examples"), LogFormat())
 
 

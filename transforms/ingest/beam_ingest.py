@@ -31,14 +31,15 @@ REPORT, COUNTS = "report", "counts"
 
 
 class IngestPaths(beam.PTransform):
-    """Writes the rows of a PCollection of `(path, number)`, and emits counts.
+    """Writes the rows of a PCollection of `(paths, number)`, and emits counts.
 
     Each worker writes the rows of a range (`transforms.readers.divide_file`) to shards
-    (`transforms.examples.shards.ShardWriter`) that are named by the numbers of the path and of the range, in the splits
-    `SPLITS` and `sample`. In the order of their names, the shards of a split hold the rows in the order of the files,
-    however the files are divided.
+    (`transforms.examples.shards.ShardWriter`) that are named by the numbers of the paths and of the range, in the
+    splits `SPLITS` and `sample`. In the order of their names, the shards of a split hold the rows in the order of the
+    files, however the files are divided. Several paths are read as one range (`transforms.readers.file_groups`).
 
-    The rejected rows of a range are written to `rejects-PATH.jsonl` or `rejects-PATH-RANGE.jsonl`, by the same numbers.
+    The rejected rows of a range are written to `rejects-PATHS.jsonl` or `rejects-PATHS-RANGE.jsonl`, by the same
+    numbers.
 
     The output is a dict of PCollections: `report` holds one `IngestReport` of all paths together; `counts` the token
     counts of each bundle's training rows, as the input of `transforms.ingest.beam_vocabularies.WriteVocabularies`.
@@ -73,14 +74,14 @@ class IngestPaths(beam.PTransform):
         """Applies the transform.
 
         Args:
-            paths: Pairs of the path of a file and a number that is unique to the path.
+            paths: Pairs of a tuple of paths and a number that is unique to it and grows in the order of the files.
 
         Returns:
             PCollections by name: `report` and `counts`.
         """
         outputs = (
             paths
-            | "Number" >> beam.Map(lambda path: (("", path[1]), path[0]))
+            | "Number" >> beam.Map(lambda pair: (("", pair[1]), pair[0]))
             | "Ranges" >> DivideFiles({"": self._log_format}, self._range_bytes)
             | "Ingest" >> beam.ParDo(_Ingest(*self._arguments)).with_outputs(REPORT, COUNTS)
         )

@@ -1,9 +1,8 @@
 """Ingestion of files: rows become serialized tf.Examples by split, and every row is counted."""
 
-import collections
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +10,10 @@ import pyarrow as pa
 from tfmtl.spec import DatasetSpec
 from transforms.batches.columns import raw_columns
 from transforms.batches.raw_batch import SPLITS, RawBatch, Reject
-from transforms.batches.report import IngestReport, SourceReport
+from transforms.batches.report import IngestReport
 from transforms.examples.from_columns import encode
 from transforms.ingest.hash_collisions import distinct_tokens
+from transforms.ingest.joined_batches import JoinedBatches, joinable
 from transforms.ingest.split import assign, keep_negatives
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
@@ -83,22 +83,21 @@ def ingest_range(
     root: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[IngestedBatch]:
-    """Reads a range of a file as `ingest` reads whole files.
+    """Reads a range of a file, or a group of files, as `ingest` reads whole files.
 
     Args:
         part: Range of the file.
         spec: Spec of the dataset.
         log_format: Format of the file.
         root: Folder of the log; names of folders below it are columns. None if no folder's name is a column.
-        progress: Function to call for each batch with the range and the number of its stored bytes that are read.
+        progress: Function to call for each batch with its file's range and the number of its stored bytes that are
+            read.
 
     Yields:
-        Batches of rows, in the order of the file.
+        Batches of rows, in the order of the file. The rows of small files are in one batch.
     """
-    for batch in read(part.path, raw_columns(spec), log_format, root, part):
-        if progress is not None and batch.position:
-            progress(part, batch.position)
-        yield ingest_batch(batch, spec)
+    for batches in joinable(_read_files(part, spec, log_format, root, progress)):
+        yield ingest_batches(batches, spec)
 
 
 def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
@@ -111,15 +110,33 @@ def ingest_batch(batch: RawBatch, spec: DatasetSpec) -> IngestedBatch:
     Returns:
         The rows by split; the report counts each row of the batch exactly once.
     """
-    validated = validate(batch, spec)
+    return ingest_batches([batch], spec)
+
+
+def ingest_batches(batches: Sequence[RawBatch], spec: DatasetSpec) -> IngestedBatch:
+    """Validates, types and splits the rows of several batches with equal columns together.
+
+    Args:
+        batches: Rows of one or several files.
+        spec: Spec of the dataset.
+
+    Returns:
+        The rows of all batches by split; the report counts each of them exactly once.
+    """
+    joined = JoinedBatches(batches)
+    validated = validate(joined.batch, spec)
     split = assign(spec, validated)
     kept = keep_negatives(spec, validated, split)
     typed = {name: validated.typed.take(pa.array(np.flatnonzero(kept & (split == i)))) for i, name in enumerate(SPLITS)}
-    report = SourceReport(
-        read=len(batch.lines) + len(batch.rejects),
-        accepted={name: rows.num_rows for name, rows in typed.items() if rows.num_rows},
-        rejected=dict(collections.Counter(reject.reason for reject in validated.rejects)),
-        left_out=int((~kept).sum()),
-    )
-    distinct = distinct_tokens(spec, typed["train"])
-    return IngestedBatch(typed, validated.rejects, IngestReport({batch.source: report}, distinct))
+    report = IngestReport(joined.count(validated, split, kept), distinct_tokens(spec, typed["train"]))
+    return IngestedBatch(typed, joined.rejects(validated), report)
+
+
+def _read_files(
+    part: FileRange, spec: DatasetSpec, log_format: LogFormat, root: str | None, progress: Progress | None
+) -> Iterator[RawBatch]:
+    for one in part.single_files():
+        for batch in read(one.path, raw_columns(spec), log_format, root, one):
+            if progress is not None and batch.position:
+                progress(one, batch.position)
+            yield batch

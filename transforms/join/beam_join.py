@@ -33,7 +33,7 @@ _NEVER = -(2**62)
 
 
 class JoinFiles(beam.PTransform):
-    """Labels the impressions of a PCollection of `((log, number), path)`, and writes them by day.
+    """Labels the impressions of a PCollection of `((log, number), (path,))`, and writes them by day.
 
     Each worker divides the events of a range of a file by the hash of their keys into the partitions of an Arrow file
     in `FOLDER/events`, so that only the places of the pieces travel. Another worker joins the events of one partition,

@@ -9,11 +9,13 @@ from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
 
 NumberedFile = tuple[str, int]
-"""Name of a log and number of a file."""
+"""Name of a log and number of a file, or of the first one of a group."""
 
 
 class DivideFiles(beam.PTransform):
-    """Divides each file of a PCollection of `((log, number), path)` into ranges (`transforms.readers.divide_file`).
+    """Divides the files of a PCollection of `((log, number), paths)` into ranges (`transforms.readers.divide_file`).
+
+    Several `paths` are one range (`transforms.readers.file_groups`).
 
     Args:
         formats: Format of the files by the name of the log.
@@ -28,7 +30,7 @@ class DivideFiles(beam.PTransform):
         """Returns the PCollection of `((log, number), range)`, spread over the workers.
 
         Args:
-            files: Files, each with the name of its log and a number that is unique among the files of the log.
+            files: Tuples of paths, each with the name of its log and a number that is unique within the log.
         """
         return (
             files
@@ -53,10 +55,11 @@ def range_name(number: int, part: FileRange) -> str:
 
 
 def _divide(
-    file: tuple[NumberedFile, str], formats: Mapping[str, LogFormat], range_bytes: int
+    files: tuple[NumberedFile, tuple[str, ...]], formats: Mapping[str, LogFormat], range_bytes: int
 ) -> Iterator[tuple[NumberedFile, FileRange]]:
-    (log, number), path = file
-    for part in divide(path, formats[log], range_bytes):
+    (log, number), (path, *following) = files
+    ranges = [FileRange(path, following=tuple(following))] if following else divide(path, formats[log], range_bytes)
+    for part in ranges:
         yield (log, number), part
 
 

@@ -150,7 +150,7 @@ def test_beam_ingests_the_same_rows(tmp_path, log):
     report = batches[0].report.merge(batches[1].report)
     folder = tmp_path / "out"
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([(log, 0), (other, 1)]) | IngestPaths(SPEC, str(folder), LogFormat())
+        outputs = pipeline | beam.Create([((log,), 0), ((other,), 1)]) | IngestPaths(SPEC, str(folder), LogFormat())
         assert_that(outputs[REPORT], equal_to([report]), label="report")
     assert rejected(folder) == [*batches[0].rejects, *batches[1].rejects]
     assert sorted(path.name for path in folder.glob("rejects*")) == ["rejects-00000.jsonl", "rejects-00001.jsonl"]
@@ -175,7 +175,7 @@ def test_beam_reports_no_rows_for_an_empty_file(tmp_path):
     path = tmp_path / "empty.csv"
     path.write_bytes(LOG.partition(b"\n")[0] + b"\n")
     with beam.Pipeline() as pipeline:
-        outputs = pipeline | beam.Create([(str(path), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
+        outputs = pipeline | beam.Create([((str(path),), 0)]) | IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
         assert_that(outputs[REPORT], equal_to([IngestReport()]))
 
 
@@ -226,7 +226,7 @@ def test_write_error_fails_the_job(tmp_path, log, monkeypatch, failing):
     monkeypatch.setattr(ShardWriter, "write", breaking)
     monkeypatch.setattr(beam_ingest, "ingest_range", lambda *arguments: 3 * list(ingest_range(*arguments)))
     with pytest.raises(Exception, match="no space left on device"), beam.Pipeline() as pipeline:
-        _ = pipeline | beam.Create([(log, 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
+        _ = pipeline | beam.Create([((log,), 0)]) | beam_ingest.IngestPaths(SPEC, str(tmp_path / "out"), LogFormat())
     assert next(counted) == failing + 1
     assert not list(tmp_path.glob("out/Split-*/*"))
 
@@ -242,7 +242,7 @@ def test_beam_writes_the_same_rows_from_ranges_of_a_file(tmp_path, range_bytes, 
         folder = tmp_path / str(size)
         with beam.Pipeline() as pipeline:
             ingest_paths = IngestPaths(SPEC, str(folder), LogFormat(), range_bytes=size, threads=count)
-            outputs = pipeline | beam.Create([(str(path), 0)]) | ingest_paths
+            outputs = pipeline | beam.Create([((str(path),), 0)]) | ingest_paths
             _ = outputs[COUNTS] | WriteVocabularies(SPEC, str(folder / "vocabularies"))
             _ = outputs[REPORT] | "report" >> beam.Map(lambda report, f=str(folder): _save(f, "report", report))
         report = pickle.loads((folder / "report").read_bytes())

@@ -89,7 +89,7 @@ def ingested(tmp_path_factory):
     for name in ("one.csv", "two.csv"):
         (folder / name).write_text(log(rng, 300), encoding="utf-8")
     with beam.Pipeline() as pipeline:
-        paths = [(str(folder / name), i) for i, name in enumerate(("one.csv", "two.csv"))]
+        paths = [((str(folder / name),), i) for i, name in enumerate(("one.csv", "two.csv"))]
         outputs = pipeline | beam.Create(paths) | IngestPaths(SPEC, str(folder / "out"), LogFormat(), sampling_step=10)
         _ = outputs[COUNTS] | WriteVocabularies(SPEC, str(folder / "counted"))
     graphs = {}

@@ -36,7 +36,7 @@ def warehouse(tmp_path_factory):
 def join_to(warehouse, folder, partitions, range_bytes, threads=1, arguments=()):
     options, raw = warehouse
     numbered = [
-        ((log, number), str(path))
+        ((log, number), (str(path),))
         for log, settings in options.logs.items()
         for number, path in enumerate(sorted(raw.glob(settings.pattern)))
     ]
