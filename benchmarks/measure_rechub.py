@@ -49,7 +49,7 @@ def run(job: Mapping[str, Any]) -> dict[str, Any]:
     experts, towers = {"dims": options["expert_units"]}, {"dims": options["tower_units"]}
     tasks = ["classification"] * len(TASKS)
     model = MMOE(features, tasks, options["num_experts"], experts, [towers] * len(TASKS))
-    trainer = MTLTrainer(model, tasks, **_optimizer(model, job["sparse"]))
+    trainer = MTLTrainer(model, tasks, **make_optimizer(model, job["sparse"]))
     pool = [
         (
             {name: torch.from_numpy(values) for name, values in inputs.items()},
@@ -74,7 +74,13 @@ def run(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _optimizer(model: torch.nn.Module, sparse: bool) -> dict[str, Any]:
+def make_optimizer(model: torch.nn.Module, sparse: bool) -> dict[str, Any]:
+    """Returns the arguments of a trainer that choose its optimizer.
+
+    Args:
+        model: The model, whose embeddings become sparse if `sparse`.
+        sparse: Whether only the rows of a batch are updated; otherwise the trainer has its default.
+    """
     if not sparse:
         return {}  # The trainer's default: Adam with a weight decay of 1e-5 of all parameters.
     for layer in model.modules():

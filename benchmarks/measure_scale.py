@@ -43,7 +43,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             print(f"{name}: {seconds:.1f} s", flush=True)
 
     run = run_pipeline(load_settings(job["settings"], data=job["log"]), RunPaths(out), on_progress)
-    return {"steps": steps, "blessed": run.blessed, "served": _size(out / "serving")}
+    examples, transform = run.uri("LogExampleGen", "examples"), run.uri("Transform", "transform_graph")
+    served = _size(out / "serving")
+    return {"steps": steps, "blessed": run.blessed, "served": served, "examples": examples, "transform": transform}
 
 
 def _size(folder: pathlib.Path) -> int:

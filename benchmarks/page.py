@@ -11,7 +11,7 @@ from importlib import metadata
 
 from rich.table import Table
 
-_PATH_OPTIONS = ("--json", "--markdown", "--rivals-env")
+_PATH_OPTIONS = ("--json", "--markdown", "--rivals-env", "--work")
 
 
 def environment_notes(
@@ -105,14 +105,25 @@ def write_section(path: pathlib.Path, name: str, text: str) -> None:
     path.write_text(f"{before}{block}{after}" if found and closed else f"{old}{block}\n", encoding="utf-8")
 
 
-def write_tables(path: pathlib.Path, name: str, packages: Sequence[str], tables: Iterable[Table]) -> None:
+def write_tables(
+    path: pathlib.Path,
+    name: str,
+    packages: Sequence[str],
+    tables: Iterable[Table],
+    module: str = "",
+    peers: Sequence[str] = (),
+) -> None:
     """Writes notes about machine and versions, and tables, between the marks of a benchmark (`write_section`).
 
     Args:
         path: Markdown file.
-        name: Name of the benchmark, which is that of its module.
+        name: Name of the marks.
         packages: Packages whose versions are listed.
         tables: Tables of rich.
+        module: Module of the benchmark; that of `name` by default.
+        peers: Names and versions of packages of other environments.
     """
-    notes = "".join(f"- {note}\n" for note in environment_notes(f"benchmarks.{name}", packages))
+    notes = "".join(
+        f"- {note}\n" for note in environment_notes(f"benchmarks.{module or name}", packages, other_versions=peers)
+    )
     write_section(path, name, "\n".join([notes, *map(markdown_table, tables)]))

@@ -1,9 +1,10 @@
 """Protocol between a benchmark and its processes: jobs as lines of JSON, results as lines of JSON after a mark."""
 
 import json
+import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MARK = "benchmark-result: "
@@ -31,3 +32,23 @@ def results(output: str) -> list[dict[str, Any]]:
         output: Everything that the process printed.
     """
     return [json.loads(line[len(MARK) :]) for line in output.splitlines() if line.startswith(MARK)]
+
+
+def run_job(module: str, job: Mapping[str, Any], python: str = sys.executable) -> dict[str, Any]:
+    """Runs a job in a process of its own.
+
+    Args:
+        module: Module that answers jobs.
+        job: The job.
+        python: Python that runs the module.
+
+    Raises:
+        RuntimeError: If the job fails; the message has the end of its output.
+    """
+    done = subprocess.run(
+        [python, "-m", module], input=json.dumps(job) + "\n", capture_output=True, text=True, check=False
+    )
+    answers = results(done.stdout)
+    if not answers or "error" in answers[0]:
+        raise RuntimeError(f"{module} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    return answers[0]

@@ -31,5 +31,11 @@ def rival_python(environment: pathlib.Path) -> pathlib.Path:
     return python
 
 
+def rival_versions() -> list[str]:
+    """Returns names and versions of torch and torch-rechub in the environment."""
+    pins = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return [pin.replace("==", " ") for pin in pins if pin.startswith("torch")]
+
+
 def _wanted_stamp() -> str:
     return f"# Python {sys.version.split()[0]}\n{REQUIREMENTS.read_text(encoding='utf-8')}"

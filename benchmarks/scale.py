@@ -1,6 +1,7 @@
 """Measure the time from raw log to pushed model for logs of the shape of Ali-CCP, by their number of rows.
 
-One epoch of Shared-Bottom is trained. 85,000,000 rows take about an hour on two cores, and 40 GB of disk. A call that
+One epoch of Shared-Bottom is trained. The smallest log is also read by TFX's default components and trained on by
+torch-rechub. 85,000,000 rows take about an hour on two cores, and 40 GB of disk. A call that
 was interrupted continues where it stopped.
 """
 
@@ -19,7 +20,9 @@ from rich.table import Table
 
 from benchmarks import page
 from benchmarks.protocol import results
+from benchmarks.rivals import DEFAULT_ENVIRONMENT, rival_versions
 from benchmarks.scale_log import SETTINGS, write_files
+from benchmarks.scale_peers import make_peer_table, measure_peers
 
 STEPS = {
     "imports": "imports",
@@ -32,6 +35,8 @@ STEPS = {
 }
 """Names of the steps by component; the other ones take less than a second each."""
 RUN = "run"
+PEERS = "peers.json"
+_PACKAGES = ("tfx", "tensorflow", "apache-beam", "pyarrow")
 Measured = Mapping[str, Any]
 """Rows and bytes of a log, and the measurements of the steps."""
 
@@ -120,6 +125,13 @@ def make_growth_table(measured: Mapping[int, Measured]) -> Table:
     show_default=True,
     type=click.Path(file_okay=False, path_type=pathlib.Path),
 )
+@click.option("--peers/--no-peers", default=True, help="Measure the peers on the smallest log.")
+@click.option(
+    "--rivals-env",
+    default=str(DEFAULT_ENVIRONMENT),
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help="Folder of torch-rechub's environment, which is installed once.",
+)
 @click.option("--keep", is_flag=True, help="Keep the log and the run of a size that is measured.")
 @click.option(
     "--markdown",
@@ -127,10 +139,18 @@ def make_growth_table(measured: Mapping[int, Measured]) -> Table:
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     help="Markdown file for the tables, between the marks of this benchmark if the file has them.",
 )
-def main(rows: str, work: pathlib.Path, keep: bool, markdown_path: pathlib.Path | None) -> None:
+def main(
+    rows: str,
+    work: pathlib.Path,
+    peers: bool,
+    rivals_env: pathlib.Path,
+    keep: bool,
+    markdown_path: pathlib.Path | None,
+) -> None:
     console = Console() if Console().is_terminal else Console(width=120)
     measured: dict[int, dict[str, Any]] = {}
-    shown = []
+    shown: list[Table] = []
+    compared: list[Table] = []
     for count in sorted(int(size) for size in rows.split(",")):
         folder = work.absolute() / str(count)
         result = folder / "result.json"
@@ -139,6 +159,9 @@ def main(rows: str, work: pathlib.Path, keep: bool, markdown_path: pathlib.Path 
                 found = measure(count, folder)
             result.write_text(json.dumps(found), encoding="utf-8")
         measured[count] = json.loads(result.read_text(encoding="utf-8"))
+        if peers and len(measured) == 1:
+            with console.status(f"peers on {count:,} rows ..."):
+                compared.append(_compare(measured[count], folder, rivals_env.absolute()))
         if not keep:
             for name in ("log", RUN):
                 shutil.rmtree(folder / name, ignore_errors=True)
@@ -147,8 +170,20 @@ def main(rows: str, work: pathlib.Path, keep: bool, markdown_path: pathlib.Path 
     if len(measured) > 1:
         shown.append(make_growth_table(measured))
         console.print(shown[-1])
+    for table in compared:
+        console.print(table)
     if markdown_path:
-        page.write_tables(markdown_path, "scale", ("tfx", "tensorflow", "apache-beam", "pyarrow"), shown)
+        page.write_tables(markdown_path, "scale", _PACKAGES, shown)
+        if compared:
+            page.write_tables(markdown_path, "scale_peers", _PACKAGES, compared, "scale", rival_versions())
+
+
+def _compare(measured: Measured, folder: pathlib.Path, environment: pathlib.Path) -> Table:
+    try:
+        measure_peers(measured, folder / "log", environment, folder / PEERS)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
+    return make_peer_table(measured, json.loads((folder / PEERS).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import tensorflow_transform as tft
 from tfx.components import CsvExampleGen, ExampleValidator, SchemaGen, StatisticsGen, Transform
 from tfx.orchestration.metadata import ConnectionConfigType
 from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,8 @@ def default_pipeline(
         metadata: Connection of the ML Metadata store.
         beam_pipeline_args: Arguments of Beam.
     """
-    examples = CsvExampleGen(input_base=log)
+    files = example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="log", pattern="*.csv")])
+    examples = CsvExampleGen(input_base=log, input_config=files)
     statistics = StatisticsGen(examples.outputs["examples"])
     schema = SchemaGen(statistics.outputs["statistics"])
     validator = ExampleValidator(statistics.outputs["statistics"], schema.outputs["schema"])

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks import page, protocol, report
 from benchmarks.results import Results, best_round
-from benchmarks.rivals import DEFAULT_ENVIRONMENT, REQUIREMENTS, rival_python
+from benchmarks.rivals import DEFAULT_ENVIRONMENT, rival_python, rival_versions
 from benchmarks.rows import BACKENDS, DEFAULT_SECTIONS, SECTIONS, Row, Sizes, all_rows, chosen_rows
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -231,10 +231,7 @@ def _has_rivals(rows: Iterable[Row]) -> bool:
 
 def _notes(backend: str, device: str, rounds: int, seconds: float, rows: Sequence[Row]) -> list[str]:
     """Returns lines about machine, versions, command and method."""
-    rivals = []
-    if _has_rivals(rows):
-        pins = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-        rivals = [pin.replace("==", " ") for pin in pins if pin.startswith("torch")]
+    rivals = rival_versions() if _has_rivals(rows) else []
     return [
         *page.environment_notes("benchmarks.train", (backend, "keras", "numpy"), device, rivals),
         f"Time of a step: median over blocks in {seconds:g} s, best of {rounds} round(s) in which all rows take turns.",

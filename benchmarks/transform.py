@@ -5,8 +5,6 @@ Both pipelines read the same rows. 2,000,000 rows take the default components a 
 
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 from typing import Any
 
@@ -15,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import page
-from benchmarks.protocol import results
+from benchmarks.protocol import run_job
 
 SETTINGS = pathlib.Path(__file__).with_name("transform.yaml")
 KINDS = ("tfx", "tfmtl")
@@ -56,12 +54,10 @@ def run(kind: str, log: pathlib.Path, out: str) -> Measured:
         click.ClickException: If the process fails; the message has the end of its output.
     """
     job = {"kind": kind, "settings": str(SETTINGS), "log": str(log), "out": out}
-    command = [sys.executable, "-m", "benchmarks.measure_transform"]
-    done = subprocess.run(command, input=json.dumps(job) + "\n", capture_output=True, text=True, check=False)
-    answers = results(done.stdout)
-    if not answers or "error" in answers[0]:
-        raise click.ClickException(f"{kind} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
-    return answers[0]
+    try:
+        return run_job("benchmarks.measure_transform", job)
+    except RuntimeError as error:
+        raise click.ClickException(f"{kind}: {error}") from error
 
 
 def make_table(rows: int, measured: dict[str, Measured]) -> Table:

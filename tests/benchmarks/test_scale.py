@@ -9,8 +9,10 @@ import sys
 import pytest
 from rich.console import Console
 
+from benchmarks import scale_peers
 from benchmarks.scale import STEPS, make_growth_table, make_table
 from benchmarks.scale_log import FILES, SETTINGS, write_files
+from benchmarks.scale_peers import make_peer_table, measure_peers
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -69,9 +71,61 @@ def test_the_log_is_written_once_and_an_interrupted_call_continues(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_table_of_peers():
+    """5 s of each of the package's steps beside 10, 20 and 30 s; an epoch of 4 s beside 8 and 2."""
+    tfx = {"CsvExampleGen": 10.0, "StatisticsGen": 20.0, "Transform": 30.0}
+    peers = {
+        "tfx": {"seconds": tfx, "memory": dict.fromkeys(tfx, 2500.0)},
+        "tfmtl": {"seconds": 4.0, "rows": 450_000, "peak_mb": 900.0},
+        "shipped": {"seconds": 8.0, "rows": 450_000, "peak_mb": 1100.0},
+        "sparse": {"seconds": 2.0, "rows": 450_000, "peak_mb": 1000.0},
+    }
+    shown = make_peer_table(measured(1_000_000, 5.0), peers)
+    assert cells(shown, "LogExampleGen") == ["5.0", "1.5", "TFX's CsvExampleGen", "10.0", "2.5", "2.0"]
+    assert cells(shown, "data path") == ["15.0", "", "TFX's defaults", "60.0", "", "4.0"]
+    assert cells(shown, "as shipped") == ["4.0", "0.9", "torch-rechub as shipped", "8.0", "1.1", "2.0"]
+    assert cells(shown, "own loader")[-1] == "0.5"
+    assert "one epoch, 450,000 rows" in text(shown)
+
+
+def test_an_interrupted_measurement_of_peers_continues(tmp_path, monkeypatch):
+    """A peer that is measured is not measured again, except that the peers of training need the rows of the package."""
+    calls, failing = [], {"benchmarks.measure_transform"}
+
+    def run_job(module, job, python=""):
+        calls.append((module, job.get("as_shipped"), python))
+        if module in failing:
+            raise RuntimeError(f"{module} failed")
+        return {"seconds": 1.0}
+
+    monkeypatch.setattr(scale_peers, "run_job", run_job)
+    monkeypatch.setattr(scale_peers, "rival_python", lambda environment: environment / "python")
+    run = {"examples": "examples", "transform": "transform"}
+    arguments = (run, tmp_path / "log", tmp_path, tmp_path / "peers.json")
+    with pytest.raises(RuntimeError, match="measure_transform failed"):
+        measure_peers(*arguments)
+    rival = str(tmp_path / "python")
+    epochs = [("benchmarks.measure_rechub_epoch", shipped, rival) for shipped in (True, False)]
+    own, tfx = ("benchmarks.measure_epoch", None, ""), ("benchmarks.measure_transform", None, "")
+    assert calls == [own, *epochs, tfx]
+    failing.clear()
+    measure_peers(*arguments)
+    assert calls[4:] == [tfx]
+    assert set(json.loads((tmp_path / "peers.json").read_text())) == {"tfmtl", "shipped", "sparse", "tfx"}
+
+
 @pytest.mark.long
 def test_measures_the_pipeline(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.scale", "--rows", "20000,40000", "--work", str(tmp_path / "work")]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.scale",
+        "--rows",
+        "20000,40000",
+        "--no-peers",
+        "--work",
+        str(tmp_path / "work"),
+    ]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([*command, "--markdown", str(tmp_path / "page.md")], cwd=ROOT, env=environment, text=True)
     assert done.returncode == 0

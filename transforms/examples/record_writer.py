@@ -107,14 +107,9 @@ def _head(length: int) -> bytes:
 
 def _checksums(rows: pa.Array) -> pa.Array:
     """Returns the masked CRC-32C of each row, 4 bytes each."""
-    data = bytes(values(rows))
-    ends = np.cumsum(pc.binary_length(rows).to_numpy(zero_copy_only=False)).tolist()
-    checksum, start = google_crc32c.value, 0
-    found = []
-    for end in ends:
-        found.append(checksum(data[start:end]))
-        start = end
-    masked = _masked(np.array(found, np.uint32))
+    # Bytes objects of all rows at once and `map` take half the time of a loop that slices the rows' buffer.
+    found = map(google_crc32c.value, rows.to_numpy(zero_copy_only=False))
+    masked = _masked(np.fromiter(found, np.uint32, len(rows)))
     offsets = np.arange(0, 4 * len(rows) + 1, 4, np.int32)
     return pa.Array.from_buffers(
         pa.binary(), len(rows), [None, pa.py_buffer(offsets), pa.py_buffer(masked.astype("<u4"))]
