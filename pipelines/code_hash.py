@@ -5,10 +5,12 @@ one of its parameters.
 """
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import itertools
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
@@ -72,16 +74,24 @@ def _with_imports(name: str) -> dict[str, pathlib.Path]:
         for package in itertools.accumulate(module.split(".")[:-1], "{}.{}".format):
             # Python runs the package's __init__ too; the imports of that are not followed.
             found[f"{package}.__init__"] = _path(package) or path
-        left += _imports(path)
+        left += _imports(path.read_bytes())
     return found
 
 
-def _imports(path: pathlib.Path) -> Iterator[str]:
-    """Yields the names of all modules that a file may import; some of them may be names inside a module.
+@functools.cache  # Components share most of the files that they import.
+def _imports(source: bytes) -> tuple[str, ...]:
+    """Returns the names of all modules that a file may import; some of them may be names inside a module.
 
     Imports under `if TYPE_CHECKING` are skipped, as they are not executed.
+
+    Args:
+        source: Content of the file.
     """
-    nodes: list[ast.AST] = [ast.parse(path.read_bytes())]
+    return tuple(dict.fromkeys(_imported(source)))
+
+
+def _imported(source: bytes) -> Iterator[str]:
+    nodes: list[ast.AST] = [ast.parse(source)]
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.Import):
@@ -100,11 +110,16 @@ def _imports(path: pathlib.Path) -> Iterator[str]:
 def _path(name: str) -> pathlib.Path | None:
     """Returns the file of a module or package of this project, or None for any other name."""
     top, *parts = name.split(".")
-    if top not in _PROJECT_PACKAGES:
+    folder = _folder(top) if top in _PROJECT_PACKAGES else None
+    if folder is None:
         return None
-    spec = importlib.util.find_spec(top)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    root = pathlib.Path(next(iter(spec.submodule_search_locations))).joinpath(*parts)
-    files = [root / "__init__.py", root.with_suffix(".py")] if parts else [root / "__init__.py"]
-    return next((file for file in files if file.exists()), None)
+    stem = os.path.join(folder, *parts)
+    files = [os.path.join(stem, "__init__.py"), *([f"{stem}.py"] if parts else [])]
+    return next((pathlib.Path(file) for file in files if os.path.exists(file)), None)
+
+
+@functools.cache
+def _folder(package: str) -> str | None:
+    """Returns the folder of a package, or None if it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return next(iter(spec.submodule_search_locations or ()), None) if spec else None
