@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-SMALL_FILE_BYTES = 1 << 20
+SMALL_FILE_BYTES = 4 << 20
 """Size from which a file is a unit of work of its own."""
-GROUP_BYTES = 4 << 20
+GROUP_BYTES = 8 << 20
 """Largest size of a group."""
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from transforms.readers.file_groups import GROUP_BYTES, SMALL_FILE_BYTES, group_small_files
 
-SMALL = SMALL_FILE_BYTES - 1
+HALF = SMALL_FILE_BYTES // 2
 
 
 @pytest.mark.parametrize(
@@ -14,13 +14,13 @@ SMALL = SMALL_FILE_BYTES - 1
         ([5], ["a"]),
         ([5, 5, 5], ["abc"]),
         ([SMALL_FILE_BYTES, 5, 5, SMALL_FILE_BYTES, 5], ["a", "bc", "d", "e"]),
-        ([SMALL] * 10, ["abcd", "efgh", "ij"]),
-        ([SMALL] * 4 + [4, 1], ["abcde", "f"]),
+        ([HALF] * 10, ["abcd", "efgh", "ij"]),
+        ([HALF] * 3 + [HALF - 4, 4, 1], ["abcde", "f"]),
         ([0, 0, 0], ["abc"]),
         ([SMALL_FILE_BYTES, 0], ["a", "b"]),
     ],
 )
 def test_groups_are_neighbouring_small_files(sizes, groups):
-    assert GROUP_BYTES == 4 * SMALL_FILE_BYTES
+    assert GROUP_BYTES == 4 * HALF
     paths = "abcdefghij"[: len(sizes)]
     assert group_small_files(list(paths), sizes) == [tuple(group) for group in groups]
