@@ -1,4 +1,4 @@
-"""Ingestion as a Beam transform: each range of a file is one unit of parallel work, and only counts move."""
+"""Ingestion as a Beam transform: each range of a file, or group of small files, is one unit of work, and only counts move."""
 
 import posixpath
 import threading

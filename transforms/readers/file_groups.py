@@ -6,12 +6,15 @@ SMALL_FILE_BYTES = 4 << 20
 """Size from which a file is a unit of work of its own."""
 GROUP_BYTES = 8 << 20
 """Largest size of a group."""
+GROUPS = 8
+"""Number of groups into which small files are divided at least, for as many workers."""
 
 
 def group_small_files(paths: Sequence[str], sizes: Sequence[int]) -> list[tuple[str, ...]]:
-    """Groups neighbouring files that are smaller than `SMALL_FILE_BYTES`, up to `GROUP_BYTES` together.
+    """Groups neighbouring files that are smaller than `SMALL_FILE_BYTES`.
 
-    Groups depend on the files only, so that every machine reads the same ones.
+    A group of several files has at most `GROUP_BYTES`, and at most an eighth of the log. Groups depend on the files
+    only, so that every machine reads the same ones.
 
     Args:
         paths: Paths of files.
@@ -20,6 +23,7 @@ def group_small_files(paths: Sequence[str], sizes: Sequence[int]) -> list[tuple[
     Returns:
         Groups of paths, which together are `paths` in their order.
     """
+    limit = min(GROUP_BYTES, sum(sizes) // GROUPS)
     groups: list[tuple[str, ...]] = []
     free = -1
     for path, size in zip(paths, sizes, strict=True):
@@ -28,5 +32,5 @@ def group_small_files(paths: Sequence[str], sizes: Sequence[int]) -> list[tuple[
             free -= size
         else:
             groups.append((path,))
-            free = GROUP_BYTES - size if size < SMALL_FILE_BYTES else -1
+            free = limit - size if size < SMALL_FILE_BYTES else -1
     return groups

@@ -20,7 +20,7 @@ class FileSelection:
     """Files of a log.
 
     Attributes:
-        paths: Paths of the files to read, sorted; each of them is one unit of parallel work.
+        paths: Paths of the files to read, sorted.
         ignored: Reason by path of each file that matches but is not read.
     """
 

@@ -5,6 +5,8 @@ import pytest
 from transforms.readers.file_groups import GROUP_BYTES, SMALL_FILE_BYTES, group_small_files
 
 HALF = SMALL_FILE_BYTES // 2
+LARGE = 8 * GROUP_BYTES
+"""Size of a file with which an eighth of the log is at least `GROUP_BYTES`."""
 
 
 @pytest.mark.parametrize(
@@ -12,15 +14,16 @@ HALF = SMALL_FILE_BYTES // 2
     [
         ([], []),
         ([5], ["a"]),
-        ([5, 5, 5], ["abc"]),
-        ([SMALL_FILE_BYTES, 5, 5, SMALL_FILE_BYTES, 5], ["a", "bc", "d", "e"]),
-        ([HALF] * 10, ["abcd", "efgh", "ij"]),
-        ([HALF] * 3 + [HALF - 4, 4, 1], ["abcde", "f"]),
+        ([5, 5, 5], ["a", "b", "c"]),
+        ([5] * 16, ["ab", "cd", "ef", "gh", "ij", "kl", "mn", "op"]),
+        ([LARGE, 5, 5, SMALL_FILE_BYTES, 5], ["a", "bc", "d", "e"]),
+        ([LARGE, *[HALF] * 10], ["a", "bcde", "fghi", "jk"]),
+        ([LARGE, *[HALF] * 3, HALF - 4, 4, 1], ["a", "bcdef", "g"]),
         ([0, 0, 0], ["abc"]),
-        ([SMALL_FILE_BYTES, 0], ["a", "b"]),
+        ([LARGE, 0], ["a", "b"]),
     ],
 )
 def test_groups_are_neighbouring_small_files(sizes, groups):
     assert GROUP_BYTES == 4 * HALF
-    paths = "abcdefghij"[: len(sizes)]
+    paths = "abcdefghijklmnop"[: len(sizes)]
     assert group_small_files(list(paths), sizes) == [tuple(group) for group in groups]
