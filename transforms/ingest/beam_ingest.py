@@ -1,4 +1,4 @@
-"""Ingestion as a Beam transform: each range of a file, or group of small files, is one unit of work, and only counts move."""
+"""Ingestion as a Beam transform: a range of a file, or a group of small files, is a unit of work; only counts move."""
 
 import posixpath
 import threading
