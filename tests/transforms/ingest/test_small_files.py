@@ -1,6 +1,8 @@
 """Small files that are read together give the rows, rejected rows and counts of files that are read one by one."""
 
+import dataclasses
 import gzip
+import itertools
 
 import apache_beam as beam
 import numpy as np
@@ -16,7 +18,7 @@ from transforms.batches.raw_batch import SPLITS
 from transforms.batches.report import IngestReport
 from transforms.ingest import joined_batches
 from transforms.ingest.beam_ingest import IngestPaths
-from transforms.ingest.ingest_files import ingest, ingest_range
+from transforms.ingest.ingest_files import ingest, ingest_batches, ingest_range
 from transforms.ingest.joined_batches import joinable
 from transforms.readers.file_range import FileRange
 from transforms.readers.log_format import LogFormat
@@ -49,6 +51,10 @@ def rows_of(rng, rows):
     return {name: [str(value) for value in column] for name, column in zip(COLUMNS, values, strict=True)}
 
 
+def with_invalid(columns):
+    return {name: [*column, *INVALID[name]] for name, column in columns.items()}
+
+
 def write_text(path, columns, extra=b""):
     lines = [",".join(row) for row in zip(*columns.values(), strict=True)]
     with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:
@@ -63,12 +69,13 @@ def files(tmp_path_factory):
     integers = {name: pa.array(map(int, rows)) for name, rows in rows_of(rng, 20).items() if name not in ("city",)}
     pq.write_table(pa.table({"city": ["Rome"] * 20, **integers}), folder / "3.parquet", row_group_size=6)
     return [
-        write_text(folder / "0.csv", rows_of(rng, 30), b"a line with too few columns\n"),
-        write_text(folder / "1.csv.gz", {name: [*column, *INVALID[name]] for name, column in rows_of(rng, 8).items()}),
+        write_text(folder / "0.csv", with_invalid(rows_of(rng, 30)), b"a line with too few columns\n"),
+        write_text(folder / "1.csv.gz", with_invalid(rows_of(rng, 8))),
         write_text(folder / "2.csv", dict.fromkeys(COLUMNS, ())),
         str(folder / "3.parquet"),
         write_text(folder / "4.csv", INVALID),
         write_text(folder / "5.csv", dict(reversed(rows_of(rng, 40).items())), b"x,\xff,1,1,1\n"),
+        write_text(folder / "6.csv", INVALID),  # The last file has no accepted row.
     ]
 
 
@@ -98,16 +105,30 @@ def test_a_group_of_files_gives_the_rows_and_counts_of_single_files(files, monke
     assert merged(group).total.left_out > 0
     assert merged(group).total.rejected == {
         "wrong_column_count": 1,
-        "not_a_number": 2,
-        "missing_label": 2,
+        "not_a_number": 4,
+        "missing_label": 4,
         "invalid_encoding": 1,
     }
-    assert len(group) == {1: len(single), 600: 4}.get(joined_bytes, 3)
+    assert len(group) == {1: len(single), 600: 5}.get(joined_bytes, 3)
 
 
 def test_a_batch_without_an_equal_schema_is_not_joined(files):
     names = [[batch.source[-5:] for batch in group] for group in joinable(read_all(files))]
-    assert names == [["0.csv", "sv.gz"], ["rquet"], ["4.csv", "5.csv"]]
+    assert names == [["0.csv", "sv.gz"], ["rquet"], ["4.csv", "5.csv", "6.csv"]]
+
+
+def test_a_batch_with_a_column_of_another_type_than_its_file_is_not_joined(files):
+    first, *others = itertools.islice(read_all(files), 2)
+    odd = dataclasses.replace(first, mismatched_columns=frozenset({"city"}))
+    assert [len(group) for group in joinable([first, odd, first, *others])] == [1, 1, 2]
+
+
+def test_counts_of_batches_of_one_file_are_added(files):
+    (batch,) = read(files[0], COLUMNS, LogFormat())
+    halves = [batch.take(np.arange(10)), batch.take(np.arange(10, len(batch.lines)))]
+    found = ingest_batches(halves, SPEC).report.to_dict()
+    assert found == ingest_batches([dataclasses.replace(batch, rejects=())], SPEC).report.to_dict()
+    assert list(found["sources"]) == [files[0]]
 
 
 def read_all(files):
