@@ -93,3 +93,15 @@ def test_a_missing_log_is_reported_before_tensorflow_is_imported(tmp_path):
     assert code == 2
     assert "data.path should be the folder of the raw log" in output
     assert heavy <= {"pandas"}, "Arrow imports pandas with its first array"
+
+
+def test_the_garbage_collector_runs_seldom_while_modules_are_imported():
+    """An import keeps nearly all objects that it creates: 100,000 of them here, for which the default is 140 runs."""
+    program = (
+        "import gc, pipelines\n"
+        "before = gc.get_stats()[0]['collections']\n"
+        "kept = [[] for _ in range(100_000)]\n"
+        "print(gc.get_stats()[0]['collections'] - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 2
