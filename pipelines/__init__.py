@@ -2,6 +2,6 @@
 
 import gc
 
-# Steps import 9,000 modules of TensorFlow and TFX. With Python's default of 700 new objects, a fifth of the time of these
-# imports is spent by the garbage collector.
+# A step imports 9,000 modules of TensorFlow and TFX. With Python's default of 700 new objects, the garbage collector
+# takes a fifth of the time of these imports.
 gc.set_threshold(50_000, 20, 20)
