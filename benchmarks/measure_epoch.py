@@ -11,6 +11,8 @@ from benchmarks.timing import peak_memory_mb
 
 LABELS = "labels"
 """Name of the labels in the file of the rows."""
+OPTIONS = ("embedding_dim", "bottom_units", "tower_units", "dropout")
+"""Options of Shared-Bottom that a peer has too."""
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +44,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     model.fit(inputs.training(files), epochs=1, verbose=0)
     seconds = time.perf_counter() - start
     rows = _write_rows(inputs.evaluation(files), [task.name for task in spec.tasks], job["rows"])
-    return {"seconds": seconds, "rows": rows, "peak_mb": peak_memory_mb()}
+    options = {"batch": training.batch_size, **{name: getattr(model.options, name) for name in OPTIONS}}
+    return {"seconds": seconds, "rows": rows, "peak_mb": peak_memory_mb(), "options": options}
 
 
 def _write_rows(batches: Any, tasks: list[str], path: str) -> int:

@@ -14,10 +14,10 @@ from torch_rechub.trainers import MTLTrainer
 from torch_rechub.utils.data import DataGenerator
 
 from benchmarks import protocol
+from benchmarks.measure_epoch import LABELS
 from benchmarks.measure_rechub import make_optimizer
 from benchmarks.timing import peak_memory_mb
 
-LABELS = "labels"
 Rows = Mapping[str, np.ndarray]
 
 

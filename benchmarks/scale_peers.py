@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +15,6 @@ from benchmarks.scale_log import SETTINGS
 
 STEPS = {"LogExampleGen": "CsvExampleGen", "StatisticsGen": "StatisticsGen", "Transform": "Transform"}
 """TFX's default component for each data step of the package."""
-_UNITS = {"bottom_units": [64], "tower_units": [32], "dropout": 0.3, "embedding_dim": 16}
-"""Options of `SETTINGS`'s model, by their defaults."""
 Measured = Mapping[str, Any]
 
 
@@ -32,26 +31,22 @@ def measure_peers(measured: Measured, log: pathlib.Path, environment: pathlib.Pa
         RuntimeError: If a peer cannot be installed or fails.
     """
     found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+
+    def measure(name: str, module: str, job: dict[str, Any], python: str = sys.executable) -> None:
+        found[name] = run_job(module, job, python)
+        record.write_text(json.dumps(found), encoding="utf-8")
+
     with tempfile.TemporaryDirectory(dir=record.parent) as folder:
-        rows = str(pathlib.Path(folder) / "rows.npz")
-        run = {"settings": str(SETTINGS), "examples": measured["examples"], "transform": measured["transform"]}
-        epoch = {"rows": rows, "batch": 4096, **_UNITS}
-        jobs: dict[str, tuple[str, dict[str, Any]]] = {
-            "tfmtl": ("benchmarks.measure_epoch", {**run, "rows": rows}),
-            "shipped": ("benchmarks.measure_rechub_epoch", {**epoch, "as_shipped": True}),
-            "sparse": ("benchmarks.measure_rechub_epoch", {**epoch, "as_shipped": False}),
-            "tfx": (
-                "benchmarks.measure_transform",
-                {"kind": "tfx", "settings": str(SETTINGS), "log": str(log), "out": folder},
-            ),
-        }
-        if not {"shipped", "sparse"} <= set(found):
-            found.pop("tfmtl", None)  # It writes the rows of the others.
-        for name, (module, job) in jobs.items():
-            if name not in found:
-                python = {"python": str(rival_python(environment))} if name in ("shipped", "sparse") else {}
-                found[name] = run_job(module, job, **python)
-                record.write_text(json.dumps(found), encoding="utf-8")
+        rows = {"settings": str(SETTINGS), "rows": str(pathlib.Path(folder) / "rows.npz")}
+        if not {"shipped", "sparse"} <= set(found):  # They are trained on the rows that the package writes.
+            run = {"examples": measured["examples"], "transform": measured["transform"]}
+            measure("tfmtl", "benchmarks.measure_epoch", {**rows, **run})
+            for name in ("shipped", "sparse"):
+                job = {**rows, **found["tfmtl"]["options"], "as_shipped": name == "shipped"}
+                measure(name, "benchmarks.measure_rechub_epoch", job, str(rival_python(environment)))
+        if "tfx" not in found:
+            log_job = {"kind": "tfx", "settings": str(SETTINGS), "log": str(log), "out": folder}
+            measure("tfx", "benchmarks.measure_transform", log_job)
 
 
 def make_peer_table(measured: Measured, peers: Measured) -> Table:

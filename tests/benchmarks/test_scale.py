@@ -92,11 +92,12 @@ def test_an_interrupted_measurement_of_peers_continues(tmp_path, monkeypatch):
     """A peer that is measured is not measured again, except that the peers of training need the rows of the package."""
     calls, failing = [], {"benchmarks.measure_transform"}
 
-    def run_job(module, job, python=""):
+    def run_job(module, job, python):
         calls.append((module, job.get("as_shipped"), python))
+        assert module != "benchmarks.measure_rechub_epoch" or job["batch"] == 64
         if module in failing:
             raise RuntimeError(f"{module} failed")
-        return {"seconds": 1.0}
+        return {"seconds": 1.0, "options": {"batch": 64}}
 
     monkeypatch.setattr(scale_peers, "run_job", run_job)
     monkeypatch.setattr(scale_peers, "rival_python", lambda environment: environment / "python")
@@ -106,7 +107,7 @@ def test_an_interrupted_measurement_of_peers_continues(tmp_path, monkeypatch):
         measure_peers(*arguments)
     rival = str(tmp_path / "python")
     epochs = [("benchmarks.measure_rechub_epoch", shipped, rival) for shipped in (True, False)]
-    own, tfx = ("benchmarks.measure_epoch", None, ""), ("benchmarks.measure_transform", None, "")
+    own, tfx = [(f"benchmarks.{name}", None, sys.executable) for name in ("measure_epoch", "measure_transform")]
     assert calls == [own, *epochs, tfx]
     failing.clear()
     measure_peers(*arguments)

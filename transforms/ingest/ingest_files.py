@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -128,8 +129,9 @@ def ingest_batches(batches: Sequence[RawBatch], spec: DatasetSpec) -> IngestedBa
     split = assign(spec, validated)
     kept = keep_negatives(spec, validated, split)
     typed = {name: validated.typed.take(pa.array(np.flatnonzero(kept & (split == i)))) for i, name in enumerate(SPLITS)}
-    report = IngestReport(joined.count(validated, split, kept), distinct_tokens(spec, typed["train"]))
-    return IngestedBatch(typed, joined.rejects(validated), report)
+    rejects = joined.rejects(validated)
+    report = IngestReport(joined.count(validated, rejects, split, kept), distinct_tokens(spec, typed["train"]))
+    return IngestedBatch(typed, tuple(itertools.chain.from_iterable(rejects)), report)
 
 
 def _read_files(

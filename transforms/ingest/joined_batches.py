@@ -53,63 +53,59 @@ class JoinedBatches:
         batches: Rows of one or several files, with equal columns.
 
     Attributes:
-        batch: Rows of all batches. Unless it is the only one, it has no rejects, and its lines are the positions of its
-            rows, from 1.
+        batch: Rows of all batches, without their rejects. The lines are consecutive, from that of the first row on.
     """
 
     def __init__(self, batches: Sequence[RawBatch]):
+        first = batches[0]
         self._batches = batches
         self._ends = np.cumsum([len(batch.lines) for batch in batches])
-        self.batch = batches[0]
-        if len(batches) > 1:
-            table = pa.concat_tables([batch.columns for batch in batches]).combine_chunks()
-            self.batch = RawBatch(table, np.arange(1, self._ends[-1] + 1), batches[0].source)
+        self._first_line = int(first.lines[0]) if len(first.lines) else 1
+        table = pa.concat_tables([batch.columns for batch in batches]).combine_chunks()
+        lines = np.arange(self._first_line, self._first_line + self._ends[-1])
+        self.batch = RawBatch(table, lines, first.source, mismatched_columns=first.mismatched_columns)
 
-    def rejects(self, validated: ValidatedBatch) -> tuple[Reject, ...]:
-        """Returns the rejected rows with their files and lines, in the order of the batches and of the lines.
+    def rejects(self, validated: ValidatedBatch) -> list[list[Reject]]:
+        """Returns the rejected rows of each batch with their files and lines, by line.
 
         Args:
             validated: Validated rows of `batch`.
         """
-        return tuple(reject for rejects in self._rejects(validated) for reject in rejects)
+        rejects = [list(batch.rejects) for batch in self._batches]
+        for reject in validated.rejects:
+            row = reject.line - self._first_line
+            i = int(self._batch_of(row))
+            batch = self._batches[i]
+            line = int(batch.lines[row - self._ends[i] + len(batch.lines)])
+            rejects[i].append(dataclasses.replace(reject, source=batch.source, line=line))
+        return [sorted(one, key=lambda reject: reject.line) for one in rejects]
 
-    def count(self, validated: ValidatedBatch, split: np.ndarray, kept: np.ndarray) -> dict[str, SourceReport]:
+    def count(
+        self, validated: ValidatedBatch, rejects: Sequence[Sequence[Reject]], split: np.ndarray, kept: np.ndarray
+    ) -> dict[str, SourceReport]:
         """Returns the counts of the rows of each file.
 
         Args:
             validated: Validated rows of `batch`.
+            rejects: Rejected rows of each batch.
             split: Index of each accepted row's split in `SPLITS`, `(rows,)`.
             kept: Mask of the accepted rows that the sampling of negatives keeps, bool `(rows,)`.
         """
-        index = self._batch_of(validated.raw.lines)
+        index = self._batch_of(validated.raw.lines - self._first_line)
         cells = index * len(SPLITS) + split
         accepted = np.bincount(cells[kept], minlength=len(self._batches) * len(SPLITS)).reshape(-1, len(SPLITS))
         left_out = np.bincount(index[~kept], minlength=len(self._batches))
         reports: dict[str, SourceReport] = {}
-        for i, (batch, rejects) in enumerate(zip(self._batches, self._rejects(validated), strict=True)):
+        for i, batch in enumerate(self._batches):
             report = SourceReport(
                 read=len(batch.lines) + len(batch.rejects),
                 accepted={name: int(rows) for name, rows in zip(SPLITS, accepted[i], strict=True) if rows},
-                rejected=dict(collections.Counter(reject.reason for reject in rejects)),
+                rejected=dict(collections.Counter(reject.reason for reject in rejects[i])),
                 left_out=int(left_out[i]),
             )
             reports[batch.source] = reports.get(batch.source, SourceReport()).merge(report)
         return reports
 
-    def _batch_of(self, lines: np.ndarray) -> np.ndarray:
-        """Returns the index of the batch of each row of `batch`, by its line."""
-        if len(self._batches) == 1:
-            return np.zeros(len(lines), np.int64)
-        return np.searchsorted(self._ends, lines)
-
-    def _rejects(self, validated: ValidatedBatch) -> list[Sequence[Reject]]:
-        """Returns the rejected rows of each batch, by line."""
-        if len(self._batches) == 1:
-            return [validated.rejects]
-        rejects: list[list[Reject]] = [list(batch.rejects) for batch in self._batches]
-        for reject in validated.rejects:
-            i = int(np.searchsorted(self._ends, reject.line))
-            batch = self._batches[i]
-            line = int(batch.lines[reject.line - 1 - self._ends[i] + len(batch.lines)])
-            rejects[i].append(dataclasses.replace(reject, source=batch.source, line=line))
-        return [sorted(one, key=lambda reject: reject.line) for one in rejects]
+    def _batch_of(self, rows: np.ndarray | int) -> np.ndarray:
+        """Returns the index of the batch of each row, by its position in `batch`."""
+        return np.searchsorted(self._ends, rows, side="right")
