@@ -5,7 +5,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
+RunWorker: TypeAlias = Callable[
+    [str, Sequence[str], str, Callable[[str], object], Mapping[str, str] | None], tuple[int, list[str]]
+]
+"""Function that runs a module in a process, with the arguments of `run_worker`."""
 ONE_THREAD: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -41,7 +46,7 @@ def run_worker(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**_environment(), **(environment or {})},
+        env={**environment_of_worker(), **(environment or {})},
     )
     try:
         assert process.stdin is not None
@@ -68,7 +73,7 @@ def exit_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _environment() -> dict[str, str]:
-    """Returns the environment of the subprocess, without the variable that TFT sets for TensorFlow in this process."""
+def environment_of_worker() -> dict[str, str]:
+    """Returns the environment of a worker, without the variable that TFT sets for TensorFlow in this process."""
     inherited = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return {"TF_CPP_MIN_LOG_LEVEL": "3", **inherited, "PYTHONUNBUFFERED": "1"}

@@ -16,15 +16,17 @@ from pipelines.compare.report.scenario_sheets import scenario_records
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
 from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.progress import RunProgress
-from pipelines.compare.runs.runner import Outcome, Runner
+from pipelines.compare.runs.runner import Execute, Outcome, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.compare.runs.trial_records import TRIALS, TrialRecords
+from pipelines.fork_server import TRAINING_LIBRARIES, ForkServer
 from pipelines.output.invocation import present
 from pipelines.preparation import LOG, prepare, simulated_log
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.row_sample import write_sample
 from pipelines.terminal import ComponentProgress, console, working
+from pipelines.worker_process import ONE_THREAD
 
 RUNS, REPORT = "runs", "report"
 
@@ -86,20 +88,26 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
     comparison, data = _prepare_data(comparison, root)
     store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else run_code_hash())
     at_a_time = comparison.settings.jobs
-    sampling = threading.Lock()
-
-    def execute(job: Job, on_line: Callable[[str], object]) -> None:
-        with sampling:
-            write_sample(data, job.rows_fraction)
-        run_in_subprocess(job, data, store, on_line, one_thread=at_a_time > 1)
-
     progress = RunProgress(console, comparison.spec, at_a_time, data.rows.get("train", 0))
-    outcome = Runner(comparison, store, None if arguments.kept_only else execute, progress, records).run()
+    with ForkServer(TRAINING_LIBRARIES, ONE_THREAD if at_a_time > 1 else {}) as workers:
+        execute = None if arguments.kept_only else _in_workers(data, store, workers)
+        outcome = Runner(comparison, store, execute, progress, records).run()
     table = _make_table(comparison, data, store, outcome)
     _print_and_write(comparison, data, table, outcome, report)
     for job in outcome.failed:
         console.print(f"{job.title} failed; its output: {store.root / job.key(store.data)}.log", highlight=False)
     return Compared(table, outcome)
+
+
+def _in_workers(data: Prepared, store: RunStore, workers: ForkServer) -> Execute:
+    sampling = threading.Lock()
+
+    def execute(job: Job, on_line: Callable[[str], object]) -> None:
+        with sampling:
+            write_sample(data, job.rows_fraction)
+        run_in_subprocess(job, data, store, on_line, workers.run)
+
+    return execute
 
 
 def _prepare_data(comparison: Comparison, root: pathlib.Path) -> tuple[Comparison, Prepared]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from pipelines.fork_server import TRAINING_LIBRARIES, ForkServer
 from pipelines.output.invocation import present
 from pipelines.preparation import LOG, prepare, simulated_log
 from pipelines.terminal import ComponentProgress, console, working
@@ -57,14 +58,9 @@ def _tune(plan: SearchPlan, source: str, root: pathlib.Path, trials: int) -> boo
     kept = len(folder.load(trials))
     if kept:
         console.print(f"{kept} of {trials} trials were finished before", highlight=False)
-    done = search(
-        plan,
-        data.fingerprint,
-        folder,
-        trials,
-        in_worker(data),
-        SearchProgress(console, plan, trials, data.rows["train"]),
-    )
+    progress = SearchProgress(console, plan, trials, data.rows["train"])
+    with ForkServer(TRAINING_LIBRARIES) as workers:
+        done = search(plan, data.fingerprint, folder, trials, in_worker(data, workers.run), progress)
     return _report(plan, source, root, folder, done)
 
 

@@ -14,7 +14,7 @@ from pipelines.search.space import OPTIONS, TRAINING, with_drawn_values
 from pipelines.tuning.plan import SearchPlan
 from pipelines.tuning.request import TrialRequest, trial_code_hash
 from pipelines.tuning.trials import Trial, TrialFolder
-from pipelines.worker_process import run_worker
+from pipelines.worker_process import RunWorker, run_worker
 
 Execute = Callable[[TrialRequest, Callable[[str], object]], tuple[dict[str, Any], str]]
 """Runs a trial; returns the fields of its outcome and the text that it printed. The second argument is called with each
@@ -98,7 +98,7 @@ def ranked(plan: SearchPlan, trials: Sequence[Trial]) -> list[Trial]:
     return sorted((one for one in trials if one.metric is not None), key=lambda one: -sign * (one.metric or 0.0))
 
 
-def in_worker(prepared: Prepared) -> Execute:
+def in_worker(prepared: Prepared, run: RunWorker = run_worker) -> Execute:
     """Returns a function that runs a trial in a process of its own.
 
     A trial whose process ends without an outcome has failed; its error is the last line that it printed, or the signal
@@ -106,13 +106,14 @@ def in_worker(prepared: Prepared) -> Execute:
 
     Args:
         prepared: Prepared data.
+        run: Function that runs the worker.
     """
 
     def execute(request: TrialRequest, on_line: Callable[[str], object]) -> tuple[dict[str, Any], str]:
         with tempfile.TemporaryDirectory() as folder:
             result = pathlib.Path(folder) / "result.json"
             arguments = [str(prepared.folder), str(result)]
-            code, lines = run_worker("pipelines.tuning.worker", arguments, request.to_json(), on_line)
+            code, lines = run("pipelines.tuning.worker", arguments, request.to_json(), on_line, None)
             if code == 0:
                 return json.loads(result.read_text(encoding="utf-8")), "".join(lines)
         return _failed(_reason(code, lines)), "".join(lines)

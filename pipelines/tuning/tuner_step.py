@@ -12,6 +12,7 @@ from tfx.types import Artifact, BaseChannel, Channel, artifact_utils, standard_a
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from pipelines.code_hash import code_hash
+from pipelines.fork_server import TRAINING_LIBRARIES, ForkServer
 from pipelines.prepared.prepared import Prepared
 from pipelines.prepared.write_prepared import write_prepared
 from pipelines.settings import Settings
@@ -51,7 +52,9 @@ class TunerExecutor(base_executor.BaseExecutor):
             data, root = Prepared.load(folder), pathlib.Path(exec_properties.get("trials") or name)
             with locked_trials(root):
                 trials = TrialFolder(root / TRIALS / plan.key(data.fingerprint))
-                done = search(plan, data.fingerprint, trials, settings.tune.trials, in_worker(data), _Lines(plan))
+                with ForkServer(TRAINING_LIBRARIES) as workers:
+                    execute = in_worker(data, workers.run)
+                    done = search(plan, data.fingerprint, trials, settings.tune.trials, execute, _Lines(plan))
         if not ranked(plan, done):
             raise ConfigError(f"tune: a trial should succeed. Received: all {len(done)} failed: {done[-1].error}")
         fileio.makedirs(best.uri)

@@ -21,8 +21,9 @@ def generated_product(
     one product with a matrix `(batch, s * d)`.
 
     All matrices together hold `batch * d * e` numbers, and as many again for their gradients. On TensorFlow they are
-    generated in blocks of rows that fit into `memory_mb`, and once more for backpropagation instead of being stored;
-    the result does not depend on the size of the blocks. JAX and PyTorch generate all matrices at once.
+    generated in blocks of rows that fit into `memory_mb`, on a CPU into its caches, and once more for backpropagation
+    instead of being stored; the result does not depend on the size of the blocks. JAX and PyTorch generate all matrices
+    at once.
 
     Args:
         inputs: h, `(batch, vectors, d)`.

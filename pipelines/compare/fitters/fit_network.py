@@ -29,7 +29,8 @@ def fit_network(job: Job, data: Prepared) -> Fitted:
     training: TrainingSettings = config.build(TrainingSettings, config.Document({**job.training, "seed": job.seed}))
     training = with_max_epochs(training, job.max_epochs)
     with train(job.model, job.options, training, data) as trained:
-        scores = {split: _score(trained.model, trained.inputs, data, split) for split in job.splits}
+        timed = job.trial is None
+        scores = {split: _score(trained.model, trained.inputs, data, split, timed) for split in job.splits}
         health = () if job.trial is not None else measure_health(trained.model, trained.inputs, data.files("eval"))
     return Fitted(
         {split: split_scores for split, (split_scores, _) in scores.items()},
@@ -56,20 +57,26 @@ def with_max_epochs(training: TrainingSettings, max_epochs: int | None) -> Train
     return dataclasses.replace(training, max_epochs=min(training.max_epochs, max_epochs), fine_tuning=stage)
 
 
-def _score(model: Any, inputs: InputPipeline, data: Prepared, split: str) -> tuple[dict[str, np.ndarray], float]:
-    """Returns the scores by output, and the seconds of scoring with rows in memory and the graph traced.
-
-    The first rows are scored a second time for that, and their seconds are multiplied by the share of all rows.
-    """
+def _score(
+    model: Any, inputs: InputPipeline, data: Prepared, split: str, timed: bool
+) -> tuple[dict[str, np.ndarray], float]:
+    """Returns the scores by output, and the seconds of scoring, 0 unless `timed`."""
     count = data.rows[split]
     rows = dataclasses.replace(inputs, batch_size=_SCORED_ROWS).first_rows(data.files(split), count)
-    scores = model.predict(rows, verbose=0)
+    scores = {name: np.asarray(values, np.float32) for name, values in model.predict(rows, verbose=0).items()}
+    return scores, _scoring_seconds(model, rows, count) if timed else 0.0
+
+
+def _scoring_seconds(model: Any, rows: Any, count: int) -> float:
+    """Returns the seconds of scoring with rows in memory and the graph traced.
+
+    The first rows are scored again for that, and their seconds are multiplied by the share of all rows.
+    """
     timed = rows.take(_TIMED_BATCHES).cache()
     model.predict(timed, verbose=0)
     start = time.perf_counter()
     model.predict(timed, verbose=0)
-    seconds = (time.perf_counter() - start) * max(1.0, count / (_TIMED_BATCHES * _SCORED_ROWS))
-    return {name: np.asarray(values, np.float32) for name, values in scores.items()}, seconds
+    return (time.perf_counter() - start) * max(1.0, count / (_TIMED_BATCHES * _SCORED_ROWS))
 
 
 def _join_stages(history: dict[str, Any]) -> dict[str, list[float]]:

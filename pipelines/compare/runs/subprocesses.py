@@ -6,7 +6,7 @@ from pipelines.compare.jobs import Job
 from pipelines.compare.runs.store import RunStore
 from pipelines.prepared.prepared import Prepared
 from pipelines.progress.task import TITLE
-from pipelines.worker_process import ONE_THREAD, run_worker
+from pipelines.worker_process import RunWorker, run_worker
 
 _LAST_LINES = 12
 
@@ -16,7 +16,11 @@ class RunFailedError(RuntimeError):
 
 
 def run_in_subprocess(
-    job: Job, prepared: Prepared, store: RunStore, on_line: Callable[[str], object], one_thread: bool = False
+    job: Job,
+    prepared: Prepared,
+    store: RunStore,
+    on_line: Callable[[str], object],
+    run: RunWorker = run_worker,
 ) -> None:
     """Runs a job in a subprocess, and keeps the result in the store.
 
@@ -25,7 +29,7 @@ def run_in_subprocess(
         prepared: Prepared data.
         store: Store that keeps the run.
         on_line: Called with each line that the run prints.
-        one_thread: Whether the run computes with one thread.
+        run: Function that runs the worker.
 
     Raises:
         RunFailedError: If the run fails, or the prepared data are not those of the store. All lines that it printed are
@@ -33,10 +37,9 @@ def run_in_subprocess(
     """
     log = store.root / f"{job.key(store.data)}.log"
     log.unlink(missing_ok=True)
-    environment = {TITLE: job.title, **(ONE_THREAD if one_thread else {})}
     with store.writing(job) as folder:
         arguments = [str(prepared.folder), store.data, str(folder)]
-        code, lines = run_worker("pipelines.compare.runs.worker", arguments, job.to_json(), on_line, environment)
+        code, lines = run("pipelines.compare.runs.worker", arguments, job.to_json(), on_line, {TITLE: job.title})
         if code != 0:
             log.write_text("".join(lines), encoding="utf-8")
             raise RunFailedError("".join(lines[-_LAST_LINES:]))

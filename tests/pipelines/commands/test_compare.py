@@ -6,9 +6,9 @@ import pytest
 
 from pipelines.commands import compare as command
 from pipelines.compare.plan.candidates import load_comparison
-from pipelines.compare.runs import subprocesses
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import RunFailedError, run_in_subprocess
+from pipelines.fork_server import ForkServer
 from pipelines.prepared.prepared import PREPARED, Prepared
 from pipelines.progress.task import TITLE
 from pipelines.worker_process import ONE_THREAD, run_worker
@@ -50,14 +50,34 @@ def test_run_on_other_data_than_those_of_the_store_fails(tmp_path):
     assert store.get(job("base", 1)) is None
 
 
-@pytest.mark.parametrize("one_thread", [True, False])
-def test_run_beside_others_computes_with_one_thread(tmp_path, monkeypatch, one_thread):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_runs_beside_others_compute_with_one_thread(tmp_path, monkeypatch, jobs):
     given = []
-    monkeypatch.setattr(subprocesses, "run_worker", lambda *arguments: given.append(arguments[-1]) or (0, []))
-    store = RunStore(tmp_path / "runs", "f00d")
+
+    class Runs(ForkServer):
+        def run(self, module, arguments, request, on_line, environment=None):
+            given.append(environment)
+            return super().run("tests.pipelines.commands.print_threads", [], request, given.append)
+
+    class Ended(Exception):
+        pass
+
+    def end(*_):
+        raise Ended
+
     data = Prepared(tmp_path, SPEC, "f00d", {})
-    run_in_subprocess(job("base", 1), data, store, lambda line: None, one_thread=one_thread)
-    assert given == [{TITLE: "base, seed 1", **(ONE_THREAD if one_thread else {})}]
+    monkeypatch.setattr(command, "_prepare_data", lambda comparison, root: (comparison, data))
+    monkeypatch.setattr(command, "write_sample", lambda *_: None)
+    monkeypatch.setattr(command, "TRAINING_LIBRARIES", ())
+    monkeypatch.setattr(command, "ForkServer", Runs)
+    monkeypatch.setattr(command, "_make_table", end)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "5")
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    with pytest.raises(Ended):
+        command.compare_models(load_comparison(write(tmp_path), jobs=jobs), command.CompareArguments(out=str(tmp_path)))
+    assert {TITLE: "mmoe, seed 1"} in given
+    assert ("1 1 1" if jobs > 1 else "5 5 5") in given
 
 
 def test_worker_has_the_variables_of_its_environment():

@@ -50,6 +50,8 @@ PLANNED_AND_REPORTED = [
     "pipelines/search/declared.py",
     "pipelines/search/halving.py",
     "pipelines/search/proposals.py",
+    "pipelines/fork_server.py",
+    "pipelines/forked_worker.py",
     "pipelines/worker_process.py",
     "pipelines/compare/plan/settings.py",
     "pipelines/compare/report/claims.py",

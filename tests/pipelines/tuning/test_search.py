@@ -127,9 +127,8 @@ def test_seed_and_method_determine_the_proposals(tmp_path):
         (3, [], "the process ended with code 3"),
     ],
 )
-def test_process_without_an_outcome_is_a_failed_trial(made, tmp_path, monkeypatch, code, lines, error):
-    monkeypatch.setattr(subject, "run_worker", lambda *arguments: (code, lines))
-    execute = subject.in_worker(types.SimpleNamespace(folder=tmp_path))
+def test_process_without_an_outcome_is_a_failed_trial(made, tmp_path, code, lines, error):
+    execute = subject.in_worker(types.SimpleNamespace(folder=tmp_path), lambda *arguments: (code, lines))
     (trial,) = subject.search(made, "data", TrialFolder(tmp_path), 1, execute, Observer())
     assert (trial.status, trial.error, trial.metric) == ("failed", error, None)
     assert TrialFolder(tmp_path).load(1) == [trial]

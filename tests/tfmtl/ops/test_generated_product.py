@@ -140,9 +140,8 @@ def test_products_of_equal_shapes_share_their_loop(vectors):
     assert len(set(called)) == 2
 
 
-@pytest.mark.parametrize("rows", [1, 2, 6])
-def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
-    """Backpropagation generates the gradient of matrices, `(64, rows, E)`, for the rows of a block at a time."""
+def block_sizes(memory_mb, monkeypatch):
+    """Rows of the blocks of backpropagation, which generates the gradient of matrices, `(64, rows, E)`, by block."""
     tf = import_tensorflow("blocks of generated matrices")
     products, matmul = [], tf.matmul
 
@@ -154,10 +153,24 @@ def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
     inputs, knowledge = tf.random.normal((64, 3, D)), tf.random.normal((64, S))
     with tf.GradientTape() as tape:
         tape.watch([inputs, knowledge])
-        outputs = generated_product(inputs, knowledge, KERNEL, BASE, (rows + 0.5) * 64 * E * 4 / 2**20)
+        outputs = generated_product(inputs, knowledge, KERNEL, BASE, memory_mb)
     tape.gradient(outputs, [inputs, knowledge])
-    block_sizes = [p.shape[1] for p in products if p.shape.rank == 3 and p.shape[2] == E and p.shape[1] != 3]
-    assert block_sizes == [rows] * (D // rows)
+    return [p.shape[1] for p in products if p.shape.rank == 3 and p.shape[2] == E and p.shape[1] != 3]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 6])
+def test_block_has_as_many_rows_as_fit_into_memory(rows, monkeypatch):
+    assert block_sizes((rows + 0.5) * 64 * E * 4 / 2**20, monkeypatch) == [rows] * (D // rows)
+
+
+@pytest.mark.parametrize(("devices", "rows"), [([], 2), (["GPU:0"], 6)])
+def test_block_fits_into_the_caches_of_a_cpu(devices, rows, monkeypatch):
+    tf = import_tensorflow("blocks of generated matrices")
+    from tfmtl.backend.tensorflow import generated_product as blockwise
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: devices)
+    monkeypatch.setattr(blockwise, "_CACHED_MB", 2.5 * 64 * E * 4 / 2**20)
+    assert block_sizes(64.0, monkeypatch) == [rows] * (D // rows)
 
 
 def test_one_vector_generates_no_matrices():
