@@ -66,7 +66,7 @@ class PaperTable:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """Claim of a paper that a row is better than others, which the runs of the comparison test.
+    """Claim that a row is better than others, or not worse by a margin, which the runs of the comparison test.
 
     Attributes:
         text: The claim in words, with its paper.
@@ -75,6 +75,8 @@ class Claim:
         output: Name of the output.
         metric: Name of the metric, a column of `results.csv`; by default the AUC, the NMAE of a
             count, or the Gini coefficient of a value.
+        margin: If it is above 0, the claim is that the row is not worse than each of `over` by as much
+            as this difference of the metric (non-inferiority).
     """
 
     text: str
@@ -82,9 +84,11 @@ class Claim:
     over: tuple[str, ...]
     output: str
     metric: str | None = None
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
         require(bool(self.over) and self.row not in self.over, "over", "at least one other row", list(self.over))
+        require(self.margin >= 0, "margin", "at least 0", self.margin)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Claims of papers, tested on the runs of a comparison."""
+"""Claims, such as those of papers, tested on the runs of a comparison."""
 
 import dataclasses
 import math
@@ -25,7 +25,8 @@ class ClaimResult:
     That a row is better than several others is shown by an intersection-union test: it has to be better than each of
     them, so the largest p-value of the paired t-tests decides. That it is not better is shown by one row that is
     better: the p-value against the best of the others decides, multiplied by their number (Bonferroni's correction), as
-    this row was selected by its mean.
+    this row was selected by its mean. A claim with a margin is tested in the same way, after the row has been given the
+    margin as an advantage: it then says that the row is not worse by as much as the margin.
 
     Attributes:
         claim: The claim.
@@ -50,13 +51,14 @@ class ClaimResult:
         """`holds`, `does not hold`, `not shown`, or `not run`.
 
         A claim holds if the row is significantly better than each of the others, and does not hold if the row is
-        significantly worse than the best of them. It is not run if a row or a seed is missing.
+        significantly worse than the best of them; a margin counts as an advantage of the row. It is not run if a row
+        or a seed is missing.
         """
         if math.isnan(self.advantage):
             return NOT_RUN
         if not self.p < LEVEL:
             return NOT_SHOWN
-        return HOLDS if self.advantage > 0 else FAILS
+        return HOLDS if self.advantage + self.claim.margin > 0 else FAILS
 
 
 def judge_claims(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> list[ClaimResult]:
@@ -86,7 +88,8 @@ def _test_claim(
     values = {row: cells[row, claim.output, metric].values for row in rows if (row, claim.output, metric) in cells}
     if not all(row in values and complete(values[row], seeds) for row in rows):
         return ClaimResult(claim, metric)
-    row_values = values[claim.row]
+    margin = claim.margin if HIGHER_IS_BETTER[metric] else -claim.margin
+    row_values = {seed: value + margin for seed, value in values[claim.row].items()}
     advantages = {row: _advantage(row_values, values[row], HIGHER_IS_BETTER[metric]) for row in claim.over}
     p_values = {row: p_value(row_values, values[row]) for row in claim.over}
     best_other = min(claim.over, key=lambda row: advantages[row])
@@ -94,7 +97,7 @@ def _test_claim(
         p = float(np.max(list(p_values.values())))
     else:
         p = float(np.minimum(1, len(claim.over) * p_values[best_other]))
-    return ClaimResult(claim, metric, best_other, advantages[best_other], p)
+    return ClaimResult(claim, metric, best_other, advantages[best_other] - claim.margin, p)
 
 
 def _advantage(values: Values, others: Values, higher_is_better: bool) -> float:

@@ -138,10 +138,11 @@ def claim_sheet(results: Sequence[ClaimResult]) -> Sheet:
         metric = f"{TITLES[result.metric]} of {claim.output}"
         metric += f" on {ALL_ROWS}" if result.metric == AUC_ALL else ""
         advantage = "" if math.isnan(result.advantage) else f"{result.advantage:+.4f}"
-        cells = [claim.text, metric, claim.row, result.best_other, advantage, _p_text(result.p), result.conclusion]
+        text = f"{claim.text} (margin {claim.margin:g})" if claim.margin else claim.text
+        cells = [text, metric, claim.row, result.best_other, advantage, _p_text(result.p), result.conclusion]
         rows.append(cells)
     columns = ["claim", "metric", "row", "best other row", "better by", "p (Holm)", "result"]
-    return Sheet("Claims of the papers, tested on this data", columns, rows, 4)
+    return Sheet("Claims, tested on this data", columns, rows, 4)
 
 
 def paper_sheet(paper: PaperTable) -> Sheet:

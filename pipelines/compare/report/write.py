@@ -95,6 +95,11 @@ def make_notes(comparison: Comparison, table: ResultTable, outcome: Outcome, row
             "row times the number of other rows, with Holm's correction. Otherwise it is not shown; if a row or a seed "
             "is missing, it is not run."
         )
+    if any(claim.margin for claim in settings.claims):
+        notes.append(
+            "A claim with a margin is one of non-inferiority: the tests give its row the margin as an advantage. It "
+            "holds if the row is not worse than each of the other rows by as much as the margin, with p below .05."
+        )
     if ORACLE in table.rows:
         notes.append(
             "The oracle scores every row with its true probability or rate; no model is better in expectation. "

@@ -69,6 +69,31 @@ def test_smaller_error_is_better(runs, table):
     assert claim_result.advantage == pytest.approx(np.mean(gains))
 
 
+@pytest.mark.parametrize(
+    ("margin", "conclusion"), [(0.0, FAILS), (0.0005, FAILS), (0.001, NOT_SHOWN), (0.0015, HOLDS), (0.005, HOLDS)]
+)
+def test_row_with_a_margin_is_not_worse_by_as_much(margin, conclusion):
+    """The row is worse by .0010: the margin counts as an advantage."""
+    table = table_of_auc(ours=OURS, rival=BETTER, twin=NEAREST)
+    (claim_result,) = claim_results(table, Claim("", "ours", ("twin", "rival"), "ctr", margin=margin))
+    assert claim_result.conclusion == conclusion
+    assert claim_result.best_other == "rival"
+    assert claim_result.advantage == pytest.approx(np.mean(OURS) - np.mean(BETTER)), "without the margin"
+    if conclusion == HOLDS:
+        p = stats.ttest_1samp(np.subtract(OURS, BETTER) + margin, 0.0).pvalue
+        assert claim_result.p == pytest.approx(p), "the larger one of both p-values"
+
+
+def test_margin_of_an_error(runs, table):
+    own, other = values(runs, "rival", "ctr", "log_loss"), values(runs, "ours", "ctr", "log_loss")
+    margin = 1.5 * float(np.mean(own - other))
+    (claim_result,) = claim_results(table, Claim("", "rival", ("ours",), "ctr", "log_loss", margin))
+    assert claim_result.conclusion == HOLDS
+    assert claim_result.advantage == pytest.approx(-np.mean(own - other))
+    (claim_result,) = claim_results(table, Claim("", "rival", ("ours",), "ctr", "log_loss", margin / 3))
+    assert claim_result.conclusion == FAILS
+
+
 def test_claim_holds_only_if_the_row_is_better_than_each_other_row():
     """The largest p-value decides, not that against the best mean; the advantage is the smallest one."""
     table = table_of_auc(ours=OURS, rival=NEAREST, twin=WIDE)
