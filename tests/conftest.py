@@ -1,5 +1,6 @@
 """Distribution of tests over processes: tests that share a run go to one process, and slow files start first."""
 
+import gc
 import os
 
 import pytest
@@ -14,6 +15,13 @@ def pytest_collection_modifyitems(items):
     """Moves files with a slow test to the front, so that no process is still busy with one when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish():
+    """Leaves the objects of imported modules, such as TensorFlow's million, out of later garbage collections."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.hookimpl(optionalhook=True)
