@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from transforms.readers.tfrecord_recovery import masked_crc, read_records
+from transforms.readers.tfrecord_framing import masked_crc
+from transforms.readers.tfrecord_recovery import read_records
 
 RECORDS = [b"first", b"", b"x" * 300, bytes(range(256)), b"last one"]
 
