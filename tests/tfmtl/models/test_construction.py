@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfmtl.models
 from tests.tfmtl import cases
@@ -40,6 +41,21 @@ def test_constructor_builds_the_same_model_as_from_spec(name):
     features, _ = rows_of(name, 5)
     for output, values in constructed.score(features).items():
         np.testing.assert_array_equal(values, from_spec.score(features)[output])
+
+
+@pytest.mark.parametrize("name", ["mmoe", "m2m", "adaftr"])
+def test_constructor_calls_the_model_once_with_values(name, monkeypatch):
+    """A symbolic call, which Keras makes for a model that is not built, takes several times as long."""
+    eager = []
+
+    class Counted(MODELS[name]):
+        def call(self, features, training=None):
+            eager.append(tf.executing_eagerly())
+            return super().call(features, training=training)
+
+    model = Counted.from_spec(*data_of(name), **{"embedding_dim": 4, **OPTIONS[name]})
+    assert eager == [True]
+    assert all(layer.built for layer in model._flatten_layers())
 
 
 @pytest.mark.parametrize("name", ["mmoe", "esmm", "escm2_dr", "aitm", "adaftr"])

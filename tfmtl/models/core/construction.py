@@ -25,6 +25,9 @@ def build_after(init: Callable[..., None]) -> Callable[..., None]:
     def init_and_build(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         if type(self).__init__ is init_and_build and not self.built:
+            # Layers are built by the call. Keras would first call a model that is not built symbolically, which takes
+            # several times as long as the call.
+            self.built = True
             self(self.zero_batch(), training=False)
 
     return init_and_build
