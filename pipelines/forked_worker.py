@@ -55,7 +55,7 @@ def _serve(requests: socket.socket) -> None:
             standard_input, output, status = descriptors
             os.close(standard_input)
             os.close(output)
-            os.write(status, f"{pid}\n".encode())
+            _tell(status, pid)
             selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, status))
 
 
@@ -63,11 +63,16 @@ def _report_end(selector: selectors.BaseSelector, process: int, status: _Status)
     """Writes the exit code of a worker that has ended, and closes its descriptors."""
     pid, pipe = status
     _, wait_status = os.waitpid(pid, 0)
-    with contextlib.suppress(BrokenPipeError):
-        os.write(pipe, f"{os.waitstatus_to_exitcode(wait_status)}\n".encode())
+    _tell(pipe, os.waitstatus_to_exitcode(wait_status))
     os.close(pipe)
     selector.unregister(process)
     os.close(process)
+
+
+def _tell(pipe: int, number: int) -> None:
+    """Writes a line to a pipe, unless its other end is closed."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(pipe, f"{number}\n".encode())
 
 
 def _leave(selector: selectors.BaseSelector, requests: socket.socket) -> None:
