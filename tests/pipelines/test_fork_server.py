@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import queue
 import signal
 import subprocess
 import sys
@@ -127,6 +128,23 @@ def test_worker_whose_server_is_killed_counts_as_killed():
     with ForkServer([]) as server:
         code, lines = server.run(MODULE, ["wait"], "", lambda line: (server._process.kill(), os.kill(int(line), 9)))
     assert (code, len(lines)) == (-signal.SIGKILL, 1)
+
+
+@on_linux
+def test_run_ends_with_its_worker_while_a_later_one_lives():
+    """A worker holds no pipe of another one: without the server, only the end of all its pipes tells that it ended."""
+    pids = queue.Queue()
+    with ForkServer([]) as server, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first, first_pid = pool.submit(server.run, MODULE, ["wait"], "", lambda line: pids.put(int(line))), pids.get()
+        second, second_pid = pool.submit(server.run, MODULE, ["wait"], "", lambda line: pids.put(int(line))), pids.get()
+        try:
+            server._process.kill()
+            server._process.wait()
+            os.kill(first_pid, signal.SIGKILL)
+            assert first.result(timeout=10)[0] == -signal.SIGKILL
+            assert not second.done()
+        finally:
+            os.kill(second_pid, signal.SIGKILL)
 
 
 def test_on_other_systems_a_run_has_a_process_of_its_own(monkeypatch):
