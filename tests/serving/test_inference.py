@@ -1,4 +1,4 @@
-"""Classify, Regress and MultiInference: results; `test_conformance` has the errors."""
+"""Classify, Regress and MultiInference: results; `conformance` has the errors."""
 
 import grpc
 import pytest

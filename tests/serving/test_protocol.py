@@ -1,4 +1,4 @@
-"""Predict requests over gRPC that are answered with outputs; `test_conformance` has the errors."""
+"""Predict requests over gRPC that are answered with outputs; `conformance` has the errors."""
 
 import numpy as np
 import pytest
