@@ -1,4 +1,4 @@
-"""What the client sends: validation of rows, tensors, parts, headers."""
+"""Requests of the client: validation of rows, tensors, parts, headers."""
 
 import grpc
 import numpy as np
