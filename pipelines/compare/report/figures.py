@@ -25,6 +25,7 @@ COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb
 _MARKERS = "osD^vPX*"
 _GREY = "#b0b0b0"
 _OUTLIER = 8
+_LEGEND_LINE = 0.2  # Inches of a legend's line, its share of the frame included.
 
 
 def plot_gains(settings: CompareSettings, spec: DatasetSpec, table: ResultTable) -> Figure | None:
@@ -206,7 +207,8 @@ def _output_panels(spec: DatasetSpec, height: float) -> tuple[Figure, list[Axes]
 def _add_legend(figure: Figure, axes: Sequence[Axes]) -> None:
     named = {name: handle for handle, name in zip(*axes[0].get_legend_handles_labels(), strict=True)}
     if named:
-        figure.legend(named.values(), named.keys(), loc="outside right center", fontsize=8)
+        columns = math.ceil(len(named) * _LEGEND_LINE / figure.get_figheight())
+        figure.legend(named.values(), named.keys(), loc="outside right center", fontsize=8, ncols=columns)
 
 
 def _title(spec: DatasetSpec, output: Output) -> str:

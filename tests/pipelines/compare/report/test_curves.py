@@ -4,6 +4,7 @@ import types
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from pipelines.compare.report.figures import plot_curves
@@ -66,3 +67,13 @@ def test_rows_without_the_monitor_are_left_out():
     figure = plot_curves({"lightgbm": [types.SimpleNamespace(history={})]}, "auc")
     assert not figure.axes[0].get_lines()
     assert not figure.legends
+
+
+@pytest.mark.parametrize("count", [1, 30, 60])
+def test_all_lines_of_the_legend_are_inside_the_figure(count):
+    figure = plot_curves({f"model_{i}": runs()["mmoe"] for i in range(count)}, "auc")
+    FigureCanvasAgg(figure).draw()
+    inner, outer = figure.legends[0].get_window_extent(), figure.bbox
+    assert len(figure.legends[0].get_texts()) == count
+    assert outer.x0 <= inner.x0 <= inner.x1 <= outer.x1
+    assert outer.y0 <= inner.y0 <= inner.y1 <= outer.y1
