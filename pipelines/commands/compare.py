@@ -15,8 +15,9 @@ from pipelines.compare.report.records import make_records
 from pipelines.compare.report.scenario_sheets import scenario_records
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
 from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
+from pipelines.compare.runs.outcome import Outcome
 from pipelines.compare.runs.progress import RunProgress
-from pipelines.compare.runs.runner import Execute, Outcome, Runner
+from pipelines.compare.runs.runner import Execute, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
 from pipelines.compare.runs.trial_records import TRIALS, TrialRecords

@@ -76,10 +76,11 @@ class Job:
 
     @property
     def title(self) -> str:
-        """Row and seed, or trial and share of the rows, for progress lines and reports."""
+        """Row and seed, or trial, its seed unless it is 0, and its share of the rows; for progress and reports."""
         if self.trial is not None:
             sample = "" if self.rows_fraction == 1 else f" ({100 * self.rows_fraction:.0f} %)"
-            return f"{self.row}, trial {self.trial + 1}{sample}"
+            seed = f", seed {self.seed}" if self.seed > 0 else ""
+            return f"{self.row}, trial {self.trial + 1}{seed}{sample}"
         return self.row if self.seed == NO_SEED else f"{self.row}, seed {self.seed}"
 
     def to_json(self) -> str:

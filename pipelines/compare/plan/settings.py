@@ -118,6 +118,10 @@ class CompareSettings:
         halving: Options of successive halving.
         fixed: Hyper-parameters that are not searched where a row has no `space` of its own.
         tuning_seed: Seed of the search and of the trials' trainings.
+        finalists: Number of settings, those as they are and the best others on all rows, that are trained again with
+            each of `finalist_seeds`.
+        finalist_seeds: Seeds of these trainings, other than `tuning_seed` and `seeds`. If there are any, the settings
+            with the best mean over `tuning_seed` and them are chosen; if not, those of the best trial.
         jobs: Number of runs at a time, each in its own process. With more than one, each run has one thread.
         options: Options of all networks.
         training: Fields of the training settings that differ from the base, for all models.
@@ -140,6 +144,8 @@ class CompareSettings:
     halving: Halving = dataclasses.field(default_factory=Halving)
     fixed: tuple[str, ...] = ("options.embedding_dim", "training.batch_size")
     tuning_seed: int = 0
+    finalists: int = 3
+    finalist_seeds: tuple[int, ...] = ()
     jobs: int = 1
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -161,6 +167,11 @@ class CompareSettings:
             for j, name in enumerate(claim.over):
                 require(name in self.models, ("claims", i, "over", j), f"one of the models: {rows}", name)
         require(self.trials >= 0, "trials", "at least 0", self.trials)
+        require(self.finalists >= 2, "finalists", "at least 2", self.finalists)
+        for i, seed in enumerate(self.finalist_seeds):
+            used = (self.tuning_seed, *self.seeds, *self.finalist_seeds[:i])
+            expected = "at least 0, unique, and neither tuning_seed nor one of seeds"
+            require(seed >= 0 and seed not in used, ("finalist_seeds", i), expected, seed)
         require(self.jobs >= 1, "jobs", "at least 1", self.jobs)
         for i, name in enumerate(self.fixed):
             is_name = name.startswith((f"{OPTIONS}.", f"{TRAINING}."))

@@ -9,8 +9,8 @@ from pipelines.compare.jobs import run_code_hash
 from pipelines.compare.plan.candidates import Candidate, Comparison
 from pipelines.compare.plan.settings import CompareSettings
 from pipelines.compare.report.sheets import Sheet
-from pipelines.compare.runs.runner import Outcome, Trial
-from pipelines.compare.runs.search import changed_values, is_whole
+from pipelines.compare.runs.outcome import Outcome, Trial, mean_value, whole_trials
+from pipelines.compare.runs.search import changed_values
 from pipelines.compare.runs.trial_records import TRIALS, TrialRecord
 from pipelines.search.space import OPTIONS, TRAINING
 
@@ -51,7 +51,11 @@ def search_line(settings: CompareSettings, monitor: str) -> str:
             for rung in settings.halving.schedule(settings.trials)
         ]
         how = f"successive halving, {settings.trials} trials of each tunable row: {', then '.join(rungs)}"
-    return f"{how}; by {monitor} on the eval split, with the seed {settings.tuning_seed}; all of them in {TRIALS}"
+    how = f"{how}; by {monitor} on the eval split, with the seed {settings.tuning_seed}"
+    if settings.finalist_seeds:
+        seeds = ", ".join(map(str, settings.finalist_seeds))
+        how = f"{how}; then the best {settings.finalists} with the seeds {seeds} as well, by the mean over all of these"
+    return f"{how}; all of them in {TRIALS}"
 
 
 def unique_records(outcome: Outcome) -> list[TrialRecord]:
@@ -83,18 +87,24 @@ def code_note(outcome: Outcome) -> str:
 def _chosen_sheet(comparison: Comparison, rows: Sequence[Candidate], outcome: Outcome) -> Sheet:
     lines = []
     for candidate in rows:
-        trials = {int(trial.job.trial or 0): trial for trial in outcome.trials[candidate.row] if is_whole(trial.job)}
+        trials = whole_trials(outcome.trials[candidate.row])
         number = outcome.chosen.get(candidate.row)
-        chosen = None if number is None else trials[number]
-        changes = "none yet" if chosen is None else _changes(candidate, chosen)
-        before, after = (_shown(comparison.monitor, trial) for trial in (trials.get(0), chosen))
+        chosen = [] if number is None else trials[number]
+        changes = _changes(candidate, chosen[0]) if chosen else "none yet"
+        before, after = (_shown(comparison.monitor, ones) for ones in (trials.get(0, []), chosen))
         lines.append([candidate.row, "" if number is None else str(number + 1), changes, before, after])
     columns = ["model", "trial", "values: before -> chosen", "before", "chosen"]
-    return Sheet(f"What was chosen, by {comparison.monitor} on the eval split (one seed)", columns, lines, 3)
+    count = 1 + len(comparison.settings.finalist_seeds)
+    seeds = "one seed" if count == 1 else f"mean over {count} seeds"
+    return Sheet(f"What was chosen, by {comparison.monitor} on the eval split ({seeds})", columns, lines, 3)
 
 
 def _progress_sheet(comparison: Comparison, rows: Sequence[Candidate], outcome: Outcome) -> Sheet:
-    by_share = {candidate.row: _by_share(outcome.trials[candidate.row]) for candidate in rows}
+    repeated = set(comparison.settings.finalist_seeds)
+    by_share = {
+        candidate.row: _by_share([one for one in outcome.trials[candidate.row] if one.job.seed not in repeated])
+        for candidate in rows
+    }
     shares = sorted({share for groups in by_share.values() for share in groups})
     lines = []
     for row, groups in by_share.items():
@@ -135,8 +145,9 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "default" if value is None else str(value)
 
 
-def _shown(monitor: str, trial: Trial | None) -> str:
-    return "" if trial is None or trial.value is None else f"{_sign(monitor) * trial.value:.4f}"
+def _shown(monitor: str, trials: Sequence[Trial]) -> str:
+    mean = mean_value(trials)
+    return "" if mean is None else f"{_sign(monitor) * mean:.4f}"
 
 
 def _sign(monitor: str) -> int:

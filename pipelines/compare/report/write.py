@@ -18,7 +18,7 @@ from pipelines.compare.report.scenario_sheets import scenario_note, scenario_rec
 from pipelines.compare.report.search_sheets import code_note, search_line, search_sheets, unique_records
 from pipelines.compare.report.sheets import Sheet, claim_sheet, cost_sheet, output_sheets, paper_sheet
 from pipelines.compare.report.table import ORACLE, ResultTable
-from pipelines.compare.runs.runner import Outcome
+from pipelines.compare.runs.outcome import Outcome
 from pipelines.library_messages import log_level
 from pipelines.progress.duration import duration
 from pipelines.report.comparison_report import write_comparison_report

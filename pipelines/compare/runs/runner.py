@@ -1,6 +1,5 @@
 """Selection of the runs that a comparison needs, and their execution: trials first, then every seed."""
 
-import dataclasses
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +8,13 @@ from typing import Protocol
 from pipelines.compare.jobs import Job
 from pipelines.compare.metrics.evaluate import monitored_value
 from pipelines.compare.plan.candidates import Comparison
+from pipelines.compare.runs.outcome import Outcome, Trial, best_job
 from pipelines.compare.runs.parallel import for_each
 from pipelines.compare.runs.result import Result
-from pipelines.compare.runs.search import Search, Step, changed_values, is_whole, search, seed_job
+from pipelines.compare.runs.search import Search, Step, changed_values, search, seed_job
 from pipelines.compare.runs.store import RunStore
 from pipelines.compare.runs.subprocesses import RunFailedError
-from pipelines.compare.runs.trial_records import TrialRecord, TrialRecords, make_record
+from pipelines.compare.runs.trial_records import TrialRecords, make_record
 
 Execute = Callable[[Job, Callable[[str], object]], None]
 """Runs a job and keeps it in the store; the second argument is called with each line that the run prints."""
@@ -56,40 +56,6 @@ class RunObserver(Protocol):
         """
 
 
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """A finished trial.
-
-    Attributes:
-        job: Job of the trial.
-        record: Its record, which may be that of another row with the same job.
-        value: Monitor on the eval split, higher is better; None if the scores were not finite.
-    """
-
-    job: Job
-    record: TrialRecord
-    value: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """Runs of a comparison, finished and unfinished.
-
-    Attributes:
-        runs: Finished runs of the table by row, in the order of the seeds.
-        trials: Finished trials by row, in the order in which they were run.
-        chosen: Number of the best trial by row, from 0.
-        failed: Last lines that each failed run printed, by job.
-        missing: Jobs that have not been run.
-    """
-
-    runs: dict[str, list[Result]]
-    trials: dict[str, list[Trial]]
-    chosen: dict[str, int]
-    failed: dict[Job, str]
-    missing: list[Job]
-
-
 class Runner:
     """Runs what is missing of a comparison.
 
@@ -125,7 +91,8 @@ class Runner:
         """
         settings = self.comparison.settings
         trials = self._search()
-        chosen = {row: job for row, jobs in trials.items() if (job := self._best(jobs)) is not None}
+        finished = {row: self._trials(row_jobs) for row, row_jobs in trials.items()}
+        chosen = {row: job for row, ones in finished.items() if (job := best_job(ones)) is not None}
         jobs = [
             seed_job(candidate, settings, seed, chosen.get(candidate.row))
             for seed in settings.seeds
@@ -140,7 +107,6 @@ class Runner:
                 runs[job.row].append(result)
         all_jobs = [*(job for row_trials in trials.values() for job in row_trials), *jobs]
         missing = [job for job in all_jobs if job not in self._failed and self._seconds(job) is None]
-        finished = {row: [one for job in row_jobs if (one := self._trial(job))] for row, row_jobs in trials.items()}
         numbers = {row: int(job.trial or 0) for row, job in chosen.items()}
         return Outcome(runs, finished, numbers, self._failed, missing)
 
@@ -175,14 +141,8 @@ class Runner:
         except StopIteration:
             return None
 
-    def _best(self, jobs: Sequence[Job]) -> Job | None:
-        """Returns the best trial by the monitor on the eval split, the first one of equal ones.
-
-        Trials on a part of the rows are not comparable with it.
-        """
-        trials = [trial for job in jobs if is_whole(job) and (trial := self._trial(job)) is not None]
-        finite = {trial.job: trial.value for trial in trials if trial.value is not None}
-        return max(finite, key=finite.__getitem__) if finite else None
+    def _trials(self, jobs: Sequence[Job]) -> list[Trial]:
+        return [trial for job in jobs if (trial := self._trial(job)) is not None]
 
     def _trial(self, job: Job) -> Trial | None:
         """Returns a finished trial, from the records or, if they do not have it yet, from the store."""

@@ -22,10 +22,14 @@ Step: TypeAlias = Sequence[Job]
 """Jobs that do not depend on each other."""
 Search: TypeAlias = Generator[Step, Scores, None]
 """Yields the steps of a search, and is sent the scores of their jobs."""
+Method: TypeAlias = Generator[Step, Scores, tuple[Step, Scores]]
+"""A search that returns its trials on all rows with their scores."""
 
 
 def search(candidate: Candidate, settings: CompareSettings) -> Search:
     """Searches the hyper-parameters of a row. The first trial has its settings as they are.
+
+    With `finalist_seeds`, the best trials are trained again with each of these seeds in the last step.
 
     Args:
         candidate: Row of the table.
@@ -36,22 +40,26 @@ def search(candidate: Candidate, settings: CompareSettings) -> Search:
     """
     if not candidate.space or not settings.trials:
         return
-    if settings.search == "bayesian":
-        yield from _bayesian(candidate, settings)
-        return
+    method = _bayesian if settings.search == "bayesian" else _draws
+    jobs, scores = yield from method(candidate, settings)
+    if settings.finalist_seeds and fitter_of(candidate.model).seeded:
+        finalists = [jobs[i] for i in promoted(scores, settings.finalists)]
+        yield [dataclasses.replace(job, seed=seed) for seed in settings.finalist_seeds for job in finalists]
+
+
+def _draws(candidate: Candidate, settings: CompareSettings) -> Method:
     drawn = draw_others(candidate.space, candidate.given, settings.trials - 1, settings.tuning_seed)
     jobs = [trial_job(candidate, values, settings, number) for number, values in enumerate([{}, *drawn])]
     if settings.search == "random":
-        yield jobs
-        return
+        return jobs, (yield jobs)
     rungs = settings.halving.schedule(len(jobs))
     for rung, following in zip(rungs, [*rungs[1:], None], strict=True):
         max_epochs = rung.max_epochs if fitter_of(candidate.model).network else None  # Others have no epochs.
-        scores = yield [
-            dataclasses.replace(job, rows_fraction=rung.rows_fraction, max_epochs=max_epochs) for job in jobs
-        ]
+        step = [dataclasses.replace(job, rows_fraction=rung.rows_fraction, max_epochs=max_epochs) for job in jobs]
+        scores = yield step
         if following is not None:
             jobs = [jobs[i] for i in promoted(scores, following.trials)]
+    return step, scores
 
 
 def is_whole(job: Job) -> bool:
@@ -111,15 +119,18 @@ def changed_values(candidate: Candidate, job: Job) -> dict[str, Any]:
     return changed
 
 
-def _bayesian(candidate: Candidate, settings: CompareSettings) -> Search:
+def _bayesian(candidate: Candidate, settings: CompareSettings) -> Method:
     tried: list[Tried] = []
+    jobs: list[Job] = []
     for number in range(settings.trials):
         proposed = propose(candidate.space, tried, settings.tuning_seed, "bayesian") if tried else candidate.given
         if proposed is None:
-            return
+            break
         job = trial_job(candidate, proposed if tried else {}, settings, number)
         (score,) = yield [job]
         tried.append(Tried(proposed, score))
+        jobs.append(job)
+    return jobs, [one.score for one in tried]
 
 
 def _seed(candidate: Candidate, seed: int) -> int:

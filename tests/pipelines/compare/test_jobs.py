@@ -61,6 +61,7 @@ PLANNED_AND_REPORTED = [
     "pipelines/compare/report/table.py",
     "pipelines/compare/report/write.py",
     "pipelines/compare/runs/progress.py",
+    "pipelines/compare/runs/outcome.py",
     "pipelines/compare/runs/parallel.py",
     "pipelines/compare/runs/runner.py",
     "pipelines/compare/runs/search.py",

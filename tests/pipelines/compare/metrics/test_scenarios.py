@@ -21,7 +21,7 @@ from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report.scenario_sheets import scenario_sheets
 from pipelines.compare.report.table import ORACLE, make_table
 from pipelines.compare.report.write import make_notes, make_sheets, write_report
-from pipelines.compare.runs.runner import Outcome
+from pipelines.compare.runs.outcome import Outcome
 from pipelines.prepared.columns import ColumnReader, Columns, write_columns
 from pipelines.prepared.prepared import Prepared
 from tests.pipelines.compare import cases

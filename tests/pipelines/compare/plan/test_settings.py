@@ -187,6 +187,8 @@ def changed(path, value):
         (["training"], {"warm_start": "latest"}, r"training.warm_start: should be null"),
         (["simulator"], {"row": 3}, r"compare.yaml:\d+: simulator.row: should be a field of SimulatorOptions"),
         (["trials"], -1, r"compare.yaml:\d+: trials: should be at least 0"),
+        (["finalists"], 1, r"compare.yaml:\d+: finalists: should be at least 2"),
+        (["finalist_seeds"], [11, 0], r"compare.yaml:\d+: finalist_seeds\[1\]: should be .* neither tuning_seed"),
         (["jobs"], 0, r"compare.yaml:\d+: jobs: should be at least 1. Received: 0"),
         (["search"], "grid", r"compare.yaml:\d+: search: should be one of halving, bayesian, random. Received: 'grid'"),
         (["halving"], {"eta": 1}, r"compare.yaml:\d+: halving.eta: should be at least 2. Received: 1"),

@@ -9,7 +9,7 @@ from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report.health_sheets import dead_notes, health_sheets
 from pipelines.compare.report.table import make_table
 from pipelines.compare.report.write import Origin, make_notes, make_sheets, write_report
-from pipelines.compare.runs.runner import Outcome
+from pipelines.compare.runs.outcome import Outcome
 from pipelines.settings import ModelSettings, Settings
 from tests.pipelines.compare.cases import SPEC, columns, noisy, result, settings
 from tfmtl.health import Bound, Health

@@ -61,6 +61,19 @@ def test_progress_has_median_and_best_of_each_share_of_the_rows(made):
     assert progress.columns[1:3] == ["trials", "11 % of the rows:\nmedian / best"]
 
 
+def test_values_of_finalists_are_means_over_their_seeds(tmp_path):
+    made = comparison(SPACE, search="random", trials=9, seeds=(1,), finalist_seeds=(11, 12))
+    outcome, _, _ = run(RunStore(tmp_path, "data", "c"), made)
+    chosen, progress = search_sheets(made, outcome)
+    number = outcome.chosen["ours"]
+    for cell, wanted in ((3, 0), (4, number)):
+        ones = [one.value for one in outcome.trials["ours"] if one.job.trial == wanted]
+        assert len(ones) == 3
+        assert chosen.rows[1][cell] == f"{sum(ones) / 3:.4f}"
+    assert chosen.title.endswith("(mean over 3 seeds)")
+    assert progress.rows[1][1] == "9"
+
+
 def test_loss_is_shown_as_a_loss(made):
     training = dataclasses.replace(BASE.training, monitor="click_loss")
     base = dataclasses.replace(made[0], base=dataclasses.replace(BASE, training=training))
@@ -93,6 +106,10 @@ def test_no_tables_without_trials(made):
             "random search, 6 trials of each tunable row on all training rows; by ctr_auc",
         ),
         ({"trials": 6, "search": "bayesian"}, "Bayesian optimization, 6 trials"),
+        (
+            {"trials": 6, "finalist_seeds": (11, 12)},
+            "with the seed 3; then the best 3 with the seeds 11, 12 as well, by the mean over all of these; all",
+        ),
     ],
 )
 def test_line_describes_the_search(changes, text):

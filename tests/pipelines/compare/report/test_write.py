@@ -15,7 +15,7 @@ from pipelines.compare.plan.settings import Claim, PaperTable
 from pipelines.compare.report.sheets import Sheet
 from pipelines.compare.report.table import make_table
 from pipelines.compare.report.write import Origin, make_notes, make_sheets, write_report
-from pipelines.compare.runs.runner import Outcome
+from pipelines.compare.runs.outcome import Outcome
 from pipelines.compare.runs.time_estimate import Estimate
 from pipelines.progress.duration import duration
 from pipelines.settings import ModelSettings, Settings

@@ -78,7 +78,7 @@ def test_shows_all_running_jobs_and_divides_the_remaining_time(console):
 def test_shows_the_metrics_of_a_trial_on_the_eval_split(console):
     data = columns()
     done = result("wide", 1, noisy(data, 2.0, 1), data)
-    trial = dataclasses.replace(done.job, trial=4, rows_fraction=1 / 9)
+    trial = dataclasses.replace(done.job, trial=4, seed=0, rows_fraction=1 / 9)
     evaluated = dataclasses.replace(done, job=trial, metrics={"eval": done.metrics["eval"]})
     progress = RunProgress(console, SPEC)
     progress.plan([trial], {})
