@@ -14,9 +14,11 @@ from pipelines.compare.plan.candidates import Comparison
 from pipelines.compare.report.records import make_records
 from pipelines.compare.report.scenario_sheets import scenario_records
 from pipelines.compare.report.table import ORACLE, ResultTable, make_table
-from pipelines.compare.report.write import PAGE, Origin, make_notes, make_sheets, write_report
+from pipelines.compare.report.write import JSON, PAGE, Origin, make_notes, make_sheets, write_report
 from pipelines.compare.runs.outcome import Outcome
 from pipelines.compare.runs.progress import RunProgress
+from pipelines.compare.runs.published import read_published
+from pipelines.compare.runs.result import Result
 from pipelines.compare.runs.runner import Execute, Runner
 from pipelines.compare.runs.store import RunStore, lock_runs
 from pipelines.compare.runs.subprocesses import run_in_subprocess
@@ -87,7 +89,9 @@ def _compare(comparison: Comparison, arguments: CompareArguments, root: pathlib.
     if records.note:
         console.print(records.note, style="yellow", highlight=False, markup=False)
     comparison, data = _prepare_data(comparison, root)
-    store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else run_code_hash())
+    by_scenario = comparison.spec.scenario is not None
+    published = read_published(report / JSON, data.fingerprint, by_scenario=by_scenario)
+    store = RunStore(root / RUNS, data.fingerprint, None if arguments.any_code else run_code_hash(), published)
     at_a_time = comparison.settings.jobs
     progress = RunProgress(console, comparison.spec, at_a_time, data.rows.get("train", 0))
     with ForkServer(TRAINING_LIBRARIES, ONE_THREAD if at_a_time > 1 else {}) as workers:
@@ -128,10 +132,12 @@ def _make_table(comparison: Comparison, data: Prepared, store: RunStore, outcome
     spec, columns, truth = comparison.spec, data.columns("test"), data.truth()
     oracle = None if truth is None else evaluate(spec, columns, truth, truth)
     table = make_table(comparison.settings, spec, outcome.runs, oracle)
-    by_row: dict[str, dict[int, ScenarioMetrics]] = {
-        row: {run.job.seed: run.scenarios or evaluate_scenarios(spec, columns, store.scores(run.job)) for run in runs}
-        for row, runs in outcome.runs.items()
-    }
+
+    def by_scenario(run: Result) -> ScenarioMetrics:
+        has_them = bool(run.scenarios) or columns.scenarios is None
+        return run.scenarios if has_them else evaluate_scenarios(spec, columns, store.scores(run.job))
+
+    by_row = {row: {run.job.seed: by_scenario(run) for run in runs} for row, runs in outcome.runs.items()}
     if truth is not None:
         by_row[ORACLE] = {NO_SEED: evaluate_scenarios(spec, columns, truth)}
     return dataclasses.replace(table, scenarios=make_scenario_table(spec, columns, by_row))

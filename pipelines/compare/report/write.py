@@ -23,6 +23,7 @@ from pipelines.library_messages import log_level
 from pipelines.progress.duration import duration
 from pipelines.report.comparison_report import write_comparison_report
 from tfmtl.config import to_plain
+from transforms.storage.atomic import atomic_file
 
 PAGE, CSV, JSON = "results.md", "results.csv", "results.json"
 GAIN_FORMULAS = {
@@ -156,7 +157,8 @@ def write_report(
         "scenario_records": records_by_scenario,
         "runs": [nan_to_none(run.to_plain()) for results in outcome.runs.values() for run in results],
     }
-    (folder / JSON).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    with atomic_file(folder / JSON) as written:  # The runs of the next comparison are read from it.
+        pathlib.Path(written).write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
     with log_level("error"):  # matplotlib logs its search for fonts.
         plots = {
             figures.GAINS: figures.plot_gains(settings, spec, table),

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -27,12 +27,16 @@ class RunStore:
         code: Hash of the code whose runs are used; None uses runs of any code. Trials of any code are always used, as
             they only choose hyper-parameters, and so are runs that this store has written: the code may be edited while
             a comparison runs, which the report then states.
+        published: Finished runs of the page by the key of their jobs, for those that the folder does not have.
     """
 
-    def __init__(self, root: pathlib.Path, data: str, code: str | None = None):
+    def __init__(
+        self, root: pathlib.Path, data: str, code: str | None = None, published: Mapping[str, Result] | None = None
+    ):
         self.root = root
         self.data = data
         self.code = code
+        self._published = published or {}
         self._written: set[str] = set()
         root.mkdir(parents=True, exist_ok=True)
 
@@ -54,12 +58,11 @@ class RunStore:
             The result, or None if there is none of the code whose runs are used.
         """
         path = self._kept_folder(job) / RESULT
-        if not path.exists():
-            return None
-        result = Result.from_json(path.read_text(encoding="utf-8"))
-        if job.trial is None and self.code not in (None, result.code) and job.key(self.data) not in self._written:
-            return None
-        return dataclasses.replace(result, job=job)
+        kept = Result.from_json(path.read_text(encoding="utf-8")) if path.exists() else None
+        for result in (kept, self._published.get(job.key(self.data))):
+            if result is not None and self._is_used(job, result):
+                return dataclasses.replace(result, job=job)
+        return None
 
     def scores(self, job: Job) -> dict[str, np.ndarray]:
         """Reads the test scores of a finished run.
@@ -86,6 +89,9 @@ class RunStore:
         with atomic_dir(self.folder(job)) as folder:
             yield folder
         self._written.add(job.key(self.data))
+
+    def _is_used(self, job: Job, result: Result) -> bool:
+        return job.trial is not None or self.code in (None, result.code) or job.key(self.data) in self._written
 
     def _kept_folder(self, job: Job) -> pathlib.Path:
         folder = self.folder(job)

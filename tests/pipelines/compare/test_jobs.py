@@ -63,6 +63,7 @@ PLANNED_AND_REPORTED = [
     "pipelines/compare/runs/progress.py",
     "pipelines/compare/runs/outcome.py",
     "pipelines/compare/runs/parallel.py",
+    "pipelines/compare/runs/published.py",
     "pipelines/compare/runs/runner.py",
     "pipelines/compare/runs/search.py",
     "pipelines/compare/runs/store.py",
