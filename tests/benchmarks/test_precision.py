@@ -37,6 +37,7 @@ def test_table_shows_means_difference_and_p_values():
     assert text.count(f"{min(1, 2 * p):.2f}") >= 2
 
 
+@pytest.mark.long
 def test_command_prints_all_metrics():
     words = ["--seeds", "2", "--rows", "600", "--epochs", "1", "--models", "shared_bottom"]
     result = CliRunner().invoke(main, words, catch_exceptions=False)

@@ -47,6 +47,7 @@ def test_growth_is_relative_to_the_pace_between_the_smaller_sizes():
     assert cells(shown, "evaluation") == [f"{1e6 * 88 / 99:.2f}", f"{90 / 46:.2f}"]
 
 
+@pytest.mark.long
 def test_the_log_is_written_once_and_an_interrupted_call_continues(tmp_path):
     rows, settings = 200_000, tmp_path / "few_entities.yaml"
     settings.write_text(

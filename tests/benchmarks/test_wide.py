@@ -39,7 +39,7 @@ def test_log_has_features_and_lists_of_the_given_sizes(tmp_path):
     assert 0.1 < sum(row["click"] == "1" for row in rows) / len(rows) < 0.4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_measures_a_small_log(tmp_path):
     arguments = ["--rows", "3000", "--features", "12", "--lists", "20", "--markdown", str(tmp_path / "page.md")]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}

@@ -61,6 +61,7 @@ def test_uses_prepared_rows_again(prepare, monkeypatch):
     assert prepare("one") == before
 
 
+@pytest.mark.long
 def test_keeps_the_prepared_rows_when_it_is_killed_while_it_writes_others(tmp_path, monkeypatch, prepare):
     def be_killed(folder, split, records, rows):
         (folder / f"{split}-half.gz").write_bytes(b"half")
@@ -79,6 +80,7 @@ def test_keeps_the_prepared_rows_when_it_is_killed_while_it_writes_others(tmp_pa
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"prepared"}
 
 
+@pytest.mark.long
 def test_prepares_again_when_it_is_killed_while_it_replaces_the_rows(tmp_path, monkeypatch, prepare):
     rename = pathlib.Path.rename
 

@@ -13,6 +13,7 @@ from serving.servable import Servable
 from serving.server import EmbeddedServer
 from tests.serving.export_cases import FEATURES, SIZES, SPEC, HashTransform, examples, transformed
 from tests.tfmtl.tiny_models import OPTIONS, tiny
+from tests.tfmtl.variants import VARIANTS
 from tfmtl.models import MODELS
 
 
@@ -27,7 +28,9 @@ def test_every_model_is_tested():
     assert set(OPTIONS) == set(MODELS)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in VARIANTS else []) for name in OPTIONS]
+)
 def test_scores_of_all_signatures(name, tmp_path):
     keras.utils.set_random_seed(1)
     model = moved(tiny(name, SPEC, SIZES))

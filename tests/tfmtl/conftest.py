@@ -8,8 +8,8 @@ import pathlib
 import keras
 import pytest
 
-VARIANTS = ("omoe", "cgc", "ple", "cross_stitch", "mran", "escm2_ips", "escm2_dr", "autoheri", "single_task")
-"""Models with the training step and the heads of another one, whose networks files of their own test in every run."""
+from tests.tfmtl.variants import VARIANTS
+
 OF_THEIR_NETWORK = ("test_baseline_values.py", "test_baselines.py", "test_escm2.py")
 _FOLDER = pathlib.Path(__file__).parent
 

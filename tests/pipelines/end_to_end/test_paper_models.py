@@ -25,8 +25,8 @@ SMALL = {
 }
 
 
-# Only MAN has a training strategy of its own.
-@pytest.mark.parametrize("name", ["man", *(pytest.param(name, marks=pytest.mark.long) for name in ("apem", "adaftr"))])
+@pytest.mark.long
+@pytest.mark.parametrize("name", SMALL)
 def test_the_model_of_the_example_is_trained_and_served(end_to_end, name):
     """The model is a smaller version of the example's; log, spec and thresholds are those of the shared run."""
     example = load_settings(EXAMPLES / f"{name}.yaml")

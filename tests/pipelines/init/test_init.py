@@ -13,9 +13,8 @@ from pipelines.settings_file import load_settings
 from tests.pipelines.init.log_files import LOGS, PLAIN, draw, text, written
 from tfmtl.config import to_plain
 
-RUN = ("no header",)
-RUN_LONG = ("conditions on a rating", "folders by day", "semicolons", "texts of missing values")
-"""Logs on which the pipeline runs, in every test run and in `make test-long`."""
+RUN = ("no header", "conditions on a rating", "folders by day", "semicolons", "texts of missing values")
+"""Logs on which the pipeline runs."""
 
 
 def init(log, folder, *options, tasks=("clicked", "bought")):
@@ -54,8 +53,8 @@ def test_decisions(name, tmp_path):
     assert "next: tfmtl run" in result.output
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*RUN, *(pytest.param(name, marks=pytest.mark.long) for name in RUN_LONG)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", RUN)
 def test_the_pipeline_runs_with_the_settings(name, tmp_path):
     log = LOGS[name]
     result = init(log.write(tmp_path), tmp_path, *log.options, tasks=log.tasks)

@@ -38,6 +38,7 @@ def run(folder, executor, *arguments):
     )
 
 
+@pytest.mark.long
 def test_a_killed_step_is_one_line_that_suggests_more_memory_and_a_retry_succeeds(tmp_path):
     killed = run(tmp_path, "KilledOnce")
     assert killed.returncode == 128 + signal.SIGKILL

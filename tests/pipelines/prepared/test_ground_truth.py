@@ -75,7 +75,8 @@ def ingested_labels(settings):
     return reader.columns().labels
 
 
-@pytest.mark.parametrize("rejects", [pytest.param(False, marks=pytest.mark.long), True])
+@pytest.mark.long
+@pytest.mark.parametrize("rejects", [False, True])
 def test_truth_of_ingested_rows_equals_the_join_by_fingerprint(log, monkeypatch, tmp_path, rejects):
     settings, folder, prepared = log
     if rejects:

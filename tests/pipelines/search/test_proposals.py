@@ -58,6 +58,7 @@ def quadratic(values):
     return -((values["options.x"] - 0.3) ** 2) - (values["options.y"] - 0.7) ** 2 - (z - 0.75) ** 2
 
 
+@pytest.mark.long
 def test_bayesian_search_beats_the_median_of_random_search_within_30_trials():
     random = statistics.median(best(search(PLANE, quadratic, 30, seed, "random")) for seed in range(9))
     assert random < -5e-3

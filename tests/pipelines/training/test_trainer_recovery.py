@@ -57,6 +57,7 @@ def attempt(day, folder, number, **training):
     return train(day, folder / str(number), model=CALIBRATED, **{**TRAINING, **training})
 
 
+@pytest.mark.long
 def test_a_second_run_continues_and_gives_the_same_model(days, tmp_path, monkeypatch, capsys):
     whole = attempt(days[0], tmp_path / "whole", 1)
     kill_at(monkeypatch, 11)

@@ -90,6 +90,7 @@ def test_same_command_runs_no_trial_again(tuned):
     assert {file: file.stat().st_mtime_ns for file in trial_files(out)} == before
 
 
+@pytest.mark.long
 def test_the_step_of_the_pipeline_gives_what_the_command_gives(tuned, tmp_path):
     out, _, path = tuned
     plain = yaml.safe_load(path.read_text(encoding="utf-8"))

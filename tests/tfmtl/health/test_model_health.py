@@ -225,7 +225,9 @@ class Measuring(keras.callbacks.Callback):
         self.found.append(model_health(self.model, [self.batch]))
 
 
-@pytest.mark.parametrize("name", ["mmoe", "apem", "adaftr", "m2m"])
+@pytest.mark.parametrize(
+    "name", ["mmoe", "apem", *(pytest.param(n, marks=pytest.mark.long) for n in ("adaftr", "m2m"))]
+)
 def test_training_is_the_same_to_the_last_bit(name):
     """Dropout draws from seeds, Adam and selectors count steps; none of them notices that health is measured."""
     options = {"adaftr": {"backbone_options": {**OPTIONS["adaftr"]["backbone_options"], "dropout": 0.5}}}

@@ -68,7 +68,7 @@ def test_saved_model_resumes_training(backbone, options, eagerly, tmp_path):
     assert_same(model.optimizer.variables, loaded.optimizer.variables)
 
 
-@pytest.mark.parametrize("scope", ["towers", "all"])
+@pytest.mark.parametrize("scope", ["towers", pytest.param("all", marks=pytest.mark.long)])
 def test_training_reduces_all_losses(scope):
     model = adaftr(contrast_scope=scope, beta=1.0, relatedness_units=[32])
     model.compile(RowSparseAdam(0.02))

@@ -45,7 +45,11 @@ def set_steps(model, step):
         selector.step.assign(step)
 
 
-STRATEGIES = [None, MetaLearning(episodes=2), MetaLearning(episodes=1, inner_steps=3, first_order=True)]
+STRATEGIES = [
+    None,
+    MetaLearning(episodes=2),
+    pytest.param(MetaLearning(episodes=1, inner_steps=3, first_order=True), marks=pytest.mark.long),
+]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=["plain", "maml", "three_inner_steps"])

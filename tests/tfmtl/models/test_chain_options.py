@@ -92,6 +92,7 @@ def test_losses_are_reported_in_training_and_evaluation():
         np.testing.assert_allclose(metrics[name], loss, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_dependence_trains_the_difference_to_the_previous_task():
     """A head without a loss of its own learns the difference to the previous task from the penalty alone."""
     model = model_of(cases.pair(), scale=0.1, task_weights={"buy": 0.0}, dependence=1.0)

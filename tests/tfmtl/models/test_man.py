@@ -138,7 +138,13 @@ def test_presets():
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"attention": False}, {"inputs": "raw"}, {"space": "conditional", "dropout": 0.1}]
+    "options",
+    [
+        {},
+        pytest.param({"attention": False}, marks=pytest.mark.long),
+        {"inputs": "raw"},
+        pytest.param({"space": "conditional", "dropout": 0.1}, marks=pytest.mark.long),
+    ],
 )
 def test_training_saving_and_loading(options, tmp_path):
     features, labels = cases.features(60), cases.labels(cases.chain(), 60)

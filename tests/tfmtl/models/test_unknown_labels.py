@@ -88,7 +88,9 @@ def test_metrics_with_nan_are_those_with_zero(family):
     assert found == expected
 
 
-@pytest.mark.parametrize("strategy", [None, MetaLearning(episodes=2)], ids=["plain", "maml"])
+@pytest.mark.parametrize(
+    "strategy", [None, pytest.param(MetaLearning(episodes=2), marks=pytest.mark.long)], ids=["plain", "maml"]
+)
 def test_training_with_nan_is_training_with_zero(strategy):
     results = []
     for labels in (LABELS, with_nan_where_impossible(LABELS)):

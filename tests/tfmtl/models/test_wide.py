@@ -183,7 +183,7 @@ def test_raw_inputs():
 
 
 @pytest.mark.parametrize("first_order", [False, True])
-@pytest.mark.parametrize("name", ["mmoe", "adaftr", "m2m"])
+@pytest.mark.parametrize("name", ["mmoe", "adaftr", pytest.param("m2m", marks=pytest.mark.long)])
 def test_meta_learning_equals_that_with_dense_tables(name, first_order, monkeypatch):
     features, labels = rows_of(name, 8)
     strategy = MetaLearning(0.1, episodes=2, inner_steps=2, first_order=first_order)

@@ -28,7 +28,14 @@ def clicks_by_user(rows, seed=0):
     return features, {"click": click, "buy": buy}
 
 
-@pytest.mark.parametrize("options", [{}, {"first_order": True, "inner_steps": 2}, {"group_by": "price", "episodes": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        pytest.param({"first_order": True, "inner_steps": 2}, marks=pytest.mark.long),
+        pytest.param({"group_by": "price", "episodes": 2}, marks=pytest.mark.long),
+    ],
+)
 def test_training_reduces_the_loss(options):
     model = MMoE.from_spec(cases.pair(), cases.SIZES, dropout=0.1, **MMOE)
     model.compile(RowSparseAdam(0.02), strategy=MetaLearning(0.05, **options))

@@ -57,8 +57,8 @@ def _layers(part):
     [
         *((name, ("plain", "plain")) for name in MODELS),
         ("man", ("maml", "plain")),
-        ("mmoe", ("plain", "maml")),
-        ("shared_bottom", ("maml", "maml")),
+        pytest.param("mmoe", ("plain", "maml"), marks=pytest.mark.long),
+        pytest.param("shared_bottom", ("maml", "maml"), marks=pytest.mark.long),
     ],
 )
 def test_second_stage_trains_only_the_upper_layers(name, strategies):
