@@ -133,11 +133,11 @@ def _make_table(comparison: Comparison, data: Prepared, store: RunStore, outcome
     oracle = None if truth is None else evaluate(spec, columns, truth, truth)
     table = make_table(comparison.settings, spec, outcome.runs, oracle)
 
-    def by_scenario(run: Result) -> ScenarioMetrics:
+    def scenarios_of(run: Result) -> ScenarioMetrics:
         has_them = bool(run.scenarios) or columns.scenarios is None
         return run.scenarios if has_them else evaluate_scenarios(spec, columns, store.scores(run.job))
 
-    by_row = {row: {run.job.seed: by_scenario(run) for run in runs} for row, runs in outcome.runs.items()}
+    by_row = {row: {run.job.seed: scenarios_of(run) for run in runs} for row, runs in outcome.runs.items()}
     if truth is not None:
         by_row[ORACLE] = {NO_SEED: evaluate_scenarios(spec, columns, truth)}
     return dataclasses.replace(table, scenarios=make_scenario_table(spec, columns, by_row))

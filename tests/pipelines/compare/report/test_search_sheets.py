@@ -108,7 +108,7 @@ def test_no_tables_without_trials(made):
         ({"trials": 6, "search": "bayesian"}, "Bayesian optimization, 6 trials"),
         (
             {"trials": 6, "finalist_seeds": (11, 12)},
-            "with the seed 3; then the best 3 with the seeds 11, 12 as well, by the mean over all of these; all",
+            "with the seed 3; then the settings as they are and the best 2 of the others with the seeds 11, 12 as well",
         ),
     ],
 )
