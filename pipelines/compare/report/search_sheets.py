@@ -53,9 +53,8 @@ def search_line(settings: CompareSettings, monitor: str) -> str:
         how = f"successive halving, {settings.trials} trials of each tunable row: {', then '.join(rungs)}"
     how = f"{how}; by {monitor} on the eval split, with the seed {settings.tuning_seed}"
     if settings.finalist_seeds:
-        seeds = (
-            f"the seed{'s' if len(settings.finalist_seeds) > 1 else ''} {', '.join(map(str, settings.finalist_seeds))}"
-        )
+        numbers = ", ".join(map(str, settings.finalist_seeds))
+        seeds = f"the seeds {numbers}" if len(settings.finalist_seeds) > 1 else f"the seed {numbers}"
         others = f"the settings as they are and the best {settings.finalists - 1} of the others"
         how = f"{how}; then {others} with {seeds} as well, by the mean over all of these"
     return f"{how}; all of them in {TRIALS}"
